@@ -1,0 +1,165 @@
+"""Calls in the path family that the account understands."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from aioregistry.codec import Item, Listings
+from aioregistry.endpoints import Endpoints, Family, Request
+from aioregistry.errors import NotFoundError, PreconditionFailedError
+from aioregistry.models import Registry
+from aioregistry.ratelimit import Priority
+from aioregistry.session import Exchange, Session
+
+__all__ = ["REGISTRIES", "REGISTRY", "Api", "Build"]
+
+T = TypeVar("T")
+Build = Callable[[Endpoints], Request]
+
+logger = logging.getLogger("aioregistry")
+
+REGISTRY = Item("registry", Registry)
+REGISTRIES = Listings("registries", Registry)
+
+
+class Api:
+    """Sends calls, and moves from the first family to the second when the API asks for it.
+
+    Args:
+        session: Sends the requests.
+        family: The family to begin with.
+    """
+
+    def __init__(self, session: Session, family: Family) -> None:
+        if family not in {"registry", "registries"}:
+            raise ValueError(f"api must be 'registry' or 'registries', not {family!r}")
+        self.session = session
+        self._endpoints = Endpoints(family)
+        self._only_registry: Registry | None = None
+
+    @property
+    def first_family(self) -> bool:
+        """Whether calls go to ``/v2/registry``, which serves the account's only registry."""
+        return self._endpoints.family == "registry"
+
+    async def send(
+        self,
+        build: Build,
+        *,
+        priority: Priority = "interactive",
+        exchange: Exchange | None = None,
+    ) -> None:
+        """Send what `build` makes, where the answer holds nothing of interest."""
+        await self.call(build, _nothing, priority=priority, exchange=exchange)
+
+    async def call(
+        self,
+        build: Build,
+        decode: Callable[[bytes], T],
+        *,
+        priority: Priority = "interactive",
+        exchange: Exchange | None = None,
+    ) -> T:
+        """Send what `build` makes of the family's endpoints, and return the decoded answer.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
+        fetch = self.session.fetch
+        if self.first_family:
+            request = build(self._endpoints)
+            try:
+                return await fetch(request, decode, priority=priority, exchange=exchange)
+            except PreconditionFailedError as error:
+                self._move_or_raise(error)
+        return await fetch(build(self._endpoints), decode, priority=priority, exchange=exchange)
+
+    def _move_or_raise(self, error: PreconditionFailedError) -> None:
+        # The same status and id have other causes, too; only the message tells.
+        if "/v2/registries" not in error.message:
+            raise error
+        if self.first_family:
+            self._endpoints = Endpoints("registries")
+            logger.warning(
+                "the account has several registries: from here on /v2/registries is used; "
+                "api='registries' saves the detour"
+            )
+
+    async def list_registries(self) -> tuple[Registry, ...]:
+        """Return all registries: ``GET /v2/registries``."""
+        listing = await self.call(Endpoints.list_registries, REGISTRIES.decode)
+        return listing.items
+
+    async def get_registry(self, name: str | None) -> Registry:
+        """Return the registry with this name, or the account's only one.
+
+        ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
+
+        Raises:
+            NotFoundError: There is none, or the only one has another name.
+            PreconditionFailedError: There are several, and no name tells which is meant.
+        """
+        registry = await self.call_for(name, Endpoints.get_registry, REGISTRY.decode)
+        if self.first_family:
+            self._only_registry = registry
+            _check_same(registry, name)
+        return registry
+
+    async def call_for(
+        self,
+        name: str | None,
+        build: Callable[[Endpoints, str], Request],
+        decode: Callable[[bytes], T],
+    ) -> T:
+        """Make a call that carries the registry's name in the second family alone.
+
+        Args:
+            name: The registry's; None means the account's only one.
+            build: Makes the request.
+            decode: Decodes the answer.
+
+        Raises:
+            NotFoundError: There is no registry.
+            PreconditionFailedError: There are several, and no name tells which is meant.
+        """
+        if self.first_family:
+            try:
+                return await self.session.fetch(build(self._endpoints, name or ""), decode)
+            except PreconditionFailedError as error:
+                self._move_or_raise(error)
+        if name is None:
+            name = await self._only_name()
+        return await self.session.fetch(build(self._endpoints, name), decode)
+
+    async def _only_name(self) -> str:
+        registries = await self.list_registries()
+        if len(registries) == 1:
+            return registries[0].name
+        if not registries:
+            raise NotFoundError("the account has no registry")
+        several = ", ".join(registry.name for registry in registries)
+        raise PreconditionFailedError(f"the account has several registries, name one of: {several}")
+
+    def forget_registry(self) -> None:
+        """Forget the account's only registry, because a call may have changed which it is."""
+        self._only_registry = None
+
+    async def require_same(self, name: str) -> None:
+        """Make sure that a call without a name, of the first family, is about this registry.
+
+        Raises:
+            NotFoundError: The account's registry is another.
+        """
+        if self.first_family and self._only_registry is None:
+            await self.get_registry(name)
+        if self.first_family and self._only_registry is not None:
+            _check_same(self._only_registry, name)
+
+
+def _check_same(registry: Registry, name: str | None) -> None:
+    if name is not None and registry.name != name:
+        raise NotFoundError(f"there is no registry {name!r}; the account has {registry.name!r}")
+
+
+def _nothing(_: bytes) -> None:
+    return None

@@ -1,0 +1,323 @@
+"""Deleting many: bounded fan-out, an outcome for each item, and the report."""
+
+import asyncio
+import inspect
+from collections import Counter
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Sized,
+)
+from contextlib import nullcontext
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from attrs import frozen
+
+from aioregistry.errors import (
+    AuthenticationError,
+    BulkDeleteError,
+    ClientClosedError,
+    InvalidNameError,
+    NotFoundError,
+    RegistryError,
+)
+from aioregistry.session import Exchange, refusing
+
+__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator"]
+
+Names = Iterable[str] | AsyncIterable[str]
+Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
+
+
+@frozen
+class Outcome:
+    """What became of one item of a bulk delete.
+
+    Attributes:
+        index: The item's place in the input, from 0.
+        name: The tag or digest, as given.
+        status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused; ``unknown``,
+            a DELETE was sent and never answered; ``not_attempted``, no DELETE was sent.
+        error: Why, for the last three.
+        attempts: How often the DELETE was sent.
+    """
+
+    index: int
+    name: str
+    status: Status
+    error: RegistryError | None = None
+    attempts: int = 0
+
+
+@frozen
+class DeletionReport:
+    """All outcomes of a bulk delete, by status, each in the order of the input."""
+
+    deleted: tuple[Outcome, ...] = ()
+    absent: tuple[Outcome, ...] = ()
+    failed: tuple[Outcome, ...] = ()
+    unknown: tuple[Outcome, ...] = ()
+    not_attempted: tuple[Outcome, ...] = ()
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> "DeletionReport":
+        """Return the report of `outcomes`, which may come in any order."""
+        lists: dict[Status, list[Outcome]] = {}
+        for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
+            lists.setdefault(outcome.status, []).append(outcome)
+        return cls(**{status: tuple(found) for status, found in lists.items()})
+
+    def raise_for_failures(self) -> None:
+        """Raise `BulkDeleteError` unless every item is deleted or was absent."""
+        bad = (*self.failed, *self.unknown, *self.not_attempted)
+        if not bad:
+            return
+        # One error that stopped many items counts once.
+        errors = {id(outcome.error): outcome.error for outcome in bad if outcome.error is not None}
+        counts = ", ".join(
+            f"{len(found)} {what}"
+            for found, what in (
+                (self.failed, "failed"),
+                (self.unknown, "unknown"),
+                (self.not_attempted, "not attempted"),
+            )
+            if found
+        )
+        error = BulkDeleteError(f"{counts}; the first is {bad[0].name!r}", [*errors.values()])
+        error.report = self
+        raise error
+
+
+class Deletion:
+    """Works off names with a bounded number of workers, each one item at a time.
+
+    The source is read only when a worker is free. After an `AuthenticationError` nothing more is
+    sent: what is left of the source is read, but no request of this package made by it goes out.
+
+    Args:
+        names: What to delete.
+        delete: Deletes one item, and fills in the exchange on the way.
+        start: Runs a coroutine as a task of the client's.
+        concurrency: How many workers at most.
+        on_outcome: Called with each outcome as soon as it is known.
+        pace: Acquired before each item.
+
+    Raises:
+        TypeError: `names` is one string, or `on_outcome` is a coroutine function.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        delete: Callable[[str, Exchange], Awaitable[object]],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        concurrency: int,
+        on_outcome: Callable[[Outcome], object],
+        pace: asyncio.Semaphore | None = None,
+    ) -> None:
+        if isinstance(names, str | bytes):
+            raise TypeError("give an iterable of names; a single one has a method of its own")
+        if inspect.iscoroutinefunction(on_outcome):
+            raise TypeError("on_outcome must be a plain function: it is called, not awaited")
+        if isinstance(names, Sized):
+            concurrency = min(concurrency, len(names))
+        self._source = names.__aiter__() if isinstance(names, AsyncIterable) else _as_async(names)
+        self._delete = delete
+        self._start = start
+        self._concurrency = concurrency
+        self._on_outcome = on_outcome
+        self._pace = pace
+        self._turn = asyncio.Lock()
+        self._next_index = 0
+        self._exhausted = False
+        self._source_error: Exception | None = None
+        self._stopped_by: RegistryError | None = None
+        self._at_work: dict[asyncio.Task[Any], Exchange] = {}
+        self._called_off: set[asyncio.Task[Any]] = set()
+        self._counts: Counter[Status] = Counter()
+
+    async def run(self) -> None:
+        """Work until the source is exhausted.
+
+        When cancelled, every item that was begun is told of before this ends.
+
+        Raises:
+            ClientClosedError: The client was closed meanwhile.
+            Exception: Whatever the source raised, after all that was begun is done.
+        """
+        workers = [self._start(self._work()) for _ in range(self._concurrency)]
+        try:
+            await asyncio.gather(*workers)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                raise
+            raise ClientClosedError("the client was closed while deleting") from None
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        if self._source_error is not None:
+            told = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+            self._source_error.add_note(f"The source of names failed; until then: {told or 'none'}")
+            raise self._source_error
+
+    async def _work(self) -> None:
+        while True:
+            if self._pace is not None:
+                await self._pace.acquire()
+            item = await self._next()
+            if item is None:
+                return
+            await self._settle(*item)
+
+    async def _next(self) -> tuple[int, str] | None:
+        async with self._turn:
+            if self._exhausted:
+                return None
+            stopped_by = self._stopped_by
+            try:
+                with nullcontext() if stopped_by is None else refusing(stopped_by):
+                    name = await anext(self._source)
+            except StopAsyncIteration:
+                self._exhausted = True
+                return None
+            except Exception as error:  # noqa: BLE001, raised at the end
+                self._exhausted = True
+                if error is not stopped_by:
+                    self._source_error = error
+                return None
+            self._next_index += 1
+            return self._next_index - 1, name
+
+    async def _settle(self, index: int, name: str) -> None:
+        if self._stopped_by is not None:
+            self._tell(Outcome(index, name, "not_attempted", self._stopped_by))
+            return
+        me = asyncio.current_task()
+        exchange = Exchange()
+        error: RegistryError | None = None
+        status: Status = "deleted"
+        if me is not None:
+            self._at_work[me] = exchange
+        try:
+            await self._delete(name, exchange)
+        except NotFoundError:
+            status = "absent"
+        except RegistryError as caught:
+            error = caught
+            status = _status_of(caught, exchange)
+            if isinstance(caught, AuthenticationError | ClientClosedError):
+                self._stop(caught)
+        except asyncio.CancelledError:
+            called_off = me is not None and me in self._called_off and me.uncancel() == 0
+            error = self._stopped_by if called_off else RegistryError("cancelled")
+            status = _status_of(error or RegistryError(), exchange)
+            if not called_off:
+                self._tell(Outcome(index, name, status, error, exchange.attempts))
+                raise
+        finally:
+            if me is not None:
+                self._at_work.pop(me, None)
+                self._called_off.discard(me)
+        self._tell(Outcome(index, name, status, error, exchange.attempts))
+
+    def _stop(self, error: RegistryError) -> None:
+        """Send nothing more: what is under way may be answered, what waits is called off."""
+        if self._stopped_by is not None:
+            return
+        self._stopped_by = error
+        me = asyncio.current_task()
+        for worker, exchange in self._at_work.items():
+            exchange.halted_by = error
+            if worker is not me and not exchange.unanswered:
+                self._called_off.add(worker)
+                worker.cancel()
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._counts[outcome.status] += 1
+        self._on_outcome(outcome)
+
+
+def _status_of(error: RegistryError, exchange: Exchange) -> Status:
+    if exchange.unanswered:
+        return "unknown"
+    if exchange.attempts == 0 and not isinstance(error, InvalidNameError):
+        return "not_attempted"
+    return "failed"
+
+
+async def _as_async(names: Iterable[str]) -> AsyncIterator[str]:
+    for name in names:
+        yield name
+
+
+class OutcomeIterator(AsyncIterator[Outcome]):
+    """Yields outcomes as items finish.
+
+    The deletes begin with the first ``anext`` and keep no further ahead of the reader than the
+    fan-out allows. Ending early, by ``aclose`` or by dropping the iterator, cancels the rest.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Callable[[Outcome], object], asyncio.Semaphore], Deletion],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        concurrency: int,
+    ) -> None:
+        self._pace = asyncio.Semaphore(2 * concurrency)
+        self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._deletion = begin(self._outcomes.put_nowait, self._pace)
+        self._start = start
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+
+    async def __anext__(self) -> Outcome:
+        if self._ended:
+            raise StopAsyncIteration
+        if self._task is None:
+            self._task = self._start(_then(self._deletion.run(), self._outcomes))
+        outcome = await self._outcomes.get()
+        if outcome is None:
+            self._ended = True
+            if self._task.cancelled():
+                raise ClientClosedError("the client was closed while deleting")
+            self._task.result()
+            raise StopAsyncIteration
+        self._pace.release()
+        return outcome
+
+    async def aclose(self) -> None:
+        """Cancel what is not done yet. The iterator yields nothing more."""
+        self._ended = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        task = self._task
+        if task is not None and not task.done() and not task.get_loop().is_closed():
+            task.cancel()
+
+
+async def _then(work: Coroutine[Any, Any, None], outcomes: asyncio.Queue[Outcome | None]) -> None:
+    try:
+        await work
+    finally:
+        outcomes.put_nowait(None)

@@ -1,0 +1,268 @@
+"""Bytes to models, strictly: cattrs is the converter, msgspec its fast way for what is common.
+
+msgspec fills the attrs classes straight from the bytes, and refuses what it does not expect. What
+it refuses, or cannot know (Go's zero time, the field that the vendor misspells), goes to the
+converter, which takes null for absent and refuses wrong types. So both agree on all that both
+accept, and a wrong type is an error in either.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar, cast, get_origin
+
+import msgspec
+from attrs import frozen, has
+from cattrs import ClassValidationError, Converter, transform_error
+from cattrs.gen import make_dict_structure_fn
+
+from aioregistry.models import Blob, DockerCredentials
+
+__all__ = [
+    "DecodeError",
+    "Item",
+    "Listing",
+    "Listings",
+    "decode_docker_credentials",
+    "decode_error",
+]
+
+T = TypeVar("T")
+
+
+class DecodeError(ValueError):
+    """A body that is not what the API promises; the text says what and where."""
+
+
+@frozen
+class Listing(Generic[T]):
+    """A page as the server gave it; `next_link` and `last_link` are never called."""
+
+    items: tuple[T, ...]
+    total: int | None
+    next_link: str | None
+    last_link: str | None
+
+
+class _Meta(msgspec.Struct, gc=False):
+    total: int | None = None
+
+
+class _Pages(msgspec.Struct, gc=False):
+    next: str | None = None
+    last: str | None = None
+
+
+class _Links(msgspec.Struct, gc=False):
+    pages: _Pages | None = None
+
+
+class Item(Generic[T]):
+    """Decodes an answer that holds one object under a key."""
+
+    def __init__(self, key: str, model: type[T]) -> None:
+        self._key = key
+        self._model = model
+        self._fast = msgspec.json.Decoder(msgspec.defstruct("Body", [(key, model)]))
+
+    def decode(self, body: bytes) -> T:
+        """Return the object.
+
+        Raises:
+            DecodeError: The body is not JSON, lacks the key, or holds a wrong type.
+        """
+        if _plain(body):
+            try:
+                return cast("T", getattr(self._fast.decode(body), self._key))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+        value = _json_object(body).get(self._key)
+        if value is None:
+            raise DecodeError(f"no {self._key!r} in the answer")
+        return _structure(value, self._model)
+
+
+class Listings(Generic[T]):
+    """Decodes the pages of a list, whose items stand under a key."""
+
+    def __init__(self, key: str, model: type[T]) -> None:
+        self._key = key
+        self._items = tuple[model, ...]  # type: ignore[valid-type]
+        envelope = msgspec.defstruct(
+            "Body",
+            [(key, self._items), ("meta", _Meta | None, None), ("links", _Links | None, None)],
+            gc=False,
+        )
+        self._fast = msgspec.json.Decoder(envelope)
+
+    def decode(self, body: bytes) -> Listing[T]:
+        """Return the page.
+
+        Raises:
+            DecodeError: The body is not JSON, lacks the key, or holds a wrong type.
+        """
+        if _plain(body):
+            try:
+                answer: Any = self._fast.decode(body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+            else:
+                return _listing(getattr(answer, self._key), answer.meta, answer.links)
+        raw = _json_object(body)
+        try:
+            meta = msgspec.convert(raw.get("meta"), _Meta | None)
+            links = msgspec.convert(raw.get("links"), _Links | None)
+        except msgspec.ValidationError as error:
+            raise DecodeError(str(error)) from None
+        # Go leaves an empty list out or writes null; an answer with neither list nor total is
+        # something else, and must not pass for an empty list.
+        if self._key not in raw and (meta is None or meta.total != 0):
+            raise DecodeError(f"no {self._key!r} in the answer")
+        value = raw.get(self._key)
+        items = () if value is None else _structure(value, self._items)
+        return _listing(items, meta, links)
+
+
+def _listing(items: tuple[T, ...], meta: _Meta | None, links: _Links | None) -> Listing[T]:
+    pages = links.pages if links is not None else None
+    return Listing(
+        items,
+        meta.total if meta is not None else None,
+        (pages.next or None) if pages is not None else None,
+        (pages.last or None) if pages is not None else None,
+    )
+
+
+def _plain(body: bytes) -> bool:
+    return b'"0001-01-01T' not in body and b'"compressed_size_byte"' not in body
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(body)
+    except RecursionError:
+        raise DecodeError("JSON nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DecodeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise DecodeError(f"expected a JSON object, got {_kind(value)}")
+    return value
+
+
+def decode_docker_credentials(body: bytes) -> DockerCredentials:
+    """Return the credentials in a Docker ``config.json`` with one registry in it.
+
+    Raises:
+        DecodeError: The body is not such a file; the text repeats nothing of it.
+    """
+    config = _json_object(body)
+    auths = config.get("auths")
+    if not isinstance(auths, dict) or not auths:
+        raise DecodeError("no 'auths' in the Docker config")
+    host, entry = next(iter(auths.items()))
+    auth = entry.get("auth") if isinstance(entry, dict) else None
+    try:
+        pair = base64.b64decode(auth, validate=True).decode() if isinstance(auth, str) else ""
+    except (binascii.Error, UnicodeDecodeError):
+        pair = ""
+    username, colon, password = pair.partition(":")
+    if not colon:
+        raise DecodeError(f"no user name and password for {host!r} in the Docker config")
+    # The vendor's own example ends in a line feed, which no password holds.
+    return DockerCredentials(host, username, password.rstrip("\n"), config)
+
+
+def decode_error(body: bytes) -> tuple[str | None, str | None, str | None]:
+    """Return id, message and request id of an error's body; None for what it does not say."""
+    try:
+        raw = _json_object(body)
+    except DecodeError:
+        return None, None, None
+    values = (raw.get(key) for key in ("id", "message", "request_id"))
+    error_id, message, request_id = (v if isinstance(v, str) else None for v in values)
+    return error_id, message, request_id
+
+
+def _structure(value: object, model: type[T]) -> T:
+    try:
+        return _converter.structure(value, model)
+    except ClassValidationError as error:
+        raise DecodeError("; ".join(transform_error(error, format_exception=_explain))) from None
+    except (TypeError, ValueError) as error:
+        raise DecodeError(str(error)) from None
+
+
+def _explain(error: BaseException, _: type | None) -> str:
+    return str(error)
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else f"a {type(value).__name__}"
+
+
+def _exactly(kind: type[T]) -> Callable[[object, object], T]:
+    # type(), not isinstance(): True is an int to the latter.
+    def structure(value: object, _: object) -> T:
+        if type(value) is not kind:
+            raise TypeError(f"expected a {kind.__name__}, got {_kind(value)}")
+        return value
+
+    return structure
+
+
+def _time(value: object, _: object) -> datetime | None:
+    if type(value) is not str:
+        raise TypeError(f"expected a time, got {_kind(value)}")
+    try:
+        time = msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        raise ValueError(f"not a time: {value[:40]!r}") from None
+    if time.tzinfo is None:
+        raise ValueError(f"a time without an offset: {value[:40]!r}")
+    return None if time == _GO_ZERO_TIME else time
+
+
+_GO_ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _tuple_of(kind: Any, converter: Converter) -> Callable[[object, object], tuple[Any, ...]]:
+    item = kind.__args__[0]
+
+    def structure(value: object, _: object) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise TypeError(f"expected a list, got {_kind(value)}")
+        return tuple(converter.structure(element, item) for element in value)
+
+    return structure
+
+
+def _model(model: type[Any], converter: Converter) -> Callable[[object, object], Any]:
+    fill = make_dict_structure_fn(model, converter)
+
+    def structure(value: object, _: object) -> Any:
+        if type(value) is not dict:
+            raise TypeError(f"expected an object, got {_kind(value)}")
+        given = {key: entry for key, entry in value.items() if entry is not None}
+        if model is Blob and "compressed_size_byte" in given:
+            given.setdefault("compressed_size_bytes", given["compressed_size_byte"])
+        return fill(given, model)
+
+    return structure
+
+
+def _make_converter() -> Converter:
+    converter = Converter()
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(datetime, _time)
+    converter.register_structure_hook_factory(_is_tuple, _tuple_of)
+    converter.register_structure_hook_factory(has, _model)
+    return converter
+
+
+_converter = _make_converter()

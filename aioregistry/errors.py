@@ -1,0 +1,229 @@
+"""Every exception that a caller can meet: plain data, picklable, without secrets."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from aioregistry.bulk import DeletionReport
+
+__all__ = [
+    "AuthenticationError",
+    "BulkDeleteError",
+    "ClientClosedError",
+    "ConflictError",
+    "InvalidNameError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "InvalidTokenError",
+    "NotFoundError",
+    "PartialListingError",
+    "PermissionDeniedError",
+    "PreconditionFailedError",
+    "RateLimitedError",
+    "RegistryConnectionError",
+    "RegistryError",
+    "RegistryTimeoutError",
+    "ResponseError",
+    "ServerError",
+    "error_for_status",
+]
+
+
+class RegistryError(Exception):
+    """The root of all errors of this package.
+
+    Attributes:
+        message: What went wrong, in the server's words where it sent any.
+        status: The HTTP status of the answer; None when there was no answer.
+        error_id: The API's short identifier, such as ``not_found``; None when it sent none.
+        request_id: The API's identifier of the request, for support; None when it sent none.
+        method: The HTTP method; None when the error belongs to no request.
+        url: The URL, which never holds a secret; None when the error belongs to no request.
+        attempts: How often the request was sent; None when the error belongs to no request.
+    """
+
+    hint = ""
+    status: int | None = None
+    error_id: str | None = None
+    request_id: str | None = None
+    method: str | None = None
+    url: str | None = None
+    attempts: int | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        error_id: str | None = None,
+        request_id: str | None = None,
+        method: str | None = None,
+        url: str | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.error_id = error_id
+        self.request_id = request_id
+        self.method = method
+        self.url = url
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        answer = " ".join(str(part) for part in (self.status, self.error_id) if part is not None)
+        text = ": ".join(part for part in (answer, self.message) if part)
+        if self.hint:
+            text = f"{text.rstrip('.')}. {self.hint}"
+        facts = []
+        if self.method:
+            facts.append(f"{self.method} {self.url}")
+        if self.attempts is not None and self.attempts > 1:
+            facts.append(f"{self.attempts} attempts")
+        if self.request_id:
+            facts.append(f"request id {self.request_id}")
+        return f"{text} ({', '.join(facts)})" if facts else text
+
+
+class ResponseError(RegistryError):
+    """The API answered with an error status."""
+
+
+class AuthenticationError(ResponseError):
+    """401: the token is missing, wrong, or revoked."""
+
+    hint = "Check the token: DIGITALOCEAN_TOKEN, or the token argument"
+
+
+class PermissionDeniedError(ResponseError):
+    """403: the token is valid and lacks the scope for this call."""
+
+    hint = "The token lacks a scope for this call"
+
+
+class NotFoundError(ResponseError):
+    """404: there is no such registry, repository, tag, manifest, or garbage collection."""
+
+
+class ConflictError(ResponseError):
+    """409: the name is taken, or something else is under way."""
+
+
+class PreconditionFailedError(ResponseError):
+    """412: the account's state does not allow the call; the message says why."""
+
+
+class InvalidRequestError(ResponseError):
+    """400 or 422: the API refused what was sent."""
+
+
+class RateLimitedError(ResponseError):
+    """429, or the quota that a request may wait for would come too late.
+
+    Attributes:
+        retry_after: Seconds until a request may go, where it is known.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        error_id: str | None = None,
+        request_id: str | None = None,
+        method: str | None = None,
+        url: str | None = None,
+        attempts: int | None = None,
+    ) -> None:
+        super().__init__(
+            message,
+            status=status,
+            error_id=error_id,
+            request_id=request_id,
+            method=method,
+            url=url,
+            attempts=attempts,
+        )
+        self.retry_after = retry_after
+
+
+class ServerError(ResponseError):
+    """5xx: the API, or a proxy before it, failed."""
+
+
+class RegistryConnectionError(RegistryError):
+    """No answer: the connection could not be made, or was lost."""
+
+
+class RegistryTimeoutError(RegistryError, TimeoutError):
+    """No answer in time."""
+
+
+class InvalidResponseError(RegistryError):
+    """An answer that is not what the API promises: a redirect, a wrong body, one too large."""
+
+
+class PartialListingError(RegistryError):
+    """A listing ended without all the items that the API counts.
+
+    Attributes:
+        found: How many items the walk yielded.
+        total: How many the API counted last.
+    """
+
+    def __init__(self, message: str = "", *, found: int = 0, total: int | None = None) -> None:
+        super().__init__(message)
+        self.found = found
+        self.total = total
+
+
+class InvalidNameError(RegistryError, ValueError):
+    """A name that no registry can hold; nothing was sent."""
+
+
+class InvalidTokenError(RegistryError, ValueError):
+    """No token, or one that cannot be sent in a header; nothing was sent."""
+
+
+class ClientClosedError(RegistryError):
+    """The client is not open: not yet, or no more."""
+
+
+class BulkDeleteError(ExceptionGroup[RegistryError], RegistryError):  # type: ignore[override]
+    """Some items of a bulk delete were not deleted.
+
+    Attributes:
+        report: The `DeletionReport` that it was raised for; None on a part that was split off.
+    """
+
+    report: "DeletionReport | None" = None
+
+    def __init__(self, message: str, errors: Sequence[RegistryError]) -> None:
+        # A group has its message and its errors from __new__, and guards them.
+        Exception.__init__(self, message, errors)
+
+    __str__ = ExceptionGroup.__str__
+
+    def derive(self, excs: Sequence[RegistryError]) -> Self:  # type: ignore[override]
+        """Return the same error around a part of its exceptions (for ``except*``)."""
+        return type(self)(self.message, excs)
+
+
+_BY_STATUS: dict[int, type[ResponseError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    412: PreconditionFailedError,
+    422: InvalidRequestError,
+    429: RateLimitedError,
+}
+
+
+def error_for_status(status: int) -> type[ResponseError]:
+    """Return the class of error for an answer's HTTP status."""
+    if status >= 500:
+        return ServerError
+    return _BY_STATUS.get(status, ResponseError)

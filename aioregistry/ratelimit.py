@@ -1,0 +1,333 @@
+"""The limiter: who may send, when. The one place that knows aiolimiter."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from typing import Literal, Protocol
+
+from aiolimiter import AsyncLimiter
+from attrs import evolve, field, frozen, validators
+
+from aioregistry.errors import ClientClosedError, RateLimitedError, RegistryError
+from aioregistry.quota import RollingWindow, ServerWord
+
+__all__ = [
+    "Limiter",
+    "Priority",
+    "RateLimit",
+    "RateLimitStatus",
+    "WindowLimiter",
+    "WindowStatus",
+]
+
+Priority = Literal["interactive", "bulk"]
+
+_DEFAULT_CLOSURE = 1.0
+
+
+class Limiter(Protocol):
+    """What the client asks of a limiter: a permit for each request, and where it went."""
+
+    async def acquire(self, priority: Priority = "interactive") -> None:
+        """Wait until a request may go.
+
+        Raises:
+            RateLimitedError: It would have to wait longer than the limiter allows.
+        """
+        ...
+
+    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+        """Tell that a request is over.
+
+        Args:
+            word: What its answer said; None when there was no answer.
+            sent: False when the permit was not used after all.
+        """
+        ...
+
+
+def _windows(
+    value: tuple[tuple[int, float], ...],
+) -> tuple[tuple[int, float], ...]:
+    return tuple(sorted(((limit, float(period)) for limit, period in value), key=lambda w: w[1]))
+
+
+def _check_windows(_: object, __: object, value: tuple[tuple[int, float], ...]) -> None:
+    if not value or any(limit < 1 or period <= 0 for limit, period in value):
+        raise ValueError(f"windows must be pairs of requests and seconds, both positive: {value}")
+
+
+@frozen(kw_only=True)
+class RateLimit:
+    """How much of the API's quota a client takes.
+
+    Attributes:
+        windows: The server's rolling windows, each the requests and the seconds.
+        burst: Requests that may go at once, and then in each second.
+        headroom: The share of each window that is left to other clients of the token, 0 to 1.
+        max_wait: The longest, in seconds, that a request may wait for quota before
+            `RateLimitedError` is raised; None waits as long as it takes.
+    """
+
+    windows: tuple[tuple[int, float], ...] = field(
+        default=((250, 60.0), (5000, 3600.0)), converter=_windows, validator=_check_windows
+    )
+    burst: float = field(default=100.0, validator=validators.ge(1.0))
+    headroom: float = field(default=0.0, validator=[validators.ge(0.0), validators.lt(1.0)])
+    max_wait: float | None = field(default=None, validator=validators.optional(validators.ge(0.0)))
+
+    def scaled(self, factor: float) -> "RateLimit":
+        """Return the same quota in a time that runs `factor` times faster, as a sandbox's may."""
+        windows = tuple((limit, period / factor) for limit, period in self.windows)
+        return evolve(self, windows=windows, burst=self.burst * factor)
+
+
+@frozen
+class WindowStatus:
+    """One window now: its limit and period (seconds), and who has used how much of it."""
+
+    limit: int
+    period: float
+    used: int
+    used_by_others: int
+    free: int
+
+
+@frozen
+class RateLimitStatus:
+    """The quota now.
+
+    Attributes:
+        windows: Each window, the shortest first.
+        waiting: Requests that wait for quota.
+        next_free: Seconds until a further request could go; 0 when at once, infinity while that
+            depends on answers still to come.
+        server: What the server said last; None before its first answer.
+    """
+
+    windows: tuple[WindowStatus, ...]
+    waiting: int
+    next_free: float
+    server: ServerWord | None
+
+
+class WindowLimiter:
+    """Mirrors the server's windows, takes it at its word, and shapes bursts.
+
+    Waiters are served first come first served, all `interactive` ones before any `bulk` one. One
+    task does the waiting for all of them, and only while there are any.
+
+    Args:
+        rate_limit: The quota.
+    """
+
+    def __init__(self, rate_limit: RateLimit | None = None) -> None:
+        self._rate_limit = rate_limit or RateLimit()
+        keep = 1.0 - self._rate_limit.headroom
+        self._windows = [
+            RollingWindow(limit, period, max(1, math.floor(limit * keep)))
+            for limit, period in self._rate_limit.windows
+        ]
+        self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
+        self._waiting: dict[Priority, deque[asyncio.Future[None]]] = {
+            "interactive": deque(),
+            "bulk": deque(),
+        }
+        self._waiting_count: dict[Priority, int] = {"interactive": 0, "bulk": 0}
+        self._closed_until = 0.0
+        self._word: ServerWord | None = None
+        self._dispatcher: asyncio.Task[None] | None = None
+        self._alarm: asyncio.Future[None] | None = None
+
+    async def acquire(self, priority: Priority = "interactive") -> None:
+        """Wait until a request may go; see `Limiter.acquire`."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        # Without waiters and with capacity, nothing below suspends.
+        if self._dispatcher is None and self._open_at(now) <= now and self._bucket.has_capacity():
+            self._take()
+            await self._bucket.acquire()
+            return
+        max_wait = self._rate_limit.max_wait
+        if max_wait is not None:
+            self._refuse_if_later(now, now + max_wait, priority)
+        waiter = loop.create_future()
+        self._waiting[priority].append(waiter)
+        self._waiting_count[priority] += 1
+        if self._dispatcher is None:
+            self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
+        alarm = (
+            None
+            if max_wait is None
+            else loop.call_later(max_wait, _fail, waiter, _waited_too_long(max_wait))
+        )
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(sent=False)
+            raise
+        finally:
+            self._waiting_count[priority] -= 1
+            if alarm is not None:
+                alarm.cancel()
+            # Whoever gave up may have been the last that the dispatcher waits for.
+            self._wake()
+
+    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+        """Tell that a request is over; see `Limiter.release`."""
+        now = asyncio.get_running_loop().time()
+        for window in self._windows:
+            window.give_back(now, sent=sent)
+        if word is not None:
+            self._word = word
+            if word.status == 429:
+                self._close(word, now)
+            elif word.remaining is not None:
+                self._count_others(word, now)
+        self._wake()
+
+    @property
+    def status(self) -> RateLimitStatus:
+        """The quota now."""
+        now = asyncio.get_running_loop().time()
+        waiting = sum(self._waiting_count.values())
+        return RateLimitStatus(
+            tuple(
+                WindowStatus(
+                    window.limit,
+                    window.period,
+                    window.used(now),
+                    window.used_by_others(now),
+                    max(0, window.free(now)),
+                )
+                for window in self._windows
+            ),
+            waiting,
+            max(0.0, self._open_at(now, waiting) - now),
+            self._word,
+        )
+
+    def close(self) -> None:
+        """Turn away everyone who waits, with `ClientClosedError`."""
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+            self._dispatcher = None
+        for waiters in self._waiting.values():
+            while waiters:
+                _fail(waiters.popleft(), ClientClosedError("closed while waiting for quota"))
+
+    # What follows decides.
+
+    def _open_at(self, now: float, ahead: int = 0) -> float:
+        at = max(window.free_at(now, ahead) for window in self._windows)
+        return max(at, self._closed_until)
+
+    def _take(self) -> None:
+        for window in self._windows:
+            window.take()
+
+    def _close(self, word: ServerWord, now: float) -> None:
+        """Close the gate for all at once after a 429, and count those who used what we did not.
+
+        With `retry-after` the shortest window is meant, else the longest.
+        """
+        window = self._windows[0 if word.retry_after is not None else -1]
+        delay = word.retry_after
+        if delay is None:
+            delay = word.seconds_to_reset(time.time())
+        # No quota is ever further away than its period: a wilder word is not believed.
+        delay = min(_DEFAULT_CLOSURE if delay is None else delay, window.period)
+        self._closed_until = max(self._closed_until, now + delay)
+        window.add_others(window.free(now), now + delay, now + window.period)
+
+    def _count_others(self, word: ServerWord, now: float) -> None:
+        """Take from `remaining` how much of the longest window others have used.
+
+        Of the requests in flight the server may have counted all or none; what we think of the
+        others is moved no further than both readings demand.
+        """
+        window = self._windows[-1]
+        if word.remaining is None or (word.limit is not None and word.limit != window.limit):
+            return
+        counted = window.limit - word.remaining
+        used = window.used(now)
+        known = window.used_by_others(now)
+        surely = counted - used
+        at_most = counted - used + window.in_flight
+        if surely > known:
+            # Those who came since the last answer leave a period from now; those who were there
+            # before our first request, some time between the first to expire and then.
+            first = now + window.period
+            if used <= window.in_flight + 1:
+                first = now + min(word.seconds_to_reset(time.time()) or 0.0, window.period)
+            else:
+                for shorter in self._windows[:-1]:
+                    at = now + shorter.period
+                    shorter.add_others(surely - known, at, at)
+            window.add_others(surely - known, first, now + window.period)
+        elif at_most < known:
+            window.keep_others(at_most)
+
+    def _refuse_if_later(self, now: float, latest: float, priority: Priority) -> None:
+        ahead = self._waiting_count["interactive"]
+        if priority == "bulk":
+            ahead += self._waiting_count["bulk"]
+        at = self._open_at(now, ahead)
+        if latest < at < math.inf:
+            raise RateLimitedError(
+                f"no quota for another {at - now:.1f} s, and max_wait is {latest - now:g} s",
+                retry_after=at - now,
+            )
+
+    # What follows waits.
+
+    def _next_waiter(self) -> asyncio.Future[None] | None:
+        for waiters in self._waiting.values():
+            while waiters:
+                if not waiters[0].done():
+                    return waiters[0]
+                waiters.popleft()
+        return None
+
+    async def _dispatch(self) -> None:
+        loop = asyncio.get_running_loop()
+        through_bucket = False
+        while self._next_waiter() is not None:
+            now = loop.time()
+            opens_at = self._open_at(now)
+            if opens_at > now:
+                await self._sleep_until(opens_at)
+            elif not through_bucket:
+                await self._bucket.acquire()
+                through_bucket = True
+            elif (waiter := self._next_waiter()) is not None:
+                self._take()
+                waiter.set_result(None)
+                through_bucket = False
+        self._dispatcher = None
+
+    async def _sleep_until(self, at: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.create_future()
+        timer = None if at == math.inf else loop.call_at(at, self._wake)
+        try:
+            await self._alarm
+        finally:
+            self._alarm = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._alarm is not None and not self._alarm.done():
+            self._alarm.set_result(None)
+
+
+def _fail(waiter: asyncio.Future[None], error: RegistryError) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)
+
+
+def _waited_too_long(max_wait: float) -> RateLimitedError:
+    return RateLimitedError(f"no quota within the {max_wait:g} s of max_wait")

@@ -1,0 +1,244 @@
+"""One attempt over HTTP: a request out, an answer or the lack of one back.
+
+The one place in the core that knows aiohttp. It owns an aiohttp session or borrows the caller's,
+and nothing of aiohttp leaves it: no exception, and no answer that is not wholly read.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import hdrs
+from attrs import frozen
+from yarl import URL
+
+from aioregistry.endpoints import Request
+from aioregistry.errors import (
+    ClientClosedError,
+    InvalidTokenError,
+    RegistryConnectionError,
+    RegistryError,
+    RegistryTimeoutError,
+)
+
+__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport"]
+
+TokenSource = str | Callable[[], Awaitable[str]]
+
+# A page of 200 manifests with fifty layers each has 1 MiB.
+_MAX_BODY = 64 * 2**20
+_MAX_ERROR_BODY = 64 * 2**10
+_JSON = "application/json"
+
+
+@frozen
+class Answer:
+    """An answer. `too_large` tells that the body was longer than any that the API sends."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    too_large: bool = False
+
+
+@frozen
+class NoAnswer:
+    """No answer: why, and whether the request may have reached the server."""
+
+    error: RegistryError
+    sent: bool
+
+
+class _ConnectionLostError(aiohttp.ClientConnectionError):
+    """A lost connection, of a class that aiohttp does not answer by resending unseen."""
+
+
+async def _no_hidden_resend(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _ConnectionLostError(str(error) or type(error).__name__) from None
+
+
+async def _authorize(
+    authorization: str, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    request.headers[hdrs.AUTHORIZATION] = authorization
+    return await _no_hidden_resend(request, send)
+
+
+class Transport:
+    """Sends requests to one origin and to no other.
+
+    Args:
+        base_url: The origin, with the path before ``/v2`` if there is one.
+        token: The API token, or an async callable that returns one for each attempt.
+        session: An aiohttp session to borrow: never closed, never changed.
+        connector: An aiohttp connector for a session of our own, closed with it.
+        timeout: For one attempt: seconds, or an `aiohttp.ClientTimeout`.
+        user_agent: The User-Agent header.
+
+    Raises:
+        InvalidTokenError: The token cannot be sent in a header.
+        ValueError: Another argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: TokenSource,
+        session: aiohttp.ClientSession | None,
+        connector: aiohttp.BaseConnector | None,
+        timeout: float | aiohttp.ClientTimeout,
+        user_agent: str,
+    ) -> None:
+        if session is not None and connector is not None:
+            raise ValueError("give a session or a connector, not both: a session has its own")
+        self.base_url = _check_base_url(base_url)
+        self._token = _authorization(token) if isinstance(token, str) else token
+        self._borrowed = session
+        self._connector = connector
+        self._timeout = (
+            timeout
+            if isinstance(timeout, aiohttp.ClientTimeout)
+            else aiohttp.ClientTimeout(total=timeout)
+        )
+        self._headers = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
+        self._http: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """Make the session, or take the borrowed one, in the running event loop."""
+        if self._borrowed is not None:
+            self._http = self._borrowed
+            return
+        # What never changes is given once: headers for each request would cost each request.
+        if isinstance(self._token, str):
+            self._headers[hdrs.AUTHORIZATION] = self._token
+        self._http = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            middlewares=(_no_hidden_resend,),
+            timeout=self._timeout,
+        )
+
+    async def close(self) -> None:
+        """Close what is our own."""
+        http, self._http = self._http, None
+        if self._borrowed is None and http is not None:
+            await http.close()
+
+    async def authorization(self) -> str:
+        """Return the value of the Authorization header for the next attempt.
+
+        Raises:
+            InvalidTokenError: The token's callable returned something that cannot be sent.
+        """
+        return self._token if isinstance(self._token, str) else _authorization(await self._token())
+
+    async def attempt(self, request: Request, authorization: str) -> Answer | NoAnswer:
+        """Send `request` once and read the answer.
+
+        Raises:
+            ClientClosedError: The session is closed.
+        """
+        http = self._http
+        if http is None or http.closed:
+            raise ClientClosedError("the aiohttp session is closed")
+        try:
+            async with http.request(
+                request.method,
+                URL(self.base_url + request.target, encoded=True),
+                data=request.body,
+                allow_redirects=False,
+                **self._options(http, request, authorization),
+            ) as response:
+                return await _read(request, response)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
+            return NoAnswer((kind or RegistryConnectionError)(_reason(error)), sent=False)
+        except TimeoutError:
+            return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
+        except (aiohttp.ClientError, OSError) as error:
+            return NoAnswer(RegistryConnectionError(_reason(error)), sent=True)
+        except RuntimeError:
+            # How aiohttp says it when a session is closed under a request.
+            if http.closed:
+                raise ClientClosedError("the aiohttp session was closed") from None
+            raise
+
+    def _options(
+        self, http: aiohttp.ClientSession, request: Request, authorization: str
+    ) -> dict[str, Any]:
+        headers = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
+        if self._borrowed is None:
+            if not isinstance(self._token, str):
+                headers[hdrs.AUTHORIZATION] = authorization
+            return {"headers": headers} if headers else {}
+        # A borrowed session's defaults are its owner's. The header goes in behind them, because
+        # aiohttp refuses one beside a session's `auth`. aiohttp shows a session's middlewares to
+        # nobody, and middlewares given with a request replace them: so they are given along.
+        theirs = getattr(http, "_middlewares", ())
+        ours = partial(_authorize, authorization)
+        return {
+            "headers": self._headers | headers,
+            "timeout": self._timeout,
+            "raise_for_status": False,
+            "auto_decompress": True,
+            "middlewares": (*theirs, ours),
+        }
+
+
+async def _read(request: Request, response: aiohttp.ClientResponse) -> Answer:
+    succeeded = 200 <= response.status < 300
+    # What a DELETE achieved is told by its status: a body that breaks off changes nothing.
+    if succeeded and request.method == hdrs.METH_DELETE:
+        return Answer(response.status, response.headers, b"")
+    limit = _MAX_BODY if succeeded else _MAX_ERROR_BODY
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := await response.content.readany():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                response.close()
+                return Answer(response.status, response.headers, b"", too_large=True)
+    except (aiohttp.ClientError, OSError):
+        # The status of an error is worth more than the loss of its body.
+        if succeeded:
+            raise
+        chunks.clear()
+    return Answer(response.status, response.headers, b"".join(chunks))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _check_base_url(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.username is not None
+    ):
+        raise ValueError(f"base_url must be http(s)://host[:port][/path], not {base_url!r}")
+    return base_url.rstrip("/")
+
+
+def _authorization(token: object) -> str:
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        raise InvalidTokenError("the token must be printable ASCII without spaces")
+    if not token:
+        raise InvalidTokenError("the token is empty; set DIGITALOCEAN_TOKEN or pass token=")
+    return f"Bearer {token}"
