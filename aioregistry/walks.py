@@ -232,18 +232,18 @@ class NumberWalk(_Tally[T]):
         self._under_way.add(number)
         return PageRef(number)
 
+    def _pages(self, items: int) -> int:
+        return -(-items // self._size)
+
     def _page_with_gap(self) -> int | None:
-        if not self._may_go_on():
+        # Somebody who removes things all the time must not keep a walk going for ever.
+        if self._read == 0 or self.answers >= _PASSES * (self._pages(self.highest_total) + 1):
             return None
         for start, end in self._gaps():
             for number in range(start // self._size + 1, (end - 1) // self._size + 2):
                 if number not in self._under_way:
                     return number
         return None
-
-    def _may_go_on(self) -> bool:
-        pages = max(1, -(-self.highest_total // (self._size or 1)))
-        return self.answers < _PASSES * pages + _PASSES
 
     def _begin_again(self) -> bool:
         if not self.answers or not self.short or self.passes == _PASSES or self._gaps():
@@ -267,12 +267,15 @@ class NumberWalk(_Tally[T]):
         if ref.number == self._read + 1:
             self._read = ref.number
             self._look_ahead(ref.number, listing, following)
+        else:
+            # What was pushed since may have moved the end to another page.
+            self._last = max(self._last, self._pages(self.total or 0))
         if self.passes > 1 and not self.short:
             self._ended = True
         return new, following.token if following else None
 
     def _look_ahead(self, number: int, listing: Listing[T], following: _Link | None) -> None:
-        last = -(-(self.total or 0) // self._size)
+        last = self._pages(self.total or 0)
         if following is None:
             # An empty page without a next link is past the end, whatever the total says.
             self._last = last if listing.items else number

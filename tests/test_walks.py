@@ -1,0 +1,483 @@
+"""What the walks decide, on lists that move as they please."""
+
+from collections import deque
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aioregistry.codec import Listing
+from aioregistry.errors import InvalidResponseError
+from aioregistry.walks import Coverage, NumberWalk, PageRef, TokenWalk
+from tests.moving_list import URL, MovingList, pages, same
+
+SIZE = 10
+
+
+def number_walk(per_page: int = SIZE) -> NumberWalk[str]:
+    return NumberWalk(same, per_page)
+
+
+def flat(found) -> list[str]:
+    return [name for page in found for name in page]
+
+
+# Coverage
+
+
+def test_coverage_joins_what_touches():
+    seen = Coverage()
+    seen.add(0, 10)
+    seen.add(20, 30)
+    assert seen.gaps(30) == [(10, 20)]
+    seen.add(10, 20)
+    assert seen.gaps(30) == []
+
+
+def test_a_falling_total_takes_the_last_positions_of_every_stretch():
+    seen = Coverage()
+    seen.observe(100)
+    seen.add(0, 10)
+    seen.add(20, 30)
+    assert seen.observe(97) == 3
+    assert seen.gaps(30) == [(7, 20), (27, 30)]
+
+
+def test_a_rising_total_takes_the_first_positions_of_every_stretch_but_the_first():
+    seen = Coverage()
+    seen.observe(100)
+    seen.add(0, 10)
+    seen.add(20, 30)
+    assert seen.observe(103) == 0
+    assert seen.gaps(30) == [(10, 23)]
+
+
+def test_positions_behind_the_end_of_the_list_are_no_gap():
+    seen = Coverage()
+    seen.observe(5)
+    seen.add(0, 5)
+    assert seen.gaps(20) == []
+
+
+# Lists that hold still
+
+
+@given(count=st.integers(0, 95), per_page=st.integers(1, 40))
+def test_a_list_that_holds_still_is_read_once_in_the_servers_order(count, per_page):
+    server = MovingList(count, per_page)
+    walk = number_walk(per_page)
+    assert flat(pages(walk, server.answer)) == server.names
+    assert walk.complete
+    assert server.requests == max(1, -(-count // per_page))
+
+
+@given(count=st.integers(0, 95), asked=st.integers(1, 40), granted=st.integers(1, 40))
+def test_a_clamped_page_size_is_noticed(count, asked, granted):
+    server = MovingList(count, min(asked, granted))
+    walk = number_walk(asked)
+    assert flat(pages(walk, server.answer)) == server.names
+    assert walk.complete
+    assert server.requests == max(1, -(-count // server.page_size))
+
+
+def test_a_clamp_shows_in_the_number_of_pages_when_links_repeat_what_was_asked():
+    server = MovingList(100, 5)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        links = (
+            link and link.replace("per_page=5", "per_page=10")
+            for link in (listing.next_link, listing.last_link)
+        )
+        return Listing(listing.items, listing.total, *links)
+
+    walk = number_walk(10)
+    assert flat(pages(walk, answer)) == server.names
+    assert server.requests == 20
+
+
+def test_without_any_link_the_total_tells_how_many_pages_there_are():
+    server = MovingList(45)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        return Listing(listing.items, listing.total, None, None)
+
+    assert flat(pages(number_walk(), answer)) == server.names
+    assert server.requests == 5
+
+
+def test_without_a_total_the_next_links_tell():
+    server = MovingList(45)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        return Listing(listing.items, None, listing.next_link, None)
+
+    walk = number_walk()
+    assert flat(pages(walk, answer)) == server.names
+    assert walk.complete
+
+
+def test_a_total_that_counts_the_page_alone_does_not_end_the_walk():
+    server = MovingList(45)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        return Listing(listing.items, len(listing.items), listing.next_link, None)
+
+    assert sorted(flat(pages(number_walk(), answer))) == sorted(server.names)
+
+
+@pytest.mark.parametrize("links", ["next", "none"])
+def test_an_empty_page_in_the_middle_is_not_the_end(links):
+    server = MovingList(30)
+
+    def answer(ref):
+        hole = ref.number == 2
+        shifted = ref if ref.number < 2 else PageRef(ref.number - 1)
+        listing = server.answer(shifted)
+        more = f"{URL}?page={ref.number + 1}" if ref.number < 4 else None
+        return Listing(() if hole else listing.items, 30 if links == "next" else 40, more, None)
+
+    assert flat(pages(number_walk(), answer)) == server.names
+
+
+def test_last_without_next_is_the_end():
+    def answer(ref):
+        return Listing(("a", "b"), 2, None, f"{URL}?page=7")
+
+    walk = number_walk()
+    assert list(pages(walk, answer)) == [("a", "b")]
+    assert walk.complete
+
+
+def test_a_next_link_without_a_page_means_the_following_one():
+    server = MovingList(30)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        return Listing(listing.items, None, f"{URL}?x=y" if listing.next_link else None, None)
+
+    assert flat(pages(number_walk(), answer)) == server.names
+
+
+def test_a_next_link_that_leads_back_is_an_error():
+    def answer(ref):
+        return Listing((f"v{ref.number}",), None, f"{URL}?page=1", None)
+
+    with pytest.raises(InvalidResponseError, match="page 1 names page 1"):
+        list(pages(number_walk(), answer))
+
+
+def test_the_next_link_of_the_last_page_may_lead_nowhere():
+    def answer(ref):
+        return Listing(("a", "b"), 2, f"{URL}?page=1", None)
+
+    assert list(pages(number_walk(), answer)) == [("a", "b")]
+
+
+def test_pages_without_end_and_without_anything_new_are_an_error():
+    def answer(ref):
+        return Listing(("a",), None, f"{URL}?page={ref.number + 1}", None)
+
+    with pytest.raises(InvalidResponseError, match="held nothing new"):
+        list(pages(number_walk(1), answer))
+
+
+@pytest.mark.parametrize("page", ["-1", "0", "x", "1e3", "9" * 5000, "²"])
+def test_a_page_number_that_is_none_is_not_believed(page):
+    server = MovingList(30)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        return Listing(listing.items, 30, listing.next_link and f"{URL}?page={page}", None)
+
+    assert flat(pages(number_walk(), answer)) == server.names
+
+
+def test_a_link_that_is_no_url_is_an_error():
+    def answer(ref):
+        return Listing(("a",), 2, "http://[", None)
+
+    with pytest.raises(InvalidResponseError, match="cannot be read"):
+        list(pages(number_walk(1), answer))
+
+
+# Lists that do not add up
+
+
+def test_a_total_that_is_never_reached_ends_the_walk_after_three_passes_incomplete():
+    server = MovingList(40)
+
+    def answer(ref):
+        listing = server.answer(ref)
+        return Listing(listing.items, 43, listing.next_link, None)
+
+    walk = number_walk()
+    assert flat(pages(walk, answer)) == server.names
+    assert not walk.complete
+    assert walk.passes == 3
+
+
+def test_what_was_pushed_meanwhile_is_found_at_the_front_with_one_more_request():
+    server = MovingList(50)
+    walk = number_walk()
+    found = []
+    for page in pages(walk, server.answer):
+        found += page
+        if server.requests == 3:
+            server.push(2)
+    assert sorted(found) == sorted(server.names)
+    assert walk.complete
+    assert server.requests == 7  # 52 names are 6 pages, and the first again
+
+
+def test_a_total_of_a_trillion_does_not_keep_the_walk_going():
+    def answer(ref):
+        return Listing(("a", "b") if ref.number == 1 else (), 10**12, None, None)
+
+    walk = number_walk(2)
+    assert flat(pages(walk, answer)) == ["a", "b"]
+    assert not walk.complete
+    assert walk.answers <= 9
+
+
+# Lists that move
+
+
+def test_one_item_that_slips_over_the_edge_is_read_again():
+    server = MovingList(30)
+    throughout = server.names[1:]
+    walk = number_walk()
+    found = []
+    for page in pages(walk, server.answer):
+        found += page
+        if server.requests == 1:
+            server.remove([server.names[0]])
+    assert set(throughout) <= set(found)
+    assert server.requests == 4
+
+
+@given(count=st.integers(1, 120), chance=st.randoms(use_true_random=False))
+@settings(max_examples=300)
+def test_what_is_there_throughout_is_yielded_while_items_come_and_go(count, chance):
+    server = MovingList(count)
+    before = set(server.names)
+    removed: set[str] = set()
+    walk = number_walk()
+    found: list[str] = []
+    for nth, page in enumerate(pages(walk, server.answer)):
+        found += page
+        names = set(server.names)
+        move = chance.random() if nth < 30 else 1.0
+        if move < 0.3:
+            server.push(chance.randint(0, 12))
+        elif move < 0.5:
+            server.remove(page)
+        elif move < 0.9 and names:
+            server.remove_at(chance.choices(range(200), k=chance.randint(0, 12)))
+        removed |= names - set(server.names)
+    assert len(found) == len(set(found))
+    assert before - removed <= set(found)
+
+
+@given(
+    count=st.integers(1, 150),
+    window=st.integers(2, 8),
+    pushing=st.booleans(),
+    chance=st.randoms(use_true_random=False),
+)
+@settings(max_examples=300)
+def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(
+    count, window, pushing, chance
+):
+    """Answers are made at any moment between asking and reading, in any order."""
+    server = MovingList(count)
+    before = set(server.names)
+    removed: set[str] = set()
+    walk = number_walk()
+    found: list[str] = []
+    under_way: deque[list] = deque()
+    while True:
+        # As the pages do it: nothing is read ahead while items go.
+        while len(under_way) < (1 if walk.moving else window) and (ref := walk.plan()) is not None:
+            under_way.append([ref, None])
+        if not under_way:
+            break
+        slots = list(range(len(under_way)))
+        chance.shuffle(slots)
+        for slot in slots:
+            if under_way[slot][1] is None and (slot == 0 or chance.random() < 0.5):
+                under_way[slot][1] = server.answer(under_way[slot][0])
+                if server.requests < 60 and chance.random() < 0.3 and server.names:
+                    names = set(server.names)
+                    if pushing:
+                        server.push(chance.randint(1, 3))
+                    else:
+                        server.remove_at(chance.choices(range(150), k=chance.randint(1, 3)))
+                    removed |= names - set(server.names)
+        ref, listing = under_way.popleft()
+        found += walk.receive(ref, listing)[0]
+    assert len(found) == len(set(found))
+    assert before - removed <= set(found) or not walk.complete
+
+
+@given(lag=st.integers(0, 4), share=st.integers(1, 3), pages_of=st.integers(1, 50))
+@settings(max_examples=150)
+def test_deleting_as_one_walks_leaves_nothing_and_costs_at_most_twice_the_pages(
+    lag, share, pages_of
+):
+    """Whether everything is deleted at once or some pages later, and in parts."""
+    server = MovingList(pages_of * SIZE)
+    walk = number_walk()
+    waiting: deque[tuple[str, ...]] = deque()
+    found: list[str] = []
+    for page in pages(walk, server.answer):
+        found += page
+        for part in range(share):
+            waiting.append(page[part::share])
+        while len(waiting) > lag:
+            server.remove(waiting.popleft())
+    for page in waiting:
+        server.remove(page)
+    assert server.names == []
+    assert len(found) == pages_of * SIZE
+    assert walk.complete
+    assert server.requests <= max(2, 2 * pages_of)
+
+
+def test_a_list_that_vanishes_when_all_of_it_was_found_is_complete():
+    walk = number_walk()
+    ref = walk.plan()
+    walk.receive(ref, Listing(tuple("abcdefghij"), 10, None, None))
+    assert walk.vanish()
+    assert walk.plan() is None
+    assert walk.complete
+
+
+def test_a_list_that_vanishes_halfway_is_not_taken_for_its_end():
+    walk = number_walk()
+    walk.receive(walk.plan(), Listing(tuple("abcdefghij"), 20, f"{URL}?page=2", None))
+    assert not walk.vanish()
+
+
+# Page tokens
+
+
+class TokenServer:
+    """Pages of a list by token, each of two items."""
+
+    def __init__(self, names: str, total: int | None = None) -> None:
+        self.names = names
+        self.total = total
+        self.asked: list[PageRef] = []
+
+    def link(self, after: str, page: int) -> str:
+        return f"{URL}?page={page}&page_token={after}&per_page=2"
+
+    def answer(self, ref: PageRef) -> Listing[str]:
+        self.asked.append(ref)
+        if ref.token is not None:
+            rest = [name for name in self.names if name > ref.token]
+        else:
+            rest = list(self.names[(ref.number - 1) * 2 :])
+        more = self.link(rest[1], ref.number + 1) if len(rest) > 2 else None
+        total = len(self.names) if self.total is None else self.total
+        return Listing(tuple(rest[:2]), total, more, None)
+
+
+def test_tokens_are_followed_and_pages_counted():
+    server = TokenServer("abcde")
+    walk = TokenWalk(same)
+    assert flat(pages(walk, server.answer)) == list("abcde")
+    assert server.asked == [PageRef(1), PageRef(2, "b"), PageRef(3, "d")]
+    assert walk.complete
+
+
+def test_a_next_link_without_a_token_is_followed_by_its_page():
+    server = TokenServer("abcde")
+    server.link = lambda after, page: f"{URL}?page={page}"
+    walk = TokenWalk(same)
+    assert flat(pages(walk, server.answer)) == list("abcde")
+    assert server.asked == [PageRef(1), PageRef(2), PageRef(3)]
+
+
+def test_a_next_link_without_a_page_is_followed_by_its_token():
+    server = TokenServer("abcde")
+    server.link = lambda after, page: f"https://elsewhere.example/?page_token={after}"
+    assert flat(pages(TokenWalk(same), server.answer)) == list("abcde")
+
+
+def test_a_next_link_with_neither_is_an_error():
+    server = TokenServer("abcde")
+    server.link = lambda after, page: URL
+    with pytest.raises(InvalidResponseError, match="neither"):
+        list(pages(TokenWalk(same), server.answer))
+
+
+def test_a_token_that_comes_twice_is_an_error():
+    server = TokenServer("abcde")
+    server.link = lambda after, page: f"{URL}?page_token=a"
+    with pytest.raises(InvalidResponseError, match="came twice"):
+        list(pages(TokenWalk(same), server.answer))
+
+
+def test_a_page_by_number_that_leads_back_is_an_error():
+    server = TokenServer("abcde")
+    server.link = lambda after, page: f"{URL}?page=1"
+    with pytest.raises(InvalidResponseError, match="page 1 names page 1"):
+        list(pages(TokenWalk(same), server.answer))
+
+
+def test_tokens_without_end_and_without_anything_new_are_an_error():
+    def answer(ref):
+        return Listing(("a",), None, f"{URL}?page_token={ref.number}", None)
+
+    with pytest.raises(InvalidResponseError, match="held nothing new"):
+        list(pages(TokenWalk(same), answer))
+
+
+def test_an_empty_token_page_in_the_middle_is_not_the_end():
+    def answer(ref):
+        items = {1: ("a",), 2: (), 3: ("b",)}[ref.number]
+        more = f"{URL}?page_token=t{ref.number}" if ref.number < 3 else None
+        return Listing(items, 2, more, None)
+
+    walk = TokenWalk(same)
+    assert flat(pages(walk, answer)) == ["a", "b"]
+    assert walk.complete
+
+
+def test_a_token_walk_that_falls_short_begins_again_and_then_says_so():
+    server = TokenServer("abcde", total=6)
+    walk = TokenWalk(same)
+    assert flat(pages(walk, server.answer)) == list("abcde")
+    assert not walk.complete
+    assert len(server.asked) == 9
+
+
+def test_a_token_walk_that_finds_what_was_missing_stops_at_once():
+    server = TokenServer("bcde")
+    walk = TokenWalk(same)
+    found = []
+    for page in pages(walk, server.answer):
+        found += page
+        if len(server.asked) == 1:
+            server.names = "abcde"
+    assert sorted(found) == list("abcde")
+    assert len(server.asked) == 3
+    assert walk.complete
+
+
+def test_a_page_reached_by_number_while_items_went_costs_another_pass():
+    server = TokenServer("abcdef")
+    server.link = lambda after, page: f"{URL}?page={page}"
+    walk = TokenWalk(same)
+    found = []
+    for page in pages(walk, server.answer):
+        found += page
+        if len(server.asked) == 1:
+            server.names = "bcdef"  # c slips onto the first page
+    assert sorted(found) == list("abcdef")
+    assert walk.complete
