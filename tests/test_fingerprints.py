@@ -1,0 +1,51 @@
+"""The set of names that a walk has yielded."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioregistry.fingerprints import Fingerprints
+
+
+def same(name: str) -> str:
+    return name
+
+
+@given(pages=st.lists(st.lists(st.text(min_size=1, max_size=3), max_size=50)))
+def test_it_knows_what_a_set_knows(pages):
+    known: set[str] = set()
+    fingerprints = Fingerprints()
+    for page in pages:
+        expected = [name for name in dict.fromkeys(page) if name not in known]
+        assert fingerprints.add_new(page, same) == expected
+        known |= set(page)
+    assert fingerprints.count == len(known)
+
+
+def test_it_still_knows_everything_after_it_has_grown():
+    fingerprints = Fingerprints()
+    names = [f"v{number}" for number in range(5000)]
+    assert fingerprints.add_new(names, same) == names
+    assert fingerprints.add_new(names, same) == []
+
+
+def test_items_without_a_name_are_all_new():
+    fingerprints = Fingerprints()
+    assert fingerprints.add_new(["", "", "a"], same) == ["", "", "a"]
+
+
+@given(expected=st.integers(300, 10**6))
+def test_a_table_laid_out_for_a_list_takes_at_most_twenty_bytes_a_name(expected):
+    assert len(Fingerprints(expected)._table) * 8 <= 20 * expected
+
+
+def test_a_table_grows_before_it_is_too_full_and_then_has_at_most_twenty_bytes_a_name():
+    fingerprints = Fingerprints()
+    for number in range(3000):
+        fingerprints.add_new([f"v{number}"], same)
+        slots = len(fingerprints._table)
+        assert fingerprints.count <= slots * 4 // 5
+        assert slots == 256 or slots * 8 <= 20 * (fingerprints.count + 1)
+
+
+def test_a_server_that_claims_a_trillion_items_gets_no_table_for_them():
+    assert len(Fingerprints(10**12)._table) * 8 <= 2**24

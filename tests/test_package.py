@@ -1,0 +1,112 @@
+"""The shape of the package: who may import whom, and what is public."""
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import aioregistry
+
+PACKAGE = Path(aioregistry.__file__).parent
+
+# From the ground up: a module imports only from floors below its own.
+FLOORS = [
+    {"errors"},
+    {"names", "fingerprints", "quota", "retry", "virtual_time"},
+    {"models", "ratelimit"},
+    {"codec", "endpoints"},
+    {"transport", "walks"},
+    {"session", "paging"},
+    {"api", "bulk"},
+    {"lists"},
+    {"handles"},
+    {"client"},
+    {"__init__"},
+    {"__main__"},
+]
+FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def imports(module: str, *, at_run_time: bool = False) -> set[str]:
+    """The full names of what a module imports."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+    if at_run_time:
+        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down_only(module):
+    for name in imports(module, at_run_time=True):
+        parts = name.split(".")
+        if parts[0] == "aioregistry" and len(parts) > 1 and parts[1] in FLOOR_OF:
+            assert FLOOR_OF[parts[1]] < FLOOR_OF[module], f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("library", ["aiohttp", "aiolimiter", "cattrs"])
+def test_a_library_is_known_in_one_place(library):
+    home = {"aiohttp": "transport", "aiolimiter": "ratelimit", "cattrs": "codec"}[library]
+    users = {
+        module
+        for module in MODULES
+        if any(name.split(".")[0] == library for name in imports(module, at_run_time=True))
+    }
+    assert users == {home}
+
+
+def test_the_core_knows_neither_sandbox_nor_commands():
+    for module in set(MODULES) - {"__main__"}:
+        for name in imports(module):
+            assert not name.startswith(("aioregistry.sandbox", "aioregistry.cli.")), module
+
+
+def all_modules() -> list[str]:
+    return ["aioregistry"] + [
+        info.name
+        for info in pkgutil.walk_packages([str(PACKAGE)], "aioregistry.")
+        if not info.name.endswith("__main__")
+    ]
+
+
+@pytest.mark.parametrize("name", all_modules())
+def test_all_names_what_is_there(name):
+    module = importlib.import_module(name)
+    for entry in getattr(module, "__all__", []):
+        assert hasattr(module, entry)
+
+
+def test_all_is_sorted():
+    assert list(aioregistry.__all__) == sorted(aioregistry.__all__)
+
+
+def test_all_names_everything_that_the_package_exports():
+    exported = {
+        name
+        for name, value in vars(aioregistry).items()
+        if not name.startswith("_") and not isinstance(value, type(aioregistry))
+    }
+    assert exported == set(aioregistry.__all__)
+
+
+def test_everything_public_has_a_docstring():
+    for name in aioregistry.__all__:
+        value = getattr(aioregistry, name)
+        if isinstance(value, type):
+            assert value.__doc__, name
+            for attribute, member in vars(value).items():
+                if not attribute.startswith("_") and callable(member):
+                    assert member.__doc__, f"{name}.{attribute}"
+
+
+def test_types_are_shipped():
+    assert (PACKAGE / "py.typed").exists()
