@@ -1,0 +1,130 @@
+"""A state as a JSON file, to keep it or to write one by hand."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .documents import OCI_MANIFEST
+from .model import Form, Manifest, Registry
+from .names import digest_bytes, digest_text
+from .refusal import Refusal
+from .state import State
+from .tiers import TIERS
+
+_FORMAT = 1
+
+
+def save_state(state: State, path: str | Path) -> None:
+    """Write a state to a file: registries with their content, and the subscription.
+
+    Credentials and garbage collections stay out of it.
+
+    Raises:
+        OSError: The file can't be written.
+    """
+    Path(path).write_text(json.dumps(state_to_json(state)), encoding="utf-8")
+
+
+def load_state(path: str | Path) -> State:
+    """Read a state from a file.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: It is no such file.
+    """
+    return state_from_json(json.loads(Path(path).read_bytes()))
+
+
+def state_to_json(state: State) -> dict[str, Any]:
+    """A state as JSON values; times are Unix microseconds, sizes bytes."""
+    return {
+        "format": _FORMAT,
+        "tier": state.tier.slug,
+        "registries": [_registry_to_json(registry) for registry in state.registries.values()],
+    }
+
+
+def state_from_json(content: Any, clock: Callable[[], float] | None = None) -> State:
+    """A state from what ``state_to_json`` made.
+
+    Args:
+        content: The JSON values.
+        clock: The state's clock; by default the real one.
+
+    Raises:
+        ValueError: It is nothing of the kind.
+    """
+    state = State() if clock is None else State(clock)
+    try:
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']} is unknown")
+        state.tier = TIERS[content["tier"]]
+        for registry in content["registries"]:
+            _fill(state.add_registry(registry["name"], registry["region"]), registry)
+    except (KeyError, TypeError, AttributeError, Refusal) as error:
+        raise ValueError(f"no state: {error!r}") from error
+    return state
+
+
+def _registry_to_json(registry: Registry) -> dict[str, Any]:
+    return {
+        "name": registry.name,
+        "region": registry.region,
+        "created_at": registry.created_at,
+        "storage_at": registry.storage_at,
+        "blobs": {digest_text(digest): size for digest, size in registry.blobs.items()},
+        "repositories": [
+            {
+                "name": repository.name,
+                "manifests": [
+                    _manifest_to_json(manifest)
+                    | {"tags": [[tag, repository.tags[tag].at] for tag in manifest.tags]}
+                    for manifest in repository.manifests.values()
+                ],
+            }
+            for repository in registry.repositories.values()
+        ],
+    }
+
+
+def _manifest_to_json(manifest: Manifest) -> dict[str, Any]:
+    form = manifest.form
+    return {
+        "digest": digest_text(manifest.digest),
+        "at": manifest.at,
+        "blobs": [digest_text(digest) for digest in manifest.blobs],
+        "media_type": form.media_type,
+        "platform": form.platform,
+        "document": None if form.document is None else form.document.decode(),
+        "children": [digest_text(digest) for digest in form.children],
+        "subject": None if form.subject is None else digest_text(form.subject),
+    }
+
+
+def _fill(registry: Registry, content: Mapping[str, Any]) -> None:
+    registry.created_at = content["created_at"]
+    blobs = [(digest_bytes(digest), size) for digest, size in content["blobs"].items()]
+    registry.store(blobs, content["storage_at"])
+    for repository in content["repositories"]:
+        name = repository["name"]
+        for described in repository["manifests"]:
+            manifest = registry.put(name, _manifest_from_json(described), ())
+            missing = {manifest.digest, *manifest.blobs} - registry.blobs.keys()
+            if missing:
+                raise ValueError(f"blobs are missing: {sorted(map(digest_text, missing))}")
+            for tag, at in described["tags"]:
+                registry.repositories[name].point(tag, manifest, at)
+
+
+def _manifest_from_json(content: Mapping[str, Any]) -> Manifest:
+    document, subject = content.get("document"), content.get("subject")
+    form = Form(
+        content.get("media_type", OCI_MANIFEST),
+        content.get("platform", ""),
+        None if document is None else document.encode(),
+        tuple(digest_bytes(child) for child in content.get("children", ())),
+        None if subject is None else digest_bytes(subject),
+    )
+    parts = tuple(digest_bytes(digest) for digest in content["blobs"])
+    return Manifest(digest_bytes(content["digest"]), content["at"], parts, form)
