@@ -1,0 +1,1 @@
+"""Tests against servers written from the vendor's description alone."""
