@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from aioregistry.codec import Item, Listings
-from aioregistry.endpoints import Endpoints, Family, Request
+from aioregistry.endpoints import SECOND_FAMILY, Endpoints, Family, Request
 from aioregistry.errors import NotFoundError, PreconditionFailedError
 from aioregistry.models import Registry
 from aioregistry.ratelimit import Priority
@@ -71,6 +71,9 @@ class Api:
             try:
                 return await fetch(request, decode, priority=priority, exchange=exchange)
             except PreconditionFailedError as error:
+                if build(SECOND_FAMILY) == request:
+                    # The second family has no such call, or this was it.
+                    raise
                 self._move_or_raise(error)
         return await fetch(build(self._endpoints), decode, priority=priority, exchange=exchange)
 
@@ -79,7 +82,7 @@ class Api:
         if "/v2/registries" not in error.message:
             raise error
         if self.first_family:
-            self._endpoints = Endpoints("registries")
+            self._endpoints = SECOND_FAMILY
             logger.warning(
                 "the account has several registries: from here on /v2/registries is used; "
                 "api='registries' saves the detour"

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from aioregistry import names
 
-__all__ = ["Endpoints", "Family", "Request"]
+__all__ = ["FIRST_FAMILY", "SECOND_FAMILY", "Endpoints", "Family", "Request"]
 
 Family = Literal["registry", "registries"]
 
@@ -22,6 +22,10 @@ _CHECKS = {
 _REGISTRY = "/{registry}"
 _REPOSITORY = "/{registry}/repositories/{repository}"
 _GARBAGE_COLLECTION = "/{registry}/garbage-collection"
+
+
+def _segment(kind: str, name: str) -> str:
+    return names.quote_segment(_CHECKS[kind](name))
 
 
 @frozen
@@ -66,7 +70,7 @@ class Endpoints:
 
     def list_registries(self) -> Request:
         """``GET /v2/registries``, whichever family is spoken."""
-        return _SECOND._request("GET", "")
+        return SECOND_FAMILY._request("GET", "")
 
     def get_registry(self, name: str) -> Request:
         """``GET /v2/registry`` or ``GET /v2/registries/{registry}``."""
@@ -84,7 +88,7 @@ class Endpoints:
 
     def delete_registry(self, name: str) -> Request:
         """``DELETE /v2/registries/{registry}``: the first family deletes whatever is there."""
-        return _SECOND._request("DELETE", _REGISTRY, registry=name)
+        return SECOND_FAMILY._request("DELETE", _REGISTRY, registry=name)
 
     def get_docker_credentials(self, name: str) -> Request:
         """``GET /v2/registry/docker-credentials``, or the same under the registry's name."""
@@ -112,7 +116,7 @@ class Endpoints:
 
     def list_repositories_v1(self, registry: str) -> Request:
         """``GET /v2/registry/{registry}/repositories``: the second family has none."""
-        return _FIRST._request("GET", f"{_REGISTRY}/repositories", registry=registry)
+        return FIRST_FAMILY._request("GET", f"{_REGISTRY}/repositories", registry=registry)
 
     def list_repositories(self, registry: str) -> Request:
         """``GET …/{registry}/repositoriesV2``."""
@@ -120,7 +124,9 @@ class Endpoints:
 
     def delete_repository(self, registry: str, repository: str) -> Request:
         """``DELETE /v2/registries/{registry}/repositories/{repository}``."""
-        return _SECOND._request("DELETE", _REPOSITORY, registry=registry, repository=repository)
+        return SECOND_FAMILY._request(
+            "DELETE", _REPOSITORY, registry=registry, repository=repository
+        )
 
     def list_tags(self, registry: str, repository: str) -> Request:
         """``GET …/repositories/{repository}/tags``."""
@@ -167,5 +173,5 @@ class Endpoints:
         return self._request("PUT", route, json={"cancel": True}, registry=registry, uuid=uuid)
 
 
-_FIRST = Endpoints("registry")
-_SECOND = Endpoints("registries")
+FIRST_FAMILY = Endpoints("registry")
+SECOND_FAMILY = Endpoints("registries")

@@ -73,6 +73,8 @@ class RegistryError(Exception):
     def __str__(self) -> str:
         answer = " ".join(str(part) for part in (self.status, self.error_id) if part is not None)
         text = ": ".join(part for part in (answer, self.message) if part)
+        # What a server sends is shown so that it cannot take over a terminal.
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
         if self.hint:
             text = f"{text.rstrip('.')}. {self.hint}"
         facts = []

@@ -6,7 +6,7 @@ one in 37 million walks.
 """
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 __all__ = ["Fingerprints"]
@@ -34,46 +34,34 @@ class Fingerprints:
         self._table = array("q", [0]) * slots
         self.count = 0
 
-    def add_new(self, items: Iterable[T], name_of: Callable[[T], str]) -> list[T]:
+    def add_new(self, items: Sequence[T], name_of: Callable[[T], str]) -> list[T]:
         """Remember the items' names and return the items whose names were not known.
 
         An item without a name is always new: nothing tells it from another.
         """
-        new: list[T] = []
+        while (self.count + len(items)) * 5 > len(self._table) * 4:
+            self._grow()
         table = self._table
         mask = len(table) - 1
-        room = len(table) * 4 // 5 - self.count
-        for item in items:
-            name = name_of(item)
-            if not name:
-                new.append(item)
-                continue
-            fingerprint = hash(name) or 1
+        new: list[T] = []
+        # The hash of no name is 0, which marks a free slot: it is new each time it comes.
+        for fingerprint, item in zip(map(hash, map(name_of, items)), items, strict=True):
             slot = fingerprint & mask
-            while known := table[slot]:
-                if known == fingerprint:
-                    break
+            while (known := table[slot]) and known != fingerprint:
                 slot = (slot + 1) & mask
-            else:
+            if not known:
                 table[slot] = fingerprint
-                self.count += 1
                 new.append(item)
-                room -= 1
-                if room <= 0:
-                    self._grow()
-                    table = self._table
-                    mask = len(table) - 1
-                    room = len(table) * 4 // 5 - self.count
+        self.count += len(new)
         return new
 
     def _grow(self) -> None:
         old = self._table
         mask = len(old) * 2 - 1
         table = array("q", [0]) * (mask + 1)
-        for fingerprint in old:
-            if fingerprint:
-                slot = fingerprint & mask
-                while table[slot]:
-                    slot = (slot + 1) & mask
-                table[slot] = fingerprint
+        for fingerprint in filter(None, old):
+            slot = fingerprint & mask
+            while table[slot]:
+                slot = (slot + 1) & mask
+            table[slot] = fingerprint
         self._table = table

@@ -43,8 +43,8 @@ async def docker_credentials(
     api: Api, name: str | None, *, read_write: bool, expiry_seconds: int | None
 ) -> DockerCredentials:
     """Return credentials for the registry with this name, or for the account's only one."""
-    if expiry_seconds is not None and expiry_seconds < 0:
-        raise ValueError(f"expiry_seconds must not be negative: {expiry_seconds}")
+    if expiry_seconds is not None and (type(expiry_seconds) is not int or expiry_seconds < 0):
+        raise ValueError(f"expiry_seconds must be whole seconds, 0 or more: {expiry_seconds!r}")
     query: dict[str, str | int] = {"read_write": "true"} if read_write else {}
     if expiry_seconds is not None:
         query["expiry_seconds"] = expiry_seconds

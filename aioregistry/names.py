@@ -26,12 +26,17 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _REPOSITORY_LENGTH = 255
+# Under /v2/registries these stand where a registry's name would: they are routes of the API.
+_RESERVED_REGISTRIES = frozenset({"options", "subscription", "validate-name"})
 _SHOWN_LENGTH = 80
 
 
 def check_registry(name: str) -> str:
     """Return `name`, or raise `InvalidNameError` when no registry can be called so."""
-    return _check("registry", name, _REGISTRY, "1-63 of a-z 0-9 -, first a letter, last no -")
+    _check("registry", name, _REGISTRY, "1-63 of a-z 0-9 -, first a letter, last no -")
+    if name in _RESERVED_REGISTRIES:
+        raise InvalidNameError(f"not a valid registry: {name!r} is a route of the API")
+    return name
 
 
 def check_repository(name: str) -> str:

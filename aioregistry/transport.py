@@ -232,7 +232,8 @@ def _check_base_url(base_url: str) -> str:
         or parts.fragment
         or parts.username is not None
     ):
-        raise ValueError(f"base_url must be http(s)://host[:port][/path], not {base_url!r}")
+        # Without its value: a login in it would be told to every log.
+        raise ValueError("base_url must be http(s)://host[:port][/path], without a login or query")
     return base_url.rstrip("/")
 
 

@@ -50,7 +50,7 @@ class _Link:
         try:
             query = parse_qs(urlsplit(url).query, max_num_fields=100)
         except ValueError:
-            raise InvalidResponseError(f"a page's link cannot be read: {url[:200]!r}") from None
+            raise InvalidResponseError("a page's link cannot be read") from None
 
         def number(key: str) -> int | None:
             text = query.get(key, [""])[-1]

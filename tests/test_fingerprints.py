@@ -47,5 +47,21 @@ def test_a_table_grows_before_it_is_too_full_and_then_has_at_most_twenty_bytes_a
         assert slots == 256 or slots * 8 <= 20 * (fingerprints.count + 1)
 
 
+class Name(str):
+    """A name with a hash of its own."""
+
+    __slots__ = ("number",)
+
+    def __hash__(self) -> int:
+        return {"a": 1, "b": 1 + 2**20, "c": 2}[str(self)]
+
+
+def test_two_names_in_one_slot_are_told_apart():
+    fingerprints = Fingerprints()
+    names = [Name(name) for name in "abcba"]
+    assert fingerprints.add_new(names, same) == names[:3]
+
+
+
 def test_a_server_that_claims_a_trillion_items_gets_no_table_for_them():
     assert len(Fingerprints(10**12)._table) * 8 <= 2**24
