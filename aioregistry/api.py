@@ -48,34 +48,33 @@ class Api:
         *,
         priority: Priority = "interactive",
         exchange: Exchange | None = None,
-    ) -> None:
-        """Send what `build` makes, where the answer holds nothing of interest."""
-        await self.call(build, _nothing, priority=priority, exchange=exchange)
-
-    async def call(
-        self,
-        build: Build,
-        decode: Callable[[bytes], T],
-        *,
-        priority: Priority = "interactive",
-        exchange: Exchange | None = None,
-    ) -> T:
-        """Send what `build` makes of the family's endpoints, and return the decoded answer.
+    ) -> bytes:
+        """Send what `build` makes of the family's endpoints, and return the answer's body.
 
         Raises:
             RegistryError: Any of its kinds.
         """
-        fetch = self.session.fetch
-        if self.first_family:
-            request = build(self._endpoints)
-            try:
-                return await fetch(request, decode, priority=priority, exchange=exchange)
-            except PreconditionFailedError as error:
-                if build(SECOND_FAMILY) == request:
-                    # The second family has no such call, or this was it.
-                    raise
-                self._move_or_raise(error)
-        return await fetch(build(self._endpoints), decode, priority=priority, exchange=exchange)
+        request = build(self._endpoints)
+        try:
+            return await self.session.send(request, priority=priority, exchange=exchange)
+        except PreconditionFailedError as error:
+            moved = build(SECOND_FAMILY)
+            if moved == request:
+                # The second family has no such call, or this was it.
+                raise
+            self._move_or_raise(error)
+        return await self.session.send(moved, priority=priority, exchange=exchange)
+
+    async def call(self, build: Build, decode: Callable[[bytes], T]) -> T:
+        """Send what `build` makes of the family's endpoints, and return the decoded answer.
+
+        Raises:
+            InvalidResponseError: The body is not what the API promises.
+            RegistryError: Any other of its kinds.
+        """
+        exchange = Exchange()
+        body = await self.send(build, exchange=exchange)
+        return self.session.decode(body, decode, exchange)
 
     def _move_or_raise(self, error: PreconditionFailedError) -> None:
         # The same status and id have other causes, too; only the message tells.
@@ -162,7 +161,3 @@ class Api:
 def _check_same(registry: Registry, name: str | None) -> None:
     if name is not None and registry.name != name:
         raise NotFoundError(f"there is no registry {name!r}; the account has {registry.name!r}")
-
-
-def _nothing(_: bytes) -> None:
-    return None

@@ -10,6 +10,7 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterable,
+    Iterator,
     Sized,
 )
 from contextlib import nullcontext
@@ -126,7 +127,7 @@ class Deletion:
             raise TypeError("on_outcome must be a plain function: it is called, not awaited")
         if isinstance(names, Sized):
             concurrency = min(concurrency, len(names))
-        self._source = names.__aiter__() if isinstance(names, AsyncIterable) else _as_async(names)
+        self._source = aiter(names) if isinstance(names, AsyncIterable) else iter(names)
         self._delete = delete
         self._start = start
         self._concurrency = concurrency
@@ -174,31 +175,42 @@ class Deletion:
             item = await self._next()
             if item is None:
                 return
-            await self._settle(*item)
+            if self._stopped_by is None:
+                await self._settle(*item)
+            else:
+                self._tell(Outcome(*item, "not_attempted", self._stopped_by))
+                # What is left may be long, and nothing else here lets others run.
+                await asyncio.sleep(0)
 
     async def _next(self) -> tuple[int, str] | None:
+        if self._exhausted:
+            return None
+        try:
+            if isinstance(self._source, Iterator):
+                name = next(self._source)
+            else:
+                name = await self._next_awaited(self._source)
+        except (StopIteration, StopAsyncIteration):
+            self._exhausted = True
+            return None
+        except Exception as error:  # noqa: BLE001, raised at the end
+            self._exhausted = True
+            if error is not self._stopped_by:
+                self._source_error = error
+            return None
+        self._next_index += 1
+        return self._next_index - 1, name
+
+    async def _next_awaited(self, source: AsyncIterator[str]) -> str:
+        # One at a time: an async iterator has no place for two who wait.
         async with self._turn:
             if self._exhausted:
-                return None
+                raise StopAsyncIteration
             stopped_by = self._stopped_by
-            try:
-                with nullcontext() if stopped_by is None else refusing(stopped_by):
-                    name = await anext(self._source)
-            except StopAsyncIteration:
-                self._exhausted = True
-                return None
-            except Exception as error:  # noqa: BLE001, raised at the end
-                self._exhausted = True
-                if error is not stopped_by:
-                    self._source_error = error
-                return None
-            self._next_index += 1
-            return self._next_index - 1, name
+            with nullcontext() if stopped_by is None else refusing(stopped_by):
+                return await anext(source)
 
     async def _settle(self, index: int, name: str) -> None:
-        if self._stopped_by is not None:
-            self._tell(Outcome(index, name, "not_attempted", self._stopped_by))
-            return
         me = asyncio.current_task()
         exchange = Exchange()
         error: RegistryError | None = None
@@ -250,11 +262,6 @@ def _status_of(error: RegistryError, exchange: Exchange) -> Status:
     if exchange.attempts == 0 and not isinstance(error, InvalidNameError):
         return "not_attempted"
     return "failed"
-
-
-async def _as_async(names: Iterable[str]) -> AsyncIterator[str]:
-    for name in names:
-        yield name
 
 
 class OutcomeIterator(AsyncIterator[Outcome]):

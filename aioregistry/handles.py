@@ -1,7 +1,7 @@
 """Handles on a registry and on a repository: nothing is sent until one of their methods is used."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from aioregistry import names
@@ -379,7 +379,7 @@ class RepositoryHandle:
     ) -> Deletion:
         self._api.session.check_open()
 
-        async def delete(name: str, exchange: Exchange) -> None:
-            await self._api.send(deletion_of(name), priority="bulk", exchange=exchange)
+        def delete(name: str, exchange: Exchange) -> Awaitable[object]:
+            return self._api.send(deletion_of(name), priority="bulk", exchange=exchange)
 
         return Deletion(given, delete, self._api.session.start, self._concurrency, tell, pace)

@@ -2,9 +2,11 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from heapq import heappop, heappush
+from itertools import takewhile
 
 from attrs import frozen
 
@@ -24,7 +26,8 @@ class ServerWord:
         remaining: Requests left in it; 0 when a 429 speaks of a shorter window.
         reset_at: When the oldest request in it expires: seconds since the epoch, server's clock.
         retry_after: Seconds after which to come again.
-        clock_ahead: Seconds that the server's clock is ahead of ours.
+        reset_after: The same in seconds from the answer on; our clock may be wrong.
+        took: Seconds from the request's departure to its answer.
     """
 
     status: int
@@ -32,35 +35,38 @@ class ServerWord:
     remaining: int | None = None
     reset_at: float | None = None
     retry_after: float | None = None
-    clock_ahead: float = 0.0
+    reset_after: float | None = None
+    took: float = 0.0
 
     @classmethod
-    def parse(cls, status: int, headers: Mapping[str, str], now: float) -> "ServerWord":
+    def parse(
+        cls, status: int, headers: Mapping[str, str], now: float, took: float = 0.0
+    ) -> "ServerWord":
         """Return what `headers` (which ignore case) say.
 
         Args:
             status: The answer's HTTP status.
             headers: The answer's headers.
             now: Our clock, in seconds since the epoch.
+            took: Seconds from the request's departure to its answer.
         """
         limit = _number(headers.get("ratelimit-limit"))
         remaining = _number(headers.get("ratelimit-remaining"))
+        reset_at = _number(headers.get("ratelimit-reset"))
         retry_after = headers.get("retry-after")
         # Reading a date costs more than all the rest, and only a closed gate asks for it.
         date = _epoch(headers.get("date")) if retry_after or not remaining else None
-        ahead = 0.0 if date is None or abs(date - now) < _CLOCK_TOLERANCE else date - now
+        if date is not None and abs(date - now) >= _CLOCK_TOLERANCE:
+            now = date
         return cls(
             status,
             None if limit is None else int(limit),
             None if remaining is None else int(remaining),
-            _number(headers.get("ratelimit-reset")),
-            _delay(retry_after, now + ahead),
-            ahead,
+            reset_at,
+            _delay(retry_after, now),
+            None if reset_at is None else max(0.0, reset_at - now),
+            took,
         )
-
-    def seconds_to_reset(self, now: float) -> float | None:
-        """Return the seconds until the oldest request expires, by the server's clock."""
-        return None if self.reset_at is None else max(0.0, self.reset_at - self.clock_ahead - now)
 
 
 def _number(value: str | None) -> float | None:
@@ -73,7 +79,8 @@ def _number(value: str | None) -> float | None:
 
 def _epoch(value: str | None) -> float | None:
     try:
-        return parsedate_to_datetime(value).timestamp() if value else None
+        date = parsedate_to_datetime(value) if value else None
+        return None if date is None else date.replace(tzinfo=date.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError):
         return None
 
@@ -93,58 +100,121 @@ class RollingWindow:
     one period after its answer arrived, so that no delay on the way can make the server's window
     fuller than ours.
 
+    Requests of other clients are inferred from the server's word. Others that were seen lately are
+    thought to take again what theirs leave free, until they were quiet for a while.
+
     Args:
         limit: The requests that the server grants in a period.
         period: Seconds.
         ours: How many of them we may take; the rest is left to others.
+        quiet: Seconds without news of others after which they are thought to be gone.
+
+    Attributes:
+        in_flight: Requests of ours without an answer yet.
+        unsure: Whether only one request at a time is to try what room others have left.
     """
 
-    __slots__ = ("_others", "_returns", "in_flight", "limit", "ours", "period")
+    __slots__ = (
+        "_expired",
+        "_held",
+        "_others",
+        "_others_seen",
+        "_returns",
+        "in_flight",
+        "limit",
+        "ours",
+        "period",
+        "quiet",
+        "unsure",
+    )
 
-    def __init__(self, limit: int, period: float, ours: int | None = None) -> None:
+    def __init__(
+        self, limit: int, period: float, ours: int | None = None, quiet: float | None = None
+    ) -> None:
         self.limit = limit
         self.period = period
         self.ours = limit if ours is None else ours
+        self.quiet = period if quiet is None else quiet
         self.in_flight = 0
+        self.unsure = False
+        # When our permits come back, and when the last ones did.
         self._returns: deque[float] = deque()
-        # When requests of other clients, inferred from the server's word, leave the window.
+        self._expired: deque[float] = deque(maxlen=limit)
+        # When requests of others leave the window, and how long the room that they left is held.
         self._others: list[float] = []
+        self._held: deque[float] = deque()
+        self._others_seen = -math.inf
 
     def _expire(self, now: float) -> None:
         returns, others = self._returns, self._others
         while returns and returns[0] <= now:
-            returns.popleft()
+            self._expired.append(returns.popleft())
         while others and others[0] <= now:
-            heappop(others)
+            left = heappop(others)
+            if self._is_held(left):
+                self._held.append(left + self.quiet)
+        while self._held and self._held[0] <= now:
+            self._held.popleft()
+            self.unsure = True
+
+    def _is_held(self, left: float) -> bool:
+        return left < self._others_seen + self.quiet
 
     def used(self, now: float) -> int:
         """Return how many permits of ours are out, in flight or not yet come back."""
         self._expire(now)
         return self.in_flight + len(self._returns)
 
+    def used_since(self, then: float, now: float) -> int:
+        """Return how many permits of ours were out at any time between two."""
+        used = self.used(now)
+        return used + sum(1 for _ in takewhile(lambda at: at > then, reversed(self._expired)))
+
     def used_by_others(self, now: float) -> int:
         """Return how many requests of other clients are thought to be in the window."""
         self._expire(now)
         return len(self._others)
 
+    @property
+    def roomy(self) -> bool:
+        """Whether a request may go however old the others are: a look that costs next to nothing.
+
+        When this is False, `free` tells.
+        """
+        return (
+            self.in_flight + len(self._returns) < self.ours
+            and not self.unsure
+            and not self._others
+            and not self._held
+        )
+
     def free(self, now: float) -> int:
         """Return how many requests may go at once; not positive when none may."""
         used = self.used(now)
-        return min(self.ours - used, self.limit - used - len(self._others))
+        if self.unsure and self.in_flight:
+            return 0
+        others = len(self._others) + len(self._held)
+        # Where there are others, each unanswered request of ours may hide one of theirs.
+        hidden = self.in_flight if others else 0
+        return min(self.ours - used, self.limit - used - others - hidden)
 
     def free_at(self, now: float, ahead: int = 0) -> float:
-        """Return when a request may go that has `ahead` others before it.
+        """Return when a request may go at the earliest that has `ahead` others before it.
 
-        That is `now` or earlier when it may go at once, and infinity while it depends on answers
-        that are still to come.
+        That is `now` when it may go at once, and infinity while it depends on answers that are
+        still to come.
         """
         needed = ahead + 1 - self.free(now)
         if needed <= 0:
             return now
-        if not self._others:
-            return self._returns[needed - 1] if needed <= len(self._returns) else math.inf
-        coming = sorted([*self._returns, *self._others])
-        return coming[needed - 1] if needed <= len(coming) else math.inf
+        coming: Sequence[float] = self._returns
+        if self._others or self._held:
+            left = (at + self.quiet if self._is_held(at) else at for at in self._others)
+            coming = sorted([*self._returns, *self._held, *left])
+            needed -= self.in_flight
+        elif self.unsure:
+            needed -= self.in_flight
+        return coming[needed - 1] if 0 < needed <= len(coming) else math.inf
 
     def take(self) -> None:
         """Count a request that is about to be sent."""
@@ -157,11 +227,19 @@ class RollingWindow:
             self._returns.append(now + self.period)
 
     def add_others(self, count: int, first: float, last: float) -> None:
-        """Count requests of other clients that leave evenly between two times."""
+        """Count requests of other clients that leave evenly from one time on until another."""
         count = min(count, self.limit)
         step = (last - first) / count if count else 0.0
         for nth in range(count):
-            heappush(self._others, last - nth * step)
+            heappush(self._others, first + nth * step)
+
+    def meet_others(self, count: int, now: float) -> None:
+        """Count requests of others that came since the last answer, and expect more."""
+        self._expire(now)
+        self._others_seen = now
+        for _ in range(min(count, len(self._held))):
+            self._held.popleft()
+        self.add_others(count, now + self.period, now + self.period)
 
     def keep_others(self, count: int) -> None:
         """Forget all but `count` requests of others, the oldest first."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import math
-import time
-from collections import deque
+from collections import OrderedDict
 from typing import Literal, Protocol
 
 from aiolimiter import AsyncLimiter
@@ -24,6 +23,9 @@ __all__ = [
 Priority = Literal["interactive", "bulk"]
 
 _DEFAULT_CLOSURE = 1.0
+# In shortest periods. A job at the limit hears of others about once in a period: not hearing of
+# them for so long, and then some, means that they are gone.
+_QUIET = 1.25
 
 
 class Limiter(Protocol):
@@ -39,6 +41,8 @@ class Limiter(Protocol):
 
     def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over.
+
+        After a 429 it is the limiter alone that waits: the next `acquire` must.
 
         Args:
             word: What its answer said; None when there was no answer.
@@ -125,17 +129,20 @@ class WindowLimiter:
     def __init__(self, rate_limit: RateLimit | None = None) -> None:
         self._rate_limit = rate_limit or RateLimit()
         keep = 1.0 - self._rate_limit.headroom
+        quiet = _QUIET * self._rate_limit.windows[0][1]
         self._windows = [
-            RollingWindow(limit, period, max(1, math.floor(limit * keep)))
+            RollingWindow(limit, period, max(1, math.floor(limit * keep)), quiet)
             for limit, period in self._rate_limit.windows
         ]
         self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
-        self._waiting: dict[Priority, deque[asyncio.Future[None]]] = {
-            "interactive": deque(),
-            "bulk": deque(),
+        # In order, and quick to leave from the middle.
+        self._waiting: dict[Priority, OrderedDict[asyncio.Future[None], None]] = {
+            "interactive": OrderedDict(),
+            "bulk": OrderedDict(),
         }
-        self._waiting_count: dict[Priority, int] = {"interactive": 0, "bulk": 0}
         self._closed_until = 0.0
+        self._others_at_least: int | None = None
+        self._others_known = False
         self._word: ServerWord | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._alarm: asyncio.Future[None] | None = None
@@ -145,7 +152,7 @@ class WindowLimiter:
         loop = asyncio.get_running_loop()
         now = loop.time()
         # Without waiters and with capacity, nothing below suspends.
-        if self._dispatcher is None and self._open_at(now) <= now and self._bucket.has_capacity():
+        if self._dispatcher is None and self._is_open(now) and self._bucket.has_capacity():
             self._take()
             await self._bucket.acquire()
             return
@@ -153,8 +160,7 @@ class WindowLimiter:
         if max_wait is not None:
             self._refuse_if_later(now, now + max_wait, priority)
         waiter = loop.create_future()
-        self._waiting[priority].append(waiter)
-        self._waiting_count[priority] += 1
+        self._waiting[priority][waiter] = None
         if self._dispatcher is None:
             self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
         alarm = (
@@ -169,7 +175,7 @@ class WindowLimiter:
                 self.release(sent=False)
             raise
         finally:
-            self._waiting_count[priority] -= 1
+            self._waiting[priority].pop(waiter, None)
             if alarm is not None:
                 alarm.cancel()
             # Whoever gave up may have been the last that the dispatcher waits for.
@@ -178,21 +184,27 @@ class WindowLimiter:
     def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over; see `Limiter.release`."""
         now = asyncio.get_running_loop().time()
+        rejected = word is not None and word.status == 429
         for window in self._windows:
-            window.give_back(now, sent=sent)
+            # Should the server count what it rejects, it shows as a request of others.
+            window.give_back(now, sent=sent and not rejected)
         if word is not None:
             self._word = word
-            if word.status == 429:
+            if rejected:
                 self._close(word, now)
-            elif word.remaining is not None:
+            else:
+                for window in self._windows:
+                    window.unsure &= now < self._closed_until
                 self._count_others(word, now)
+        if self._windows[-1].in_flight == 0:
+            self._settle_others()
         self._wake()
 
     @property
     def status(self) -> RateLimitStatus:
         """The quota now."""
         now = asyncio.get_running_loop().time()
-        waiting = sum(self._waiting_count.values())
+        waiting = sum(len(waiters) for waiters in self._waiting.values())
         return RateLimitStatus(
             tuple(
                 WindowStatus(
@@ -216,9 +228,18 @@ class WindowLimiter:
             self._dispatcher = None
         for waiters in self._waiting.values():
             while waiters:
-                _fail(waiters.popleft(), ClientClosedError("closed while waiting for quota"))
+                waiter, _ = waiters.popitem(last=False)
+                _fail(waiter, ClientClosedError("closed while waiting for quota"))
 
     # What follows decides.
+
+    def _is_open(self, now: float) -> bool:
+        if self._closed_until > now:
+            return False
+        for window in self._windows:  # noqa: SIM110, a generator costs half of all this
+            if not window.roomy and window.free(now) <= 0:
+                return False
+        return True
 
     def _open_at(self, now: float, ahead: int = 0) -> float:
         at = max(window.free_at(now, ahead) for window in self._windows)
@@ -231,49 +252,55 @@ class WindowLimiter:
     def _close(self, word: ServerWord, now: float) -> None:
         """Close the gate for all at once after a 429, and count those who used what we did not.
 
-        With `retry-after` the shortest window is meant, else the longest.
+        With `retry-after` the shortest window is meant that it fits in, else the longest.
         """
-        window = self._windows[0 if word.retry_after is not None else -1]
-        delay = word.retry_after
-        if delay is None:
-            delay = word.seconds_to_reset(time.time())
+        asked = word.retry_after
+        fitting = [each for each in self._windows if asked is not None and asked <= each.period]
+        window = fitting[0] if fitting else self._windows[-1]
+        delay = word.reset_after if asked is None else asked
         # No quota is ever further away than its period: a wilder word is not believed.
         delay = min(_DEFAULT_CLOSURE if delay is None else delay, window.period)
+        known = window.used_by_others(now)
+        unknown = window.limit - window.used(now) - known
+        if known and now >= self._closed_until:
+            # Others were allowed for, and went on.
+            window.meet_others(unknown, now)
+        else:
+            window.add_others(unknown, now + delay, now + window.period)
+        window.unsure = True
         self._closed_until = max(self._closed_until, now + delay)
-        window.add_others(window.free(now), now + delay, now + window.period)
 
     def _count_others(self, word: ServerWord, now: float) -> None:
         """Take from `remaining` how much of the longest window others have used.
 
-        Of the requests in flight the server may have counted all or none; what we think of the
-        others is moved no further than both readings demand.
+        The server may have counted all that was in flight, or none of it. If all, then others
+        have used what is left over: so they have used that much at least.
         """
         window = self._windows[-1]
         if word.remaining is None or (word.limit is not None and word.limit != window.limit):
             return
-        counted = window.limit - word.remaining
-        used = window.used(now)
-        known = window.used_by_others(now)
-        surely = counted - used
-        at_most = counted - used + window.in_flight
-        if surely > known:
-            # Those who came since the last answer leave a period from now; those who were there
-            # before our first request, some time between the first to expire and then.
-            first = now + window.period
-            if used <= window.in_flight + 1:
-                first = now + min(word.seconds_to_reset(time.time()) or 0.0, window.period)
-            else:
-                for shorter in self._windows[:-1]:
-                    at = now + shorter.period
-                    shorter.add_others(surely - known, at, at)
-            window.add_others(surely - known, first, now + window.period)
-        elif at_most < known:
-            window.keep_others(at_most)
+        surely = window.limit - word.remaining - window.used_since(now - word.took, now)
+        self._others_at_least = max(self._others_at_least or 0, surely)
+        new = surely - window.used_by_others(now)
+        if new > 0 and self._others_known:
+            for each in self._windows:
+                each.meet_others(new, now)
+        elif new > 0:
+            # They were there before us, and leave between when the first expires and then.
+            reset = min(word.reset_after or 0.0, window.period)
+            window.add_others(new, now + reset, now + window.period)
+
+    def _settle_others(self) -> None:
+        """Take the highest count since the last time for the true one: nothing is in flight."""
+        if self._others_at_least is not None:
+            self._windows[-1].keep_others(self._others_at_least)
+            self._others_at_least = None
+            self._others_known = True
 
     def _refuse_if_later(self, now: float, latest: float, priority: Priority) -> None:
-        ahead = self._waiting_count["interactive"]
+        ahead = len(self._waiting["interactive"])
         if priority == "bulk":
-            ahead += self._waiting_count["bulk"]
+            ahead += len(self._waiting["bulk"])
         at = self._open_at(now, ahead)
         if latest < at < math.inf:
             raise RateLimitedError(
@@ -286,9 +313,10 @@ class WindowLimiter:
     def _next_waiter(self) -> asyncio.Future[None] | None:
         for waiters in self._waiting.values():
             while waiters:
-                if not waiters[0].done():
-                    return waiters[0]
-                waiters.popleft()
+                waiter = next(iter(waiters))
+                if not waiter.done():
+                    return waiter
+                del waiters[waiter]
         return None
 
     async def _dispatch(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from attrs import define, frozen
 
@@ -24,23 +24,11 @@ from aioregistry.ratelimit import Limiter, Priority
 from aioregistry.retry import Failure, RetryPolicy
 from aioregistry.transport import Answer, NoAnswer, Transport
 
-__all__ = ["Exchange", "FinishedRequest", "Session", "refusing"]
+__all__ = ["Exchange", "FinishedRequest", "Session"]
 
 T = TypeVar("T")
 
 logger = logging.getLogger("aioregistry")
-
-_REFUSED_BECAUSE: ContextVar[RegistryError | None] = ContextVar("_REFUSED_BECAUSE", default=None)
-
-
-@contextmanager
-def refusing(error: RegistryError) -> Generator[None]:
-    """Raise `error` for any request that is made inside, instead of sending it."""
-    reset = _REFUSED_BECAUSE.set(error)
-    try:
-        yield
-    finally:
-        _REFUSED_BECAUSE.reset(reset)
 
 
 @frozen
@@ -71,6 +59,7 @@ class Exchange:
     """The course of a request, readable while it runs and after it was cancelled.
 
     Attributes:
+        request: What was sent.
         attempts: How often it was sent.
         rate_limited: How many of the attempts got a 429.
         status: The last answer's status.
@@ -79,16 +68,15 @@ class Exchange:
             what became of it.
         maybe_done: Whether an attempt may have had its effect without saying so: it got no
             answer, or an error from which that cannot be told.
-        halted_by: Set from outside: raised instead of sending another attempt.
     """
 
+    request: Request | None = None
     attempts: int = 0
     rate_limited: int = 0
     status: int | None = None
     quota_seconds: float = 0.0
     unanswered: bool = False
     maybe_done: bool = False
-    halted_by: RegistryError | None = None
 
 
 class Session:
@@ -182,152 +170,137 @@ class Session:
             RegistryError: Any of its kinds.
         """
         self.check_open()
-        refused = _REFUSED_BECAUSE.get()
-        if refused is not None:
-            raise refused
+        halt = Halt.current() or Halt()
+        halt.check()
         course = Exchange() if exchange is None else exchange
-        begun = time.perf_counter()
+        course.request = request
+        begun = _now()
         failed: str | None = None
         try:
-            return await self._send_until_settled(request, priority, course)
+            while True:
+                authorization = await self._transport.authorization()
+                answer = await self._attempt(request, authorization, priority, course)
+                if _succeeded(answer, request, course):
+                    course.unanswered = False
+                    return answer.body
+                wait = self._wait_after(request, answer, authorization, course)
+                await asyncio.sleep(wait)
         except BaseException as error:
             failed = type(error).__name__
             raise
         finally:
-            self._report(request, course, time.perf_counter() - begun, failed)
+            self._report(request, course, _now() - begun, failed)
 
-    async def fetch(
-        self,
-        request: Request,
-        decode: Callable[[bytes], T],
-        *,
-        priority: Priority = "interactive",
-        exchange: Exchange | None = None,
-    ) -> T:
+    async def fetch(self, request: Request, decode: Callable[[bytes], T]) -> T:
         """Send `request` as `send` does, and return what `decode` makes of the body.
 
         Raises:
             InvalidResponseError: The body is not what the API promises.
             RegistryError: Any other of its kinds.
         """
-        course = Exchange() if exchange is None else exchange
-        body = await self.send(request, priority=priority, exchange=course)
+        exchange = Exchange()
+        return self.decode(await self.send(request, exchange=exchange), decode, exchange)
+
+    def decode(self, body: bytes, decode: Callable[[bytes], T], exchange: Exchange) -> T:
+        """Return what `decode` makes of the body that an exchange ended with.
+
+        Raises:
+            InvalidResponseError: The body is not what the API promises.
+        """
         try:
             return decode(body)
         except DecodeError as error:
             problem = str(error)
         # Raised out here, so that nothing of the decoder hangs on to the error.
-        raise self._located(InvalidResponseError(problem), request, course)
-
-    async def _send_until_settled(
-        self, request: Request, priority: Priority, course: Exchange
-    ) -> bytes:
-        while True:
-            unsettled = course.unanswered
-            answer = await self._attempt(request, priority, course)
-            if isinstance(answer, NoAnswer):
-                error = answer.error
-                failure = Failure(None, sent=answer.sent)
-                course.unanswered = unsettled or answer.sent
-            else:
-                course.status = answer.status
-                missing = answer.status == 404 and request.method == "DELETE" and course.maybe_done
-                if (200 <= answer.status < 300 and not answer.too_large) or missing:
-                    course.unanswered = False
-                    return answer.body
-                course.unanswered = unsettled
-                error, failure = self._judge(answer)
-            course.maybe_done |= failure.sent and failure.status != 429
-            if failure.status == 429:
-                course.rate_limited += 1
-                number = course.rate_limited
-            else:
-                number = course.attempts - course.rate_limited
-            wait = self._retry.decide(failure, number, repeatable=request.repeatable)
-            self._located(error, request, course)
-            if wait is None:
-                raise error
-            if failure.status == 429 and self._limiter is not None:
-                # The waiting is done at the limiter's gate, once for everyone.
-                wait = 0.0
-            logger.info(
-                "%s %s: %s; again in %.1f s",
-                request.method,
-                request.route,
-                error.status or type(error).__name__,
-                wait,
-                extra={
-                    "method": request.method,
-                    "route": request.route,
-                    "status": error.status,
-                    "attempts": course.attempts,
-                    "wait": wait,
-                },
-            )
-            await asyncio.sleep(wait)
+        raise self._located(InvalidResponseError(problem), exchange)
 
     async def _attempt(
-        self, request: Request, priority: Priority, course: Exchange
+        self, request: Request, authorization: str, priority: Priority, course: Exchange
     ) -> Answer | NoAnswer:
-        authorization = await self._transport.authorization()
-        await self._acquire(request, priority, course)
+        if self._limiter is not None:
+            await self._acquire(self._limiter, priority, course)
         word: ServerWord | None = None
         sent = False
         try:
-            # The client may have been closed while this waited.
-            self.check_open()
+            # Much may have happened while this waited.
+            if self._closed:
+                raise ClientClosedError("the client is closed")
             if course.halted_by is not None:
                 raise course.halted_by
             course.attempts += 1
+            unsettled = course.unanswered
             course.unanswered = sent = True
+            departed = _now()
             answer = await self._transport.attempt(request, authorization)
             if isinstance(answer, NoAnswer):
                 sent = answer.sent
+                course.unanswered = unsettled or sent
             else:
-                word = ServerWord.parse(answer.status, answer.headers, time.time())
+                course.status = answer.status
+                course.unanswered = unsettled
+                if self._limiter is not None:
+                    took = _now() - departed
+                    word = ServerWord.parse(answer.status, answer.headers, time.time(), took)
         finally:
             if self._limiter is not None:
                 self._limiter.release(word, sent=sent)
         return answer
 
-    async def _acquire(self, request: Request, priority: Priority, course: Exchange) -> None:
-        if self._limiter is None:
-            return
-        begun = time.perf_counter()
+    async def _acquire(self, limiter: Limiter, priority: Priority, course: Exchange) -> None:
+        begun = _now()
         try:
-            await self._limiter.acquire(priority)
+            await limiter.acquire(priority)
         except RateLimitedError as error:
-            self._located(error, request, course)
+            self._located(error, course)
             raise
         finally:
-            course.quota_seconds += time.perf_counter() - begun
+            course.quota_seconds += _now() - begun
 
-    def _judge(self, answer: Answer) -> tuple[RegistryError, Failure]:
-        status = answer.status
-        if status < 400:
-            what = "too large a body" if answer.too_large else "a redirect, which is not followed"
-            error: RegistryError = InvalidResponseError(f"the server answered with {what}")
-            error.status = status
-            # Nothing that is tried again would turn out otherwise.
-            return error, Failure(status)
-        error_id, message, request_id = decode_error(answer.body)
-        error = error_for_status(status)(
-            message or f"the server answered with status {status}",
-            status=status,
-            error_id=error_id,
-            request_id=request_id or answer.headers.get("x-request-id"),
+    def _wait_after(
+        self,
+        request: Request,
+        answer: Answer | NoAnswer,
+        authorization: str,
+        course: Exchange,
+    ) -> float:
+        """Return how long to wait before the next attempt, or raise what the last one came to."""
+        if isinstance(answer, NoAnswer):
+            error, failure = answer.error, Failure(None, sent=answer.sent)
+        else:
+            error, failure = _judge(answer, authorization)
+        course.maybe_done |= failure.sent and failure.status != 429
+        if failure.status == 429:
+            course.rate_limited += 1
+            number = course.rate_limited
+        else:
+            number = course.attempts - course.rate_limited
+        self._located(error, course)
+        wait = self._retry.decide(failure, number, repeatable=request.repeatable)
+        if wait is None:
+            raise error
+        if failure.status == 429 and self._limiter is not None:
+            # The waiting is done at the limiter's gate, once for everyone.
+            wait = 0.0
+        logger.info(
+            "%s %s: %s; again in %.1f s",
+            request.method,
+            request.route,
+            error.status or type(error).__name__,
+            wait,
+            extra={
+                "method": request.method,
+                "route": request.route,
+                "status": error.status,
+                "attempts": course.attempts,
+                "wait": wait,
+            },
         )
-        word = ServerWord.parse(status, answer.headers, time.time())
-        retry_after = word.retry_after
-        if isinstance(error, RateLimitedError):
-            if retry_after is None:
-                retry_after = word.seconds_to_reset(time.time())
-            error.retry_after = retry_after
-        return error, Failure(status, retry_after=retry_after)
+        return wait
 
-    def _located(self, error: RegistryError, request: Request, course: Exchange) -> RegistryError:
-        error.method = request.method
-        error.url = self._transport.base_url + request.target
+    def _located(self, error: RegistryError, course: Exchange) -> RegistryError:
+        if course.request is not None:
+            error.method = course.request.method
+            error.url = self._transport.base_url + course.request.target
         error.attempts = course.attempts
         if error.status is None and isinstance(error, InvalidResponseError):
             error.status = course.status
@@ -368,3 +341,45 @@ class Session:
             except Exception:
                 # A measurement that fails is no reason for a request to fail.
                 logger.exception("on_request raised")
+
+
+def _now() -> float:
+    # The limiter's clock, so that what waits and what is measured agree on any event loop.
+    return asyncio.get_running_loop().time()
+
+
+def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) -> TypeGuard[Answer]:
+    if isinstance(answer, NoAnswer):
+        return False
+    if 200 <= answer.status < 300:
+        return not answer.too_large
+    # Gone, and it may have been one of our own earlier attempts that did it.
+    return answer.status == 404 and request.method == "DELETE" and course.maybe_done
+
+
+def _judge(answer: Answer, authorization: str) -> tuple[RegistryError, Failure]:
+    status = answer.status
+    if status < 400:
+        what = "too large a body" if answer.too_large else "a redirect, which is not followed"
+        error: RegistryError = InvalidResponseError(f"the server answered with {what}")
+        error.status = status
+        # Nothing that is tried again would turn out otherwise.
+        return error, Failure(status)
+    # A server that repeats the token in what it says must not have us repeat it.
+    secret = authorization.removeprefix("Bearer ")
+    error_id, message, request_id = (
+        said and said.replace(secret, "<token>") for said in decode_error(answer.body)
+    )
+    word = ServerWord.parse(status, answer.headers, time.time())
+    error = error_for_status(status)(
+        message or f"the server answered with status {status}",
+        status=status,
+        error_id=error_id,
+        request_id=request_id or answer.headers.get("x-request-id"),
+    )
+    retry_after = word.retry_after
+    if isinstance(error, RateLimitedError):
+        if retry_after is None:
+            retry_after = word.reset_after
+        error.retry_after = retry_after
+    return error, Failure(status, retry_after=retry_after)

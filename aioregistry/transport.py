@@ -5,6 +5,7 @@ and nothing of aiohttp leaves it: no exception, and no answer that is not wholly
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from aiohttp import hdrs
 from attrs import frozen
 from yarl import URL
 
+from aioregistry.deadlines import Deadlines
 from aioregistry.endpoints import Request
 from aioregistry.errors import (
     ClientClosedError,
@@ -31,6 +33,7 @@ TokenSource = str | Callable[[], Awaitable[str]]
 _MAX_BODY = 64 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10
 _JSON = "application/json"
+_CONNECT_SHARE = 0.8
 
 
 @frozen
@@ -49,6 +52,9 @@ class NoAnswer:
 
     error: RegistryError
     sent: bool
+
+
+_FOR_EVER: AbstractContextManager[None] = nullcontext()
 
 
 class _ConnectionLostError(aiohttp.ClientConnectionError):
@@ -105,11 +111,16 @@ class Transport:
         self._token = _authorization(token) if isinstance(token, str) else token
         self._borrowed = session
         self._connector = connector
-        self._timeout = (
-            timeout
-            if isinstance(timeout, aiohttp.ClientTimeout)
-            else aiohttp.ClientTimeout(total=timeout)
-        )
+        if isinstance(timeout, aiohttp.ClientTimeout):
+            self._timeout, self._deadlines = timeout, None
+        else:
+            if timeout <= 0:
+                raise ValueError(f"timeout must be positive: {timeout}")
+            # A connection that takes longer leaves no time for an answer; and what ends while it
+            # is being made was never sent, which is worth knowing.
+            connect = timeout * _CONNECT_SHARE
+            self._timeout = aiohttp.ClientTimeout(total=None, connect=connect)
+            self._deadlines = Deadlines(timeout)
         self._headers = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None
 
@@ -131,6 +142,8 @@ class Transport:
 
     async def close(self) -> None:
         """Close what is our own."""
+        if self._deadlines is not None:
+            self._deadlines.close()
         http, self._http = self._http, None
         if self._borrowed is None and http is not None:
             await http.close()
@@ -152,15 +165,17 @@ class Transport:
         http = self._http
         if http is None or http.closed:
             raise ClientClosedError("the aiohttp session is closed")
+        deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
         try:
-            async with http.request(
-                request.method,
-                URL(self.base_url + request.target, encoded=True),
-                data=request.body,
-                allow_redirects=False,
-                **self._options(http, request, authorization),
-            ) as response:
-                return await _read(request, response)
+            with deadline:
+                async with http.request(
+                    request.method,
+                    URL(self.base_url + request.target, encoded=True),
+                    data=request.body,
+                    allow_redirects=False,
+                    **self._options(http, request, authorization),
+                ) as response:
+                    return await _read(request, response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
             return NoAnswer((kind or RegistryConnectionError)(_reason(error)), sent=False)
