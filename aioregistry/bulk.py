@@ -13,7 +13,6 @@ from collections.abc import (
     Iterator,
     Sized,
 )
-from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -27,7 +26,8 @@ from aioregistry.errors import (
     NotFoundError,
     RegistryError,
 )
-from aioregistry.session import Exchange, refusing
+from aioregistry.halting import Halt
+from aioregistry.session import Exchange
 
 __all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator"]
 
@@ -137,9 +137,7 @@ class Deletion:
         self._next_index = 0
         self._exhausted = False
         self._source_error: Exception | None = None
-        self._stopped_by: RegistryError | None = None
-        self._at_work: dict[asyncio.Task[Any], Exchange] = {}
-        self._called_off: set[asyncio.Task[Any]] = set()
+        self._halt = Halt()
         self._counts: Counter[Status] = Counter()
 
     async def run(self) -> None:
@@ -175,10 +173,10 @@ class Deletion:
             item = await self._next()
             if item is None:
                 return
-            if self._stopped_by is None:
+            if self._halt.error is None:
                 await self._settle(*item)
             else:
-                self._tell(Outcome(*item, "not_attempted", self._stopped_by))
+                self._tell(Outcome(*item, "not_attempted", self._halt.error))
                 # What is left may be long, and nothing else here lets others run.
                 await asyncio.sleep(0)
 
@@ -195,7 +193,7 @@ class Deletion:
             return None
         except Exception as error:  # noqa: BLE001, raised at the end
             self._exhausted = True
-            if error is not self._stopped_by:
+            if error is not self._halt.error:
                 self._source_error = error
             return None
         self._next_index += 1
@@ -206,50 +204,29 @@ class Deletion:
         async with self._turn:
             if self._exhausted:
                 raise StopAsyncIteration
-            stopped_by = self._stopped_by
-            with nullcontext() if stopped_by is None else refusing(stopped_by):
+            with self._halt.within():
                 return await anext(source)
 
     async def _settle(self, index: int, name: str) -> None:
-        me = asyncio.current_task()
         exchange = Exchange()
         error: RegistryError | None = None
         status: Status = "deleted"
-        if me is not None:
-            self._at_work[me] = exchange
         try:
-            await self._delete(name, exchange)
+            with self._halt.within():
+                await self._delete(name, exchange)
         except NotFoundError:
             status = "absent"
         except RegistryError as caught:
             error = caught
             status = _status_of(caught, exchange)
             if isinstance(caught, AuthenticationError | ClientClosedError):
-                self._stop(caught)
+                self._halt.stop(caught)
         except asyncio.CancelledError:
-            called_off = me is not None and me in self._called_off and me.uncancel() == 0
-            error = self._stopped_by if called_off else RegistryError("cancelled")
-            status = _status_of(error or RegistryError(), exchange)
-            if not called_off:
-                self._tell(Outcome(index, name, status, error, exchange.attempts))
-                raise
-        finally:
-            if me is not None:
-                self._at_work.pop(me, None)
-                self._called_off.discard(me)
+            error = RegistryError("cancelled")
+            status = _status_of(error, exchange)
+            self._tell(Outcome(index, name, status, error, exchange.attempts))
+            raise
         self._tell(Outcome(index, name, status, error, exchange.attempts))
-
-    def _stop(self, error: RegistryError) -> None:
-        """Send nothing more: what is under way may be answered, what waits is called off."""
-        if self._stopped_by is not None:
-            return
-        self._stopped_by = error
-        me = asyncio.current_task()
-        for worker, exchange in self._at_work.items():
-            exchange.halted_by = error
-            if worker is not me and not exchange.unanswered:
-                self._called_off.add(worker)
-                worker.cancel()
 
     def _tell(self, outcome: Outcome) -> None:
         self._counts[outcome.status] += 1
@@ -288,16 +265,24 @@ class OutcomeIterator(AsyncIterator[Outcome]):
         if self._ended:
             raise StopAsyncIteration
         if self._task is None:
-            self._task = self._start(_then(self._deletion.run(), self._outcomes))
+            # The task must not know this iterator: dropping it is to cancel the task.
+            outcomes = self._outcomes
+            self._task = self._start(self._deletion.run())
+            self._task.add_done_callback(lambda _: outcomes.put_nowait(None))
         outcome = await self._outcomes.get()
         if outcome is None:
-            self._ended = True
-            if self._task.cancelled():
-                raise ClientClosedError("the client was closed while deleting")
-            self._task.result()
+            self._end(self._task)
             raise StopAsyncIteration
         self._pace.release()
         return outcome
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        # It may have been closed by another task while this one read.
+        if not self._ended:
+            self._ended = True
+            if task.cancelled():
+                raise ClientClosedError("the client was closed while deleting")
+            task.result()
 
     async def aclose(self) -> None:
         """Cancel what is not done yet. The iterator yields nothing more."""
@@ -321,10 +306,3 @@ class OutcomeIterator(AsyncIterator[Outcome]):
         task = self._task
         if task is not None and not task.done() and not task.get_loop().is_closed():
             task.cancel()
-
-
-async def _then(work: Coroutine[Any, Any, None], outcomes: asyncio.Queue[Outcome | None]) -> None:
-    try:
-        await work
-    finally:
-        outcomes.put_nowait(None)

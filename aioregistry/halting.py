@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aioregistry.errors import RegistryError
 
-__all__ = ["Halt"]
+__all__ = ["Halt", "check_halt", "interruptible"]
 
 _CURRENT: ContextVar["Halt | None"] = ContextVar("_CURRENT", default=None)
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 class Halt:
     """Stops all requests that are made within it, those of tasks started there included.
 
     What is under way may still be answered. What waits, for quota or for another attempt, waits no
-    longer, and nothing more is sent. ``with halt`` marks such a wait.
+    longer, and nothing more is sent.
 
     Attributes:
         error: Raised instead of sending; None until `stop` is called.
@@ -28,17 +29,12 @@ class Halt:
 
     def __init__(self) -> None:
         self.error: RegistryError | None = None
-        self._waiting: set[asyncio.Task[Any] | None] = set()
-        self._called_off: set[asyncio.Task[Any] | None] = set()
-
-    @staticmethod
-    def current() -> "Halt | None":
-        """Return the one that this code runs within."""
-        return _CURRENT.get()
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._called_off: set[asyncio.Task[Any]] = set()
 
     @contextmanager
     def within(self) -> Generator[None]:
-        """Run the inside of this context within the halt."""
+        """Run the inside of the context within this halt."""
         reset = _CURRENT.set(self)
         try:
             yield
@@ -46,24 +42,23 @@ class Halt:
             _CURRENT.reset(reset)
 
     def stop(self, error: RegistryError) -> None:
-        """Send nothing more, and raise `error` instead; the first one counts."""
+        """Send nothing more, and raise `error` instead. The first one counts."""
         if self.error is not None:
             return
         self.error = error
+        self._called_off |= self._waiting
         for task in self._waiting:
-            if task is not None:
-                self._called_off.add(task)
-                task.cancel()
+            task.cancel()
 
     def check(self) -> None:
-        """Raise the error after a stop."""
+        """Raise the error once this was stopped."""
         if self.error is not None:
-            raise self.error
+            raise self.error from None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         self.check()
-        self._waiting.add(asyncio.current_task())
-        return self
+        if task := asyncio.current_task():
+            self._waiting.add(task)
 
     def __exit__(
         self,
@@ -71,10 +66,22 @@ class Halt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        task = asyncio.current_task()
-        self._waiting.discard(task)
-        if task in self._called_off:
-            self._called_off.discard(task)
-            # Unless somebody else has cancelled the task, too.
-            if task is not None and task.uncancel() == 0 and kind is asyncio.CancelledError:
-                self.check()
+        if task := asyncio.current_task():
+            self._waiting.discard(task)
+            if task in self._called_off:
+                self._called_off.discard(task)
+                # Unless somebody else has cancelled the task, too.
+                if task.uncancel() == 0 and kind is asyncio.CancelledError:
+                    self.check()
+
+
+def check_halt() -> None:
+    """Raise the error of the halt that this runs within, if it was stopped."""
+    halt = _CURRENT.get()
+    if halt is not None:
+        halt.check()
+
+
+def interruptible() -> AbstractContextManager[None]:
+    """Return a context for a wait that the halt, if there is one, may cut short."""
+    return _CURRENT.get() or _NOTHING

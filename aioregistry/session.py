@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeGuard, TypeVar
 
 from attrs import define, frozen
@@ -19,6 +17,7 @@ from aioregistry.errors import (
     RegistryError,
     error_for_status,
 )
+from aioregistry.halting import check_halt, interruptible
 from aioregistry.quota import ServerWord
 from aioregistry.ratelimit import Limiter, Priority
 from aioregistry.retry import Failure, RetryPolicy
@@ -170,8 +169,7 @@ class Session:
             RegistryError: Any of its kinds.
         """
         self.check_open()
-        halt = Halt.current() or Halt()
-        halt.check()
+        check_halt()
         course = Exchange() if exchange is None else exchange
         course.request = request
         begun = _now()
@@ -184,7 +182,8 @@ class Session:
                     course.unanswered = False
                     return answer.body
                 wait = self._wait_after(request, answer, authorization, course)
-                await asyncio.sleep(wait)
+                with interruptible():
+                    await asyncio.sleep(wait)
         except BaseException as error:
             failed = type(error).__name__
             raise
@@ -225,8 +224,7 @@ class Session:
             # Much may have happened while this waited.
             if self._closed:
                 raise ClientClosedError("the client is closed")
-            if course.halted_by is not None:
-                raise course.halted_by
+            check_halt()
             course.attempts += 1
             unsettled = course.unanswered
             course.unanswered = sent = True
@@ -249,7 +247,8 @@ class Session:
     async def _acquire(self, limiter: Limiter, priority: Priority, course: Exchange) -> None:
         begun = _now()
         try:
-            await limiter.acquire(priority)
+            with interruptible():
+                await limiter.acquire(priority)
         except RateLimitedError as error:
             self._located(error, course)
             raise

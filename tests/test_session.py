@@ -31,10 +31,11 @@ from aioregistry.errors import (
     ResponseError,
     ServerError,
 )
+from aioregistry.halting import Halt
 from aioregistry.quota import ServerWord
 from aioregistry.ratelimit import RateLimit, WindowLimiter
 from aioregistry.retry import RetryPolicy
-from aioregistry.session import Exchange, FinishedRequest, Session, refusing
+from aioregistry.session import Exchange, FinishedRequest, Session
 from aioregistry.transport import Answer, NoAnswer
 
 from .strict_server import DELETE, virtual
@@ -487,28 +488,90 @@ async def test_what_goes_wrong_in_a_started_task_is_the_callers_to_ask_for(caplo
     assert not caplog.records
 
 
+GONE = AuthenticationError("the token is gone")
+
+
 @virtual
-async def test_requests_made_where_they_are_refused_are_not_sent():
+async def test_within_a_halt_nothing_is_sent_after_the_stop():
     script = Script(200)
     session = opened(script)
-    reason = AuthenticationError("the token is gone")
-    with refusing(reason), pytest.raises(AuthenticationError) as caught:
+    halt = Halt()
+    with halt.within():
         await session.send(GET)
-    assert caught.value is reason
-    await session.send(GET)
+        halt.stop(GONE)
+        halt.stop(NotFoundError("too late to count"))
+        with pytest.raises(AuthenticationError) as caught:
+            await session.send(GET)
+    assert caught.value is GONE
     assert len(script.sent) == 1
 
 
 @virtual
-async def test_a_request_that_is_halted_from_outside_sends_no_further_attempt():
-    script = Script(answer(503, retry_after="10"))
-    exchange = Exchange()
-    task = asyncio.ensure_future(opened(script).send(DELETE, exchange=exchange))
-    await asyncio.sleep(1.0)
-    exchange.halted_by = AuthenticationError("the token is gone")
-    with pytest.raises(AuthenticationError):
-        await task
-    assert (len(script.sent), exchange.attempts) == (1, 1)
+async def test_outside_of_a_halt_requests_go_on():
+    script = Script(200)
+    session = opened(script)
+    halt = Halt()
+    halt.stop(GONE)
+    with halt.within():
+        pass
+    await session.send(GET)
+    assert len(script.sent) == 1
+
+
+async def stopped_after(
+    seconds: float, session: Session, *, cancel: bool = False
+) -> asyncio.Future[bytes]:
+    """Send within a halt from a task that was started there, and stop it later."""
+    halt = Halt()
+    with halt.within():
+        task = asyncio.ensure_future(session.send(DELETE))
+    await asyncio.sleep(seconds)
+    halt.stop(GONE)
+    if cancel:
+        task.cancel()
+    await asyncio.wait([task])
+    return task
+
+
+@virtual
+async def test_a_stop_ends_a_backoff_at_once():
+    script = Script(answer(503, retry_after="60"))
+    task = await stopped_after(1.0, opened(script))
+    assert task.exception() is GONE
+    assert (len(script.sent), now()) == (1, pytest.approx(1.0, abs=0.001))
+
+
+@virtual
+async def test_a_stop_ends_a_wait_for_quota_at_once():
+    limiter = WindowLimiter(RateLimit(windows=((1, 60.0),)))
+    script = Script(200)
+    session = opened(script, limiter)
+    await session.send(GET)
+    task = await stopped_after(1.0, session)
+    assert task.exception() is GONE
+    assert (len(script.sent), now()) == (1, pytest.approx(1.1, abs=0.001))
+    assert (limiter.status.waiting, limiter.status.windows[0].used) == (0, 1)
+
+
+@virtual
+async def test_what_is_under_way_at_a_stop_is_answered():
+    script = Script(200, latency=10.0)
+    task = await stopped_after(1.0, opened(script))
+    assert task.exception() is None
+
+
+@virtual
+async def test_what_is_under_way_at_a_stop_is_not_sent_again():
+    script = Script(503, latency=10.0)
+    task = await stopped_after(1.0, opened(script))
+    assert task.exception() is GONE
+    assert len(script.sent) == 1
+
+
+@virtual
+async def test_who_is_cancelled_and_stopped_at_once_is_cancelled():
+    task = await stopped_after(1.0, opened(Script(answer(503, retry_after="60"))), cancel=True)
+    assert task.cancelled()
 
 
 # Tokens.

@@ -1,0 +1,38 @@
+"""The commands, put together: each group has a file of its own."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from aioregistry.cli.demo import demo
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    # Its tracebacks show local variables, and one of them could be a token.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aioregistry-do {version('aioregistry-do')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _aioregistry(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Work with DigitalOcean's container registry."""

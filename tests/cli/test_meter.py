@@ -1,0 +1,92 @@
+"""What a run costs, as it is counted."""
+
+import asyncio
+import sys
+
+import pytest
+
+from aioregistry import RateLimit, ServerWord
+from aioregistry.cli import meter as meter_module
+from aioregistry.cli.meter import Meter, peak_memory, quota_seconds
+
+NEW = ((5000, 3600.0, ()), (250, 60.0, ()))
+# Both windows are spent: the hour's two a second, the first one due back in 10 seconds as is the
+# first of the minute's, whose 250 were answered within a second.
+USED = (
+    (5000, 3600.0, [3590.0 - number / 2 for number in range(5000)]),
+    (250, 60.0, [50.0 - number / 250 for number in range(250)]),
+)
+
+
+@pytest.mark.parametrize(
+    ("requests", "windows", "seconds"),
+    [
+        (0, NEW, 0.0),
+        (250, NEW, 0.0),
+        (251, NEW, 60.0),
+        (5000, NEW, 19 * 60.0),
+        (5001, NEW, 3600.0),
+        (5500, NEW, 3660.0),
+        (1, USED, 10.0),
+        (101, USED, 60.0),
+        (5001, USED, 3610.0),
+        (7, (), 0.0),
+    ],
+)
+def test_requests_take_as_long_as_the_windows_make_them(requests, windows, seconds):
+    assert quota_seconds(requests, windows) == pytest.approx(seconds)
+
+
+async def test_what_was_sent_counts_for_what_is_to_come():
+    meter = Meter(RateLimit(windows=((2, 60.0), (3, 3600.0))))
+    assert meter.seconds_for(2) == 0.0
+    await meter.acquire()
+    meter.release(ServerWord(200))
+    assert meter.seconds_for(1) == 0.0
+    assert 59.0 < meter.seconds_for(2) <= 60.0
+    assert 3599.0 < meter.seconds_for(3) <= 3600.0
+
+
+async def test_every_attempt_and_every_429_is_counted():
+    meter = Meter(RateLimit())
+    for word in (ServerWord(204), ServerWord(429, retry_after=0.001), None):
+        await meter.acquire("bulk")
+        meter.release(word)
+    assert (meter.sent, meter.rate_limited) == (3, 1)
+
+
+async def test_a_permit_that_was_not_used_is_not_counted():
+    meter = Meter(RateLimit())
+    await meter.acquire()
+    meter.release(sent=False)
+    assert meter.sent == 0
+    assert meter.status.windows[0].free == 250
+
+
+async def test_what_waits_together_is_counted_once_and_while_it_goes_on():
+    meter = Meter(RateLimit(windows=((1, 0.1),)))
+    await meter.acquire()
+    waiters = [asyncio.create_task(meter.acquire()) for _ in range(3)]
+    await asyncio.sleep(0.02)
+    so_far = meter.waited
+    assert so_far >= 0.01
+    for waiter in waiters:
+        waiter.cancel()
+    await asyncio.gather(*waiters, return_exceptions=True)
+    at_the_end = meter.waited
+    assert at_the_end >= so_far
+    await asyncio.sleep(0.01)
+    assert meter.waited == at_the_end
+
+
+@pytest.mark.parametrize("has_proc", [True, False])
+def test_the_peak_of_memory_is_in_bytes(monkeypatch, tmp_path, has_proc):
+    if not has_proc:
+        monkeypatch.setattr(meter_module, "_PROC_STATUS", tmp_path / "absent")
+    assert 2**24 < peak_memory() < 2**36
+
+
+def test_where_memory_is_not_known_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(meter_module, "_PROC_STATUS", tmp_path / "absent")
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert peak_memory() is None
