@@ -39,7 +39,14 @@ from aioregistry.models import (
 )
 from aioregistry.paging import ItemIterator, PageIterator, Pager
 from aioregistry.quota import ServerWord
-from aioregistry.ratelimit import Limiter, Priority, RateLimit, RateLimitStatus, WindowStatus
+from aioregistry.ratelimit import (
+    Limiter,
+    Priority,
+    RateLimit,
+    RateLimitStatus,
+    WindowLimiter,
+    WindowStatus,
+)
 from aioregistry.retry import RetryPolicy
 from aioregistry.session import FinishedRequest
 
@@ -90,5 +97,6 @@ __all__ = [
     "Subscription",
     "SubscriptionTier",
     "Tag",
+    "WindowLimiter",
     "WindowStatus",
 ]

@@ -42,8 +42,9 @@ class Outcome:
     Attributes:
         index: The item's place in the input, from 0.
         name: The tag or digest, as given.
-        status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused; ``unknown``,
-            a DELETE was sent and never answered; ``not_attempted``, no DELETE was sent.
+        status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused or was
+            not to be reached; ``unknown``, a DELETE was sent and never answered;
+            ``not_attempted``, it was not begun.
         error: Why, for the last three.
         attempts: How often the DELETE was sent.
     """
@@ -254,12 +255,12 @@ class OutcomeIterator(AsyncIterator[Outcome]):
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
     ) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self._start = start
         self._pace = asyncio.Semaphore(2 * concurrency)
         self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._deletion = begin(self._outcomes.put_nowait, self._pace)
-        self._start = start
-        self._task: asyncio.Task[None] | None = None
-        self._ended = False
 
     async def __anext__(self) -> Outcome:
         if self._ended:

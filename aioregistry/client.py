@@ -124,8 +124,11 @@ class RegistryClient:
 
     @property
     def rate_limit_status(self) -> RateLimitStatus | None:
-        """What the client has left, and what the server said last; None without a `RateLimit`."""
-        return None if self._own_limiter is None else self._own_limiter.status
+        """What the client has left, and what the server said last.
+
+        None without a limiter, and with one of your own that has no `status`.
+        """
+        return getattr(self._limiter, "status", None)
 
     def registry(self, name: str) -> RegistryHandle:
         """Return a handle on a registry; no request is sent.

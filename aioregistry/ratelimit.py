@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from aiolimiter import AsyncLimiter
 from attrs import evolve, field, frozen, validators
 
-from aioregistry.errors import ClientClosedError, RateLimitedError, RegistryError
+from aioregistry.errors import ClientClosedError, RateLimitedError
 from aioregistry.quota import RollingWindow, ServerWord
 
 __all__ = [
@@ -163,6 +163,7 @@ class WindowLimiter:
         self._waiting[priority][waiter] = None
         if self._dispatcher is None:
             self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
+            self._dispatcher.add_done_callback(self._dispatched)
         alarm = (
             None
             if max_wait is None
@@ -226,10 +227,7 @@ class WindowLimiter:
         if self._dispatcher is not None:
             self._dispatcher.cancel()
             self._dispatcher = None
-        for waiters in self._waiting.values():
-            while waiters:
-                waiter, _ = waiters.popitem(last=False)
-                _fail(waiter, ClientClosedError("closed while waiting for quota"))
+        self._turn_away(ClientClosedError("closed while waiting for quota"))
 
     # What follows decides.
 
@@ -336,6 +334,18 @@ class WindowLimiter:
                 through_bucket = False
         self._dispatcher = None
 
+    def _dispatched(self, dispatcher: asyncio.Task[None]) -> None:
+        # Should it ever fail, nobody is to wait for it for ever.
+        if not dispatcher.cancelled() and (error := dispatcher.exception()):
+            self._dispatcher = None
+            self._turn_away(error)
+
+    def _turn_away(self, error: BaseException) -> None:
+        for waiters in self._waiting.values():
+            while waiters:
+                waiter, _ = waiters.popitem(last=False)
+                _fail(waiter, error)
+
     async def _sleep_until(self, at: float) -> None:
         loop = asyncio.get_running_loop()
         self._alarm = loop.create_future()
@@ -352,7 +362,7 @@ class WindowLimiter:
             self._alarm.set_result(None)
 
 
-def _fail(waiter: asyncio.Future[None], error: RegistryError) -> None:
+def _fail(waiter: asyncio.Future[None], error: BaseException) -> None:
     if not waiter.done():
         waiter.set_exception(error)
 

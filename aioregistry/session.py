@@ -39,6 +39,7 @@ class FinishedRequest:
         route: The path's template, without names.
         status: The last answer's HTTP status; None when there was none.
         attempts: How often it was sent.
+        rate_limited: How many of the attempts got a 429.
         quota_seconds: Seconds that it waited for quota.
         seconds: Seconds that it took in all.
         error: The name of the error's class; None when it succeeded.
@@ -48,6 +49,7 @@ class FinishedRequest:
     route: str
     status: int | None
     attempts: int
+    rate_limited: int
     quota_seconds: float
     seconds: float
     error: str | None
@@ -331,6 +333,7 @@ class Session:
                 request.route,
                 course.status,
                 course.attempts,
+                course.rate_limited,
                 course.quota_seconds,
                 seconds,
                 error,

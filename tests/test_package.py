@@ -14,7 +14,7 @@ PACKAGE = Path(aioregistry.__file__).parent
 # From the ground up: a module imports only from floors below its own.
 FLOORS = [
     {"errors"},
-    {"names", "deadlines", "fingerprints", "quota", "retry", "virtual_time"},
+    {"names", "deadlines", "fingerprints", "halting", "quota", "retry", "virtual_time"},
     {"models", "ratelimit"},
     {"codec", "endpoints"},
     {"transport", "walks"},

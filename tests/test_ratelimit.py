@@ -498,6 +498,19 @@ async def test_closing_turns_away_all_who_wait():
 
 
 @virtual
+async def test_a_limiter_that_fails_fails_all_who_wait_and_keeps_nobody_waiting(monkeypatch):
+    limiter = WindowLimiter(RateLimit(windows=((1, 60.0),)))
+    await limiter.acquire()
+    waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(3)]
+    await settle()
+    monkeypatch.setattr(limiter, "_open_at", None)
+    limiter.release(OK)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [TypeError] * 3
+
+
+
+@virtual
 async def test_closing_with_nobody_waiting_is_fine():
     limiter = WindowLimiter()
     limiter.close()
