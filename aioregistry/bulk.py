@@ -150,7 +150,9 @@ class Deletion:
             ClientClosedError: The client was closed meanwhile.
             Exception: Whatever the source raised, after all that was begun is done.
         """
-        workers = [self._start(self._work()) for _ in range(self._concurrency)]
+        # All that a worker calls, the source of names included, stops with the others.
+        with self._halt.within():
+            workers = [self._start(self._work()) for _ in range(self._concurrency)]
         try:
             await asyncio.gather(*workers)
         except asyncio.CancelledError:
@@ -205,16 +207,14 @@ class Deletion:
         async with self._turn:
             if self._exhausted:
                 raise StopAsyncIteration
-            with self._halt.within():
-                return await anext(source)
+            return await anext(source)
 
     async def _settle(self, index: int, name: str) -> None:
         exchange = Exchange()
         error: RegistryError | None = None
         status: Status = "deleted"
         try:
-            with self._halt.within():
-                await self._delete(name, exchange)
+            await self._delete(name, exchange)
         except NotFoundError:
             status = "absent"
         except RegistryError as caught:

@@ -4,7 +4,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import msgspec
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from aioregistry import names
 
@@ -28,9 +28,9 @@ def _segment(kind: str, name: str) -> str:
     return names.quote_segment(_CHECKS[kind](name))
 
 
-@frozen
+@define
 class Request:
-    """What is to be sent.
+    """What is to be sent. Nobody changes it; to freeze it would double its cost.
 
     Attributes:
         method: The HTTP method.

@@ -70,11 +70,14 @@ class ServerWord:
 
 
 def _number(value: str | None) -> float | None:
+    if value is None:
+        return None
     try:
-        number = float(value) if value is not None else math.nan
+        number = float(value)
     except ValueError:
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    # Python reads digits of all scripts, and underscores; HTTP writes neither.
+    return number if 0 <= number < math.inf and value.isascii() and "_" not in value else None
 
 
 def _epoch(value: str | None) -> float | None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
-from attrs import frozen
+from attrs import define, frozen
 from yarl import URL
 
 from aioregistry.deadlines import Deadlines
@@ -36,7 +36,7 @@ _JSON = "application/json"
 _CONNECT_SHARE = 0.8
 
 
-@frozen
+@define
 class Answer:
     """An answer. `too_large` tells that the body was longer than any that the API sends."""
 

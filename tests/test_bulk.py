@@ -469,7 +469,8 @@ async def test_nothing_goes_on_after_a_cancellation(registry):
 @virtual
 async def test_what_on_outcome_raises_ends_it_all(registry):
     def fail(outcome: Outcome) -> None:
-        raise LookupError(outcome.name)
+        if outcome.index == 0:
+            raise LookupError(outcome.name)
 
     with pytest.raises(LookupError):
         await Client(registry, concurrency=4).repository.delete_tags(names(100), on_outcome=fail)
@@ -624,9 +625,8 @@ async def test_dropping_the_iterator_cancels_the_rest(registry):
         break
     gc.collect()
     await asyncio.sleep(1.0)
-    sent = len(registry.sent)
-    await asyncio.sleep(60.0)
-    assert len(registry.sent) == sent < 20
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert len(registry.sent) < 20
 
 
 @virtual

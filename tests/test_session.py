@@ -118,6 +118,11 @@ def opened(transport: Script, limiter=None, retry=None, on_request=None) -> Sess
     return session
 
 
+@pytest.fixture
+def told() -> list[FinishedRequest]:
+    return []
+
+
 # Attempts.
 
 
@@ -293,6 +298,13 @@ async def test_tasks_in_flight_at_a_429_come_back_when_the_gate_opens_and_not_la
     await asyncio.gather(*(session.send(GET) for _ in range(10)))
     assert len(script.sent) == 20
     assert all(30.0 <= at < 65.0 for at, _, _ in script.sent[10:])
+
+
+@virtual
+async def test_the_wait_after_a_429_is_one_for_quota(told):
+    script = Script(answer(429, retry_after="30"), 200, latency=0.0)
+    await opened(script, WindowLimiter(), on_request=told.append).send(GET)
+    assert told[0].quota_seconds == pytest.approx(30.0, abs=0.01)
 
 
 @virtual
@@ -569,6 +581,19 @@ async def test_what_is_under_way_at_a_stop_is_not_sent_again():
 
 
 @virtual
+async def test_a_token_that_comes_after_a_stop_is_not_used():
+    class Slow(Script):
+        async def authorization(self) -> str:
+            await asyncio.sleep(5.0)
+            return "Bearer token"
+
+    script = Slow(200)
+    task = await stopped_after(1.0, opened(script))
+    assert task.exception() is GONE
+    assert script.sent == []
+
+
+@virtual
 async def test_who_is_cancelled_and_stopped_at_once_is_cancelled():
     task = await stopped_after(1.0, opened(Script(answer(503, retry_after="60"))), cancel=True)
     assert task.cancelled()
@@ -601,11 +626,6 @@ async def test_a_token_that_cannot_be_had_is_an_error_and_takes_no_permit():
 
 
 # What is told of each request.
-
-
-@pytest.fixture
-def told() -> list[FinishedRequest]:
-    return []
 
 
 @virtual
