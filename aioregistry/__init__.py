@@ -38,6 +38,7 @@ from aioregistry.models import (
     Tag,
 )
 from aioregistry.paging import ItemIterator, PageIterator, Pager
+from aioregistry.progress import Progress
 from aioregistry.quota import ServerWord
 from aioregistry.ratelimit import (
     Limiter,
@@ -77,6 +78,7 @@ __all__ = [
     "PermissionDeniedError",
     "PreconditionFailedError",
     "Priority",
+    "Progress",
     "RateLimit",
     "RateLimitStatus",
     "RateLimitedError",

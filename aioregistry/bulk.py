@@ -1,7 +1,6 @@
 """Deleting many: bounded fan-out, an outcome for each item, and the report."""
 
 import asyncio
-import inspect
 from collections import Counter
 from collections.abc import (
     AsyncIterable,
@@ -13,11 +12,12 @@ from collections.abc import (
     Iterator,
     Sized,
 )
-from types import TracebackType
-from typing import Any, Literal, Self
+from contextvars import copy_context
+from typing import Any, Literal
 
 from attrs import frozen
 
+from aioregistry.closing import Closing
 from aioregistry.errors import (
     AuthenticationError,
     BulkDeleteError,
@@ -27,6 +27,7 @@ from aioregistry.errors import (
     RegistryError,
 )
 from aioregistry.halting import Halt
+from aioregistry.progress import ProgressReporter
 from aioregistry.session import Exchange
 
 __all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator"]
@@ -80,7 +81,7 @@ class DeletionReport:
         if not bad:
             return
         # One error that stopped many items counts once.
-        errors = {id(outcome.error): outcome.error for outcome in bad if outcome.error is not None}
+        errors = {id(outcome.error): outcome.error for outcome in bad if outcome.error}
         counts = ", ".join(
             f"{len(found)} {what}"
             for found, what in (
@@ -90,7 +91,9 @@ class DeletionReport:
             )
             if found
         )
-        error = BulkDeleteError(f"{counts}; the first is {bad[0].name!r}", [*errors.values()])
+        error = BulkDeleteError(
+            f"{counts}; the first is {bad[0].name!r}", [*errors.values()] or [RegistryError(counts)]
+        )
         error.report = self
         raise error
 
@@ -107,10 +110,12 @@ class Deletion:
         start: Runs a coroutine as a task of the client's.
         concurrency: How many workers at most.
         on_outcome: Called with each outcome as soon as it is known.
+        halt: Stops the rest after an `AuthenticationError`.
         pace: Acquired before each item.
+        progress: Counts the items.
 
     Raises:
-        TypeError: `names` is one string, or `on_outcome` is a coroutine function.
+        TypeError: `names` is one string.
     """
 
     def __init__(
@@ -120,12 +125,12 @@ class Deletion:
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
         on_outcome: Callable[[Outcome], object],
+        halt: Halt,
         pace: asyncio.Semaphore | None = None,
+        progress: ProgressReporter | None = None,
     ) -> None:
         if isinstance(names, str | bytes):
             raise TypeError("give an iterable of names; a single one has a method of its own")
-        if inspect.iscoroutinefunction(on_outcome):
-            raise TypeError("on_outcome must be a plain function: it is called, not awaited")
         if isinstance(names, Sized):
             concurrency = min(concurrency, len(names))
         self._source = aiter(names) if isinstance(names, AsyncIterable) else iter(names)
@@ -134,11 +139,14 @@ class Deletion:
         self._concurrency = concurrency
         self._on_outcome = on_outcome
         self._pace = pace
+        self._progress = progress
         self._turn = asyncio.Lock()
         self._next_index = 0
         self._exhausted = False
         self._source_error: Exception | None = None
-        self._halt = Halt()
+        self._halt = halt
+        # Where callbacks run: what they start is not for the halt to stop.
+        self._outside = copy_context()
         self._counts: Counter[Status] = Counter()
 
     async def run(self) -> None:
@@ -179,7 +187,7 @@ class Deletion:
             if self._halt.error is None:
                 await self._settle(*item)
             else:
-                self._tell(Outcome(*item, "not_attempted", self._halt.error))
+                self._tell(Outcome(*item, "not_attempted", self._halt.error), 0.0)
                 # What is left may be long, and nothing else here lets others run.
                 await asyncio.sleep(0)
 
@@ -213,6 +221,7 @@ class Deletion:
         exchange = Exchange()
         error: RegistryError | None = None
         status: Status = "deleted"
+        begun = _now()
         try:
             await self._delete(name, exchange)
         except NotFoundError:
@@ -225,13 +234,20 @@ class Deletion:
         except asyncio.CancelledError:
             error = RegistryError("cancelled")
             status = _status_of(error, exchange)
-            self._tell(Outcome(index, name, status, error, exchange.attempts))
+            self._tell(Outcome(index, name, status, error, exchange.attempts), 0.0)
             raise
-        self._tell(Outcome(index, name, status, error, exchange.attempts))
+        busy = _now() - begun - exchange.quota_seconds
+        self._tell(Outcome(index, name, status, error, exchange.attempts), busy)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome, busy: float) -> None:
         self._counts[outcome.status] += 1
-        self._on_outcome(outcome)
+        self._outside.run(self._on_outcome, outcome)
+        if self._progress is not None:
+            self._outside.run(self._progress.count, busy)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _status_of(error: RegistryError, exchange: Exchange) -> Status:
@@ -242,7 +258,7 @@ def _status_of(error: RegistryError, exchange: Exchange) -> Status:
     return "failed"
 
 
-class OutcomeIterator(AsyncIterator[Outcome]):
+class OutcomeIterator(Closing, AsyncIterator[Outcome]):
     """Yields outcomes as items finish.
 
     The deletes begin with the first ``anext`` and keep no further ahead of the reader than the
@@ -291,17 +307,6 @@ class OutcomeIterator(AsyncIterator[Outcome]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __del__(self) -> None:
         task = self._task

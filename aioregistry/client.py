@@ -2,22 +2,28 @@
 
 import os
 from collections.abc import Callable
-from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from aioregistry import names
 from aioregistry.api import REGISTRY, Api
+from aioregistry.callbacks import check_callback
 from aioregistry.codec import Item
 from aioregistry.endpoints import Endpoints, Family
 from aioregistry.errors import ConflictError, InvalidTokenError
 from aioregistry.handles import RegistryHandle, docker_credentials
 from aioregistry.lists import Lists
 from aioregistry.models import DockerCredentials, Registry, RegistryOptions, Subscription
-from aioregistry.ratelimit import Limiter, RateLimit, RateLimitStatus, WindowLimiter
+from aioregistry.ratelimit import (
+    Limiter,
+    RateLimit,
+    RateLimitStatus,
+    WindowLimiter,
+)
 from aioregistry.retry import RetryPolicy
 from aioregistry.session import FinishedRequest, Session
 from aioregistry.transport import TokenSource, Transport
+from aioregistry.version import VERSION
 
 if TYPE_CHECKING:
     import aiohttp
@@ -73,13 +79,13 @@ class RegistryClient:
         per_page: int = 200,
         concurrency: int = 16,
         user_agent: str | None = None,
-        on_request: Callable[[FinishedRequest], None] | None = None,
+        on_request: Callable[[FinishedRequest], object] | None = None,
     ) -> None:
         if not 1 <= per_page <= 200:
             raise ValueError(f"per_page must be 1 to 200, not {per_page}")
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
-        ours = f"aioregistry/{version('aioregistry-do')}"
+        ours = f"aioregistry/{VERSION}"
         transport = Transport(
             base_url=base_url,
             token=_token_from_environment() if token is None else token,
@@ -91,6 +97,7 @@ class RegistryClient:
         own_limiter = WindowLimiter(rate_limit) if isinstance(rate_limit, RateLimit) else None
         self._own_limiter = own_limiter
         self._limiter = own_limiter if isinstance(rate_limit, RateLimit) else rate_limit
+        check_callback("on_request", on_request)
         self._session = Session(transport, self._limiter, retry, on_request)
         self._api = Api(self._session, api)
         self._lists = Lists(self._api, per_page, concurrency)
@@ -124,11 +131,14 @@ class RegistryClient:
 
     @property
     def rate_limit_status(self) -> RateLimitStatus | None:
-        """What the client has left, and what the server said last.
+        """What the client has left, and what the server said last; asked in the event loop.
 
         None without a limiter, and with one of your own that has no `status`.
         """
         return getattr(self._limiter, "status", None)
+
+    def __repr__(self) -> str:
+        return f"<RegistryClient {self._session.base_url} {self._session.state}>"
 
     def registry(self, name: str) -> RegistryHandle:
         """Return a handle on a registry; no request is sent.
@@ -190,7 +200,7 @@ class RegistryClient:
         await self._api.send(lambda to: to.delete_registry(name))
 
     async def docker_credentials(
-        self, *, read_write: bool = False, expiry_seconds: int | None = None
+        self, read_write: bool = False, expiry_seconds: int | None = None
     ) -> DockerCredentials:
         """Return Docker credentials for the account's only registry.
 

@@ -33,14 +33,16 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
 
-    def _add(self, deadline: "_Deadline") -> None:
+    def add(self, deadline: "_Deadline") -> None:
+        """Begin to count an attempt."""
         loop = asyncio.get_running_loop()
         deadline.at = loop.time() + self._seconds
         self._running[deadline] = None
         if self._timer is None:
             self._timer = loop.call_at(deadline.at, self._expire)
 
-    def _remove(self, deadline: "_Deadline") -> None:
+    def remove(self, deadline: "_Deadline") -> None:
+        """End to count it."""
         self._running.pop(deadline, None)
 
     def _expire(self) -> None:
@@ -68,7 +70,7 @@ class _Deadline:
             raise RuntimeError("a deadline needs a task to cancel")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines._add(self)  # noqa: SLF001, the two are one
+        self._deadlines.add(self)
 
     def __exit__(
         self,
@@ -77,7 +79,7 @@ class _Deadline:
         traceback: TracebackType | None,
     ) -> None:
         if not self._expired:
-            self._deadlines._remove(self)  # noqa: SLF001
+            self._deadlines.remove(self)
         elif self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             # Ours alone: nobody else has cancelled the task.
             raise TimeoutError from None

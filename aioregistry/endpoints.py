@@ -61,7 +61,7 @@ class Endpoints:
     def _request(
         self, method: str, route: str, *, repeatable: bool = True, json: object = None, **given: str
     ) -> Request:
-        segments = {kind: names.quote_segment(_CHECKS[kind](name)) for kind, name in given.items()}
+        segments = {kind: _segment(kind, name) for kind, name in given.items()}
         route = f"/v2/{self.family}{route}"
         body = None if json is None else msgspec.json.encode(json)
         return Request(method, route.format_map(segments), route, repeatable, body)

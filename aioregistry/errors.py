@@ -42,7 +42,7 @@ class RegistryError(Exception):
         attempts: How often the request was sent; None when the error belongs to no request.
     """
 
-    hint = ""
+    _hint = ""
     status: int | None = None
     error_id: str | None = None
     request_id: str | None = None
@@ -75,8 +75,8 @@ class RegistryError(Exception):
         text = ": ".join(part for part in (answer, self.message) if part)
         # What a server sends is shown so that it cannot take over a terminal.
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-        if self.hint:
-            text = f"{text.rstrip('.')}. {self.hint}"
+        if self._hint:
+            text = f"{text.rstrip('.')}. {self._hint}"
         facts = []
         if self.method:
             facts.append(f"{self.method} {self.url}")
@@ -94,13 +94,13 @@ class ResponseError(RegistryError):
 class AuthenticationError(ResponseError):
     """401: the token is missing, wrong, or revoked."""
 
-    hint = "Check the token: DIGITALOCEAN_TOKEN, or the token argument"
+    _hint = "Check the token: DIGITALOCEAN_TOKEN, or the token argument"
 
 
 class PermissionDeniedError(ResponseError):
     """403: the token is valid and lacks the scope for this call."""
 
-    hint = "The token lacks a scope for this call"
+    _hint = "The token lacks a scope for this call"
 
 
 class NotFoundError(ResponseError):
@@ -126,28 +126,7 @@ class RateLimitedError(ResponseError):
         retry_after: Seconds until a request may go, where it is known.
     """
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        retry_after: float | None = None,
-        status: int | None = None,
-        error_id: str | None = None,
-        request_id: str | None = None,
-        method: str | None = None,
-        url: str | None = None,
-        attempts: int | None = None,
-    ) -> None:
-        super().__init__(
-            message,
-            status=status,
-            error_id=error_id,
-            request_id=request_id,
-            method=method,
-            url=url,
-            attempts=attempts,
-        )
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
 
 class ServerError(ResponseError):
@@ -189,7 +168,7 @@ class InvalidTokenError(RegistryError, ValueError):
 
 
 class ClientClosedError(RegistryError):
-    """The client is not open: not yet, or no more."""
+    """The client is not open, not yet or no more, or was to be opened a second time."""
 
 
 class BulkDeleteError(ExceptionGroup[RegistryError], RegistryError):  # type: ignore[override]

@@ -21,13 +21,17 @@ class Halt:
     What is under way may still be answered. What waits, for quota or for another attempt, waits no
     longer, and nothing more is sent.
 
+    Args:
+        owner: Whose requests: those of others go on.
+
     Attributes:
         error: Raised instead of sending; None until `stop` is called.
     """
 
-    __slots__ = ("_called_off", "_waiting", "error")
+    __slots__ = ("_called_off", "_waiting", "error", "owner")
 
-    def __init__(self) -> None:
+    def __init__(self, owner: object) -> None:
+        self.owner = owner
         self.error: RegistryError | None = None
         self._waiting: set[asyncio.Task[Any]] = set()
         self._called_off: set[asyncio.Task[Any]] = set()
@@ -75,13 +79,14 @@ class Halt:
                     self.check()
 
 
-def check_halt() -> None:
-    """Raise the error of the halt that this runs within, if it was stopped."""
+def check_halt(owner: object) -> None:
+    """Raise the error of the owner's halt that this runs within, if it was stopped."""
     halt = _CURRENT.get()
-    if halt is not None:
+    if halt is not None and halt.owner is owner:
         halt.check()
 
 
-def interruptible() -> AbstractContextManager[None]:
-    """Return a context for a wait that the halt, if there is one, may cut short."""
-    return _CURRENT.get() or _NOTHING
+def interruptible(owner: object) -> AbstractContextManager[None]:
+    """Return a context for a wait that the owner's halt, if there is one, may cut short."""
+    halt = _CURRENT.get()
+    return halt if halt is not None and halt.owner is owner else _NOTHING

@@ -1,14 +1,16 @@
 """Handles on a registry and on a repository: nothing is sent until one of their methods is used."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from typing import Literal
 
 from aioregistry import names
 from aioregistry.api import Api, Build
 from aioregistry.bulk import Deletion, DeletionReport, Names, Outcome, OutcomeIterator
+from aioregistry.callbacks import check_callback
 from aioregistry.codec import Item, decode_docker_credentials
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
+from aioregistry.halting import Halt
 from aioregistry.lists import (
     GARBAGE_COLLECTIONS,
     MANIFESTS,
@@ -26,6 +28,7 @@ from aioregistry.models import (
     Tag,
 )
 from aioregistry.paging import Pager
+from aioregistry.progress import Progress, ProgressReporter
 from aioregistry.session import Exchange
 
 __all__ = ["GarbageCollectionType", "RegistryHandle", "RepositoryHandle", "docker_credentials"]
@@ -121,7 +124,7 @@ class RegistryHandle:
         await self._api.send(lambda to: to.delete_repository(self.name, name))
 
     async def docker_credentials(
-        self, *, read_write: bool = False, expiry_seconds: int | None = None
+        self, read_write: bool = False, expiry_seconds: int | None = None
     ) -> DockerCredentials:
         """Return Docker credentials for this registry.
 
@@ -218,15 +221,17 @@ class RegistryHandle:
             RegistryTimeoutError: It has not ended in time; it goes on.
             RegistryError: Any other of its kinds.
         """
+        check_callback("on_status", on_status)
+        if interval <= 0:
+            raise ValueError(f"interval must be positive: {interval}")
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as deadline:
                 return await self._end_of_garbage_collection(uuid, interval, on_status)
-        except RegistryTimeoutError:
-            # A request's own, which says more.
-            raise
         except TimeoutError:
-            pass
-        raise RegistryTimeoutError(f"the garbage collection has not ended within {timeout:g} s")
+            # A request may have timed out for itself, and says more than we could.
+            if not deadline.expired():
+                raise
+        raise RegistryTimeoutError(f"the garbage collection has not ended within {timeout} s")
 
     async def _end_of_garbage_collection(
         self,
@@ -306,7 +311,11 @@ class RepositoryHandle:
         await self._api.send(self._manifest_deletion(digest))
 
     async def delete_tags(
-        self, names: Names, *, on_outcome: Callable[[Outcome], object] | None = None
+        self,
+        names: Names,
+        on_outcome: Callable[[Outcome], object] | None = None,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> DeletionReport:
         """Delete many tags at once, and report what became of each.
 
@@ -317,21 +326,27 @@ class RepositoryHandle:
         Args:
             names: The tags; an async iterable is read no faster than it is worked off.
             on_outcome: Called with each `Outcome` as soon as it is known.
+            on_progress: Called with a `Progress`, ten times a second at most; it knows the time
+                that is left when `names` has a length.
 
         Raises:
             ClientClosedError: The client is closed.
-            Exception: Whatever `names` or `on_outcome` raises.
+            Exception: Whatever `names` or a callback raises.
         """
-        return await self._delete_many(names, self._tag_deletion, on_outcome)
+        return await self._delete_many(names, self._tag_deletion, on_outcome, on_progress)
 
     async def delete_manifests(
-        self, digests: Names, *, on_outcome: Callable[[Outcome], object] | None = None
+        self,
+        digests: Names,
+        on_outcome: Callable[[Outcome], object] | None = None,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> DeletionReport:
         """Delete many manifests at once, **all tags on them too**; as `delete_tags` does.
 
         One ``DELETE …/digests/{digest}`` for each.
         """
-        return await self._delete_many(digests, self._manifest_deletion, on_outcome)
+        return await self._delete_many(digests, self._manifest_deletion, on_outcome, on_progress)
 
     def iter_delete_tags(self, names: Names) -> OutcomeIterator:
         """Delete many tags as `delete_tags` does, and yield each `Outcome` as it is known."""
@@ -352,15 +367,27 @@ class RepositoryHandle:
         given: Names,
         deletion_of: Callable[[str], Build],
         on_outcome: Callable[[Outcome], object] | None,
+        on_progress: Callable[[Progress], object] | None,
     ) -> DeletionReport:
+        check_callback("on_outcome", on_outcome)
+        check_callback("on_progress", on_progress)
         outcomes: list[Outcome] = []
+        progress = None
+        if on_progress is not None:
+            progress = ProgressReporter(
+                on_progress,
+                len(given) if isinstance(given, Sized) else None,
+                self._concurrency,
+                self._api.session.seconds_for,
+                asyncio.get_running_loop().time,
+            )
 
         def tell(outcome: Outcome) -> None:
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
 
-        await self._deletion(given, deletion_of, tell).run()
+        await self._deletion(given, deletion_of, tell, progress=progress).run()
         return DeletionReport.of(outcomes)
 
     def _iter_delete(self, given: Names, deletion_of: Callable[[str], Build]) -> OutcomeIterator:
@@ -376,10 +403,14 @@ class RepositoryHandle:
         deletion_of: Callable[[str], Build],
         tell: Callable[[Outcome], object],
         pace: asyncio.Semaphore | None = None,
+        progress: ProgressReporter | None = None,
     ) -> Deletion:
         self._api.session.check_open()
 
         def delete(name: str, exchange: Exchange) -> Awaitable[object]:
             return self._api.send(deletion_of(name), priority="bulk", exchange=exchange)
 
-        return Deletion(given, delete, self._api.session.start, self._concurrency, tell, pace)
+        session = self._api.session
+        return Deletion(
+            given, delete, session.start, self._concurrency, tell, Halt(session), pace, progress
+        )

@@ -1,12 +1,11 @@
 """Walking a list: the pager, its iterators, and reading ahead."""
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from aioregistry.closing import Closing
 from aioregistry.codec import Listing
 from aioregistry.errors import ClientClosedError, NotFoundError, PartialListingError
 from aioregistry.models import Page
@@ -212,26 +211,7 @@ class ChainedPages(Generic[U, T]):
         return [*tasks, *self._outer.cancel()]
 
 
-class _Closing(ABC):
-    """What both iterators share: they can be closed, by hand or by ``async with``."""
-
-    @abstractmethod
-    async def aclose(self) -> None:
-        """End the walk: cancel what is read ahead. The iterator yields nothing more."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-
-class PageIterator(_Closing, AsyncIterator[Page[T]]):
+class PageIterator(Closing, AsyncIterator[Page[T]]):
     """Yields the pages of a walk.
 
     Attributes:
@@ -279,6 +259,8 @@ class PageIterator(_Closing, AsyncIterator[Page[T]]):
         if not self._ended:
             self._ended = True
             self.complete = complete
+        # Somebody may hold on to this, in an exception's frames even, and want no more of it.
+        self.cancel()
 
     def cancel(self) -> list[asyncio.Task[Any]]:
         """Stop reading ahead, and return the tasks that are ending."""
@@ -286,15 +268,16 @@ class PageIterator(_Closing, AsyncIterator[Page[T]]):
 
     async def aclose(self) -> None:
         """End the walk: cancel what is read ahead. The iterator yields nothing more."""
+        ending = self.cancel()
         self._end(complete=False)
-        await asyncio.gather(*self.cancel(), return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
 
     def __del__(self) -> None:
         # After a `break` nobody may be left to close it; what it reads ahead must end with it.
         self._source.cancel()
 
 
-class ItemIterator(_Closing, AsyncIterator[T]):
+class ItemIterator(Closing, AsyncIterator[T]):
     """Yields the items of a walk, one by one."""
 
     def __init__(self, pages: PageIterator[T]) -> None:
@@ -311,6 +294,16 @@ class ItemIterator(_Closing, AsyncIterator[T]):
     def complete(self) -> bool | None:
         """See `PageIterator.complete`."""
         return self._pages.complete
+
+    @property
+    def found(self) -> int:
+        """See `PageIterator.found`."""
+        return self._pages.found
+
+    @property
+    def total(self) -> int | None:
+        """See `PageIterator.total`."""
+        return self._pages.total
 
     async def aclose(self) -> None:
         """End the walk: cancel what is read ahead. The iterator yields nothing more."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from heapq import heappop, heappush
@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from attrs import frozen
 
-__all__ = ["RollingWindow", "ServerWord"]
+__all__ = ["RollingWindow", "ServerWord", "seconds_for"]
 
 # Closer than this, a difference between the clocks is the granularity of the Date header.
 _CLOCK_TOLERANCE = 2.0
@@ -219,6 +219,24 @@ class RollingWindow:
             needed -= self.in_flight
         return coming[needed - 1] if 0 < needed <= len(coming) else math.inf
 
+    def seconds_for(self, requests: int, now: float, within: Callable[[int], float]) -> float:
+        """Return how long some further requests take at least, if nobody else comes.
+
+        Args:
+            requests: How many, at least 1.
+            now: The time.
+            within: Returns how long fewer than `limit` of them take for other reasons.
+        """
+        used = self.used(now)
+        limit = max(1, min(self.ours, self.limit - len(self._others) - len(self._held)))
+        rounds, last = divmod(requests - 1, limit)
+        # The last one of them goes at once, or when this permit comes back.
+        nth = last - (limit - used)
+        wait = 0.0
+        if nth >= 0:
+            wait = self._returns[nth] - now if nth < len(self._returns) else self.period
+        return rounds * self.period + max(wait, within(last + 1))
+
     def take(self) -> None:
         """Count a request that is about to be sent."""
         self.in_flight += 1
@@ -248,3 +266,20 @@ class RollingWindow:
         """Forget all but `count` requests of others, the oldest first."""
         while len(self._others) > max(0, count):
             heappop(self._others)
+
+
+def seconds_for(requests: int, windows: Sequence[RollingWindow], burst: float, now: float) -> float:
+    """Return how long some further requests take at least, by all windows.
+
+    Args:
+        requests: How many.
+        windows: The shortest first.
+        burst: Requests that may go at once, and then in each second.
+        now: The time.
+    """
+    if requests <= 0:
+        return 0.0
+    if not windows:
+        return max(0.0, (requests - burst) / burst)
+    *shorter, longest = windows
+    return longest.seconds_for(requests, now, lambda fewer: seconds_for(fewer, shorter, burst, now))

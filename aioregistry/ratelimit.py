@@ -9,7 +9,7 @@ from aiolimiter import AsyncLimiter
 from attrs import evolve, field, frozen, validators
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
-from aioregistry.quota import RollingWindow, ServerWord
+from aioregistry.quota import RollingWindow, ServerWord, seconds_for
 
 __all__ = [
     "Limiter",
@@ -29,7 +29,11 @@ _QUIET = 1.25
 
 
 class Limiter(Protocol):
-    """What the client asks of a limiter: a permit for each request, and where it went."""
+    """What the client asks of a limiter: a permit for each request, and where it went.
+
+    One that also has the `status` and `seconds_for` of `WindowLimiter` tells callers, through
+    `RegistryClient.rate_limit_status` and `Progress.seconds_left`, what it knows.
+    """
 
     async def acquire(self, priority: Priority = "interactive") -> None:
         """Wait until a request may go.
@@ -222,6 +226,19 @@ class WindowLimiter:
             self._word,
         )
 
+    def seconds_for(self, requests: int) -> float:
+        """Return how many seconds some requests take at least, by the quota.
+
+        Those in flight are the first of them. What others do meanwhile cannot be known: they are
+        thought to keep what they have.
+        """
+        now = asyncio.get_running_loop().time()
+        further = requests - self._windows[-1].in_flight
+        if further <= 0:
+            return 0.0
+        at_least = seconds_for(further, self._windows, self._rate_limit.burst, now)
+        return max(at_least, self._closed_until - now)
+
     def close(self) -> None:
         """Turn away everyone who waits, with `ClientClosedError`."""
         if self._dispatcher is not None:
@@ -301,10 +318,11 @@ class WindowLimiter:
             ahead += len(self._waiting["bulk"])
         at = self._open_at(now, ahead)
         if latest < at < math.inf:
-            raise RateLimitedError(
-                f"no quota for another {at - now:.1f} s, and max_wait is {latest - now:g} s",
-                retry_after=at - now,
+            error = RateLimitedError(
+                f"no quota for another {at - now:.1f} s, and max_wait is {latest - now:g} s"
             )
+            error.retry_after = at - now
+            raise error
 
     # What follows waits.
 

@@ -34,7 +34,8 @@ class RetryPolicy:
     repeat is repeated only when it cannot have had an effect.
 
     Attributes:
-        attempts: How often a request is sent at most; 1 never repeats.
+        attempts: How often a request is sent at most, those attempts not counted that the server
+            rejected with a 429; of these there may be as many. 1 never repeats.
         backoff: The longest first wait, in seconds.
         cap: The longest wait, in seconds, that is chosen here.
         max_retry_after: The longest wait, in seconds, that a server may ask for; when it asks for

@@ -97,7 +97,7 @@ class Session:
         transport: Transport,
         limiter: Limiter | None,
         retry: RetryPolicy,
-        on_request: Callable[[FinishedRequest], None] | None = None,
+        on_request: Callable[[FinishedRequest], object] | None = None,
     ) -> None:
         self._transport = transport
         self._limiter = limiter
@@ -129,6 +129,18 @@ class Session:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._transport.close()
 
+    @property
+    def base_url(self) -> str:
+        """The origin that requests go to."""
+        return self._transport.base_url
+
+    @property
+    def state(self) -> str:
+        """``new``, ``open`` or ``closed``."""
+        if self._closed:
+            return "closed"
+        return "new" if self._loop is None else "open"
+
     def check_open(self) -> None:
         """Raise `ClientClosedError` unless a request could be sent from here."""
         if self._closed:
@@ -151,6 +163,11 @@ class Session:
             # Retrieved here: whoever broke off will not ask for what went wrong.
             task.exception()
 
+    def seconds_for(self, requests: int) -> float:
+        """Return how long the quota makes some requests take at least, if it tells."""
+        tell = getattr(self._limiter, "seconds_for", None)
+        return 0.0 if tell is None else float(tell(requests))
+
     async def send(
         self,
         request: Request,
@@ -171,7 +188,7 @@ class Session:
             RegistryError: Any of its kinds.
         """
         self.check_open()
-        check_halt()
+        check_halt(self)
         course = Exchange() if exchange is None else exchange
         course.request = request
         begun = _now()
@@ -184,7 +201,7 @@ class Session:
                     course.unanswered = False
                     return answer.body
                 wait = self._wait_after(request, answer, authorization, course)
-                with interruptible():
+                with interruptible(self):
                     await asyncio.sleep(wait)
         except BaseException as error:
             failed = type(error).__name__
@@ -226,7 +243,7 @@ class Session:
             # Much may have happened while this waited.
             if self._closed:
                 raise ClientClosedError("the client is closed")
-            check_halt()
+            check_halt(self)
             course.attempts += 1
             unsettled = course.unanswered
             course.unanswered = sent = True
@@ -249,7 +266,7 @@ class Session:
     async def _acquire(self, limiter: Limiter, priority: Priority, course: Exchange) -> None:
         begun = _now()
         try:
-            with interruptible():
+            with interruptible(self):
                 await limiter.acquire(priority)
         except RateLimitedError as error:
             self._located(error, course)

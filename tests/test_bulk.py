@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 from multidict import CIMultiDict
 
-from aioregistry import RateLimit, RegistryClient, RetryPolicy
+from aioregistry import Progress, RateLimit, RegistryClient, RetryPolicy
 from aioregistry.api import Api
-from aioregistry.bulk import Deletion, DeletionReport, Outcome
+from aioregistry.bulk import DeletionReport, Outcome
 from aioregistry.endpoints import Request
 from aioregistry.errors import (
     AuthenticationError,
@@ -527,7 +527,9 @@ async def test_a_coroutine_function_is_no_callback(registry):
 
     client = Client(registry)
     with pytest.raises(TypeError, match="plain function"):
-        Deletion(names(3), client.repository.delete_tag, client.session.start, 4, tell)
+        await client.repository.delete_tags(names(3), on_outcome=tell)
+    with pytest.raises(TypeError, match="on_progress"):
+        await client.repository.delete_tags(names(3), on_progress=tell)
     assert registry.sent == []
 
 
@@ -795,3 +797,56 @@ async def test_an_absent_repository_makes_every_item_absent(client: RegistryClie
     assert of(report.absent) == names(3)
     with pytest.raises(NotFoundError):
         await client.registry("example").repository("none").delete_tag("v0")
+
+
+def test_failures_without_an_error_of_their_own_are_raised_all_the_same():
+    report = DeletionReport(failed=(Outcome(0, "v0", "failed"),))
+    with pytest.raises(BulkDeleteError, match="1 failed"):
+        report.raise_for_failures()
+
+
+@virtual
+async def test_what_a_callback_starts_is_not_stopped_with_the_rest(registry):
+    registry.ends["v0"] = [401]
+    client, other = Client(registry), Client(Registry())
+    started = []
+
+    def tell(outcome: Outcome) -> None:
+        started.append(asyncio.ensure_future(other.repository.delete_tag(f"x{outcome.index}")))
+        started.append(asyncio.ensure_future(client.repository.delete_tag(f"y{outcome.index}")))
+
+    await client.repository.delete_tags(names(3), tell)
+    await asyncio.gather(*started)
+    assert len(started) == 6
+
+
+@virtual
+async def test_progress_tells_how_long_the_rest_takes_at_the_limit():
+    """From the windows, and right to within 5% from the first report on."""
+    registry = Registry()
+    client = Client(registry, limiter=WindowLimiter(), concurrency=32)
+    told: list[Progress] = []
+    await client.repository.delete_tags(names(6000), on_progress=told.append)
+    end = told[-1]
+    assert (end.done, end.total, end.seconds_left) == (6000, 6000, 0.0)
+    for progress in told:
+        left = end.seconds - progress.seconds
+        assert progress.seconds_left == pytest.approx(left, rel=0.05, abs=3.0)
+
+
+@virtual
+async def test_progress_off_the_limit_goes_by_the_pace(registry):
+    client = Client(registry, concurrency=4)
+    told: list[Progress] = []
+    await client.repository.delete_tags(names(100), on_progress=told.append)
+    half = next(progress for progress in told if progress.done >= 50)
+    assert half.seconds_left == pytest.approx(told[-1].seconds - half.seconds, rel=0.2)
+
+
+@virtual
+async def test_progress_without_a_length_knows_no_end(registry):
+    client = Client(registry)
+    told: list[Progress] = []
+    await client.repository.delete_tags(iter(names(10)), on_progress=told.append)
+    assert told[0].total is None
+    assert told[0].seconds_left is None

@@ -62,6 +62,5 @@ def test_two_names_in_one_slot_are_told_apart():
     assert fingerprints.add_new(names, same) == names[:3]
 
 
-
 def test_a_server_that_claims_a_trillion_items_gets_no_table_for_them():
     assert len(Fingerprints(10**12)._table) * 8 <= 2**24

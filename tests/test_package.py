@@ -13,8 +13,19 @@ PACKAGE = Path(aioregistry.__file__).parent
 
 # From the ground up: a module imports only from floors below its own.
 FLOORS = [
-    {"errors"},
-    {"names", "deadlines", "fingerprints", "halting", "quota", "retry", "virtual_time"},
+    {"errors", "version"},
+    {
+        "names",
+        "callbacks",
+        "closing",
+        "deadlines",
+        "fingerprints",
+        "halting",
+        "progress",
+        "quota",
+        "retry",
+        "virtual_time",
+    },
     {"models", "ratelimit"},
     {"codec", "endpoints"},
     {"transport", "walks"},

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from aioregistry.quota import RollingWindow, ServerWord
+from aioregistry.quota import RollingWindow, ServerWord, seconds_for
 
 NOW = 1_700_000_000.0
 PERIOD = 10.0
@@ -273,3 +273,41 @@ def test_seconds_to_reset_are_never_negative(now, reset):
     assume(math.isfinite(reset))
     word = parse(200, now, ratelimit_reset=repr(reset), ratelimit_remaining="3")
     assert word.reset_after == max(0.0, reset - now)
+
+
+def windows_with(answered: dict[float, list[float]]) -> list[RollingWindow]:
+    """Both real windows at time 0, with requests that were answered so many seconds ago."""
+    windows = [RollingWindow(250, 60.0), RollingWindow(5000, 3600.0)]
+    for window in windows:
+        for age in answered.get(window.period, []):
+            window.take()
+            window.give_back(-age, sent=True)
+    return windows
+
+
+# Both windows are spent: the hour's two a second, the first one due back in 10 seconds as is the
+# first of the minute's, whose 250 were answered within a second.
+SPENT = {
+    3600.0: [3590.0 - number / 2 for number in range(5000)],
+    60.0: [50.0 - number / 250 for number in range(250)],
+}
+
+
+@pytest.mark.parametrize(
+    ("requests", "answered", "seconds"),
+    [
+        (0, {}, 0.0),
+        (100, {}, 0.0),
+        (250, {}, 1.5),  # the burst
+        (251, {}, 60.0),
+        (5000, {}, 19 * 60.0 + 1.5),
+        (5001, {}, 3600.0),
+        (5500, {}, 3660.0 + 1.5),
+        (1, SPENT, 10.0),
+        (101, SPENT, 60.0),
+        (5001, SPENT, 3610.0),
+    ],
+)
+def test_requests_take_as_long_as_the_windows_make_them(requests, answered, seconds):
+    windows = windows_with(answered)
+    assert seconds_for(requests, windows, 100.0, 0.0) == pytest.approx(seconds)

@@ -339,11 +339,22 @@ async def test_nobody_overtakes_those_who_wait():
     limiter = spent()
     await take(limiter, 1)
     waiting = asyncio.ensure_future(limiter.acquire())
-    await asyncio.sleep(10.0)
-    late = asyncio.ensure_future(limiter.acquire())
     await settle()
-    assert (waiting.done(), late.done()) == (True, False)
-    late.cancel()
+    overtaken = []
+
+    def try_to_overtake() -> None:
+        # There is quota again, and those who wait have not been woken yet.
+        assert limiter.status.windows[0].free == 1
+        late = limiter.acquire()
+        try:
+            late.send(None)
+        except StopIteration:
+            overtaken.append(now())
+        late.close()
+
+    asyncio.get_running_loop().call_at(limiter._windows[0]._returns[0], try_to_overtake)
+    await waiting
+    assert overtaken == []
 
 
 async def cancel_in(limiter: WindowLimiter, seconds: float) -> None:

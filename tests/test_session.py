@@ -507,7 +507,7 @@ GONE = AuthenticationError("the token is gone")
 async def test_within_a_halt_nothing_is_sent_after_the_stop():
     script = Script(200)
     session = opened(script)
-    halt = Halt()
+    halt = Halt(session)
     with halt.within():
         await session.send(GET)
         halt.stop(GONE)
@@ -522,7 +522,7 @@ async def test_within_a_halt_nothing_is_sent_after_the_stop():
 async def test_outside_of_a_halt_requests_go_on():
     script = Script(200)
     session = opened(script)
-    halt = Halt()
+    halt = Halt(session)
     halt.stop(GONE)
     with halt.within():
         pass
@@ -534,7 +534,7 @@ async def stopped_after(
     seconds: float, session: Session, *, cancel: bool = False
 ) -> asyncio.Future[bytes]:
     """Send within a halt from a task that was started there, and stop it later."""
-    halt = Halt()
+    halt = Halt(session)
     with halt.within():
         task = asyncio.ensure_future(session.send(DELETE))
     await asyncio.sleep(seconds)

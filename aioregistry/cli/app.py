@@ -1,11 +1,12 @@
 """The commands, put together: each group has a file of its own."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from aioregistry.cli.demo import demo
+from aioregistry.cli.sandbox import sandbox
+from aioregistry.version import VERSION
 
 __all__ = ["app"]
 
@@ -18,11 +19,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo)
+app.command("sandbox")(sandbox)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"aioregistry-do {version('aioregistry-do')}")
+        typer.echo(f"aioregistry-do {VERSION}")
         raise typer.Exit
 
 

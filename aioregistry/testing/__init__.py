@@ -4,7 +4,7 @@
 brings the fixtures of `aioregistry.testing.fixtures`: ``registry_sandbox``, ``registry_client`` and
 ``virtual_clock``. What is named here needs no pytest.
 
-PYTEST_DONT_REWRITE (there are no assertions, and a conftest.py may have imported it before)
+PYTEST_DONT_REWRITE (there are no assertions, and it may have been imported before)
 """
 
 from aioregistry.testing.background import running_sandbox

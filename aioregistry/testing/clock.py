@@ -39,8 +39,8 @@ class VirtualClock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._runner.close()
         self._unix_time.stop()
+        self._runner.close()
 
     @property
     def elapsed(self) -> float:

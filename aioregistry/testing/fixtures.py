@@ -2,6 +2,8 @@
 
 They work in tests run by pytest-asyncio, in either mode, and by AnyIO on asyncio; ``virtual_clock``
 runs async tests itself, and without any of these ``registry_sandbox`` serves blocking code.
+
+PYTEST_DONT_REWRITE (there are no assertions, and it may have been imported before)
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +18,8 @@ from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.sandbox import Limits, Sandbox
 from aioregistry.testing.background import running_sandbox
 from aioregistry.testing.clock import VirtualClock
+
+__all__ = ["registry_client", "registry_sandbox", "registry_sandbox_options", "virtual_clock"]
 
 Served = tuple[Sandbox, RegistryClient]
 

@@ -7,34 +7,7 @@ import pytest
 
 from aioregistry import RateLimit, ServerWord
 from aioregistry.cli import meter as meter_module
-from aioregistry.cli.meter import Meter, peak_memory, quota_seconds
-
-NEW = ((5000, 3600.0, ()), (250, 60.0, ()))
-# Both windows are spent: the hour's two a second, the first one due back in 10 seconds as is the
-# first of the minute's, whose 250 were answered within a second.
-USED = (
-    (5000, 3600.0, [3590.0 - number / 2 for number in range(5000)]),
-    (250, 60.0, [50.0 - number / 250 for number in range(250)]),
-)
-
-
-@pytest.mark.parametrize(
-    ("requests", "windows", "seconds"),
-    [
-        (0, NEW, 0.0),
-        (250, NEW, 0.0),
-        (251, NEW, 60.0),
-        (5000, NEW, 19 * 60.0),
-        (5001, NEW, 3600.0),
-        (5500, NEW, 3660.0),
-        (1, USED, 10.0),
-        (101, USED, 60.0),
-        (5001, USED, 3610.0),
-        (7, (), 0.0),
-    ],
-)
-def test_requests_take_as_long_as_the_windows_make_them(requests, windows, seconds):
-    assert quota_seconds(requests, windows) == pytest.approx(seconds)
+from aioregistry.cli.meter import Meter, peak_memory
 
 
 async def test_what_was_sent_counts_for_what_is_to_come():

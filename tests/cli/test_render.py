@@ -47,7 +47,7 @@ async def test_a_bar_tells_how_far_how_fast_how_long_and_what_quota_is_left(widt
     assert len(first) <= width
     assert first.startswith("Delete  ━━")
     assert "1,234/4,590 tags" in first
-    assert first.endswith("/s  ETA 13:00")
+    assert first.endswith("/s  ETA 13:01")
     assert second.strip() == "quota left: minute 250/250, hour 5,000/5,000"
 
 
