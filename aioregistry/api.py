@@ -36,6 +36,7 @@ class Api:
         self.session = session
         self._endpoints = Endpoints(family)
         self._only_registry: Registry | None = None
+        self._changes = 0
 
     @property
     def first_family(self) -> bool:
@@ -101,10 +102,11 @@ class Api:
             NotFoundError: There is none, or the only one has another name.
             PreconditionFailedError: There are several, and no name tells which is meant.
         """
+        changes = self._changes
         registry = await self.call_for(name, Endpoints.get_registry, REGISTRY.decode)
-        if self.first_family:
+        if self.first_family and changes == self._changes:
             self._only_registry = registry
-            _check_same(registry, name)
+        _check_same(registry, name)
         return registry
 
     async def call_for(
@@ -143,7 +145,11 @@ class Api:
         raise PreconditionFailedError(f"the account has several registries, name one of: {several}")
 
     def forget_registry(self) -> None:
-        """Forget the account's only registry, because a call may have changed which it is."""
+        """Forget the account's only registry, because a call may have changed which it is.
+
+        What a call under way learns of it is not believed any more.
+        """
+        self._changes += 1
         self._only_registry = None
 
     async def require_same(self, name: str) -> None:

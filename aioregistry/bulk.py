@@ -132,7 +132,7 @@ class Deletion:
         if isinstance(names, str | bytes):
             raise TypeError("give an iterable of names; a single one has a method of its own")
         if isinstance(names, Sized):
-            concurrency = min(concurrency, len(names))
+            concurrency = max(1, min(concurrency, len(names)))
         self._source = aiter(names) if isinstance(names, AsyncIterable) else iter(names)
         self._delete = delete
         self._start = start
@@ -140,10 +140,10 @@ class Deletion:
         self._on_outcome = on_outcome
         self._pace = pace
         self._progress = progress
-        self._turn = asyncio.Lock()
+        self._asked: asyncio.Queue[asyncio.Future[str | None]] = asyncio.Queue()
         self._next_index = 0
         self._exhausted = False
-        self._source_error: Exception | None = None
+        self._broken_by: Exception | None = None
         self._halt = halt
         # Where callbacks run: what they start is not for the halt to stop.
         self._outside = copy_context()
@@ -156,11 +156,14 @@ class Deletion:
 
         Raises:
             ClientClosedError: The client was closed meanwhile.
-            Exception: Whatever the source raised, after all that was begun is done.
+            Exception: Whatever the source or a callback raised, after all that was begun is done.
         """
+        feeder: asyncio.Task[None] | None = None
         # All that a worker calls, the source of names included, stops with the others.
         with self._halt.within():
             workers = [self._start(self._work()) for _ in range(self._concurrency)]
+            if not isinstance(self._source, Iterator):
+                feeder = self._start(self._feed(self._source))
         try:
             await asyncio.gather(*workers)
         except asyncio.CancelledError:
@@ -169,13 +172,14 @@ class Deletion:
                 raise
             raise ClientClosedError("the client was closed while deleting") from None
         finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-        if self._source_error is not None:
+            ending = workers if feeder is None else [*workers, feeder]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+        if self._broken_by is not None:
             told = ", ".join(f"{count} {status}" for status, count in self._counts.items())
-            self._source_error.add_note(f"The source of names failed; until then: {told or 'none'}")
-            raise self._source_error
+            self._broken_by.add_note(f"This ended a bulk delete; until then: {told or 'nothing'}")
+            raise self._broken_by
 
     async def _work(self) -> None:
         while True:
@@ -194,28 +198,48 @@ class Deletion:
     async def _next(self) -> tuple[int, str] | None:
         if self._exhausted:
             return None
-        try:
-            if isinstance(self._source, Iterator):
+        if isinstance(self._source, Iterator):
+            try:
                 name = next(self._source)
-            else:
-                name = await self._next_awaited(self._source)
-        except (StopIteration, StopAsyncIteration):
-            self._exhausted = True
-            return None
-        except Exception as error:  # noqa: BLE001, raised at the end
-            self._exhausted = True
-            if error is not self._halt.error:
-                self._source_error = error
-            return None
+            except StopIteration:
+                self._exhausted = True
+                return None
+            except Exception as error:  # noqa: BLE001, raised at the end
+                self._break(error)
+                return None
+        else:
+            asked: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            self._asked.put_nowait(asked)
+            given = await asked
+            if given is None:
+                return None
+            name = given
         self._next_index += 1
         return self._next_index - 1, name
 
-    async def _next_awaited(self, source: AsyncIterator[str]) -> str:
-        # One at a time: an async iterator has no place for two who wait.
-        async with self._turn:
-            if self._exhausted:
-                raise StopAsyncIteration
-            return await anext(source)
+    async def _feed(self, source: AsyncIterator[str]) -> None:
+        """Read an async source, one name for each worker that asks.
+
+        All of it in one task: a source may hold a timeout or a task group open between two names,
+        which must be left where they were entered.
+        """
+        while True:
+            asked = await self._asked.get()
+            name: str | None = None
+            if not self._exhausted:
+                try:
+                    name = await anext(source)
+                except StopAsyncIteration:
+                    self._exhausted = True
+                except Exception as error:  # noqa: BLE001, raised at the end
+                    self._break(error)
+            if not asked.done():
+                asked.set_result(name)
+
+    def _break(self, error: Exception) -> None:
+        self._exhausted = True
+        if error is not self._halt.error:
+            self._broken_by = error
 
     async def _settle(self, index: int, name: str) -> None:
         exchange = Exchange()
@@ -231,6 +255,12 @@ class Deletion:
             status = _status_of(caught, exchange)
             if isinstance(caught, AuthenticationError | ClientClosedError):
                 self._halt.stop(caught)
+        except Exception as caught:  # noqa: BLE001, raised at the end
+            # Not ours: a limiter's, say. It ends the work, but loses nobody's outcome.
+            error = RegistryError(f"{type(caught).__name__}: {caught}")
+            status = _status_of(error, exchange)
+            self._halt.stop(error)
+            self._broken_by = caught
         except asyncio.CancelledError:
             error = RegistryError("cancelled")
             status = _status_of(error, exchange)
@@ -288,6 +318,8 @@ class OutcomeIterator(Closing, AsyncIterator[Outcome]):
             self._task.add_done_callback(lambda _: outcomes.put_nowait(None))
         outcome = await self._outcomes.get()
         if outcome is None:
+            # For whoever else may be reading.
+            self._outcomes.put_nowait(None)
             self._end(self._task)
             raise StopAsyncIteration
         self._pace.release()

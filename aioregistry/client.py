@@ -97,6 +97,12 @@ class RegistryClient:
         own_limiter = WindowLimiter(rate_limit) if isinstance(rate_limit, RateLimit) else None
         self._own_limiter = own_limiter
         self._limiter = own_limiter if isinstance(rate_limit, RateLimit) else rate_limit
+        if not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy, not {retry!r}; attempts=1 never repeats")
+        if not isinstance(rate_limit, RateLimit | None) and not hasattr(rate_limit, "acquire"):
+            raise TypeError(
+                f"rate_limit must be a RateLimit, a Limiter or None, not {rate_limit!r}"
+            )
         check_callback("on_request", on_request)
         self._session = Session(transport, self._limiter, retry, on_request)
         self._api = Api(self._session, api)
@@ -183,10 +189,12 @@ class RegistryClient:
             ConflictError: The name is taken.
             RegistryError: Any other of its kinds.
         """
-        self._api.forget_registry()
-        return await self._api.call(
-            lambda to: to.create_registry(name, subscription_tier, region), REGISTRY.decode
-        )
+        try:
+            return await self._api.call(
+                lambda to: to.create_registry(name, subscription_tier, region), REGISTRY.decode
+            )
+        finally:
+            self._api.forget_registry()
 
     async def delete_registry(self, name: str) -> None:
         """Delete a registry with all that it holds: ``DELETE /v2/registries/{name}``.
@@ -196,8 +204,10 @@ class RegistryClient:
             NotFoundError: There is no such registry.
             RegistryError: Any other of its kinds.
         """
-        self._api.forget_registry()
-        await self._api.send(lambda to: to.delete_registry(name))
+        try:
+            await self._api.send(lambda to: to.delete_registry(name))
+        finally:
+            self._api.forget_registry()
 
     async def docker_credentials(
         self, read_write: bool = False, expiry_seconds: int | None = None

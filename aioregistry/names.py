@@ -86,4 +86,5 @@ def _matches(grammar: re.Pattern[str], name: object) -> bool:
 def _refusal(kind: str, name: object, rule: str) -> InvalidNameError:
     # repr: what is shown can neither move a terminal's cursor nor fill the screen.
     shown = repr(name[:_SHOWN_LENGTH] if isinstance(name, str) else name)[: 2 * _SHOWN_LENGTH]
-    return InvalidNameError(f"not a valid {kind}: {shown} (a {kind} is {rule})")
+    kindless = "" if isinstance(name, str) else f"a {type(name).__name__}, not a str: "
+    return InvalidNameError(f"not a valid {kind}: {kindless}{shown} (a {kind} is {rule})")

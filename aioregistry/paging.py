@@ -102,6 +102,9 @@ class ListPages(Generic[T]):
             if task is not None and task.cancelled() and not (me and me.cancelling()):
                 raise ClientClosedError("the client was closed during the walk") from None
             raise
+        if not self._under_way:
+            # Cancelled meanwhile.
+            return None
         self._under_way.popleft()
         items, token = self._walk.receive(ref, listing)
         self._window = 1 if self._walk.moving else min(self._window * 2, self._concurrency)
@@ -176,15 +179,15 @@ class ChainedPages(Generic[U, T]):
             try:
                 page = await first.next_page()
             except NotFoundError:
-                # Gone since it was listed, and with it everything on its list.
-                if first.found:
-                    raise
-                self._lists.popleft()
-                continue
+                # Gone since it was listed, and with it what was left of its list.
+                self._lists_complete &= not first.found
+                page = None
             if page is not None:
                 return page
+            if not self._lists:
+                return None
             self._lists.popleft()
-            self._lists_complete &= first.complete
+            self._lists_complete &= first.complete or not first.found
             self._found_before += first.found
             if self._total_before is not None:
                 self._total_before = (
@@ -236,10 +239,15 @@ class PageIterator(Closing, AsyncIterator[Page[T]]):
         except asyncio.CancelledError:
             raise
         except BaseException:
+            if self._ended:
+                # Closed by another task while this one waited.
+                raise StopAsyncIteration from None
             self._end(complete=False)
             raise
         finally:
             self._waiting = False
+        if self._ended:
+            raise StopAsyncIteration
         if page is None:
             self._end(complete=self._source.complete)
             raise StopAsyncIteration

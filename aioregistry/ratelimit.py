@@ -144,6 +144,7 @@ class WindowLimiter:
             "interactive": OrderedDict(),
             "bulk": OrderedDict(),
         }
+        self._closed = False
         self._closed_until = 0.0
         self._others_at_least: int | None = None
         self._others_known = False
@@ -153,10 +154,13 @@ class WindowLimiter:
 
     async def acquire(self, priority: Priority = "interactive") -> None:
         """Wait until a request may go; see `Limiter.acquire`."""
+        if self._closed:
+            raise ClientClosedError("the client is closed")
         loop = asyncio.get_running_loop()
         now = loop.time()
         # Without waiters and with capacity, nothing below suspends.
-        if self._dispatcher is None and self._is_open(now) and self._bucket.has_capacity():
+        idle = self._dispatcher is None or self._dispatcher.done()
+        if idle and self._is_open(now) and self._bucket.has_capacity():
             self._take()
             await self._bucket.acquire()
             return
@@ -165,7 +169,7 @@ class WindowLimiter:
             self._refuse_if_later(now, now + max_wait, priority)
         waiter = loop.create_future()
         self._waiting[priority][waiter] = None
-        if self._dispatcher is None:
+        if idle:
             self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
             self._dispatcher.add_done_callback(self._dispatched)
         alarm = (
@@ -241,9 +245,9 @@ class WindowLimiter:
 
     def close(self) -> None:
         """Turn away everyone who waits, with `ClientClosedError`."""
+        self._closed = True
         if self._dispatcher is not None:
             self._dispatcher.cancel()
-            self._dispatcher = None
         self._turn_away(ClientClosedError("closed while waiting for quota"))
 
     # What follows decides.
@@ -350,12 +354,10 @@ class WindowLimiter:
                 self._take()
                 waiter.set_result(None)
                 through_bucket = False
-        self._dispatcher = None
 
     def _dispatched(self, dispatcher: asyncio.Task[None]) -> None:
         # Should it ever fail, nobody is to wait for it for ever.
         if not dispatcher.cancelled() and (error := dispatcher.exception()):
-            self._dispatcher = None
             self._turn_away(error)
 
     def _turn_away(self, error: BaseException) -> None:

@@ -39,7 +39,8 @@ class RetryPolicy:
         backoff: The longest first wait, in seconds.
         cap: The longest wait, in seconds, that is chosen here.
         max_retry_after: The longest wait, in seconds, that a server may ask for; when it asks for
-            more, the error is raised instead. Waits for quota are not meant: see `RateLimit`.
+            more, the error is raised instead. Where a limiter waits for quota, its own limit is
+            `RateLimit.max_wait`.
     """
 
     attempts: int = field(default=5, validator=validators.ge(1))
@@ -70,7 +71,7 @@ class RetryPolicy:
         if not refused and not (passing and repeatable):
             return None
         asked = failure.retry_after or 0.0
-        if asked > self.max_retry_after and failure.status != 429:
+        if asked > self.max_retry_after:
             return None
         # Doubling stops mattering long before it overflows.
         longest = min(self.cap, self.backoff * 2.0 ** min(attempt - 1, 60))

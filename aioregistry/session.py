@@ -106,6 +106,7 @@ class Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: asyncio.Future[None] | None = None
 
     def open(self) -> None:
         """Open the session in the running event loop.
@@ -118,16 +119,22 @@ class Session:
         if self._loop is not None:
             raise ClientClosedError("the client is open already")
         self._loop = asyncio.get_running_loop()
+        self._closing = self._loop.create_future()
         self._transport.open()
 
     async def close(self) -> None:
         """End the tasks that still run, and close the transport. Closing twice is fine."""
         self._closed = True
-        tasks = tuple(self._tasks)
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
+        # Whoever closes from within one of our own tasks cannot wait for its end.
+        tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._transport.close()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self._transport.close()
 
     @property
     def base_url(self) -> str:
@@ -143,12 +150,21 @@ class Session:
 
     def check_open(self) -> None:
         """Raise `ClientClosedError` unless a request could be sent from here."""
-        if self._closed:
-            raise ClientClosedError("the client is closed")
-        if self._loop is None:
+        if self._loop is None and not self._closed:
             raise ClientClosedError("the client is not open: use 'async with RegistryClient()'")
         if asyncio.get_running_loop() is not self._loop:
             raise ClientClosedError("the client belongs to another event loop")
+        self._check_not_closed()
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            raise ClientClosedError("the client is closed")
+        self._transport.check_open()
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._closing is not None:
+            await asyncio.wait({self._closing}, timeout=seconds)
+        self._check_not_closed()
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` in a task that ends with the session at the latest."""
@@ -195,14 +211,13 @@ class Session:
         failed: str | None = None
         try:
             while True:
-                authorization = await self._transport.authorization()
-                answer = await self._attempt(request, authorization, priority, course)
+                answer, authorization = await self._attempt(request, priority, course)
                 if _succeeded(answer, request, course):
                     course.unanswered = False
                     return answer.body
                 wait = self._wait_after(request, answer, authorization, course)
                 with interruptible(self):
-                    await asyncio.sleep(wait)
+                    await self._sleep(wait)
         except BaseException as error:
             failed = type(error).__name__
             raise
@@ -233,16 +248,17 @@ class Session:
         raise self._located(InvalidResponseError(problem), exchange)
 
     async def _attempt(
-        self, request: Request, authorization: str, priority: Priority, course: Exchange
-    ) -> Answer | NoAnswer:
+        self, request: Request, priority: Priority, course: Exchange
+    ) -> tuple[Answer | NoAnswer, str]:
         if self._limiter is not None:
             await self._acquire(self._limiter, priority, course)
         word: ServerWord | None = None
         sent = False
         try:
-            # Much may have happened while this waited.
-            if self._closed:
-                raise ClientClosedError("the client is closed")
+            # Asked for only now: a token may have changed while this waited for quota.
+            authorization = await self._transport.authorization()
+            # Much else may have happened, too.
+            self._check_not_closed()
             check_halt(self)
             course.attempts += 1
             unsettled = course.unanswered
@@ -261,7 +277,7 @@ class Session:
         finally:
             if self._limiter is not None:
                 self._limiter.release(word, sent=sent)
-        return answer
+        return answer, authorization
 
     async def _acquire(self, limiter: Limiter, priority: Priority, course: Exchange) -> None:
         begun = _now()
@@ -283,6 +299,8 @@ class Session:
     ) -> float:
         """Return how long to wait before the next attempt, or raise what the last one came to."""
         if isinstance(answer, NoAnswer):
+            # It may have been the closing that cut the connection.
+            self._check_not_closed()
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
             error, failure = _judge(answer, authorization)
@@ -293,11 +311,13 @@ class Session:
         else:
             number = course.attempts - course.rate_limited
         self._located(error, course)
+        if failure.status == 429 and self._limiter is not None:
+            # The waiting is done at the limiter's gate, once for everyone.
+            failure = Failure(429)
         wait = self._retry.decide(failure, number, repeatable=request.repeatable)
         if wait is None:
             raise error
         if failure.status == 429 and self._limiter is not None:
-            # The waiting is done at the limiter's gate, once for everyone.
             wait = 0.0
         logger.info(
             "%s %s: %s; again in %.1f s",

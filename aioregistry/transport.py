@@ -108,13 +108,13 @@ class Transport:
         if session is not None and connector is not None:
             raise ValueError("give a session or a connector, not both: a session has its own")
         self.base_url = _check_base_url(base_url)
-        self._token = _authorization(token) if isinstance(token, str) else token
+        self._token = token if callable(token) else _authorization(token)
         self._borrowed = session
         self._connector = connector
         if isinstance(timeout, aiohttp.ClientTimeout):
             self._timeout, self._deadlines = timeout, None
         else:
-            if timeout <= 0:
+            if not timeout > 0:
                 raise ValueError(f"timeout must be positive: {timeout}")
             # A connection that takes longer leaves no time for an answer; and what ends while it
             # is being made was never sent, which is worth knowing.
@@ -148,13 +148,26 @@ class Transport:
         if self._borrowed is None and http is not None:
             await http.close()
 
+    def check_open(self) -> aiohttp.ClientSession:
+        """Return the session, or raise `ClientClosedError` when it is closed."""
+        if self._http is None or self._http.closed:
+            raise ClientClosedError("the aiohttp session is closed")
+        return self._http
+
     async def authorization(self) -> str:
         """Return the value of the Authorization header for the next attempt.
 
         Raises:
             InvalidTokenError: The token's callable returned something that cannot be sent.
         """
-        return self._token if isinstance(self._token, str) else _authorization(await self._token())
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            token = await self._token()
+        except Exception as error:
+            # What a callable raises must not tear a whole bulk delete apart.
+            raise InvalidTokenError(f"the token's callable raised {error!r}") from error
+        return _authorization(token)
 
     async def attempt(self, request: Request, authorization: str) -> Answer | NoAnswer:
         """Send `request` once and read the answer.
@@ -162,9 +175,7 @@ class Transport:
         Raises:
             ClientClosedError: The session is closed.
         """
-        http = self._http
-        if http is None or http.closed:
-            raise ClientClosedError("the aiohttp session is closed")
+        http = self.check_open()
         deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
         try:
             with deadline:

@@ -159,6 +159,7 @@ class _Tally(Generic[T]):
         self.total: int | None = None
         self.highest_total = 0
         self._barren = 0
+        self._first_pass = 0
 
     def take(self, listing: Listing[T]) -> tuple[T, ...]:
         self.answers += 1
@@ -169,10 +170,18 @@ class _Tally(Generic[T]):
             self._known = Fingerprints(self.total or 0)
         new = self._known.add_new(listing.items, self._name_of)
         self.found += len(new)
-        self._barren = 0 if new or self.passes > 1 else self._barren + 1
-        if self._barren > _BARREN_PAGES:
-            raise InvalidResponseError(f"{_BARREN_PAGES} pages in a row held nothing new")
+        # A pass after the first has read all the pages before, and need not find anything there.
+        self._barren = 0 if any(map(self._name_of, new)) else self._barren + 1
+        patience = _BARREN_PAGES if self.passes == 1 else _BARREN_PAGES + self._first_pass
+        if self._barren > patience:
+            raise InvalidResponseError(f"{self._barren} pages in a row held nothing new")
         return tuple(new)
+
+    def begin_pass(self) -> None:
+        if self.passes == 1:
+            self._first_pass = self.answers
+        self.passes += 1
+        self._barren = 0
 
     @property
     def short(self) -> bool:
@@ -248,7 +257,7 @@ class NumberWalk(_Tally[T]):
     def _begin_again(self) -> bool:
         if not self.answers or not self.short or self.passes == _PASSES or self._gaps():
             return False
-        self.passes += 1
+        self.begin_pass()
         self._covered_before = True
         self._planned = self._read = 0
         self._seen = Coverage()
@@ -305,7 +314,7 @@ class NumberWalk(_Tally[T]):
     def vanish(self) -> bool:
         """See `Walk.vanish`."""
         self._ended = True
-        if self.found < self.highest_total:
+        if self.total is None or self.found < self.highest_total:
             return False
         self.total = 0
         self._seen.observe(0)
@@ -353,7 +362,7 @@ class TokenWalk(_Tally[T]):
         elif following is not None:
             self._next = self._follow(ref, following)
         elif not self.complete and self.passes < _PASSES:
-            self.passes += 1
+            self.begin_pass()
             # What was missing may turn up at once; what slipped, anywhere.
             self._whole_pass = self._slipped
             self._slipped = False
@@ -376,4 +385,4 @@ class TokenWalk(_Tally[T]):
     def vanish(self) -> bool:
         """See `Walk.vanish`."""
         self._next = None
-        return self.found >= self.highest_total
+        return self.total is not None and self.found >= self.highest_total

@@ -90,6 +90,9 @@ class StrictServer:
     def open(self) -> None:
         """Nothing to open."""
 
+    def check_open(self) -> None:
+        """Always open."""
+
     async def close(self) -> None:
         """Nothing to close."""
 

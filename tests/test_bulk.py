@@ -81,6 +81,9 @@ class Registry:
     def open(self) -> None:
         """Nothing to open."""
 
+    def check_open(self) -> None:
+        """Always open."""
+
     async def close(self) -> None:
         """Nothing to close."""
 
@@ -850,3 +853,49 @@ async def test_progress_without_a_length_knows_no_end(registry):
     await client.repository.delete_tags(iter(names(10)), on_progress=told.append)
     assert told[0].total is None
     assert told[0].seconds_left is None
+
+
+@virtual
+async def test_a_source_may_hold_a_timeout_open_between_two_names(registry):
+    async def source() -> AsyncIterator[str]:
+        async with asyncio.timeout(0.25):
+            for name in names(100):
+                await asyncio.sleep(0.02)
+                yield name
+
+    told: list[Outcome] = []
+    with pytest.raises(TimeoutError):
+        await Client(registry).repository.delete_tags(source(), told.append)
+    assert {outcome.status for outcome in told} == {"deleted"}
+    assert registry.count("DELETE") == len(told)
+
+
+@virtual
+async def test_a_limiter_that_fails_ends_the_work_and_loses_no_outcome(registry):
+    class Failing:
+        asked = 0
+
+        async def acquire(self, priority: str = "interactive") -> None:
+            self.asked += 1
+            if self.asked == 5:
+                raise OSError("out of order")
+
+        def release(self, word: object = None, *, sent: bool = True) -> None:
+            """Nothing to count."""
+
+    told: list[Outcome] = []
+    with pytest.raises(OSError, match="out of order") as caught:
+        await Client(registry, limiter=Failing()).repository.delete_tags(names(10), told.append)
+    assert sorted(outcome.index for outcome in told) == list(range(10))
+    assert "4 deleted" in caught.value.__notes__[0]
+
+
+@virtual
+async def test_two_readers_of_one_iterator_share_its_outcomes_and_both_end(registry):
+    outcomes = Client(registry).repository.iter_delete_tags(names(9))
+
+    async def read() -> list[Outcome]:
+        return [outcome async for outcome in outcomes]
+
+    first, second = await asyncio.gather(read(), read())
+    assert sorted(outcome.index for outcome in (*first, *second)) == list(range(9))

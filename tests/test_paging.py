@@ -329,3 +329,47 @@ async def test_an_error_in_one_repository_is_raised(sandbox, client):
     pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 4))
     with pytest.raises(ServerError):
         await anext(pages)
+
+
+@pytest.mark.parametrize("consumed", [0, 2])
+async def test_closing_under_a_reader_ends_its_iteration(consumed):
+    server = MovingList(100)
+    ready = asyncio.Event()
+
+    async def fetch(ref):
+        if ref.number > consumed:
+            await ready.wait()
+        return server.answer(ref)
+
+    start = asyncio.get_running_loop().create_task
+    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 4))
+    for _ in range(consumed):
+        await anext(pages)
+    reader = asyncio.ensure_future(anext(pages, "end"))
+    await asyncio.sleep(0.01)
+    await pages.aclose()
+    ready.set()
+    assert await reader == "end"
+    assert pages.complete is False
+
+
+async def test_a_walk_that_fails_asks_for_nothing_more():
+    server = MovingList(300)
+    asked = []
+
+    async def fetch(ref):
+        asked.append(ref.number)
+        if ref.number == 4:
+            raise ServerError("out of order", status=500)
+        await asyncio.sleep(0.01 if ref.number > 4 else 0)
+        asked.append(-ref.number)
+        return server.answer(ref)
+
+    start = asyncio.get_running_loop().create_task
+    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 8))
+    with pytest.raises(ServerError):
+        async for _ in pages:
+            pass
+    before = list(asked)
+    await asyncio.sleep(0.05)
+    assert asked == before

@@ -399,7 +399,7 @@ async def test_the_last_who_waits_may_give_up_and_others_come_later():
     await take(limiter, 1)
     await cancel_in(limiter, 5.0)
     await settle()
-    assert limiter._dispatcher is None
+    assert limiter._dispatcher.done()
     await limiter.acquire()
 
 

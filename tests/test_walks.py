@@ -481,3 +481,31 @@ def test_a_page_reached_by_number_while_items_went_costs_another_pass():
             server.names = "bcdef"  # c slips onto the first page
     assert sorted(found) == list("abcdef")
     assert walk.complete
+
+
+@pytest.mark.parametrize("walk", [TokenWalk(same), NumberWalk(same, 2)])
+def test_a_second_pass_without_end_is_an_error(walk):
+    answers = 0
+
+    def answer(ref):
+        nonlocal answers
+        answers += 1
+        more = f"{URL}?page={ref.number + 1}&page_token=t{answers}" if answers > 1 else None
+        return Listing(("a", "b"), 3, more, None)
+
+    with pytest.raises(InvalidResponseError, match="held nothing new"):
+        list(pages(walk, answer))
+
+
+def test_nameless_items_without_end_are_an_error():
+    def answer(ref):
+        return Listing(("", ""), 2, f"{URL}?page={ref.number + 1}", None)
+
+    with pytest.raises(InvalidResponseError, match="held nothing new"):
+        list(pages(number_walk(2), answer))
+
+
+@pytest.mark.parametrize("walk", [TokenWalk(same), NumberWalk(same, 2)])
+def test_a_list_without_a_total_that_vanishes_is_not_taken_for_its_end(walk):
+    walk.receive(walk.plan(), Listing(("a", "b"), None, f"{URL}?page=2", None))
+    assert not walk.vanish()

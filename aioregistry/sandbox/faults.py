@@ -144,9 +144,9 @@ class Faults:
             raise ValueError('faults are {"seed": …, "faults": […]}')
         try:
             faults = [Fault(**fault) for fault in script.get("faults", ())]
-        except TypeError as error:
-            raise ValueError(f"no such fault: {error}") from error
-        return cls(*faults, seed=script.get("seed", 0))
+            return cls(*faults, seed=script.get("seed", 0))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"no such fault: {error.args[0]}") from error
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -1,0 +1,57 @@
+"""The account's only registry, and the move from one path family to the other."""
+
+import asyncio
+
+import pytest
+
+from aioregistry import NotFoundError, RegistryClient
+from aioregistry.sandbox import Fault, Faults, Sandbox
+from tests.conftest import QUICK
+
+
+@pytest.fixture
+def connect(sandbox):
+    return lambda: RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None, retry=QUICK)
+
+
+async def test_a_name_is_compared_even_if_the_family_moves_meanwhile(sandbox, connect):
+    sandbox.faults = Faults(Fault(kind="delay", method="GET", route="/v2/registry", seconds=0.05))
+    async with connect() as client:
+        asked = asyncio.ensure_future(client.get_registry("other"))
+        await asyncio.sleep(0.01)
+        client._api._move_or_raise(MoveError())
+        with pytest.raises(NotFoundError):
+            await asked
+
+
+class MoveError(Exception):
+    """A 412 as `_move_or_raise` looks at it."""
+
+    message = "use /v2/registries"
+
+
+async def test_what_was_asked_before_a_change_is_not_kept(sandbox: Sandbox, connect):
+    sandbox.faults = Faults(Fault(kind="delay", method="GET", route="/v2/registry", seconds=0.05))
+    async with connect() as client:
+        asked = asyncio.ensure_future(client.get_registry())
+        await asyncio.sleep(0.01)
+        await client.delete_registry("example")
+        await asyncio.gather(asked, return_exceptions=True)
+        assert client._api._only_registry is None
+
+
+async def test_credentials_of_another_registry_are_not_given_out(sandbox, client):
+    with pytest.raises(NotFoundError, match="the account has 'example'"):
+        await client.registry("other").docker_credentials()
+
+
+async def test_the_account_is_asked_for_its_registry_once(sandbox, client):
+    registry = client.registry("example")
+    await registry.docker_credentials()
+    await registry.docker_credentials(read_write=True, expiry_seconds=60)
+    asked = [request.raw_path for request in sandbox.requests]
+    assert asked == [
+        "/v2/registry",
+        "/v2/registry/docker-credentials",
+        "/v2/registry/docker-credentials?read_write=true&expiry_seconds=60",
+    ]

@@ -1,0 +1,64 @@
+"""Waiting for a garbage collection."""
+
+import pytest
+
+from aioregistry import NotFoundError, RegistryTimeoutError
+
+UUID = "eff0feee-49c7-4e8f-ba5c-a320c109c8a8"
+
+
+async def test_it_is_waited_for_until_it_has_ended(client):
+    registry = client.registry("example")
+    started = await registry.start_garbage_collection("unreferenced blobs only")
+    seen = []
+    ended = await registry.wait_for_garbage_collection(interval=0.05, on_status=seen.append)
+    assert (ended.uuid, ended.status, ended.ended) == (started.uuid, "succeeded", True)
+    assert seen
+    assert not any(look.ended for look in seen)
+
+
+async def test_without_one_there_is_nothing_to_wait_for(client):
+    assert await client.registry("example").wait_for_garbage_collection() is None
+
+
+async def test_one_that_is_past_is_found_among_the_past_ones(client):
+    registry = client.registry("example")
+    started = await registry.start_garbage_collection()
+    await registry.wait_for_garbage_collection(interval=0.05)
+    assert (await registry.wait_for_garbage_collection(started.uuid)).uuid == started.uuid
+
+
+async def test_one_that_never_was_is_not_found(client):
+    with pytest.raises(NotFoundError, match=UUID):
+        await client.registry("example").wait_for_garbage_collection(UUID)
+
+
+async def test_it_may_take_too_long(client):
+    registry = client.registry("example")
+    await registry.start_garbage_collection()
+    with pytest.raises(RegistryTimeoutError, match=r"within 0\.1 s"):
+        await registry.wait_for_garbage_collection(timeout=0.1, interval=0.01)
+
+
+async def test_a_timeout_of_the_callback_is_not_taken_for_ours(client):
+    registry = client.registry("example")
+    await registry.start_garbage_collection()
+
+    def fail(_):
+        raise TimeoutError("of the callback")
+
+    with pytest.raises(TimeoutError, match="of the callback"):
+        await registry.wait_for_garbage_collection(on_status=fail)
+
+
+async def test_a_look_without_a_pause_is_refused(client):
+    with pytest.raises(ValueError, match="interval"):
+        await client.registry("example").wait_for_garbage_collection(interval=0)
+
+
+async def test_one_under_way_can_be_cancelled(client):
+    registry = client.registry("example")
+    started = await registry.start_garbage_collection()
+    await registry.cancel_garbage_collection(started.uuid)
+    ended = await registry.wait_for_garbage_collection(started.uuid, interval=0.05)
+    assert ended.status == "cancelled"
