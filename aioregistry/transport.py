@@ -176,6 +176,7 @@ class Transport:
             ClientClosedError: The session is closed.
         """
         http = self.check_open()
+        begun: aiohttp.ClientResponse | None = None
         deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
         try:
             with deadline:
@@ -186,11 +187,15 @@ class Transport:
                     allow_redirects=False,
                     **self._options(http, request, authorization),
                 ) as response:
+                    begun = response
                     return await _read(request, response)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
             return NoAnswer((kind or RegistryConnectionError)(_reason(error)), sent=False)
         except TimeoutError:
+            if begun is not None and begun.status >= 400:
+                # The status of an error is worth more than the loss of its body.
+                return Answer(begun.status, begun.headers, b"")
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except (aiohttp.ClientError, OSError) as error:
             return NoAnswer(RegistryConnectionError(_reason(error)), sent=True)
