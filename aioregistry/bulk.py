@@ -33,6 +33,8 @@ from aioregistry.session import Exchange
 __all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator"]
 
 Names = Iterable[str] | AsyncIterable[str]
+# A worker's place in the line for a name: none comes when there are no more.
+_Asked = asyncio.Future[tuple[str] | None]
 Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
 
 
@@ -140,7 +142,7 @@ class Deletion:
         self._on_outcome = on_outcome
         self._pace = pace
         self._progress = progress
-        self._asked: asyncio.Queue[asyncio.Future[str | None]] = asyncio.Queue()
+        self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
         self._next_index = 0
         self._exhausted = False
         self._broken_by: Exception | None = None
@@ -208,12 +210,12 @@ class Deletion:
                 self._break(error)
                 return None
         else:
-            asked: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            asked: _Asked = asyncio.get_running_loop().create_future()
             self._asked.put_nowait(asked)
             given = await asked
             if given is None:
                 return None
-            name = given
+            (name,) = given
         self._next_index += 1
         return self._next_index - 1, name
 
@@ -225,16 +227,21 @@ class Deletion:
         """
         while True:
             asked = await self._asked.get()
-            name: str | None = None
+            given: tuple[str] | None = None
             if not self._exhausted:
                 try:
-                    name = await anext(source)
+                    given = (await anext(source),)
                 except StopAsyncIteration:
                     self._exhausted = True
+                except asyncio.CancelledError:
+                    me = asyncio.current_task()
+                    if me is None or me.cancelling():
+                        raise
+                    self._break(RegistryError("the source of names was cancelled"))
                 except Exception as error:  # noqa: BLE001, raised at the end
                     self._break(error)
             if not asked.done():
-                asked.set_result(name)
+                asked.set_result(given)
 
     def _break(self, error: Exception) -> None:
         self._exhausted = True

@@ -899,3 +899,25 @@ async def test_two_readers_of_one_iterator_share_its_outcomes_and_both_end(regis
 
     first, second = await asyncio.gather(read(), read())
     assert sorted(outcome.index for outcome in (*first, *second)) == list(range(9))
+
+
+@virtual
+async def test_a_source_that_is_cancelled_on_its_own_ends_the_work_with_an_error(registry):
+    async def source() -> AsyncIterator[str]:
+        yield "v0"
+        raise asyncio.CancelledError
+
+    with pytest.raises(RegistryError, match="source of names was cancelled"):
+        await Client(registry).repository.delete_tags(source())
+    assert registry.count("DELETE") == 1
+
+
+@virtual
+async def test_a_source_that_yields_no_name_at_all_does_not_end_the_work(registry):
+    async def source() -> AsyncIterator[str]:
+        for name in ("v0", None, "v1"):
+            yield name
+
+    report = await Client(registry).repository.delete_tags(source())
+    assert of(report.deleted) == ["v0", "v1"]
+    assert of(report.failed) == [None]
