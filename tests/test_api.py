@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aioregistry import NotFoundError, RegistryClient
+from aioregistry import NotFoundError, PreconditionFailedError, RegistryClient
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from tests.conftest import QUICK
 
@@ -55,3 +55,30 @@ async def test_the_account_is_asked_for_its_registry_once(sandbox, client):
         "/v2/registry/docker-credentials",
         "/v2/registry/docker-credentials?read_write=true&expiry_seconds=60",
     ]
+
+
+@pytest.fixture
+def second_family(sandbox):
+    return RegistryClient(
+        sandbox.token, base_url=sandbox.url, api="registries", rate_limit=None, retry=QUICK
+    )
+
+
+async def test_in_the_second_family_the_only_registry_is_found_by_the_list(second_family):
+    async with second_family as client:
+        assert (await client.get_registry()).name == "example"
+        assert (await client.docker_credentials()).host == "registry.digitalocean.com"
+
+
+async def test_among_several_registries_one_has_to_be_named(sandbox, client):
+    sandbox.state.add_registry("second")
+    with pytest.raises(PreconditionFailedError, match="name one of: example, second"):
+        await client.get_registry()
+    assert (await client.get_registry("second")).name == "second"
+
+
+async def test_an_account_without_a_registry_has_none_to_find(sandbox, second_family):
+    sandbox.state.delete_registry("example")
+    async with second_family as client:
+        with pytest.raises(NotFoundError, match="no registry"):
+            await client.get_registry()
