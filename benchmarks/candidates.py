@@ -1,0 +1,314 @@
+"""The candidates: each walks and deletes as its users would, in a process of its own."""
+
+# ruff: noqa: PLC0415  (a process imports the client that it measures, and no other)
+
+import asyncio
+import importlib.util
+import itertools
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+from attrs import asdict, evolve, frozen
+
+from benchmarks.server import PER_PAGE, TAGS_PATH, TOKEN
+
+__all__ = ["CANDIDATES", "OURS", "Job", "installed", "label"]
+
+OURS = "aioregistry"
+_HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+# The items of a page, how many the list has, and whether a further page follows.
+Read = tuple[Sequence[Any], int, bool]
+
+
+@frozen
+class Job:
+    """What a candidate is to do.
+
+    Attributes:
+        kind: ``walk`` looks at every tag, ``collect`` makes a list of them, ``delete`` deletes.
+        url: The server's base URL.
+        count: How many tags there are to walk, or to delete.
+        concurrency: How many requests may be under way at once.
+        first: The number of the first tag to delete.
+        repeat: How often it is done in one process; the time is that of one.
+        warm_up: Whether it is done once before, unmeasured; of deletes, a hundred.
+    """
+
+    kind: Literal["walk", "collect", "delete"]
+    url: str
+    count: int
+    concurrency: int = 1
+    first: int = 0
+    repeat: int = 1
+    warm_up: bool = True
+
+    @property
+    def names(self) -> list[str]:
+        """The tags to delete."""
+        return [f"v{number}" for number in range(self.first, self.first + self.count)]
+
+    def to_json(self) -> str:
+        """Return it as text, for a command line."""
+        return json.dumps(asdict(self))
+
+
+async def aioregistry(job: Job) -> int:
+    """Our client, with its limiter in place but never waiting."""
+    from aioregistry import RateLimit, RegistryClient
+
+    unlimited = RateLimit(windows=((10**9, 60.0), (10**9, 3600.0)), burst=10**9)
+    async with RegistryClient(
+        TOKEN, base_url=job.url, rate_limit=unlimited, concurrency=job.concurrency
+    ) as client:
+        repository = client.registry("example").repository("app")
+        if job.kind == "collect":
+            return len(await repository.tags().collect())
+        if job.kind == "walk":
+            seen = 0
+            async for _ in repository.tags():
+                seen += 1
+            return seen
+        if job.concurrency > 1:
+            return len((await repository.delete_tags(job.names)).deleted)
+        for name in job.names:
+            await repository.delete_tag(name)
+        return job.count
+
+
+async def aiohttp_decoder(job: Job) -> int:
+    """Bare aiohttp, and our decoder into our models."""
+    from aioregistry.lists import TAGS
+
+    def decode(body: bytes) -> Read:
+        listing = TAGS.codec.decode(body)
+        return listing.items, listing.total or 0, listing.next_link is not None
+
+    return await _aiohttp(job, decode)
+
+
+async def aiohttp_orjson(job: Job) -> int:
+    """Bare aiohttp and orjson: dicts, no models."""
+    import orjson
+
+    return await _aiohttp(job, lambda body: _read(orjson.loads(body)))
+
+
+async def _aiohttp(job: Job, decode: Callable[[bytes], Read]) -> int:
+    import aiohttp
+
+    async with aiohttp.ClientSession(headers=_HEADERS) as session:
+
+        async def read(page: int) -> Read:
+            async with session.get(_page_url(job, page)) as response:
+                response.raise_for_status()
+                return decode(await response.read())
+
+        async def delete(name: str) -> None:
+            async with session.delete(_tag_url(job, name)) as response:
+                response.raise_for_status()
+
+        return await _do(job, read, delete)
+
+
+async def httpx(job: Job) -> int:
+    """HTTPX's async client and orjson: dicts, no models."""
+    import httpx as peer
+    import orjson
+
+    limits = peer.Limits(max_connections=job.concurrency, max_keepalive_connections=job.concurrency)
+    async with peer.AsyncClient(headers=_HEADERS, limits=limits) as client:
+
+        async def read(page: int) -> Read:
+            response = await client.get(_page_url(job, page))
+            return _read(orjson.loads(response.raise_for_status().content))
+
+        async def delete(name: str) -> None:
+            (await client.delete(_tag_url(job, name))).raise_for_status()
+
+        return await _do(job, read, delete)
+
+
+async def pydo_aio(job: Job) -> int:
+    """The vendor's client, its async side: dicts."""
+    from pydo.aio import Client
+
+    async with Client(token=TOKEN, endpoint=job.url) as client:
+
+        async def read(page: int) -> Read:
+            return _read(await client.registry.list_repository_tags(**_pydo_page(page)))
+
+        async def delete(name: str) -> None:
+            await client.registry.delete_repository_tag(**_pydo_tag(name))
+
+        return await _do(job, read, delete)
+
+
+def pydo(job: Job) -> int:
+    """The vendor's client; fanned out by threads."""
+    from pydo import Client
+
+    with (
+        Client(token=TOKEN, endpoint=job.url) as client,
+        ThreadPoolExecutor(job.concurrency) as threads,
+    ):
+        each = map if job.concurrency == 1 else threads.map
+
+        def read(page: int) -> Read:
+            return _read(client.registry.list_repository_tags(**_pydo_page(page)))
+
+        def delete(name: str) -> None:
+            client.registry.delete_repository_tag(**_pydo_tag(name))
+
+        if job.kind == "delete":
+            return sum(1 for _ in each(delete, job.names))
+        first, total, _ = read(1)
+        rest = each(read, range(2, _pages(total) + 1))
+        pages = itertools.chain([first], (items for items, _, _ in rest))
+        return _taken(job, pages)
+
+
+# https is refused for a server on this machine unless each call says so.
+_PYDO: dict[str, Any] = {
+    "registry_name": "example",
+    "repository_name": "app",
+    "enforce_https": False,
+}
+
+
+def _pydo_page(page: int) -> dict[str, Any]:
+    return {**_PYDO, "per_page": PER_PAGE, "page": page}
+
+
+def _pydo_tag(name: str) -> dict[str, Any]:
+    return {**_PYDO, "repository_tag": name}
+
+
+def _page_url(job: Job, page: int) -> str:
+    return f"{job.url}{TAGS_PATH}?per_page={PER_PAGE}&page={page}"
+
+
+def _tag_url(job: Job, name: str) -> str:
+    return f"{job.url}{TAGS_PATH}/{name}"
+
+
+def _read(answer: Any) -> Read:
+    return answer["tags"], answer["meta"]["total"], "next" in answer["links"]["pages"]
+
+
+def _pages(total: int) -> int:
+    return -(-total // PER_PAGE)
+
+
+def _taken(job: Job, pages: Iterator[Sequence[Any]]) -> int:
+    """Take the items as `job` says, and return how many there were."""
+    if job.kind == "collect":
+        return len([item for items in pages for item in items])
+    seen = 0
+    for items in pages:
+        for _ in items:
+            seen += 1
+    return seen
+
+
+async def _do(
+    job: Job,
+    read: Callable[[int], Awaitable[Read]],
+    delete: Callable[[str], Awaitable[None]],
+) -> int:
+    """Do with two calls of a client that does one request each what its user would write."""
+    if job.kind == "delete":
+        names = iter(job.names)
+
+        async def delete_some() -> None:
+            for name in names:
+                await delete(name)
+
+        await _together(delete_some, job.concurrency)
+        return job.count
+    items, total, more = await read(1)
+    pages = {1: items}
+    if job.concurrency == 1:
+        while more:
+            pages[len(pages) + 1], _, more = await read(len(pages) + 1)
+    else:
+        numbers = iter(range(2, _pages(total) + 1))
+
+        async def read_some() -> None:
+            for number in numbers:
+                pages[number], _, _ = await read(number)
+
+        await _together(read_some, job.concurrency)
+    return _taken(job, (pages[number] for number in sorted(pages)))
+
+
+async def _together(work: Callable[[], Coroutine[Any, Any, None]], concurrency: int) -> None:
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+
+
+def _asyncio(candidate: Callable[[Job], Coroutine[Any, Any, int]]) -> Callable[[Job], int]:
+    return lambda job: asyncio.run(candidate(job))
+
+
+def _uvloop(job: Job) -> int:
+    import uvloop
+
+    return int(uvloop.run(aioregistry(job)))
+
+
+@frozen
+class _Candidate:
+    run: Callable[[Job], int]
+    label: str
+    needs: tuple[str, ...] = ()
+
+
+CANDIDATES = {
+    OURS: _Candidate(_asyncio(aioregistry), "aioregistry"),
+    "aioregistry-uvloop": _Candidate(_uvloop, "aioregistry on uvloop", ("uvloop",)),
+    "aiohttp-decoder": _Candidate(_asyncio(aiohttp_decoder), "bare aiohttp + our decoder"),
+    "aiohttp-orjson": _Candidate(
+        _asyncio(aiohttp_orjson), "bare aiohttp + orjson, no models", ("orjson",)
+    ),
+    "httpx": _Candidate(_asyncio(httpx), "httpx + orjson, no models", ("httpx", "orjson")),
+    "pydo": _Candidate(pydo, "pydo", ("pydo",)),
+    "pydo-aio": _Candidate(_asyncio(pydo_aio), "pydo.aio", ("pydo",)),
+}
+
+
+def installed() -> list[str]:
+    """Return the names of the candidates that can run here."""
+    return [
+        name
+        for name, candidate in CANDIDATES.items()
+        if all(importlib.util.find_spec(module) for module in candidate.needs)
+    ]
+
+
+def label(name: str, kind: str = "walk") -> str:
+    """Return what a candidate is called in tables; of deletes there is nothing to decode."""
+    called = CANDIDATES[name].label
+    return called.partition(" + ")[0] if kind == "delete" else called
+
+
+def main() -> None:
+    """Do the job of the command line, and print the seconds that one took: wall time, CPU time."""
+    run = CANDIDATES[sys.argv[1]].run
+    job = Job(**json.loads(sys.argv[2]))
+    if job.warm_up:
+        run(evolve(job, count=min(job.count, 100)) if job.kind == "delete" else job)
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(job.repeat):
+        done = run(job)
+        if done != job.count:
+            raise SystemExit(f"{sys.argv[1]} did {done} of {job.count}")
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(json.dumps([wall / job.repeat, cpu / job.repeat]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""How much is measured: all for people, what matters most for CI."""
+
+from attrs import frozen
+
+from benchmarks.candidates import OURS, installed
+from benchmarks.measure import Clock
+
+__all__ = ["DECODER", "FULL", "HTTPX", "ORJSON", "PYDO", "SHORT", "Effort"]
+
+DECODER, ORJSON, PYDO, HTTPX = "aiohttp-decoder", "aiohttp-orjson", "pydo-aio", "httpx"
+
+
+@frozen(kw_only=True)
+class Effort:
+    """How much is measured.
+
+    Attributes:
+        clock: What ratios are taken on: the wall's, or the CPU time of the client's process.
+        rounds: How often each candidate runs.
+        candidates: Who takes part, of those that are installed.
+        tags: How many tags are walked.
+        deletes: How many tags are deleted at once; one after the other, a fifth of it.
+        jobs: How many deletes each job at the virtual limit has.
+        seeds: How often a job in which chance plays a part is simulated.
+        shared: How many deletes the jobs beside another client have.
+        scale: How many times faster time runs at the limit in real time; 0 leaves it out.
+        streamed: How many tags are streamed for the memory row; 0 leaves it out.
+        sandbox: How many tags the sandbox holds; 0 leaves it out.
+    """
+
+    clock: Clock = "wall"
+    rounds: int = 5
+    candidates: tuple[str, ...] = ()
+    tags: int = 20_000
+    deletes: int = 5_000
+    jobs: tuple[int, ...] = (250, 1_000, 5_000, 20_000, 100_000)
+    seeds: int = 3
+    shared: int = 5_000
+    scale: float = 120.0
+    streamed: int = 1_000_000
+    sandbox: int = 20_000
+
+
+FULL = Effort(candidates=tuple(installed()))
+SHORT = Effort(
+    clock="cpu",
+    candidates=(OURS, DECODER, ORJSON, PYDO),
+    deletes=2_000,
+    jobs=(250, 1_000, 5_000),
+    seeds=1,
+    scale=0,
+    streamed=0,
+    sandbox=0,
+)

@@ -1,0 +1,177 @@
+"""Jobs at the limit: against a strict server on a virtual clock, where an hour takes a moment."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from attrs import define
+
+from aioregistry.endpoints import Request
+from aioregistry.ratelimit import RateLimit, WindowLimiter
+from aioregistry.retry import RetryPolicy
+from aioregistry.session import Session
+from aioregistry.transport import Answer, NoAnswer
+from tests.strict_server import (
+    DELETE,
+    EPOCH,
+    HOUR,
+    MINUTE,
+    StrictServer,
+    best_possible,
+    constant,
+    uniform,
+    virtual,
+)
+
+__all__ = ["PATTERNS", "Outcome", "alone", "beside_another"]
+
+_IN_FLIGHT = 32
+_THEIRS = RateLimit(windows=((75, MINUTE[1]), (1500, HOUR[1])))
+# Seconds since the epoch are no finer than this as a float.
+_RESOLUTION = 1e-6
+_LEFT = (MINUTE[0] - 75, MINUTE[1]), (HOUR[0] - 1500, HOUR[1])
+
+Seconds = Callable[[], float]
+
+
+@define
+class Outcome:
+    """How a job went.
+
+    Attributes:
+        seconds: How long it took, of virtual time.
+        best: How long the best possible schedule takes.
+        rejected: How many of its requests got a 429.
+        tolerated: How many were in flight whenever a 429 closed the gate.
+        early: How many were sent while the server had told us to wait.
+    """
+
+    seconds: float = 0.0
+    best: float = 0.0
+    rejected: int = 0
+    tolerated: int = 0
+    early: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as the best possible it took."""
+        return self.seconds / self.best if self.best else 1.0
+
+
+class _WatchedServer(StrictServer):
+    """Watches our client; another one of the token counts its requests by `count` alone."""
+
+    def __init__(self, latency: Seconds, outcome: Outcome) -> None:
+        super().__init__(latency)
+        self._outcome = outcome
+        self._in_flight = 0
+        self._closed_until = 0.0
+
+    async def attempt(self, request: Request, authorization: str) -> Answer | NoAnswer:
+        """Answer, and note what a 429 meets."""
+        loop = asyncio.get_running_loop()
+        self._outcome.early += loop.time() < self._closed_until - _RESOLUTION
+        self._in_flight += 1
+        answer = await super().attempt(request, authorization)
+        now = loop.time()
+        if isinstance(answer, Answer) and answer.status == 429:
+            self._outcome.rejected += 1
+            if now >= self._closed_until:
+                self._outcome.tolerated += self._in_flight
+            self._closed_until = max(self._closed_until, now + _told_to_wait(answer, now))
+        self._in_flight -= 1
+        return answer
+
+
+def _told_to_wait(answer: Answer, now: float) -> float:
+    after = answer.headers.get("retry-after")
+    return float(answer.headers["ratelimit-reset"]) - EPOCH - now if after is None else float(after)
+
+
+async def _delete(server: StrictServer, count: int) -> float:
+    """Send `count` requests as a bulk delete does, and return the seconds that it took."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    session: Any = Session(server, WindowLimiter(), RetryPolicy())  # type: ignore[arg-type]
+    session.open()
+    left = iter(range(count))
+
+    async def work() -> None:
+        for _ in left:
+            await session.send(DELETE, priority="bulk")
+
+    await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+    await session.close()
+    return loop.time() - begun
+
+
+def alone(count: int, *, jittered: bool = False, seed: int = 1) -> Outcome:
+    """Delete `count` tags alone on the token.
+
+    Args:
+        count: How many.
+        jittered: Whether the latency is random, up to 400 ms, and not 50 ms.
+        seed: Of the latencies.
+    """
+    outcome = Outcome(best=best_possible(count, MINUTE, HOUR))
+
+    @virtual
+    async def run() -> None:
+        latency = uniform(0.0, 0.4, seed) if jittered else constant(0.05)
+        outcome.seconds = await _delete(_WatchedServer(latency, outcome), count)
+
+    run()
+    return outcome
+
+
+def _evenly(_: Random) -> Seconds:
+    return constant(MINUTE[1] / 75)
+
+
+def _at_random(random: Random) -> Seconds:
+    return lambda: random.expovariate(75 / MINUTE[1])
+
+
+def _in_gusts(_: Random) -> Seconds:
+    sent = itertools.count(1)
+    return lambda: 0.01 if next(sent) % 75 else MINUTE[1]
+
+
+PATTERNS = {"evenly": _evenly, "at random": _at_random, "in gusts": _in_gusts}
+
+
+def beside_another(pattern: str, *, before: float, seed: int = 1, count: int = 5_000) -> Outcome:
+    """Delete `count` tags while another client takes 30% of the token's quota.
+
+    Args:
+        pattern: How the other spreads its requests: one of `PATTERNS`.
+        before: How many seconds earlier it began.
+        seed: Of what is random.
+        count: How many.
+    """
+    outcome = Outcome(best=best_possible(count, *_LEFT))
+    gap = PATTERNS[pattern](Random(seed))
+
+    async def other(server: StrictServer) -> None:
+        quota = WindowLimiter(_THEIRS)
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(gap())
+            await quota.acquire()
+            while (answer := server.count(loop.time())).status == 429:  # noqa: ASYNC110
+                # It keeps to what it is told, so what it takes is its share and no more.
+                await asyncio.sleep(max(0.1, _told_to_wait(answer, loop.time())))
+            quota.release()
+
+    @virtual
+    async def run() -> None:
+        server = _WatchedServer(uniform(0.0, 0.4, seed), outcome)
+        running = asyncio.ensure_future(other(server))
+        await asyncio.sleep(before)
+        outcome.seconds = await _delete(server, count)
+        running.cancel()
+
+    run()
+    return outcome

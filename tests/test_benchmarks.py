@@ -1,0 +1,103 @@
+"""The benchmarks run, and what they find is rendered."""
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from benchmarks.__main__ import measure
+from benchmarks.candidates import OURS, Job, installed
+from benchmarks.chart import draw
+from benchmarks.effort import DECODER, SHORT
+from benchmarks.measure import Samples, interleave
+from benchmarks.report import document, section_text
+from benchmarks.results import Comparison, Row, Section, Target
+from benchmarks.server import serving
+
+SECONDS = {OURS: (0.2, 0.1), DECODER: (0.1, 0.1), "httpx": (1.0, 2.0)}
+RESULTS = Section(
+    "Off the limit",
+    "A note.",
+    (
+        Row("reached", (1.1, 1.0, 1.4), Target(1.2)),
+        Row("missed", (2.0,), Target(3, at_least=True)),
+        Row("told only", (0.5,), unit="s"),
+    ),
+    (Comparison("32 at once", Job("delete", "http://x", 1_000), Samples(SECONDS, SECONDS)),),
+)
+
+
+@pytest.mark.timeout(300)
+def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
+    tiny = evolve(
+        SHORT,
+        rounds=1,
+        candidates=(OURS, DECODER),
+        tags=600,
+        deletes=50,
+        jobs=(250, 1_000),
+        shared=300,
+    )
+    sections = list(measure(tiny))
+    assert len(sections) == 5
+    for section in sections:
+        assert all(row.what in section_text(section, "cpu") for row in section.rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(OURS, "sandbox"), *((name, "minimal") for name in installed())]
+)
+def test_every_candidate_walks_and_deletes(name, kind):
+    with serving(kind, tags=400) as url:
+        # A candidate that does not do all of its job fails, and with it its process.
+        for job in (
+            Job("walk", url, 400),
+            Job("collect", url, 400, 4),
+            Job("delete", url, 5, warm_up=False),
+            Job("delete", url, 5, 2, first=5, warm_up=False),
+        ):
+            assert interleave([name], lambda *_, job=job: job, 1).wall[name][0] > 0
+
+
+def test_the_report_names_figures_targets_and_the_machine():
+    text = document([RESULTS], date="2025-01-31", load=0.5, clock="wall")
+    assert "**1 of 2 targets are reached.**" in text
+    assert "| reached   | ≤ 1.2  | **1.1**   | 1 … 1.4 | yes     |" in text
+    assert "| missed    | ≥ 3    | **2**     | -       | **no**  |" in text
+    assert "| told only | -      | **0.5** s | -       | -       |" in text
+    assert "CPU" in text
+    assert "2025-01-31" in text
+
+
+def test_deletes_are_compared_without_a_word_of_decoders():
+    assert "| bare aiohttp |" in section_text(RESULTS, "wall")
+
+
+def test_the_chart_is_an_svg_that_names_the_clients_and_is_the_same_each_time(tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    draw([RESULTS], tmp_path / "one.svg")
+    draw([RESULTS], tmp_path / "two.svg")
+    text = (tmp_path / "one.svg").read_text()
+    assert "<svg" in text
+    assert "aioregistry" in text
+    assert text == (tmp_path / "two.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "figure", "reached", "lost"),
+    [
+        (Target(1.2), 1.2, True, False),
+        (Target(1.2), 1.5, False, False),
+        (Target(1.2), 1.7, False, True),
+        (Target(3, at_least=True), 2.5, False, False),
+        (Target(3, at_least=True), 2.0, False, True),
+        (Target(0), 1, False, True),
+    ],
+)
+def test_a_target_is_lost_only_by_more_than_noise(target, figure, reached, lost):
+    row = Row("what", (figure,), target)
+    assert (row.reached, row.lost) == (reached, lost)
+
+
+def test_a_row_of_the_worst_has_to_hold_each_time():
+    assert Row("429s", (0, 0, 1), Target(0), worst=True).reached is False
