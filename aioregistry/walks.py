@@ -162,6 +162,7 @@ class _Tally(Generic[T]):
         self._first_pass = 0
 
     def take(self, listing: Listing[T]) -> tuple[T, ...]:
+        """Count an answer, and return its items that are new."""
         self.answers += 1
         if listing.total is not None:
             self.total = listing.total
@@ -178,6 +179,7 @@ class _Tally(Generic[T]):
         return tuple(new)
 
     def begin_pass(self) -> None:
+        """Begin to read the list once more."""
         if self.passes == 1:
             self._first_pass = self.answers
         self.passes += 1

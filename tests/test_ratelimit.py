@@ -497,6 +497,7 @@ async def test_headroom_is_left_in_every_window():
 async def test_headroom_leaves_at_least_one_request():
     limiter = WindowLimiter(RateLimit(windows=((1, 10.0),), headroom=0.9))
     await limiter.acquire()
+    assert limiter.status.windows[0].used == 1
 
 
 @virtual
@@ -526,10 +527,12 @@ async def test_a_limiter_that_fails_fails_all_who_wait_and_keeps_nobody_waiting(
 
 
 @virtual
-async def test_closing_with_nobody_waiting_is_fine():
+async def test_a_closed_limiter_turns_away_who_comes_later():
     limiter = WindowLimiter()
     limiter.close()
     limiter.close()
+    with pytest.raises(ClientClosedError):
+        await limiter.acquire()
 
 
 @virtual
