@@ -8,7 +8,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
@@ -169,7 +169,9 @@ def pydo(job: Job) -> int:
         first, total, _ = read(1)
         rest = each(read, range(2, _pages(total) + 1))
         pages = itertools.chain([first], (items for items, _, _ in rest))
-        return _taken(job, pages)
+        if job.kind == "collect":
+            return len([item for items in pages for item in items])
+        return sum(map(_look_at, pages))
 
 
 # https is refused for a server on this machine unless each call says so.
@@ -204,14 +206,10 @@ def _pages(total: int) -> int:
     return -(-total // PER_PAGE)
 
 
-def _taken(job: Job, pages: Iterator[Sequence[Any]]) -> int:
-    """Take the items as `job` says, and return how many there were."""
-    if job.kind == "collect":
-        return len([item for items in pages for item in items])
+def _look_at(items: Sequence[Any]) -> int:
     seen = 0
-    for items in pages:
-        for _ in items:
-            seen += 1
+    for _ in items:
+        seen += 1
     return seen
 
 
@@ -230,20 +228,33 @@ async def _do(
 
         await _together(delete_some, job.concurrency)
         return job.count
-    items, total, more = await read(1)
-    pages = {1: items}
+    pages: dict[int, Sequence[Any]] = {}
+    seen = 0
+
+    async def take(number: int) -> Read:
+        nonlocal seen
+        page = await read(number)
+        if job.kind == "collect":
+            pages[number] = page[0]
+        else:
+            # Looked at as they come: who only looks need not keep them.
+            seen += _look_at(page[0])
+        return page
+
+    _, total, more = await take(1)
     if job.concurrency == 1:
+        numbers = itertools.count(2)
         while more:
-            pages[len(pages) + 1], _, more = await read(len(pages) + 1)
+            _, _, more = await take(next(numbers))
     else:
-        numbers = iter(range(2, _pages(total) + 1))
+        left = iter(range(2, _pages(total) + 1))
 
-        async def read_some() -> None:
-            for number in numbers:
-                pages[number], _, _ = await read(number)
+        async def take_some() -> None:
+            for number in left:
+                await take(number)
 
-        await _together(read_some, job.concurrency)
-    return _taken(job, (pages[number] for number in sorted(pages)))
+        await _together(take_some, job.concurrency)
+    return seen or len([item for number in sorted(pages) for item in pages[number]])
 
 
 async def _together(work: Callable[[], Coroutine[Any, Any, None]], concurrency: int) -> None:

@@ -34,7 +34,7 @@ class Effort:
     tags: int = 20_000
     deletes: int = 5_000
     jobs: tuple[int, ...] = (250, 1_000, 5_000, 20_000, 100_000)
-    seeds: int = 3
+    seeds: int = 2
     shared: int = 5_000
     scale: float = 120.0
     streamed: int = 1_000_000
