@@ -9,7 +9,7 @@ from aioregistry.endpoints import SECOND_FAMILY, Endpoints, Family, Request
 from aioregistry.errors import NotFoundError, PreconditionFailedError
 from aioregistry.models import Registry
 from aioregistry.ratelimit import Priority
-from aioregistry.session import Exchange, Session
+from aioregistry.session import Check, Exchange, Session
 
 __all__ = ["REGISTRIES", "REGISTRY", "Api", "Build"]
 
@@ -49,6 +49,7 @@ class Api:
         *,
         priority: Priority = "interactive",
         exchange: Exchange | None = None,
+        check: Check | None = None,
     ) -> bytes:
         """Send what `build` makes of the family's endpoints, and return the answer's body.
 
@@ -57,14 +58,16 @@ class Api:
         """
         request = build(self._endpoints)
         try:
-            return await self.session.send(request, priority=priority, exchange=exchange)
+            return await self.session.send(
+                request, priority=priority, exchange=exchange, check=check
+            )
         except PreconditionFailedError as error:
             moved = build(SECOND_FAMILY)
             if moved == request:
                 # The second family has no such call, or this was it.
                 raise
             self._move_or_raise(error)
-        return await self.session.send(moved, priority=priority, exchange=exchange)
+        return await self.session.send(moved, priority=priority, exchange=exchange, check=check)
 
     async def call(self, build: Build, decode: Callable[[bytes], T]) -> T:
         """Send what `build` makes of the family's endpoints, and return the decoded answer.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sized
+from functools import partial
 from typing import Literal
 
 from aioregistry import names
@@ -316,6 +317,7 @@ class RepositoryHandle:
         on_outcome: Callable[[Outcome], object] | None = None,
         *,
         on_progress: Callable[[Progress], object] | None = None,
+        check: Callable[[str], Awaitable[object]] | None = None,
     ) -> DeletionReport:
         """Delete many tags at once, and report what became of each.
 
@@ -328,12 +330,15 @@ class RepositoryHandle:
             on_outcome: Called with each `Outcome` as soon as it is known.
             on_progress: Called with a `Progress`, ten times a second at most; it knows the time
                 that is left when `names` has a length.
+            check: Awaited with the name right before its DELETE is sent, when all waiting for
+                quota is over. A `RegistryError` that it raises keeps the item: its outcome is
+                ``not_attempted``, with this error.
 
         Raises:
             ClientClosedError: The client is closed.
             Exception: Whatever `names` or a callback raises.
         """
-        return await self._delete_many(names, self._tag_deletion, on_outcome, on_progress)
+        return await self._delete_many(names, self._tag_deletion, on_outcome, on_progress, check)
 
     async def delete_manifests(
         self,
@@ -341,12 +346,15 @@ class RepositoryHandle:
         on_outcome: Callable[[Outcome], object] | None = None,
         *,
         on_progress: Callable[[Progress], object] | None = None,
+        check: Callable[[str], Awaitable[object]] | None = None,
     ) -> DeletionReport:
         """Delete many manifests at once, **all tags on them too**; as `delete_tags` does.
 
         One ``DELETE …/digests/{digest}`` for each.
         """
-        return await self._delete_many(digests, self._manifest_deletion, on_outcome, on_progress)
+        return await self._delete_many(
+            digests, self._manifest_deletion, on_outcome, on_progress, check
+        )
 
     def iter_delete_tags(self, names: Names) -> OutcomeIterator:
         """Delete many tags as `delete_tags` does, and yield each `Outcome` as it is known."""
@@ -368,6 +376,7 @@ class RepositoryHandle:
         deletion_of: Callable[[str], Build],
         on_outcome: Callable[[Outcome], object] | None,
         on_progress: Callable[[Progress], object] | None,
+        check: Callable[[str], Awaitable[object]] | None,
     ) -> DeletionReport:
         check_callback("on_outcome", on_outcome)
         check_callback("on_progress", on_progress)
@@ -387,7 +396,7 @@ class RepositoryHandle:
             if on_outcome is not None:
                 on_outcome(outcome)
 
-        await self._deletion(given, deletion_of, tell, progress=progress).run()
+        await self._deletion(given, deletion_of, tell, progress=progress, check=check).run()
         return DeletionReport.of(outcomes)
 
     def _iter_delete(self, given: Names, deletion_of: Callable[[str], Build]) -> OutcomeIterator:
@@ -404,11 +413,17 @@ class RepositoryHandle:
         tell: Callable[[Outcome], object],
         pace: asyncio.Semaphore | None = None,
         progress: ProgressReporter | None = None,
+        check: Callable[[str], Awaitable[object]] | None = None,
     ) -> Deletion:
         self._api.session.check_open()
 
         def delete(name: str, exchange: Exchange) -> Awaitable[object]:
-            return self._api.send(deletion_of(name), priority="bulk", exchange=exchange)
+            return self._api.send(
+                deletion_of(name),
+                priority="bulk",
+                exchange=exchange,
+                check=None if check is None else partial(check, name),
+            )
 
         session = self._api.session
         return Deletion(

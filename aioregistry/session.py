@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeGuard, TypeVar
 
 from attrs import define, frozen
@@ -23,9 +23,11 @@ from aioregistry.ratelimit import Limiter, Priority
 from aioregistry.retry import Failure, RetryPolicy
 from aioregistry.transport import Answer, NoAnswer, Transport
 
-__all__ = ["Exchange", "FinishedRequest", "Session"]
+__all__ = ["Check", "Exchange", "FinishedRequest", "Session"]
 
 T = TypeVar("T")
+# Awaited before an attempt; it raises to have nothing sent.
+Check = Callable[[], Awaitable[object]]
 
 logger = logging.getLogger("aioregistry")
 
@@ -190,6 +192,7 @@ class Session:
         *,
         priority: Priority = "interactive",
         exchange: Exchange | None = None,
+        check: Check | None = None,
     ) -> bytes:
         """Send `request`, again where that is safe, and return the body of a 2xx answer.
 
@@ -199,6 +202,8 @@ class Session:
             request: What to send.
             priority: Whom the limiter serves first.
             exchange: Filled in as the request goes on.
+            check: Awaited right before each attempt, when all waiting for quota is over; what it
+                raises is raised, and nothing is sent.
 
         Raises:
             RegistryError: Any of its kinds.
@@ -211,7 +216,7 @@ class Session:
         failed: str | None = None
         try:
             while True:
-                answer, authorization = await self._attempt(request, priority, course)
+                answer, authorization = await self._attempt(request, priority, course, check)
                 if _succeeded(answer, request, course):
                     course.unanswered = False
                     return answer.body
@@ -248,13 +253,15 @@ class Session:
         raise self._located(InvalidResponseError(problem), exchange)
 
     async def _attempt(
-        self, request: Request, priority: Priority, course: Exchange
+        self, request: Request, priority: Priority, course: Exchange, check: Check | None
     ) -> tuple[Answer | NoAnswer, str]:
         if self._limiter is not None:
             await self._acquire(self._limiter, priority, course)
         word: ServerWord | None = None
         sent = False
         try:
+            if check is not None:
+                await check()
             # Asked for only now: a token may have changed while this waited for quota.
             authorization = await self._transport.authorization()
             # Much else may have happened, too.

@@ -921,3 +921,28 @@ async def test_a_source_that_yields_no_name_at_all_does_not_end_the_work(registr
     report = await Client(registry).repository.delete_tags(source())
     assert of(report.deleted) == ["v0", "v1"]
     assert of(report.failed) == [None]
+
+
+async def test_a_check_is_awaited_before_each_delete(sandbox, client):
+    push_tags(sandbox.state, 2)
+    checked = []
+
+    async def check(name):
+        checked.append((name, sum(name in request.raw_path for request in sandbox.requests)))
+
+    report = await client.registry("example").repository("repo").delete_tags(names(2), check=check)
+    assert len(report.deleted) == 2
+    assert sorted(checked) == [("v0", 0), ("v1", 0)]
+
+
+async def test_an_error_of_a_check_keeps_its_item_alone(sandbox, client):
+    push_tags(sandbox.state, 2)
+
+    async def check(name):
+        if name == "v1":
+            raise RegistryError("it moved")
+
+    report = await client.registry("example").repository("repo").delete_tags(names(2), check=check)
+    assert of(report.deleted) == ["v0"]
+    assert [str(outcome.error) for outcome in report.not_attempted] == ["it moved"]
+    assert sandbox.state.tag_names("example", "repo") == ["v1"]
