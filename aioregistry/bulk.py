@@ -33,8 +33,8 @@ from aioregistry.session import Exchange
 __all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator"]
 
 Names = Iterable[str] | AsyncIterable[str]
-# A worker's place in the line for a name: none comes when there are no more.
-_Asked = asyncio.Future[tuple[str] | None]
+# What a worker is given to do: nothing when there are no more names.
+_Given = tuple[str] | None
 Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
 
 
@@ -135,14 +135,15 @@ class Deletion:
             raise TypeError("give an iterable of names; a single one has a method of its own")
         if isinstance(names, Sized):
             concurrency = max(1, min(concurrency, len(names)))
-        self._source = aiter(names) if isinstance(names, AsyncIterable) else iter(names)
+        self._feed_from = aiter(names) if isinstance(names, AsyncIterable) else None
+        self._names = None if isinstance(names, AsyncIterable) else iter(names)
         self._delete = delete
         self._start = start
         self._concurrency = concurrency
         self._on_outcome = on_outcome
         self._pace = pace
         self._progress = progress
-        self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
+        self._asked: asyncio.Queue[asyncio.Future[_Given]] = asyncio.Queue()
         self._next_index = 0
         self._exhausted = False
         self._broken_by: Exception | None = None
@@ -164,8 +165,8 @@ class Deletion:
         # All that a worker calls, the source of names included, stops with the others.
         with self._halt.within():
             workers = [self._start(self._work()) for _ in range(self._concurrency)]
-            if not isinstance(self._source, Iterator):
-                feeder = self._start(self._feed(self._source))
+            if self._feed_from is not None:
+                feeder = self._start(self._feed(self._feed_from))
         try:
             await asyncio.gather(*workers)
         except asyncio.CancelledError:
@@ -187,37 +188,35 @@ class Deletion:
         while True:
             if self._pace is not None:
                 await self._pace.acquire()
-            item = await self._next()
-            if item is None:
+            given = await self._ask() if self._names is None else self._take(self._names)
+            if given is None:
                 return
+            index = self._next_index
+            self._next_index += 1
             if self._halt.error is None:
-                await self._settle(*item)
+                await self._settle(index, *given)
             else:
-                self._tell(Outcome(*item, "not_attempted", self._halt.error), 0.0)
+                self._tell(Outcome(index, *given, "not_attempted", self._halt.error), 0.0)
                 # What is left may be long, and nothing else here lets others run.
                 await asyncio.sleep(0)
 
-    async def _next(self) -> tuple[int, str] | None:
+    def _take(self, names: Iterator[str]) -> _Given:
         if self._exhausted:
             return None
-        if isinstance(self._source, Iterator):
-            try:
-                name = next(self._source)
-            except StopIteration:
-                self._exhausted = True
-                return None
-            except Exception as error:  # noqa: BLE001, raised at the end
-                self._break(error)
-                return None
-        else:
-            asked: _Asked = asyncio.get_running_loop().create_future()
-            self._asked.put_nowait(asked)
-            given = await asked
-            if given is None:
-                return None
-            (name,) = given
-        self._next_index += 1
-        return self._next_index - 1, name
+        try:
+            return (next(names),)
+        except StopIteration:
+            self._exhausted = True
+        except Exception as error:  # noqa: BLE001, raised at the end
+            self._break(error)
+        return None
+
+    async def _ask(self) -> _Given:
+        if self._exhausted:
+            return None
+        asked: asyncio.Future[_Given] = asyncio.get_running_loop().create_future()
+        self._asked.put_nowait(asked)
+        return await asked
 
     async def _feed(self, source: AsyncIterator[str]) -> None:
         """Read an async source, one name for each worker that asks.
@@ -227,7 +226,7 @@ class Deletion:
         """
         while True:
             asked = await self._asked.get()
-            given: tuple[str] | None = None
+            given: _Given = None
             if not self._exhausted:
                 try:
                     given = (await anext(source),)

@@ -33,9 +33,8 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
 
-    def add(self, deadline: "_Deadline") -> None:
+    def add(self, deadline: "_Deadline", loop: asyncio.AbstractEventLoop) -> None:
         """Begin to count an attempt."""
-        loop = asyncio.get_running_loop()
         deadline.at = loop.time() + self._seconds
         self._running[deadline] = None
         if self._timer is None:
@@ -65,12 +64,13 @@ class _Deadline:
         self.at = 0.0
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("a deadline needs a task to cancel")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines.add(self)
+        self._deadlines.add(self, loop)
 
     def __exit__(
         self,

@@ -8,7 +8,7 @@ from attrs import define, evolve, frozen
 
 from aioregistry import names
 
-__all__ = ["FIRST_FAMILY", "SECOND_FAMILY", "Endpoints", "Family", "Request"]
+__all__ = ["FIRST_FAMILY", "SECOND_FAMILY", "Endpoints", "Family", "Request", "repository_path"]
 
 Family = Literal["registry", "registries"]
 
@@ -26,6 +26,15 @@ _GARBAGE_COLLECTION = "/{registry}/garbage-collection"
 
 def _segment(kind: str, name: str) -> str:
     return names.quote_segment(_CHECKS[kind](name))
+
+
+def repository_path(registry: str, repository: str) -> str:
+    """Return a repository's path below its family: checked and encoded once, for many requests.
+
+    Raises:
+        InvalidNameError: No registry, or no repository, can be called so.
+    """
+    return f"/{_segment('registry', registry)}/repositories/{_segment('repository', repository)}"
 
 
 @define
@@ -135,8 +144,13 @@ class Endpoints:
 
     def delete_tag(self, registry: str, repository: str, tag: str) -> Request:
         """``DELETE …/repositories/{repository}/tags/{tag}``."""
-        route = f"{_REPOSITORY}/tags/{{tag}}"
-        return self._request("DELETE", route, registry=registry, repository=repository, tag=tag)
+        return self.delete_tag_below(repository_path(registry, repository), tag)
+
+    def delete_tag_below(self, path: str, tag: str) -> Request:
+        """Return the same for a repository's path, of which nothing is looked at again."""
+        base = f"/v2/{self.family}"
+        tag = names.quote_segment(names.check_tag(tag))
+        return Request("DELETE", f"{base}{path}/tags/{tag}", f"{base}{_REPOSITORY}/tags/{{tag}}")
 
     def list_manifests(self, registry: str, repository: str) -> Request:
         """``GET …/repositories/{repository}/digests``."""
@@ -145,10 +159,14 @@ class Endpoints:
 
     def delete_manifest(self, registry: str, repository: str, digest: str) -> Request:
         """``DELETE …/repositories/{repository}/digests/{digest}``."""
-        route = f"{_REPOSITORY}/digests/{{digest}}"
-        return self._request(
-            "DELETE", route, registry=registry, repository=repository, digest=digest
-        )
+        return self.delete_manifest_below(repository_path(registry, repository), digest)
+
+    def delete_manifest_below(self, path: str, digest: str) -> Request:
+        """Return the same for a repository's path, of which nothing is looked at again."""
+        base = f"/v2/{self.family}"
+        digest = names.quote_segment(names.check_digest(digest))
+        route = f"{base}{_REPOSITORY}/digests/{{digest}}"
+        return Request("DELETE", f"{base}{path}/digests/{digest}", route)
 
     # Garbage collection.
 

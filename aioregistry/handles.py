@@ -10,6 +10,7 @@ from aioregistry.api import Api, Build
 from aioregistry.bulk import Deletion, DeletionReport, Names, Outcome, OutcomeIterator
 from aioregistry.callbacks import check_callback
 from aioregistry.codec import Item, decode_docker_credentials
+from aioregistry.endpoints import repository_path
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
 from aioregistry.halting import Halt
 from aioregistry.lists import (
@@ -270,6 +271,7 @@ class RepositoryHandle:
     ) -> None:
         self.registry_name = registry_name
         self.name = names.check_repository(name)
+        self._path = repository_path(registry_name, name)
         self._api = api
         self._lists = lists
         self._concurrency = concurrency
@@ -365,10 +367,10 @@ class RepositoryHandle:
         return self._iter_delete(digests, self._manifest_deletion)
 
     def _tag_deletion(self, tag: str) -> Build:
-        return lambda to: to.delete_tag(self.registry_name, self.name, tag)
+        return lambda to: to.delete_tag_below(self._path, tag)
 
     def _manifest_deletion(self, digest: str) -> Build:
-        return lambda to: to.delete_manifest(self.registry_name, self.name, digest)
+        return lambda to: to.delete_manifest_below(self._path, digest)
 
     async def _delete_many(
         self,

@@ -14,6 +14,7 @@ __all__ = ["RollingWindow", "ServerWord", "seconds_for"]
 
 # Closer than this, a difference between the clocks is the granularity of the Date header.
 _CLOCK_TOLERANCE = 2.0
+_MOST_DIGITS = 15
 
 
 @frozen
@@ -63,7 +64,7 @@ class ServerWord:
             None if limit is None else int(limit),
             None if remaining is None else int(remaining),
             reset_at,
-            _delay(retry_after, now),
+            None if retry_after is None else _delay(retry_after, now),
             None if reset_at is None else max(0.0, reset_at - now),
             took,
         )
@@ -72,6 +73,9 @@ class ServerWord:
 def _number(value: str | None) -> float | None:
     if value is None:
         return None
+    # What servers write; the rest is what they might. More digits than a float has are no quota.
+    if len(value) <= _MOST_DIGITS and value.isdigit() and value.isascii():
+        return int(value)
     try:
         number = float(value)
     except ValueError:
@@ -88,7 +92,7 @@ def _epoch(value: str | None) -> float | None:
         return None
 
 
-def _delay(value: str | None, now: float) -> float | None:
+def _delay(value: str, now: float) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return seconds
@@ -171,6 +175,8 @@ class RollingWindow:
     def used_since(self, then: float, now: float) -> int:
         """Return how many permits of ours were out at any time between two."""
         used = self.used(now)
+        if not self._expired:
+            return used
         return used + sum(1 for _ in takewhile(lambda at: at > then, reversed(self._expired)))
 
     def used_by_others(self, now: float) -> int:

@@ -19,7 +19,7 @@ from aioregistry.errors import (
 )
 from aioregistry.halting import check_halt, interruptible
 from aioregistry.quota import ServerWord
-from aioregistry.ratelimit import Limiter, Priority
+from aioregistry.ratelimit import Limiter, Priority, WindowLimiter
 from aioregistry.retry import Failure, RetryPolicy
 from aioregistry.transport import Answer, NoAnswer, Transport
 
@@ -109,6 +109,10 @@ class Session:
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Future[None] | None = None
+        # Who has a limiter of their own has their own `acquire` asked, each time.
+        self._acquire_at_once = (
+            limiter.acquire_at_once if type(limiter) is WindowLimiter else _never_at_once
+        )
 
     def open(self) -> None:
         """Open the session in the running event loop.
@@ -227,7 +231,8 @@ class Session:
             failed = type(error).__name__
             raise
         finally:
-            self._report(request, course, _now() - begun, failed)
+            if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
+                self._report(request, course, _now() - begun, failed)
 
     async def fetch(self, request: Request, decode: Callable[[bytes], T]) -> T:
         """Send `request` as `send` does, and return what `decode` makes of the body.
@@ -255,7 +260,7 @@ class Session:
     async def _attempt(
         self, request: Request, priority: Priority, course: Exchange, check: Check | None
     ) -> tuple[Answer | NoAnswer, str]:
-        if self._limiter is not None:
+        if self._limiter is not None and not self._acquire_at_once():
             await self._acquire(self._limiter, priority, course)
         word: ServerWord | None = None
         sent = False
@@ -354,23 +359,22 @@ class Session:
     def _report(
         self, request: Request, course: Exchange, seconds: float, error: str | None
     ) -> None:
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s %s: %s in %.3f s",
-                request.method,
-                request.route,
-                course.status or error,
-                seconds,
-                extra={
-                    "method": request.method,
-                    "route": request.route,
-                    "status": course.status,
-                    "attempts": course.attempts,
-                    "quota_seconds": course.quota_seconds,
-                    "seconds": seconds,
-                    "error": error,
-                },
-            )
+        logger.debug(
+            "%s %s: %s in %.3f s",
+            request.method,
+            request.route,
+            course.status or error,
+            seconds,
+            extra={
+                "method": request.method,
+                "route": request.route,
+                "status": course.status,
+                "attempts": course.attempts,
+                "quota_seconds": course.quota_seconds,
+                "seconds": seconds,
+                "error": error,
+            },
+        )
         if self._on_request is not None:
             finished = FinishedRequest(
                 request.method,
@@ -387,6 +391,10 @@ class Session:
             except Exception:
                 # A measurement that fails is no reason for a request to fail.
                 logger.exception("on_request raised")
+
+
+def _never_at_once() -> bool:
+    return False
 
 
 def _now() -> float:

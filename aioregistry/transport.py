@@ -180,15 +180,18 @@ class Transport:
         deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
         try:
             with deadline:
-                async with http.request(
+                begun = await http.request(
                     request.method,
                     URL(self.base_url + request.target, encoded=True),
                     data=request.body,
                     allow_redirects=False,
                     **self._options(http, request, authorization),
-                ) as response:
-                    begun = response
-                    return await _read(request, response)
+                )
+                # What a DELETE achieved is told by its status: a body that breaks off changes
+                # nothing.
+                if request.method == hdrs.METH_DELETE and 200 <= begun.status < 300:
+                    return Answer(begun.status, begun.headers, b"")
+                return await _read(begun)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
             return NoAnswer((kind or RegistryConnectionError)(_reason(error)), sent=False)
@@ -204,6 +207,9 @@ class Transport:
             if http.closed:
                 raise ClientClosedError("the aiohttp session was closed") from None
             raise
+        finally:
+            if begun is not None:
+                begun.release()
 
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: str
@@ -227,11 +233,8 @@ class Transport:
         }
 
 
-async def _read(request: Request, response: aiohttp.ClientResponse) -> Answer:
+async def _read(response: aiohttp.ClientResponse) -> Answer:
     succeeded = 200 <= response.status < 300
-    # What a DELETE achieved is told by its status: a body that breaks off changes nothing.
-    if succeeded and request.method == hdrs.METH_DELETE:
-        return Answer(response.status, response.headers, b"")
     limit = _MAX_BODY if succeeded else _MAX_ERROR_BODY
     chunks: list[bytes] = []
     size = 0
