@@ -1,0 +1,108 @@
+"""Patterns for names: globs and regular expressions, none of which can hang the process."""
+
+import fnmatch
+import re
+from functools import cached_property
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["ANY", "Glob", "Pattern", "Regex", "pattern"]
+
+_LONGEST = 1000
+_MEMORY = 8 * 2**20
+
+
+def _check_length(_: object, attribute: Any, text: Any) -> None:
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"a {attribute.name} must be a text, and not empty: {text!r}")
+    if len(text) > _LONGEST:
+        raise ValueError(f"a {attribute.name} may have {_LONGEST} characters, not {len(text):,}")
+
+
+@frozen
+class Glob:
+    """A pattern with ``*``, ``?`` and ``[…]``, which matches all of a name.
+
+    ``*`` stands for ``/``, too. Its time grows with the lengths of pattern and name multiplied, and
+    no faster.
+    """
+
+    glob: str = field(validator=_check_length)
+
+    def matches(self, name: str) -> bool:
+        """Return whether a whole name matches."""
+        return self._compiled.match(name) is not None
+
+    @property
+    def literal(self) -> str | None:
+        """The one name that it matches; None when it matches several."""
+        return None if any(sign in self.glob for sign in "*?[") else self.glob
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        # Each part between two stars is an atomic group: nothing is tried twice.
+        return re.compile(fnmatch.translate(self.glob))
+
+    def __str__(self) -> str:
+        return self.glob
+
+
+@frozen
+class Regex:
+    """A regular expression in RE2's syntax, matched in linear time. It matches all of a name.
+
+    Raises:
+        ValueError: It is none.
+        ModuleNotFoundError: The package ``google-re2`` is missing.
+    """
+
+    regex: str = field(validator=_check_length)
+
+    def __attrs_post_init__(self) -> None:
+        self._compiled  # noqa: B018  (a mistake is told at once)
+
+    def matches(self, name: str) -> bool:
+        """Return whether a whole name matches."""
+        return self._compiled.fullmatch(name) is not None
+
+    def groups(self, name: str) -> tuple[str | None, ...] | None:
+        """Return what the groups match in a name; None when the name does not match."""
+        found = self._compiled.fullmatch(name)
+        return None if found is None else tuple(found.groups())
+
+    @property
+    def literal(self) -> str | None:
+        """The one name that it matches; None when that does not show."""
+        return self.regex if re.fullmatch(r"[A-Za-z0-9_-]+", self.regex) else None
+
+    @cached_property
+    def _compiled(self) -> Any:
+        try:
+            import re2  # noqa: PLC0415  (most policies need none)
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                "regular expressions need google-re2: pip install 'aioregistry-do[cleanup]', "
+                "or use a glob"
+            ) from None
+        options = re2.Options()
+        options.max_mem = _MEMORY
+        options.log_errors = False
+        try:
+            return re2.compile(self.regex, options)
+        except re2.error as error:
+            said = error.args[0] if error.args else ""
+            reason = said.decode(errors="replace") if isinstance(said, bytes) else said
+            raise ValueError(f"not a regular expression of RE2: {reason}") from None
+
+    def __str__(self) -> str:
+        return f"/{self.regex}/"
+
+
+Pattern = Glob | Regex
+ANY = Glob("*")
+
+
+def pattern(given: str | Pattern) -> Pattern:
+    """Return a pattern; a text is a glob."""
+    return Glob(given) if isinstance(given, str) else given

@@ -1,0 +1,171 @@
+"""What a repository holds: whole, or refused."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from aioregistry import PartialListingError, RegistryClient, RegistryHandle
+from aioregistry.cleanup.inventory import BlobSizes, take_inventory
+from tests.conftest import push_tags
+
+DIGEST = "sha256:" + "5" * 64
+
+
+def pages_read(sandbox) -> int:
+    return sum("digests" in request.raw_path for request in sandbox.requests)
+
+
+class Listings:
+    """A server of one repository's manifests, each pass as it was told."""
+
+    def __init__(self) -> None:
+        self.passes: list[tuple[list[dict[str, object]], int | None]] = []
+        self.asked = 0
+
+    def add(self, *tagged: tuple[str, list[str]], total: int | None = -1, **more: object) -> None:
+        """Answer one more pass: digests and tags, and how many it says there are."""
+        items = [{"digest": digest_of(name), "tags": tags, **more} for name, tags in tagged]
+        self.passes.append((items, len(items) if total == -1 else total))
+
+    async def answer(self, request: web.Request) -> web.Response:
+        items, total = self.passes[min(self.asked, len(self.passes) - 1)]
+        self.asked += 1
+        meta = {} if total is None else {"total": total}
+        return web.json_response({"manifests": items, "meta": meta})
+
+
+@pytest.fixture
+def listings() -> Listings:
+    return Listings()
+
+
+@pytest.fixture
+async def registry(listings) -> AsyncIterator[RegistryHandle]:
+    app = web.Application()
+    app.router.add_get("/v2/registry/example/repositories/web/digests", listings.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with RegistryClient("token", base_url=f"http://127.0.0.1:{port}") as client:
+        yield client.registry("example")
+    await runner.cleanup()
+
+
+def digest_of(name: str) -> str:
+    return "sha256:" + name.encode().hex().rjust(64, "0")
+
+
+def tags_of(inventory) -> dict[str, tuple[str, ...]]:
+    return {manifest.digest: manifest.tags for manifest in inventory.manifests}
+
+
+async def test_every_manifest_comes_with_its_tags(sandbox, client):
+    sandbox.state.push("example", "web", ["v2", "v1"])
+    sandbox.state.push("example", "web", [])
+    inventory = await take_inventory(client.registry("example"), "web")
+    assert sorted(manifest.tags for manifest in inventory.manifests) == [(), ("v1", "v2")]
+
+
+async def test_a_quiet_repository_is_read_twice(sandbox, client):
+    push_tags(sandbox.state, 25)
+    inventory = await take_inventory(client.registry("example"), "repo")
+    assert len(inventory.manifests) == 25
+    assert pages_read(sandbox) == 6
+
+
+async def test_one_pass_is_enough_where_it_is_asked_for(sandbox, client):
+    push_tags(sandbox.state, 25)
+    await take_inventory(client.registry("example"), "repo", passes=1)
+    assert pages_read(sandbox) == 3
+
+
+async def test_passes_that_differ_are_read_again_until_two_agree(listings, registry):
+    listings.add(("a", ["v1"]))
+    listings.add(("a", ["v1", "latest"]))
+    inventory = await take_inventory(registry, "web")
+    assert tags_of(inventory) == {digest_of("a"): ("latest", "v1")}
+    assert listings.asked == 3
+
+
+async def test_a_tag_that_moves_between_passes_is_a_difference(listings, registry):
+    listings.add(("a", ["latest"]), ("b", []))
+    listings.add(("a", []), ("b", ["latest"]))
+    await take_inventory(registry, "web")
+    assert listings.asked == 3
+
+
+async def test_another_push_time_is_a_difference(listings, registry):
+    listings.add(("a", []), updated_at="2024-01-01T00:00:00Z")
+    listings.add(("a", []), updated_at="2024-01-02T00:00:00Z")
+    await take_inventory(registry, "web")
+    assert listings.asked == 3
+
+
+async def test_the_order_of_a_listing_makes_no_difference(listings, registry):
+    listings.add(("a", ["x", "y"]), ("b", []))
+    listings.add(("b", []), ("a", ["y", "x"]))
+    await take_inventory(registry, "web")
+    assert listings.asked == 2
+
+
+async def test_a_listing_that_never_comes_to_rest_is_refused(listings, registry):
+    for number in range(9):
+        listings.add((f"m{number}", []))
+    with pytest.raises(PartialListingError, match="when nothing is being pushed"):
+        await take_inventory(registry, "web")
+
+
+@pytest.mark.parametrize("total", [2, 0])
+async def test_passes_that_agree_but_not_with_the_total_are_refused(listings, registry, total):
+    listings.add(("a", []), total=total)
+    with pytest.raises(PartialListingError):
+        await take_inventory(registry, "web")
+
+
+async def test_a_listing_that_does_not_count_itself_is_refused(listings, registry):
+    listings.add(("a", []), total=None)
+    with pytest.raises(PartialListingError, match="does not say how many"):
+        await take_inventory(registry, "web")
+
+
+async def test_an_empty_repository_is_whole(listings, registry):
+    listings.add()
+    assert (await take_inventory(registry, "web")).manifests == ()
+
+
+async def test_sizes_are_taken_in_with_the_digests(listings, registry):
+    blobs = [{"digest": digest_of("layer"), "compressed_size_bytes": 7}]
+    listings.add(("a", []), blobs=blobs)
+    sizes = BlobSizes()
+    (manifest,) = (await take_inventory(registry, "web", sizes)).manifests
+    layer, own = manifest.blobs
+    assert (sizes.size_of(layer), sizes.size_of(own)) == (7, None)
+    assert sizes.number_of(digest_of("a")) == own
+
+
+def test_a_blob_keeps_its_number():
+    sizes = BlobSizes()
+    assert sizes.number_of(DIGEST, 5) == sizes.number_of(DIGEST, 5)
+    assert sizes.number_of(DIGEST.replace("5", "6"), 7) != sizes.number_of(DIGEST)
+
+
+def test_a_size_that_is_told_later_is_taken_in():
+    sizes = BlobSizes()
+    number = sizes.number_of(DIGEST)
+    assert sizes.size_of(number) is None
+    sizes.number_of(DIGEST, 12)
+    assert sizes.size_of(number) == 12
+
+
+def test_a_size_of_zero_is_not_known():
+    sizes = BlobSizes()
+    assert sizes.size_of(sizes.number_of(DIGEST, 0)) is None
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:zz", "sha512:" + "0" * 128, "what"])
+def test_whatever_a_server_calls_a_blob_has_a_number(digest):
+    sizes = BlobSizes()
+    assert sizes.size_of(sizes.number_of(digest, 3)) == 3
