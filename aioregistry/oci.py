@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import time
+from base64 import b64encode
 from collections import defaultdict
 from types import TracebackType
 from typing import Any, Self
@@ -233,7 +234,7 @@ class Distribution:
         if self._base_url is None:
             host = (await self._login()).host
             parts = urlsplit(f"https://{host}")
-            if not parts.hostname or parts.netloc != host:
+            if not parts.hostname or parts.netloc != host or "@" in host:
                 raise InvalidResponseError(f"the docker credentials are for {host!r}, no host")
             self._base_url = f"https://{host}"
         return self._base_url
@@ -331,7 +332,8 @@ def _now() -> float:
 
 
 def _basic(credentials: DockerCredentials) -> str:
-    return aiohttp.BasicAuth(credentials.username, credentials.password, "utf-8").encode()
+    pair = f"{credentials.username}:{credentials.password}".encode()
+    return f"Basic {b64encode(pair).decode()}"
 
 
 def _token_of(body: bytes, begun: float) -> _Token:

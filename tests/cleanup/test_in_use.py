@@ -1,0 +1,146 @@
+"""What runs somewhere, as it is told in files and in Python."""
+
+import json
+
+import pytest
+
+from aioregistry.cleanup.in_use import InUse, InUseError, Use, collect_in_use, read_in_use
+from aioregistry.references import Reference
+
+DIGEST = "sha256:" + "a" * 64
+HOST = "registry.digitalocean.com"
+
+
+def pod(name: str = "web-1", namespace: str | None = "default", **parts: object) -> dict:
+    metadata = {"name": name} | ({} if namespace is None else {"namespace": namespace})
+    return {"kind": "Pod", "metadata": metadata, **parts}
+
+
+def read(*objects: object) -> list[tuple[str, str]]:
+    text = json.dumps({"kind": "List", "items": list(objects)})
+    return [(str(use.reference), use.where) for use in read_in_use(text, "pods.json")]
+
+
+def test_the_images_of_all_containers_of_a_pod_are_in_use():
+    spec = {
+        "containers": [{"image": "example/web:v1"}, {"image": "example/side:v2"}],
+        "initContainers": [{"image": "example/init:v3"}],
+        "ephemeralContainers": [{"image": "example/debug:v4"}],
+    }
+    assert {image for image, _ in read(pod(spec=spec))} == {
+        "example/web:v1",
+        "example/side:v2",
+        "example/init:v3",
+        "example/debug:v4",
+    }
+
+
+def test_what_a_container_runs_is_in_use_whatever_its_tag_says_now():
+    status = {
+        "containerStatuses": [{"image": "example/web:v1", "imageID": f"example/web@{DIGEST}"}]
+    }
+    assert {image for image, _ in read(pod(status=status))} == {
+        "example/web:v1",
+        f"example/web@{DIGEST}",
+    }
+
+
+def test_a_pod_that_was_not_scheduled_yet_has_no_image_of_its_own():
+    assert read(pod(status={"containerStatuses": [{"image": "", "imageID": ""}, None, "x"]})) == []
+
+
+def test_where_it_runs_is_told():
+    spec = {"containers": [{"image": "example/web:v1"}]}
+    assert read(pod(spec=spec)) == [("example/web:v1", "pod default/web-1")]
+    assert read(pod(namespace=None, spec=spec)) == [("example/web:v1", "pod web-1")]
+    assert read({"kind": "Pod", "metadata": None, "spec": spec}) == [("example/web:v1", "pod ?")]
+
+
+def test_what_makes_pods_counts_as_well():
+    template = {"spec": {"containers": [{"image": "example/web:v1"}]}}
+    job = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template}}}}
+    assert read(job) == [("example/web:v1", "cronjob ?")]
+
+
+def test_one_object_and_a_bare_list_are_read_too():
+    one = pod(spec={"containers": [{"image": "example/web:v1"}]})
+    assert len(read_in_use("\ufeff" + json.dumps(one), "x")) == 1
+    assert len(read_in_use(json.dumps([one, one]), "x")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "pods.json: not JSON"),
+        ("[" * 200_000, "pods.json: not JSON"),
+        ('{"items": {}}', "items are no list"),
+        ("[5]", r"items\[0\]: no object of Kubernetes; give what 'kubectl"),
+        ('{"a": 1}', r"items\[0\]: no object of Kubernetes"),
+        (
+            '[{"kind": "Pod", "spec": {"containers": [{"image": "no image"}]}}]',
+            "pods.json, pod [?]: not a reference",
+        ),
+    ],
+)
+def test_what_is_no_list_of_pods_is_refused_and_never_skipped(text, problem):
+    with pytest.raises(InUseError, match=problem):
+        read_in_use(text, "pods.json")
+
+
+def test_a_list_of_references_is_read_line_by_line():
+    text = f"\ufeff# running\nexample/web:v1\n\n  {HOST}/example/api:v2  # two\n"
+    assert [(str(use.reference), use.where) for use in read_in_use(text, "running.txt")] == [
+        ("example/web:v1", "line 2 of running.txt"),
+        (f"{HOST}/example/api:v2", "line 4 of running.txt"),
+    ]
+
+
+def test_a_line_that_is_no_reference_is_refused_with_its_number():
+    with pytest.raises(InUseError, match="running.txt, line 2: not a reference"):
+        read_in_use("example/web:v1\nexample/web v1\n", "running.txt")
+
+
+def test_tags_and_digests_are_asked_for_by_repository():
+    uses = InUse(
+        [
+            "example/web:v1",
+            f"{HOST}/example/web@{DIGEST}",
+            f"example/web:v3@{DIGEST}",
+            "example/api:v2",
+            "web",
+        ]
+    )
+    assert set(uses.tags_of("example", "web")) == {"v1", "v3", "latest"}
+    assert set(uses.digests_of("example", "web")) == {DIGEST}
+    assert set(uses.tags_of("example", "api")) == {"v2"}
+    assert not uses.tags_of("example", "other")
+
+
+def test_a_digest_alone_may_be_of_any_repository():
+    uses = InUse([Use(Reference.parse(DIGEST), "a node")])
+    assert uses.digests_of("example", "web") == {DIGEST: "a node"}
+    assert uses.digests_of("example", "deep/api") == {DIGEST: "a node"}
+
+
+def test_a_repository_with_slashes_is_found():
+    uses = InUse([f"{HOST}/example/team/web:v1"])
+    assert set(uses.tags_of("example", "team/web")) == {"v1"}
+
+
+def test_what_is_no_reference_is_refused():
+    with pytest.raises(InUseError, match="in use: not a reference"):
+        InUse(["no reference"])
+
+
+async def test_any_source_is_taken():
+    async def running():
+        yield "example/web:v1"
+
+    for source in (["example/web:v1"], running(), InUse([Reference.parse("example/web:v1")])):
+        assert set((await collect_in_use(source)).tags_of("example", "web")) == {"v1"}
+    assert not (await collect_in_use(None)).tags_of("example", "web")
+
+
+async def test_one_text_is_no_list_of_them():
+    with pytest.raises(TypeError, match="goes into a list"):
+        await collect_in_use("example/web:v1")

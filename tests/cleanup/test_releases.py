@@ -1,0 +1,35 @@
+"""Which tags are releases, and which is newer."""
+
+import pytest
+
+from aioregistry.cleanup.releases import Release
+
+
+@pytest.mark.parametrize("tag", ["v1.2.3", "1.2.3"])
+def test_a_release_is_read(tag):
+    assert Release.parse(tag) == Release(1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "v1.2",
+        "1.2.3-rc1",
+        "1.2.3+build",
+        "v01.2.3",
+        "1.2.3.4",
+        "V1.2.3",
+        "v1.2.x",
+        "latest",
+        "1.2.٣",
+        "1.2.3\n",
+        "9" * 19 + ".0.0",
+    ],
+)
+def test_anything_else_is_none(tag):
+    assert Release.parse(tag) is None
+
+
+def test_releases_are_in_the_order_of_their_numbers():
+    tags = ["v1.10.0", "v1.9.9", "v2.0.0", "v1.9.10"]
+    assert sorted(tags, key=Release.parse) == ["v1.9.9", "v1.9.10", "v1.10.0", "v2.0.0"]
