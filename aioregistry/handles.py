@@ -145,6 +145,10 @@ class RegistryHandle:
             self._api, self.name, read_write=read_write, expiry_seconds=expiry_seconds
         )
 
+    def seconds_for(self, requests: int) -> float:
+        """Return how many seconds the quota makes some further requests take at least."""
+        return self._api.session.seconds_for(requests)
+
     async def start_garbage_collection(
         self,
         type: GarbageCollectionType | str | None = None,  # noqa: A002

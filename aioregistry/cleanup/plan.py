@@ -12,6 +12,7 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from aioregistry import names
+from aioregistry.cleanup.content import subject_of_tag
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.models import Time
 from aioregistry.quota import RollingWindow, seconds_for
@@ -92,6 +93,12 @@ class RepositoryPlan:
     condemned: tuple[Condemned, ...] = ()
     kept: tuple[Kept, ...] = ()
 
+    @property
+    def tags_going(self) -> int:
+        """How many of its tags go, without those of signatures."""
+        tags = (tag for item in self.condemned for tag in item.tags)
+        return sum(subject_of_tag(tag) is None for tag in tags)
+
 
 @frozen
 class LeftAlone:
@@ -133,6 +140,7 @@ class Plan:
     Attributes:
         registry: The registry's name.
         made_at: When it was made; ages are counted up to then.
+        floor: With how many tags at least the policy leaves a repository.
         repositories: The repositories that were looked at.
         left_alone: Those of which nothing is deleted although the policy speaks of them.
         frees: The bytes that it frees.
@@ -140,6 +148,7 @@ class Plan:
 
     registry: str
     made_at: Time
+    floor: int = 0
     repositories: tuple[RepositoryPlan, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     frees: FreedBytes = field(factory=FreedBytes)
@@ -271,6 +280,7 @@ def _written(plan: Plan, summary: dict[str, Any] | None = None) -> str:
         ' "plan": {',
         f'  "registry": {_text(plan.registry)},',
         f'  "made_at": {_text(_time(plan.made_at))},',
+        f'  "floor": {_text(plan.floor)},',
         f'  "frees": {_text(frees)},',
         f'  "left_alone": {_listed([_left_alone(left) for left in plan.left_alone], 3)},',
         f'  "repositories": {_listed([_repository(repo) for repo in plan.repositories], 3)}',

@@ -135,6 +135,7 @@ class _Planner:
         return Plan(
             registry=self._registry.name,
             made_at=self._now,
+            floor=self._policy.floor,
             repositories=tuple(plan for plan in done if isinstance(plan, RepositoryPlan)),
             left_alone=tuple(left for left in done if isinstance(left, LeftAlone)),
             frees=self._storage.freed(),

@@ -96,7 +96,7 @@ def test_a_list_of_references_is_read_line_by_line():
 
 
 def test_a_line_that_is_no_reference_is_refused_with_its_number():
-    with pytest.raises(InUseError, match="running.txt, line 2: not a reference"):
+    with pytest.raises(InUseError, match=r"running\.txt, line 2: not a reference"):
         read_in_use("example/web:v1\nexample/web v1\n", "running.txt")
 
 

@@ -1,0 +1,83 @@
+"""Garbage collection: explicit, waited for, and held against the estimate."""
+
+import asyncio
+
+import pytest
+
+from aioregistry import RegistryTimeoutError, ResponseError
+from aioregistry.cleanup.collection import (
+    CollectedGarbage,
+    GarbageCollectionError,
+    collect_garbage,
+)
+from aioregistry.cleanup.plan import FreedBytes
+from aioregistry.models import GarbageCollection
+from aioregistry.sandbox import Phases
+from tests.cleanup.registries import Builder
+
+
+@pytest.fixture
+def registry(sandbox, client):
+    image = Builder(sandbox.state).image("a")
+    sandbox.state.delete_manifest("example", "web", image)
+    Builder(sandbox.state).image()
+    return client.registry("example")
+
+
+async def test_it_collects_blobs_alone_unless_told_otherwise(sandbox, registry):
+    seen: list[GarbageCollection] = []
+    done = await collect_garbage(
+        registry, interval=0.01, on_status=seen.append, estimate=FreedBytes(bytes=5)
+    )
+    assert done.run.freed_bytes > 0
+    assert done.estimate == FreedBytes(bytes=5)
+    assert seen[0].uuid == done.run.uuid
+    # The untagged manifest is still there.
+    assert len(sandbox.state.registry("example").repository("web").manifests) == 1
+
+
+async def test_untagged_manifests_go_when_asked_for(sandbox, registry):
+    await collect_garbage(registry, type="untagged manifests and unreferenced blobs", interval=0.01)
+    assert not list(sandbox.state.registry("example").manifests())
+
+
+async def test_one_that_takes_too_long_goes_on(sandbox, registry):
+    sandbox.state.phases = Phases(60, 60, 60)
+    with pytest.raises(RegistryTimeoutError, match="has not ended"):
+        await collect_garbage(registry, timeout=0.05, interval=0.01)
+    assert sandbox.state.active_collection("example") is not None
+
+
+async def test_a_second_one_is_refused(sandbox, registry):
+    sandbox.state.phases = Phases(60, 60, 60)
+    await registry.start_garbage_collection()
+    with pytest.raises(ResponseError):
+        await collect_garbage(registry)
+
+
+async def test_one_that_was_cancelled_is_an_error(sandbox, registry):
+    sandbox.state.phases = Phases(0.2, 60, 0.05)
+    waiting: list[asyncio.Task] = []
+
+    def cancel(run: GarbageCollection) -> None:
+        if not waiting:
+            waiting.append(asyncio.ensure_future(registry.cancel_garbage_collection(run.uuid)))
+
+    with pytest.raises(GarbageCollectionError, match="ended as 'cancelled'"):
+        await collect_garbage(registry, interval=0.01, on_status=cancel)
+    await waiting[0]
+
+
+@pytest.mark.parametrize(
+    ("run", "estimate", "said"),
+    [
+        (
+            GarbageCollection(freed_bytes=2_000, blobs_deleted=3),
+            FreedBytes(bytes=1_999, at_least=True),
+            "2,000 bytes in 3 blobs freed; the plan said at least 1,999 bytes",
+        ),
+        (GarbageCollection(), None, "an unknown number of bytes freed"),
+    ],
+)
+def test_it_is_told_beside_the_estimate(run, estimate, said):
+    assert str(CollectedGarbage(run, estimate)) == said

@@ -1,0 +1,147 @@
+"""What changed since a plan was made, decided without any I/O."""
+
+from collections.abc import Iterable, Mapping
+
+from aioregistry.cleanup.content import Content
+from aioregistry.cleanup.decisions import Held
+from aioregistry.cleanup.drift import Look, look_again
+from aioregistry.cleanup.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.plan import Condemned
+from tests.cleanup.registries import ago
+
+
+def digest(name: str) -> str:
+    return "sha256:" + name.encode().hex().rjust(64, "0")
+
+
+def name_of(digest: str) -> str:
+    return bytes.fromhex(digest[7:]).lstrip(b"\0").decode()
+
+
+def whole(name: str, *tags: str, days: float = 50) -> Condemned:
+    return Condemned(delete="manifest", digest=digest(name), tags=tags, pushed_at=ago(days))
+
+
+def tag(name: str, on: str) -> Condemned:
+    return Condemned(delete="tag", digest=digest(on), tags=(name,), pushed_at=ago(50))
+
+
+def look(
+    pending: Iterable[Condemned],
+    tags: Mapping[str, Iterable[str]],
+    children: Mapping[str, Iterable[str]] | None = None,
+    held: Held | None = None,
+    days: float = 50,
+    **more: object,
+) -> Look:
+    """Look again at what is there now: manifests by short names, each with its tags."""
+    listed = [ListedManifest(digest(one), tuple(sorted(t)), ago(days)) for one, t in tags.items()]
+    contents = {
+        digest(one): Content("x", 1, tuple(map(digest, (children or {}).get(one, ()))))
+        for one in tags
+    }
+    inventory = RepositoryInventory("web", tuple(listed))
+    return look_again(pending, inventory, contents, held or Held(), **more)
+
+
+def due(look: Look) -> list[list[str]]:
+    return [[name_of(item.digest) for item in wave] for wave in look.waves]
+
+
+def why(look: Look) -> str:
+    ((_, reason),) = look.drifted
+    return reason
+
+
+def test_what_is_as_it_was_is_due():
+    seen = look([whole("a", "x"), tag("y", "b")], {"a": ["x"], "b": ["y", "z"]})
+    assert due(seen) == [["a"]]
+    assert seen.tags == (tag("y", "b"),)
+    assert seen.drifted == seen.absent == seen.blocked == ()
+
+
+def test_what_is_gone_is_absent():
+    seen = look([whole("a", "x"), tag("y", "b")], {"b": ["z"]})
+    assert seen.absent == (whole("a", "x"), tag("y", "b"))
+
+
+def test_a_manifest_that_got_a_tag_stays():
+    assert why(look([whole("a", "x")], {"a": ["x", "new"]})) == "it got the tag new"
+
+
+def test_a_manifest_that_lost_a_tag_may_go():
+    assert due(look([whole("a", "x", "y")], {"a": ["x"]})) == [["a"]]
+
+
+def test_a_manifest_whose_tag_moved_stays():
+    seen = look([whole("a", "x")], {"a": [], "b": ["x"]})
+    assert why(seen).startswith("the tag x moved to sha256:")
+
+
+def test_a_tag_that_moved_stays():
+    assert "moved to" in why(look([tag("x", "a")], {"a": ["y"], "b": ["x"]}))
+
+
+def test_a_manifest_that_was_pushed_again_stays():
+    assert "pushed again at" in why(look([whole("a", "x")], {"a": ["x"]}, days=1))
+
+
+def test_a_tag_that_came_into_use_stays():
+    held = Held(tags={"x": "pod web"})
+    assert why(look([tag("x", "a")], {"a": ["x", "y"]}, held=held)) == "in use: pod web"
+
+
+def test_a_manifest_that_came_into_use_stays_by_tag_and_by_digest():
+    for held in (Held(tags={"x": "pod"}), Held(digests={digest("a"): "pod"})):
+        assert why(look([whole("a", "x")], {"a": ["x"]}, held=held)) == "in use: pod"
+    held = Held(digests={digest("a"): "pod"})
+    assert why(look([whole("a")], {"a": []}, held=held)) == "in use: pod"
+
+
+def test_the_index_of_what_came_into_use_stays_with_all_that_is_in_it():
+    pending = [whole("i", "x"), whole("a"), whole("b")]
+    held = Held(digests={digest("a"): "pod"})
+    seen = look(pending, {"i": ["x"], "a": [], "b": []}, {"i": ["a", "b"]}, held)
+    assert due(seen) == []
+    assert len(seen.drifted) == 3
+
+
+def test_what_a_new_index_needs_stays():
+    seen = look([whole("a")], {"a": [], "new": ["x"]}, {"new": ["a"]})
+    assert why(seen).startswith("part of sha256:")
+
+
+def test_what_drifted_keeps_what_it_needs():
+    seen = look([whole("i", "x"), whole("a")], {"i": ["x", "new"], "a": []}, {"i": ["a"]})
+    assert due(seen) == []
+    assert len(seen.drifted) == 2
+
+
+def test_what_could_not_be_deleted_blocks_what_it_needs():
+    seen = look([whole("a")], {"i": ["x"], "a": []}, {"i": ["a"]}, given_up={digest("i")})
+    assert seen.drifted == ()
+    ((_, reason),) = seen.blocked
+    assert reason.endswith("and that could not be deleted")
+
+
+def test_nothing_is_due_before_what_needs_it_whatever_the_order_of_the_plan():
+    pending = [whole("a"), whole("j"), whole("i", "x")]
+    children = {"i": ["j"], "j": ["a"]}
+    assert due(look(pending, {"i": ["x"], "j": [], "a": []}, children)) == [["i"], ["j"], ["a"]]
+
+
+def test_what_was_taken_out_of_the_plan_keeps_what_it_needs():
+    seen = look([whole("a")], {"i": ["x"], "a": []}, {"i": ["a"]})
+    assert due(seen) == []
+
+
+def test_the_floor_holds_when_others_delete_too():
+    pending = [whole("a", "x"), tag("y", "b")]
+    seen = look(pending, {"a": ["x"], "b": ["y"]}, floor=1)
+    assert due(seen) == []
+    assert {reason for _, reason in seen.drifted} == {"fewer than 1 tags would be left"}
+    assert due(look(pending, {"a": ["x"], "b": ["y", "z"]}, floor=1)) == [["a"]]
+
+
+def test_untagged_manifests_are_nothing_to_the_floor():
+    assert due(look([whole("a")], {"a": []}, floor=1)) == [["a"]]

@@ -1,0 +1,192 @@
+"""Journals: on disk before anything is done, and of use whenever the process died."""
+
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from aioregistry.cleanup.journal import Journal, JournalError, Past, PlanLockedError
+from aioregistry.cleanup.plan import Condemned, Plan
+
+ITEM = Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=("v1",))
+OTHER = Condemned(delete="manifest", digest="sha256:" + "b" * 64)
+PLAN = Plan(registry="example", made_at=datetime(2026, 6, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "plan.json.journal"
+
+
+def lines(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+async def test_what_is_begun_is_on_disk_before_it_is_done(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEM)
+        head, line = lines(path)
+        assert head["plan"] == PLAN.id
+        assert (line["repository"], line["delete"], line["name"]) == ("web", "tag", "v1")
+        assert line["state"] == "begun"
+
+
+async def test_it_is_synced(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    async with Journal(path, PLAN, resume=False) as journal:
+        before = len(synced)
+        await journal.begin("web", ITEM)
+        assert len(synced) == before + 1
+
+
+async def test_what_is_begun_at_once_shares_writes(path, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), sync(file)))
+    async with Journal(path, PLAN, resume=False) as journal:
+        before = len(synced)
+        items = [Condemned(delete="tag", digest=ITEM.digest, tags=(f"t{n}",)) for n in range(32)]
+        await asyncio.gather(*[journal.begin("web", item) for item in items])
+        assert len(synced) - before <= 3
+    assert len(lines(path)) == 33
+
+
+async def test_what_became_of_it_is_read_by_the_next_process(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEM)
+        await journal.begin("web", OTHER)
+        journal.settle("web", ITEM, "failed", "no")
+    async with Journal(path, PLAN, resume=True) as journal:
+        assert journal.past("web", ITEM) == Past("failed", "no")
+        assert journal.past("web", OTHER) == Past("begun")
+        assert journal.past("api", ITEM) is None
+
+
+async def test_a_line_that_was_cut_off_is_dropped(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEM)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"at": "20')
+    async with Journal(path, PLAN, resume=True) as journal:
+        assert journal.past("web", ITEM) == Past("begun")
+        await journal.begin("web", OTHER)
+    assert [line["name"] for line in lines(path)[1:]] == ["v1", OTHER.digest]
+
+
+async def test_a_journal_cut_off_anywhere_can_be_resumed(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEM)
+        journal.settle("web", ITEM, "deleted", "")
+    whole = path.read_bytes()
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        async with Journal(path, PLAN, resume=True) as journal:
+            past = journal.past("web", ITEM)
+        assert past in {None, Past("begun"), Past("deleted")}
+        assert path.read_bytes().endswith(b"\n")
+
+
+async def test_a_plan_that_was_begun_is_not_begun_again(path):
+    async with Journal(path, PLAN, resume=False):
+        pass
+    with pytest.raises(JournalError, match="was begun before; resume it"):
+        await Journal(path, PLAN, resume=False).__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"{}\n", "not a journal"),
+        (b"\xff\n", "not a journal"),
+        (b'{"format": "other", "version": 1, "plan": "x"}\n', "not a journal that"),
+        (
+            b'{"format": "aioregistry cleanup journal", "version": 9, "plan": "x"}\n',
+            "not a journal",
+        ),
+        (b'{"format": "aioregistry cleanup journal", "version": 1, "plan": "x"}\n', "another plan"),
+    ],
+)
+async def test_the_journal_of_something_else_is_refused(path, text, problem):
+    path.write_bytes(text)
+    with pytest.raises(JournalError, match=problem):
+        await Journal(path, PLAN, resume=True).__aenter__()
+    assert path.read_bytes() == text
+
+
+async def test_a_line_in_the_middle_that_makes_no_sense_is_refused(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEM)
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"nonsense\n" + second)
+    with pytest.raises(JournalError, match="line 2: "):
+        await Journal(path, PLAN, resume=True).__aenter__()
+    # And the lock is free again.
+    path.write_bytes(first + second)
+    async with Journal(path, PLAN, resume=True):
+        pass
+
+
+async def test_two_processes_are_kept_apart(path):
+    async with Journal(path, PLAN, resume=False):
+        script = (
+            "import asyncio, sys; from pathlib import Path\n"
+            "from aioregistry.cleanup.journal import Journal, PlanLockedError\n"
+            "from tests.cleanup.test_journal import PLAN\n"
+            "async def main():\n"
+            "    async with Journal(Path(sys.argv[1]), PLAN, resume=True): pass\n"
+            "try: asyncio.run(main())\n"
+            "except PlanLockedError: sys.exit(7)\n"
+        )
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, str(path))
+        assert await process.wait() == 7
+
+
+async def test_two_in_one_process_are_kept_apart_and_the_lock_comes_back(path):
+    async with Journal(path, PLAN, resume=False):
+        with pytest.raises(PlanLockedError, match="another process"):
+            await Journal(path, PLAN, resume=True).__aenter__()
+    async with Journal(path, PLAN, resume=True):
+        pass
+
+
+async def test_a_folder_that_is_not_there_is_an_error_of_ours(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match="cannot be"):
+        await Journal(tmp_path / "file" / "x", PLAN, resume=False).__aenter__()
+
+
+async def test_a_journal_that_is_a_folder_is_an_error_of_ours(path):
+    path.mkdir()
+    with pytest.raises(JournalError, match="cannot be opened"):
+        await Journal(path, PLAN, resume=False).__aenter__()
+
+
+async def test_a_full_disk_keeps_what_could_not_be_written_down(path, monkeypatch):
+    async with Journal(path, PLAN, resume=False) as journal:
+
+        def full(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            with pytest.raises(JournalError, match="No space left"):
+                await journal.begin("web", ITEM)
+
+
+async def test_being_cancelled_while_writing_loses_nothing(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        beginning = asyncio.ensure_future(journal.begin("web", ITEM))
+        await asyncio.sleep(0)
+        beginning.cancel()
+        await asyncio.wait([beginning])
+    assert len(lines(path)) == 2
+
+
+async def test_without_filelock_it_says_what_to_install(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    with pytest.raises(ModuleNotFoundError, match=r"aioregistry-do\[cleanup\]"):
+        Journal(path, PLAN, resume=False)
