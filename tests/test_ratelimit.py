@@ -384,7 +384,7 @@ async def test_who_is_cancelled_right_after_the_grant_gives_the_permit_back():
     await settle()
     granted = next(iter(limiter._waiting["interactive"]))
     limiter.release(sent=False)
-    while not granted.done():  # noqa: ASYNC110, to be here before the grant arrives
+    while not granted.done():
         await asyncio.sleep(0)
     first.cancel()
     await second

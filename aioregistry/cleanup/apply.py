@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from aioregistry.bulk import DeletionReport, Outcome
 from aioregistry.callbacks import check_callback
@@ -65,15 +65,20 @@ class Caps:
     max_deletes: int | None = field(default=None, validator=_check_most)
     max_fraction: float = field(default=0.5, validator=_check_fraction)
 
-    def check(self, plan: Plan) -> None:
-        """Raise `CapExceededError` when a plan is over these caps."""
+    def check(self, plan: Plan, *, force: bool = False) -> None:
+        """Raise `CapExceededError` when a plan is over these caps.
+
+        Args:
+            plan: The plan.
+            force: Whether it may be over `max_fraction`.
+        """
         deletes = sum(1 for _ in plan.condemned)
         if self.max_deletes is not None and deletes > self.max_deletes:
             raise CapExceededError(
                 f"the plan has {deletes:,} DELETEs, and {self.max_deletes:,} are allowed"
             )
         over = [repo.name for repo in plan.repositories if _fraction(repo) > self.max_fraction]
-        if over:
+        if over and not force:
             named = ", ".join(over[:5]) + (", …" if len(over) > 5 else "")
             raise CapExceededError(
                 f"more than {self.max_fraction:.0%} of the tags would go in {named}; look at the "
@@ -205,8 +210,7 @@ async def apply_plan(
         raise ValueError(f"the plan is for {plan.registry!r}, not for {registry.name!r}")
     if resume and journal is None:
         raise ValueError("resume needs the journal of the process that was interrupted")
-    caps = Caps() if caps is None else caps
-    (evolve(caps, max_fraction=1) if force else caps).check(plan)
+    (Caps() if caps is None else caps).check(plan, force=force)
     running = await collect_in_use(in_use)
     writing = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
     async with writing as opened:

@@ -49,6 +49,10 @@ class Decision:
     reason: str
 
 
+def _as_tuple(rules: "Iterable[Rule]") -> "tuple[Rule, ...]":
+    return tuple(rules)
+
+
 def _check_count(least: int) -> Any:
     def check(_: object, attribute: Any, value: object) -> None:
         if type(value) is not int or value < least:
@@ -326,7 +330,7 @@ class Policy:
             signatures do not count.
     """
 
-    rules: tuple[Rule, ...] = field(converter=tuple)
+    rules: tuple[Rule, ...] = field(converter=_as_tuple)
     floor: int = field(default=1, validator=_check_count(0))
 
     def __attrs_post_init__(self) -> None:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from aioregistry.cli.cleanup import app as cleanup
 from aioregistry.cli.demo import demo
+from aioregistry.cli.gc import app as gc
 from aioregistry.cli.sandbox import sandbox
 from aioregistry.version import VERSION
 
@@ -18,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cleanup, name="cleanup")
+app.add_typer(gc, name="gc")
 app.command("demo")(demo)
 app.command("sandbox")(sandbox)
 

@@ -28,6 +28,7 @@ class Stage:
 
     Attributes:
         done: Items done so far.
+        total: Items there are to do.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Stage:
     ) -> None:
         self.done = 0
         self._name = name
-        self._total = total
+        self.total = total
         self._unit = unit
         self._meter = meter
         self._waited_before = meter.waited
@@ -75,7 +76,7 @@ class Stage:
             bar.add_column(justify="right", no_wrap=True)
         bar.add_row(
             self._name,
-            ProgressBar(total=max(self._total, 1), completed=self.done),
+            ProgressBar(total=max(self.total, 1), completed=self.done),
             self._progress(),
             f"{self.pace:,.0f}/s",
             f"ETA {self._eta()}",
@@ -92,12 +93,12 @@ class Stage:
         )
 
     def _progress(self) -> str:
-        return f"{self.done:,}/{self._total:,} {self._unit}"
+        return f"{self.done:,}/{self.total:,} {self._unit}"
 
     def _eta(self) -> str:
-        left = math.ceil((self._total - self.done) / self._items_a_request)
+        left = math.ceil((self.total - self.done) / self._items_a_request)
         # What is not waiting for quota goes at the pace of the server.
-        by_pace = (self.seconds - self.waited) / max(self.done, 1) * (self._total - self.done)
+        by_pace = (self.seconds - self.waited) / max(self.done, 1) * (self.total - self.done)
         return _clock(max(by_pace if self.done else 0.0, self._meter.seconds_for(left)))
 
     def _quota(self) -> str:

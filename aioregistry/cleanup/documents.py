@@ -1,0 +1,196 @@
+"""Files of TOML, YAML or JSON, read so that a mistake in them can be told with its line."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["Document", "DocumentError", "Place", "read_document"]
+
+# Where in a document something is: keys, and places in lists.
+Place = tuple[str | int, ...]
+
+_LONGEST = 2**20
+_DEEPEST = 20
+_MOST_VALUES = 10_000
+
+
+class DocumentError(ValueError):
+    """A file is not what its name says; the message has the line where that is known."""
+
+
+@frozen
+class Document:
+    """What a file says, and in which lines.
+
+    Attributes:
+        value: What it says.
+        lines: The line of each key and each entry, from 1, as far as it is known.
+    """
+
+    value: Any
+    lines: Mapping[Place, int] = field(factory=dict)
+
+    def line_of(self, place: Place) -> int | None:
+        """Return the line of a place, or of the nearest thing around it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place)
+
+
+def read_document(text: str, name: str) -> Document:
+    """Return what a file says.
+
+    Args:
+        text: Its text.
+        name: Its name; the ending tells what it is: ``.toml``, ``.yaml``, ``.yml`` or ``.json``.
+
+    Raises:
+        DocumentError: It is none of these, or not what its name says.
+        ModuleNotFoundError: It is YAML, and PyYAML is missing.
+    """
+    read = _READERS.get(Path(name).suffix.lower())
+    if read is None:
+        raise DocumentError("its name must end in .toml, .yaml, .yml or .json")
+    if len(text) > _LONGEST:
+        raise DocumentError(f"more than {_LONGEST:,} characters")
+    return read(text)
+
+
+def _read_toml(text: str) -> Document:
+    try:
+        value = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DocumentError(f"not TOML: {error}") from None
+    except RecursionError:
+        raise DocumentError("not TOML: too deep") from None
+    return Document(value, dict(_lines_of_toml(text)))
+
+
+def _lines_of_toml(text: str) -> Iterator[tuple[Place, int]]:
+    """Yield where each table and key of a valid text begins.
+
+    A statement is as many lines as it takes until they are valid by themselves.
+    """
+    table: Place = ()
+    counts: dict[Place, int] = {}
+    statement, begun = "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        statement, begun = (f"{statement}\n{line}", begun) if statement else (line, number)
+        try:
+            said = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:
+            continue
+        if statement.lstrip().startswith("["):
+            table = _table_of(said, counts)
+            yield table, begun
+        else:
+            for place in _keys_of(said):
+                yield table + place, begun
+        statement = ""
+
+
+def _table_of(said: Any, counts: dict[Place, int]) -> Place:
+    """Return where a header leads: its keys, with the place in each list of tables."""
+    place: Place = ()
+    while isinstance(said, dict) and said:
+        ((key, said),) = said.items()
+        place = (*place, key)
+        if isinstance(said, list):
+            counts[place] = counts.get(place, -1) + 1
+            return (*place, counts[place])
+        if place in counts:
+            place = (*place, counts[place])
+    return place
+
+
+def _keys_of(said: Any) -> Iterator[Place]:
+    for key, value in said.items():
+        yield (key,)
+        if isinstance(value, dict):
+            for place in _keys_of(value):
+                yield (key, *place)
+
+
+def _read_yaml(text: str) -> Document:
+    try:
+        import yaml  # noqa: PLC0415  (TOML and JSON need none)
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "YAML needs PyYAML: pip install 'aioregistry-do[cleanup]', or write TOML or JSON"
+        ) from None
+    lines: dict[Place, int] = {}
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        value = None if root is None else _of_node(loader, root, (), lines, [0])
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f"line {mark.line + 1}: "
+        said = getattr(error, "problem", None) or str(error)
+        raise DocumentError(f"not YAML: {where}{said}") from None
+    except RecursionError:
+        raise DocumentError("not YAML: too deep") from None
+    return Document(value, lines)
+
+
+def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen: list[int]) -> Any:
+    """Return what a node of YAML says, and note the lines of all that is in it."""
+    line = node.start_mark.line + 1
+    lines.setdefault(place, line)
+    seen[0] += 1
+    # Aliases can make a short text say without end.
+    if seen[0] > _MOST_VALUES or len(place) > _DEEPEST:
+        raise DocumentError(f"line {line}: too much, or too deep")
+    if node.id == "sequence":
+        return [
+            _of_node(loader, item, (*place, nth), lines, seen)
+            for nth, item in enumerate(node.value)
+        ]
+    if node.id == "scalar":
+        return loader.construct_object(node)
+    said: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        at = key_node.start_mark.line + 1
+        if not isinstance(key, str):
+            raise DocumentError(f"line {at}: the key {key!r} is no text")
+        if key in said:
+            raise DocumentError(f"line {at}: {key!r} is there twice")
+        lines[(*place, key)] = at
+        said[key] = _of_node(loader, value_node, (*place, key), lines, seen)
+    return said
+
+
+def _read_json(text: str) -> Document:
+    try:
+        value = json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise DocumentError(f"not JSON: line {error.lineno}: {error.msg}") from None
+    except RecursionError:
+        raise DocumentError("not JSON: too deep") from None
+    try:
+        # JSON is YAML but for tabs, of which none is in a string.
+        return Document(value, _read_yaml(text.replace("\t", " ")).lines)
+    except (DocumentError, ModuleNotFoundError):
+        return Document(value)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in said:
+            raise DocumentError(f"{key!r} is there twice")
+        said[key] = value
+    return said
+
+
+_READERS = {
+    ".toml": _read_toml,
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+    ".json": _read_json,
+}

@@ -1,0 +1,104 @@
+"""A plan and what came of it, as tables."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from attrs import define, field
+from rich.box import ROUNDED
+from rich.table import Table
+from rich.text import Text
+
+from aioregistry.cleanup.apply import CleanupReport, Settled
+from aioregistry.cleanup.plan import Plan
+from aioregistry.cli.connection import wait_in_words
+from aioregistry.cli.render import in_table
+
+__all__ = ["Applied", "lines_of_plan", "problems_of", "table_of_plan", "table_of_report"]
+
+_SHOWN = 20
+_REASONS = 5
+
+
+@define
+class Applied:
+    """How far the carrying out of a plan is; as text, what was done.
+
+    Attributes:
+        total: DELETEs there are.
+        counts: How many have come to each status.
+    """
+
+    total: int = 0
+    counts: Counter[str] = field(factory=Counter)
+
+    def add(self, settled: Settled) -> None:
+        """Count one that is settled."""
+        self.counts[settled.status] += 1
+
+    def __str__(self) -> str:
+        if not self.counts:
+            return "nothing was deleted"
+        told = ", ".join(
+            f"{count:,} {status.replace('_', ' ')}" for status, count in self.counts.items()
+        )
+        return f"of {self.total:,} DELETEs: {told}"
+
+
+def table_of_plan(plan: Plan) -> Table:
+    """Return what a plan does, by repository."""
+    table = Table(box=ROUNDED, show_footer=True)
+    rows = [repo for repo in plan.repositories if repo.condemned]
+    going = [repo.tags_going for repo in rows]
+    whole = [sum(item.delete == "manifest" for item in repo.condemned) for repo in rows]
+    table.add_column("repository", footer=f"{len(rows):,} of {len(plan.repositories):,}")
+    for title, column in (
+        ("tags", [repo.tags for repo in rows]),
+        ("tags to go", going),
+        ("manifests", [repo.manifests for repo in rows]),
+        ("manifests to go", whole),
+        ("DELETEs", [len(repo.condemned) for repo in rows]),
+    ):
+        table.add_column(title, justify="right", footer=f"{sum(column):,}")
+    for nth, repo in enumerate(rows[:_SHOWN]):
+        counts = (repo.tags, going[nth], repo.manifests, whole[nth], len(repo.condemned))
+        table.add_row(Text(repo.name), *(f"{count:,}" for count in counts))
+    if len(rows) > _SHOWN:
+        table.add_row(f"and {len(rows) - _SHOWN:,} more, in the plan")
+    return table
+
+
+def lines_of_plan(plan: Plan) -> Iterator[str]:
+    """Yield what a plan takes and brings, and what it leaves alone."""
+    yield (
+        f"{plan.requests:,} requests, at least {wait_in_words(plan.seconds)} at the API's limit;"
+        f" garbage collection then frees {plan.frees}"
+    )
+    for left in plan.left_alone:
+        yield f"left alone: {left.repository}: {left.reason}"
+
+
+def table_of_report(report: CleanupReport) -> Table:
+    """Return what became of a plan."""
+    return in_table(
+        [
+            [
+                ("deleted", f"{len(report.deleted):,}", ""),
+                ("absent", f"{len(report.absent):,}", "gone already"),
+                ("drift", f"{len(report.drift):,}", "changed since the plan, left alone"),
+                ("failed", f"{len(report.failed):,}", ""),
+                ("unknown", f"{len(report.unknown):,}", "sent, and never answered"),
+                ("not attempted", f"{len(report.not_attempted):,}", ""),
+            ]
+        ]
+    )
+
+
+def problems_of(report: CleanupReport) -> Iterator[str]:
+    """Yield why some of it was not deleted, a few lines for each status."""
+    for some in (report.drift, report.failed, report.unknown, report.not_attempted):
+        for one in some[:_REASONS]:
+            name = one.item.tags[0] if one.item.tags else one.item.digest
+            status = one.status.replace("_", " ")
+            yield f"{status}: {one.repository}:{name}: {one.reason}"
+        if len(some) > _REASONS:
+            yield f"and {len(some) - _REASONS:,} more"

@@ -1,0 +1,5 @@
+"""The commands' fixtures."""
+
+from tests.cli.registries import shell
+
+__all__ = ["shell"]

@@ -1,0 +1,266 @@
+"""The commands `aioregistry cleanup plan|apply|run`."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from aioregistry.cleanup.plan import Plan
+from aioregistry.sandbox import Fault, Faults
+
+
+@pytest.fixture
+def filled(shell):
+    """A repository with four tags, two of which the policy condemns."""
+    for tag in ("main", "dev", "pr-1", "pr-2"):
+        shell.builder.image(tag)
+    return shell
+
+
+def test_a_plan_is_written_and_nothing_is_deleted(filled):
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    assert result.exit_code == 0, result.output
+    assert "web" in result.stdout
+    assert "3 requests, at least " in result.stdout
+    assert "'aioregistry cleanup apply plan.json' carries it out" in result.stdout
+    plan = Plan.load(filled.folder / "plan.json")
+    assert {item.tags[0] for _, item in plan.condemned} == {"pr-1", "pr-2"}
+    assert filled.deletes() == 0
+
+
+def test_a_plan_is_carried_out(filled):
+    filled.run("cleanup", "plan", "example", "--policy", "policy.toml", "-o", "my.json")
+    result = filled.run("cleanup", "apply", "my.json", "--yes")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"deleted +│ +2", result.stdout)
+    assert "nothing is freed before a garbage collection" in result.stdout
+    assert filled.tags() == {"main", "dev"}
+    assert (filled.folder / "my.json.journal").exists()
+
+
+def test_all_in_one_go(filled):
+    result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes", "-o", "my.json")
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"main", "dev"}
+
+
+def test_the_plan_of_a_run_is_named_for_registry_and_time(filled):
+    filled.run("cleanup", "run", "--policy", "policy.toml", "--yes")
+    (plan,) = filled.folder.glob("cleanup-example-*.json")
+    assert re.fullmatch(r"cleanup-example-\d{8}-\d{6}\.json", plan.name)
+
+
+def test_garbage_is_collected_when_asked_for_and_told_beside_the_estimate(filled):
+    filled.sandbox.state.phases = type(filled.sandbox.state.phases)(*[0.001] * 6)
+    plan = ["cleanup", "plan", "--policy", "policy.toml"]
+    filled.run(*plan)
+    estimate = Plan.load(filled.folder / "plan.json").frees.bytes
+    result = filled.run("cleanup", "apply", "plan.json", "--yes", "--gc")
+    assert result.exit_code == 0, result.output
+    assert re.search(rf"{estimate:,} bytes in \d+ blobs freed; the plan said {estimate:,} bytes",
+                     result.stdout)  # fmt: skip
+    assert "read-only" in result.stderr
+
+
+def test_without_a_terminal_it_needs_yes(filled):
+    result = filled.run("cleanup", "run", "--policy", "policy.toml", "-o", "my.json")
+    assert result.exit_code == 2
+    assert "nothing was deleted: there is no terminal to ask on; give --yes" in result.stderr
+    assert filled.deletes() == 0
+    assert filled.run("cleanup", "apply", "my.json").exit_code == 2
+    assert filled.deletes() == 0
+
+
+def test_nothing_to_delete_is_told(shell):
+    shell.builder.image("main")
+    result = shell.run("cleanup", "run", "--policy", "policy.toml")
+    assert result.exit_code == 0
+    assert "nothing is to be deleted" in result.stdout
+
+
+def test_what_is_in_use_stays(filled):
+    (filled.folder / "running.txt").write_text("registry.digitalocean.com/example/web:pr-1\n")
+    pods = {"items": [{"kind": "Pod", "spec": {"containers": [{"image": "example/web:pr-2"}]}}]}
+    result = filled.run(
+        *("cleanup", "run", "--policy", "policy.toml", "--yes"),
+        *("--in-use", "running.txt", "--in-use", "-"),
+        stdin=json.dumps(pods),
+    )
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"main", "dev", "pr-1", "pr-2"}
+
+
+def test_only_the_repositories_that_are_named(filled):
+    result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes", "--repository", "api")
+    assert result.exit_code == 0
+    assert filled.deletes() == 0
+
+
+def test_drift_alone_has_a_code_of_its_own(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    repository = filled.sandbox.state.registry("example").repository("web")
+    repository.point("new", repository.find("pr-1"), 0)
+    result = filled.run("cleanup", "apply", "plan.json", "--yes")
+    assert result.exit_code == 3
+    assert "drift: web:pr-1: it got the tag new" in result.stderr
+    assert filled.tags() == {"main", "dev", "pr-1", "new"}
+
+
+def test_a_failure_is_told_and_can_be_tried_again(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.sandbox.faults = Faults(Fault(kind="status", status=403, method="DELETE", times=1))
+    result = filled.run("cleanup", "apply", "plan.json", "--yes")
+    assert result.exit_code == 1
+    assert "failed: web:pr-" in result.stderr
+    assert "'aioregistry cleanup apply plan.json --resume' tries again" in result.stderr
+    assert filled.run("cleanup", "apply", "plan.json", "--yes").exit_code == 2
+    assert filled.run("cleanup", "apply", "plan.json", "--yes", "--resume").exit_code == 0
+    assert filled.tags() == {"main", "dev"}
+
+
+@pytest.mark.parametrize("command", [["run", "--policy", "policy.toml"], ["apply", "plan.json"]])
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--max-fraction", "0.4"], "more than 40% of the tags"),
+        (["--max-deletes", "1"], "1 are allowed"),
+    ],
+)
+def test_a_cap_refuses_with_a_code_of_its_own(filled, command, flags, said):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    result = filled.run("cleanup", *command, *flags, "--yes")
+    assert result.exit_code == 4
+    assert said in result.stderr
+    assert filled.deletes() == 0
+
+
+def test_force_lifts_the_cap_on_fractions(filled):
+    result = filled.run(
+        *("cleanup", "run", "--policy", "policy.toml", "--yes"),
+        *("--max-fraction", "0.4", "--force"),
+    )
+    assert result.exit_code == 0
+
+
+def test_a_repository_that_is_left_alone_fails_the_command(filled):
+    filled.sandbox.faults = Faults(Fault(kind="status", status=403, route="*/manifests/*"))
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    assert result.exit_code == 1
+    assert "left alone: web: 4 of 4 manifests could not be read" in result.stdout
+    result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes")
+    assert result.exit_code == 1
+
+
+def test_a_deadline_ends_it(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    result = filled.run("cleanup", "apply", "plan.json", "--yes", "--deadline", "0s")
+    assert result.exit_code == 1
+    assert "the deadline has passed" in result.stderr
+    assert filled.deletes() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "--policy", "absent.toml"], "absent.toml: No such file or directory"),
+        (["plan", "--policy", "bad.toml"], "bad.toml, line 2: rules[0].delete: must be true"),
+        (["plan", "--policy", "policy.toml", "-o", "no/plan.json"], "no file can be written"),
+        (["plan", "--policy", "policy.toml", "-o", "."], "no file can be written"),
+        (["plan", "--policy", "policy.toml", "-o", "begun.json"], "begun.json.journal is there"),
+        (
+            ["plan", "--policy", "policy.toml", "--in-use", "bad.txt"],
+            "bad.txt, line 1: not a ref",
+        ),
+        (["plan", "Bad Name", "--policy", "policy.toml"], "Bad Name"),
+        (["apply", "absent.json"], "absent.json: No such file"),
+        (["apply", "policy.toml"], "policy.toml: not a plan"),
+        (["run", "--policy", "policy.toml", "--deadline", "soon"], "not a length of time"),
+        (["run", "--policy", "policy.toml", "--max-fraction", "2"], "max-fraction"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_sent(shell, arguments, said):
+    (shell.folder / "bad.toml").write_text("[[rules]]\ndelete = 5\n")
+    (shell.folder / "bad.txt").write_text("no reference\n")
+    (shell.folder / "begun.json.journal").touch()
+    result = shell.run("cleanup", *arguments)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert shell.sandbox.request_count == 0
+
+
+def test_without_a_token_it_says_what_to_set(shell, monkeypatch):
+    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
+    result = shell.run("cleanup", "plan", "--policy", "policy.toml")
+    assert result.exit_code == 2
+    assert "set DIGITALOCEAN_TOKEN" in result.stderr
+
+
+def test_a_registry_that_is_not_there_is_told_in_one_line(shell):
+    result = shell.run("cleanup", "plan", "nothing", "--policy", "policy.toml")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_contents_are_kept_unless_told_otherwise(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--no-cache")
+    assert not (filled.folder / "caches").exists()
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    assert (filled.folder / "caches" / "aioregistry" / "manifests.sqlite").exists()
+
+
+def start(*arguments, **settings):
+    environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "aioregistry", "cleanup", *arguments], env=environment, **settings
+    )
+
+
+def read_all(terminal: int) -> str:
+    seen = b""
+    while True:
+        try:
+            seen += os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            os.close(terminal)
+            return seen.decode()
+
+
+@pytest.mark.parametrize(("answer", "left"), [(b"y\n", 2), (b"\n", 4), (b"n\n", 4)])
+def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(filled, answer, left):
+    ours, theirs = pty.openpty()
+    options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "close_fds": True}
+    with start("run", "--policy", "policy.toml", **options) as process:
+        os.close(theirs)
+        os.write(ours, answer)
+        seen = read_all(ours)
+    assert process.returncode == 0
+    assert "Send 2 DELETEs, which take 2 tags of 'example'? [y/N]" in " ".join(seen.split())
+    assert len(filled.tags()) == left
+
+
+def test_ctrl_c_tells_what_was_done_and_how_to_go_on(filled):
+    for number in range(300):
+        filled.builder.image(f"pr-x{number}")
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.sandbox.latency = 0.02
+    options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    arguments = ["apply", "plan.json", "--yes", "--force"]
+    with start(*arguments, **options) as process:
+        while filled.deletes() < 40 and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    last = errors.splitlines()[-1]
+    assert re.search(r"interrupted; of 302 DELETEs: .*\d+ deleted", last), errors
+    assert last.endswith("'aioregistry cleanup apply plan.json --resume' goes on")
+    filled.sandbox.latency = 0
+    result = filled.run("cleanup", "apply", "plan.json", "--yes", "--force", "--resume")
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"main", "dev"}

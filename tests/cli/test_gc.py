@@ -1,0 +1,86 @@
+"""The commands `aioregistry gc start|status|list|wait|cancel`."""
+
+import re
+
+import pytest
+
+from aioregistry.sandbox import Phases
+
+
+@pytest.fixture
+def filled(shell):
+    image = shell.builder.image("a")
+    shell.builder.image("b")
+    shell.sandbox.state.delete_manifest("example", "web", image)
+    shell.sandbox.state.phases = Phases(*[0.001] * 6)
+    return shell
+
+
+def test_one_is_started_and_waited_for(filled):
+    result = filled.run("gc", "start", "--yes", "--interval", "0.01")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^[\d,]+ bytes in \d+ blobs freed$", result.stdout, re.MULTILINE)
+    assert "the registry is read-only until" in result.stderr
+
+
+def test_without_a_terminal_it_needs_yes(filled):
+    result = filled.run("gc", "start")
+    assert result.exit_code == 2
+    assert "no garbage collection was started" in result.stderr
+    assert filled.sandbox.request_count == 0
+
+
+def test_untagged_manifests_go_when_asked_for(filled):
+    filled.builder.image()
+    filled.run("gc", "start", "--yes", "--type", "both", "--interval", "0.01")
+    assert len(list(filled.sandbox.state.registry("example").manifests())) == 1
+
+
+def test_one_that_takes_too_long_fails_and_goes_on(filled):
+    filled.sandbox.state.phases = Phases(60, 60)
+    result = filled.run("gc", "start", "--yes", "--interval", "0.01", "--timeout", "1s")
+    assert result.exit_code == 1
+    assert "has not ended within 1.0 s" in result.stderr
+    status = filled.run("gc", "status", "example")
+    assert "requested" in status.stdout
+
+
+def test_one_can_be_watched_and_cancelled(filled):
+    filled.sandbox.state.phases = Phases(0, 60, cancelling=0)
+    started = filled.run("gc", "start", "--yes", "--no-wait")
+    assert started.exit_code == 0
+    uuid = started.stdout.partition(":")[0]
+    cancelled = filled.run("gc", "cancel")
+    assert cancelled.exit_code == 0
+    assert cancelled.stdout.startswith(uuid)
+    waited = filled.run("gc", "wait", "--uuid", uuid, "--interval", "0.01")
+    assert waited.exit_code == 1
+    assert f"{uuid}: cancelled" in waited.stdout
+    assert uuid in filled.run("gc", "list").stdout
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "cancel"])
+def test_without_one_there_is_nothing_to_do(filled, command):
+    result = filled.run("gc", command)
+    assert result.exit_code == 0
+    assert result.stdout == "no garbage collection is under way\n"
+
+
+def test_one_that_runs_is_waited_for(filled):
+    filled.sandbox.state.phases = Phases(*[0.05] * 6)
+    filled.run("gc", "start", "--yes", "--no-wait")
+    result = filled.run("gc", "wait", "--interval", "0.01")
+    assert result.exit_code == 0
+    assert "bytes freed" in result.stdout
+
+
+def test_the_newest_of_many_are_listed(filled):
+    for _ in range(3):
+        filled.run("gc", "start", "--yes", "--interval", "0.01")
+    result = filled.run("gc", "list", "--limit", "2")
+    assert result.stdout.count("succe") == 2
+
+
+def test_a_length_of_time_that_is_none_is_refused(filled):
+    assert filled.run("gc", "wait", "--timeout", "soon").exit_code == 2
+    assert filled.sandbox.request_count == 0
