@@ -1,1 +1,102 @@
-"""x."""
+"""Deleting without regret: a policy decides, a plan says what goes and why, apply carries it out.
+
+`make_plan` looks at a whole registry and deletes nothing. `apply_plan` looks again at each item
+before it deletes it. `collect_garbage` then frees what nothing needs any more.
+"""
+
+from aioregistry.cleanup.apply import (
+    CapExceededError,
+    Caps,
+    CleanupReport,
+    Settled,
+    apply_plan,
+)
+from aioregistry.cleanup.collection import (
+    CollectedGarbage,
+    GarbageCollectionError,
+    collect_garbage,
+)
+from aioregistry.cleanup.content import Content, UnreadableContentError
+from aioregistry.cleanup.contents import (
+    ContentCache,
+    ContentReader,
+    ContentSource,
+    default_cache_path,
+)
+from aioregistry.cleanup.in_use import InUse, InUseError, Use, read_in_use
+from aioregistry.cleanup.journal import JournalError, PlanLockedError
+from aioregistry.cleanup.patterns import Glob, Regex
+from aioregistry.cleanup.plan import (
+    Condemned,
+    FreedBytes,
+    Kept,
+    LeftAlone,
+    Plan,
+    PlanFileError,
+    RepositoryPlan,
+)
+from aioregistry.cleanup.planning import PlanProgress, make_plan
+from aioregistry.cleanup.policy import (
+    Decision,
+    Delete,
+    DeleteOlderThan,
+    DeleteUntagged,
+    Keep,
+    KeepNewest,
+    KeepReleases,
+    KeepWithin,
+    Policy,
+    PushedTag,
+    Rule,
+)
+from aioregistry.cleanup.policy_file import PolicyFileError, load_policy, read_policy
+from aioregistry.oci import Distribution
+
+__all__ = [
+    "CapExceededError",
+    "Caps",
+    "CleanupReport",
+    "CollectedGarbage",
+    "Condemned",
+    "Content",
+    "ContentCache",
+    "ContentReader",
+    "ContentSource",
+    "Decision",
+    "Delete",
+    "DeleteOlderThan",
+    "DeleteUntagged",
+    "Distribution",
+    "FreedBytes",
+    "GarbageCollectionError",
+    "Glob",
+    "InUse",
+    "InUseError",
+    "JournalError",
+    "Keep",
+    "KeepNewest",
+    "KeepReleases",
+    "KeepWithin",
+    "Kept",
+    "LeftAlone",
+    "Plan",
+    "PlanFileError",
+    "PlanLockedError",
+    "PlanProgress",
+    "Policy",
+    "PolicyFileError",
+    "PushedTag",
+    "Regex",
+    "RepositoryPlan",
+    "Rule",
+    "Settled",
+    "UnreadableContentError",
+    "Use",
+    "apply_plan",
+    "collect_garbage",
+    "default_cache_path",
+    "load_policy",
+    "make_plan",
+    "read_in_use",
+    "read_policy",
+]

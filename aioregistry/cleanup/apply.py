@@ -123,6 +123,12 @@ class CleanupReport:
     not_attempted: tuple[Settled, ...] = ()
 
     @property
+    def total(self) -> int:
+        """How many items there were."""
+        settled = (self.deleted, self.absent, self.drift)
+        return sum(map(len, (*settled, self.failed, self.unknown, self.not_attempted)))
+
+    @property
     def done(self) -> bool:
         """Whether nothing is left to do, but for what must stay now."""
         return not (self.failed or self.unknown or self.not_attempted)

@@ -5,7 +5,8 @@ from typing import Self
 import msgspec
 from attrs import frozen
 
-from aioregistry.cli.history import History
+from aioregistry.cleanup.policy import Delete, Keep, KeepNewest, Policy
+from aioregistry.cli.history import COMMIT_DIGITS, History
 from aioregistry.sandbox import State
 from aioregistry.sandbox.seed import generated_state, history_state
 
@@ -14,6 +15,8 @@ __all__ = ["REGISTRY", "Content", "Names"]
 REGISTRY = "example"
 
 _REPOSITORIES = 8
+
+_COMMIT = "[0-9a-f]" * COMMIT_DIGITS
 
 # Each a repository's name and a tag's.
 Names = frozenset[tuple[str, str]]
@@ -38,6 +41,14 @@ class Content:
     keep: int
     releases: frozenset[str] = frozenset()
     left: Names | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """Only commit tags are ever deleted: in each repository all but the newest."""
+        releases = [Keep(tags=release) for release in sorted(self.releases)]
+        return Policy(
+            [*releases, KeepNewest(self.keep, tags=_COMMIT), Delete(tags=_COMMIT)], floor=0
+        )
 
     @classmethod
     def generated(cls, tags: int, keep: int) -> Self:

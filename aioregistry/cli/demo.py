@@ -10,8 +10,8 @@ from rich.console import Console
 from aioregistry.cli.content import Content
 from aioregistry.cli.demonstration import demonstrate
 from aioregistry.cli.history import FORMAT, HistoryError, read_history
+from aioregistry.cli.plan_tables import Applied
 from aioregistry.cli.render import Display
-from aioregistry.cli.result import Tally
 from aioregistry.errors import RegistryError
 
 __all__ = ["demo"]
@@ -69,13 +69,13 @@ def demo(
         bool, typer.Option("--no-progress", help="Print plain lines instead of a progress bar.")
     ] = False,
 ) -> None:
-    """Walk a registry of thousands of tags, delete most of them, and check what is left.
+    """Clean up a registry of thousands of tags: plan, apply, collect, and check what is left.
 
     The registry is embedded: no account, no token, nothing leaves this machine. It limits
     requests as the API does, 250 a minute and 5,000 an hour, but time runs 60 times faster.
 
-    What goes are commit tags (12 digits of a sha), all but the newest of each repository.
-    Versions, latest, main and signatures stay.
+    What goes are commit tags (12 digits of a sha), all but the newest of each repository, and
+    with an image its signatures. Versions, latest, main and what they need stay.
 
     Exit codes: 0, all done, and exactly the kept tags are left; 1, not so; 2, wrong usage;
     130, interrupted.
@@ -85,21 +85,21 @@ def demo(
     if history is not None and tags is not None:
         _refuse("--tags is for made-up content; a history brings its own")
     display = Display(Console(), progress=not no_progress)
-    tally = Tally()
+    applied = Applied()
     try:
         if history is None:
             content = Content.generated(tags or _TAGS, _KEEP if keep is None else keep)
         else:
             kept = _KEEP_OF_HISTORY if keep is None else keep
             content = Content.of_history(read_history(history), kept)
-        result = asyncio.run(demonstrate(content, scale, display, tally))
+        result = asyncio.run(demonstrate(content, scale, display, applied))
     except HistoryError as error:
         _refuse(str(error))
     except RegistryError as error:
-        display.say(f"{type(error).__name__}: {error}; {tally}", begin="Failed")
+        display.say(f"{type(error).__name__}: {error}; {applied}", begin="Failed")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        display.say(str(tally), begin="Interrupted")
+        display.say(str(applied), begin="Interrupted")
         raise typer.Exit(130) from None
     display.show(result.table())
     for problem in result.problems():

@@ -1,34 +1,40 @@
-"""The main job: a registry is walked, cleaned up, and walked again."""
+"""The main job: a registry is walked, planned, cleaned up, collected, and walked again."""
 
 import time
 
-from aioregistry.bulk import Outcome
+from aioregistry.cleanup.apply import CleanupReport, Settled, apply_plan
+from aioregistry.cleanup.collection import CollectedGarbage, collect_garbage
+from aioregistry.cleanup.contents import ContentReader
+from aioregistry.cleanup.plan import Plan
+from aioregistry.cleanup.planning import PlanProgress, make_plan
 from aioregistry.cli.content import REGISTRY, Content
 from aioregistry.cli.meter import Meter, peak_memory
+from aioregistry.cli.plan_tables import Applied, lines_of_plan, table_of_plan
 from aioregistry.cli.render import Display
-from aioregistry.cli.result import Result, Tally, Walk
-from aioregistry.cli.retention import condemned
+from aioregistry.cli.result import Result, Walk
 from aioregistry.client import RegistryClient
 from aioregistry.handles import RegistryHandle
+from aioregistry.oci import Distribution
 from aioregistry.ratelimit import RateLimit
 from aioregistry.sandbox import Limits, Sandbox
 
 __all__ = ["demonstrate"]
 
 _PER_PAGE = 200
+_LOOK_EVERY = 0.1
 
 
-async def demonstrate(content: Content, scale: float, display: Display, tally: Tally) -> Result:
-    """Start the registry, walk it, delete what is not kept, and walk it again.
+async def demonstrate(content: Content, scale: float, display: Display, applied: Applied) -> Result:
+    """Start the registry, walk it, delete what its policy condemns, and walk it again.
 
     Args:
         content: What the registry holds.
         scale: How many times faster than real time runs.
         display: Where all is shown.
-        tally: Counts what is deleted, to be read when this is interrupted.
+        applied: Counts what is deleted, to be read when this is interrupted.
 
     Raises:
-        RegistryError: A walk failed.
+        RegistryError: A walk, the planning or the garbage collection failed.
     """
     meter = Meter(RateLimit().scaled(scale))
     memory = peak_memory()
@@ -43,15 +49,18 @@ async def demonstrate(content: Content, scale: float, display: Display, tally: T
         begun = time.perf_counter()
         registry = client.registry(REGISTRY)
         before = await _walk("Walk    ", registry, meter, display)
-        chosen = condemned(before.tags, content.keep, content.releases)
-        await _delete(registry, chosen, meter, display, tally)
+        async with Distribution(registry, base_url=sandbox.url) as distribution:
+            contents = ContentReader(distribution)
+            plan = await _plan(content, registry, contents, meter, display)
+            report = await _apply(plan, registry, contents, meter, display, applied)
+        collected = await _collect(plan, registry, display)
         after = await _walk("Verify  ", registry, meter, display)
         seconds = time.perf_counter() - begun
         rejected = sandbox.rejected_count
-    gone = {(repository, name) for repository, names in chosen.items() for name in names}
+    gone = {(name, tag) for name, item in plan.condemned for tag in item.tags}
     expected = before.names - gone if content.left is None else content.left
     costs = (rejected, seconds, (memory, peak_memory()))
-    return Result(content, tally, meter, before, expected, after, *costs)
+    return Result(content, plan, report, collected, meter, before, expected, after, *costs)
 
 
 async def _walk(name: str, registry: RegistryHandle, meter: Meter, display: Display) -> Walk:
@@ -69,28 +78,56 @@ async def _walk(name: str, registry: RegistryHandle, meter: Meter, display: Disp
     return Walk(len(repositories), tuple(tags))
 
 
-async def _delete(
+async def _plan(
+    content: Content,
     registry: RegistryHandle,
-    chosen: dict[str, tuple[str, ...]],
+    contents: ContentReader,
     meter: Meter,
     display: Display,
-    tally: Tally,
-) -> None:
-    tally.to_delete = sum(map(len, chosen.values()))
-    name = "Delete  "
-    async with display.stage(name, tally.to_delete, "tags", meter) as stage:
+) -> Plan:
+    name = "Plan    "
+    async with display.stage(name, 0, "repositories", meter) as stage:
 
-        def tell(outcome: Outcome) -> None:
-            tally.add(outcome)
+        def tell(progress: PlanProgress) -> None:
+            stage.total, stage.done = progress.of, progress.repositories
+
+        plan = await make_plan(registry, content.policy, contents, on_progress=tell)
+    for line in lines_of_plan(plan):
+        display.say(line, begin=name)
+    display.show(table_of_plan(plan))
+    return plan
+
+
+async def _apply(
+    plan: Plan,
+    registry: RegistryHandle,
+    contents: ContentReader,
+    meter: Meter,
+    display: Display,
+    applied: Applied,
+) -> CleanupReport:
+    applied.total = sum(1 for _ in plan.condemned)
+    name = "Delete  "
+    async with display.stage(name, applied.total, "DELETEs", meter) as stage:
+
+        def tell(settled: Settled) -> None:
+            applied.add(settled)
             stage.advance()
 
-        for repository, names in chosen.items():
-            await registry.repository(repository).delete_tags(names, on_outcome=tell)
+        # The demo takes most of the tags, which a clean-up refuses unless it is forced to.
+        report = await apply_plan(registry, plan, contents, force=True, on_settled=tell)
     display.say(
-        f"{tally}, {stage.seconds:.1f} s, {stage.pace:,.0f}/s,"
+        f"{applied}, {stage.seconds:.1f} s, {stage.pace:,.0f}/s,"
         f" waited {stage.waited:.1f} s for quota",
         begin=name,
     )
+    return report
+
+
+async def _collect(plan: Plan, registry: RegistryHandle, display: Display) -> CollectedGarbage:
+    collected = await collect_garbage(registry, estimate=plan.frees, interval=_LOOK_EVERY)
+    display.say(str(collected), begin="Collect ")
+    return collected
 
 
 def _limits_in(scale: float) -> str:

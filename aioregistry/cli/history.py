@@ -8,9 +8,10 @@ import msgspec
 from attrs import frozen
 from msgspec import Meta
 
-from aioregistry.cli.retention import COMMIT_DIGITS
+__all__ = ["COMMIT_DIGITS", "FORMAT", "GIT_LINE", "History", "HistoryError", "Push", "read_history"]
 
-__all__ = ["FORMAT", "GIT_LINE", "History", "HistoryError", "Push", "read_history"]
+# As many digits of a commit's sha as an image is tagged with.
+COMMIT_DIGITS = 12
 
 _NAME = r"[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*"
 
@@ -94,10 +95,13 @@ class History:
         return frozenset(name for push in self.pushes for name in push.releases)
 
     def newest_commits(self, keep: int) -> frozenset[str]:
-        """Return the commit tags of the newest pushes; of those of one moment the names decide."""
+        """Return the commit tags of the newest pushes, all of the last one's moment among them."""
         moments = {push.commit_tag: push.at for push in self.pushes}
-        names = sorted(moments.keys() - self.releases, key=lambda name: (moments[name], name))
-        return frozenset(names[max(0, len(names) - keep) :])
+        names = sorted(moments.keys() - self.releases, key=lambda name: moments[name])
+        if keep == 0 or not names:
+            return frozenset()
+        oldest = moments[names[-min(keep, len(names))]]
+        return frozenset(name for name in names if moments[name] >= oldest)
 
 
 def read_history(path: Path) -> History:

@@ -13,7 +13,14 @@ from aioregistry.cleanup.plan import Plan
 from aioregistry.cli.connection import wait_in_words
 from aioregistry.cli.render import in_table
 
-__all__ = ["Applied", "lines_of_plan", "problems_of", "table_of_plan", "table_of_report"]
+__all__ = [
+    "Applied",
+    "lines_of_plan",
+    "problems_of",
+    "rows_of_report",
+    "table_of_plan",
+    "table_of_report",
+]
 
 _SHOWN = 20
 _REASONS = 5
@@ -36,12 +43,16 @@ class Applied:
         self.counts[settled.status] += 1
 
     def __str__(self) -> str:
-        if not self.counts:
+        if not self.total:
             return "nothing was deleted"
-        told = ", ".join(
-            f"{count:,} {status.replace('_', ' ')}" for status, count in self.counts.items()
+        counts = self.counts.copy()
+        counts["not_attempted"] += self.total - counts.total()
+        others = "".join(
+            f", {count:,} {status.replace('_', ' ')}"
+            for status, count in counts.items()
+            if count and status != "deleted"
         )
-        return f"of {self.total:,} DELETEs: {told}"
+        return f"{counts['deleted']:,} of {self.total:,} DELETEs done{others}"
 
 
 def table_of_plan(plan: Plan) -> Table:
@@ -79,18 +90,19 @@ def lines_of_plan(plan: Plan) -> Iterator[str]:
 
 def table_of_report(report: CleanupReport) -> Table:
     """Return what became of a plan."""
-    return in_table(
-        [
-            [
-                ("deleted", f"{len(report.deleted):,}", ""),
-                ("absent", f"{len(report.absent):,}", "gone already"),
-                ("drift", f"{len(report.drift):,}", "changed since the plan, left alone"),
-                ("failed", f"{len(report.failed):,}", ""),
-                ("unknown", f"{len(report.unknown):,}", "sent, and never answered"),
-                ("not attempted", f"{len(report.not_attempted):,}", ""),
-            ]
-        ]
-    )
+    return in_table([rows_of_report(report)])
+
+
+def rows_of_report(report: CleanupReport) -> list[tuple[str, str, str]]:
+    """Return what became of a plan: status, number of DELETEs, remark."""
+    return [
+        ("deleted", f"{len(report.deleted):,}", f"of {report.total:,} DELETEs"),
+        ("absent", f"{len(report.absent):,}", "gone already"),
+        ("drift", f"{len(report.drift):,}", "changed since the plan, left alone"),
+        ("failed", f"{len(report.failed):,}", ""),
+        ("unknown", f"{len(report.unknown):,}", "sent, and never answered"),
+        ("not attempted", f"{len(report.not_attempted):,}", ""),
+    ]
 
 
 def problems_of(report: CleanupReport) -> Iterator[str]:

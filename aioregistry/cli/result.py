@@ -1,53 +1,21 @@
 """What came of a run of the demo."""
 
-from collections import Counter
-
-from attrs import define, field, frozen
+from attrs import frozen
 from rich.table import Table
 
-from aioregistry.bulk import Outcome
+from aioregistry.cleanup.apply import CleanupReport
+from aioregistry.cleanup.collection import CollectedGarbage
+from aioregistry.cleanup.plan import Plan
 from aioregistry.cli.content import Content, Names
 from aioregistry.cli.meter import Meter
+from aioregistry.cli.plan_tables import problems_of, rows_of_report
 from aioregistry.cli.render import in_table
 from aioregistry.models import Tag
 
-__all__ = ["Result", "Tally", "Walk"]
+__all__ = ["Result", "Walk"]
 
-_SETTLED = ("deleted", "absent")
-_STATUSES = (*_SETTLED, "failed", "unknown", "not_attempted")
 _SHOWN = 3
 _MEBIBYTE = 2**20
-
-
-@define
-class Tally:
-    """What has become of the tags that are to be deleted; as text, how far that is.
-
-    Attributes:
-        to_delete: How many there are.
-        counts: How many have come to each status.
-        undone: Those that are neither deleted nor absent.
-    """
-
-    to_delete: int = 0
-    counts: Counter[str] = field(factory=Counter)
-    undone: list[Outcome] = field(factory=list)
-
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome."""
-        self.counts[outcome.status] += 1
-        if outcome.status not in _SETTLED:
-            self.undone.append(outcome)
-
-    def __str__(self) -> str:
-        if not self.to_delete:
-            return "no tag was deleted"
-        counts = self.counts.copy()
-        counts["not_attempted"] += self.to_delete - counts.total()
-        others = "".join(
-            f", {counts[status]:,} {_words(status)}" for status in _STATUSES[1:] if counts[status]
-        )
-        return f"{counts['deleted']:,} of {self.to_delete:,} tags deleted{others}"
 
 
 @frozen
@@ -74,7 +42,9 @@ class Result:
 
     Attributes:
         content: What there was.
-        tally: What became of the tags that were to be deleted.
+        plan: What was to be deleted.
+        report: What became of it.
+        collected: The garbage collection after it.
         meter: What it took.
         before: The walk before the deletes.
         expected: The tags that must be left.
@@ -86,7 +56,9 @@ class Result:
     """
 
     content: Content
-    tally: Tally
+    plan: Plan
+    report: CleanupReport
+    collected: CollectedGarbage
     meter: Meter
     before: Walk
     expected: Names
@@ -99,7 +71,7 @@ class Result:
         """Return what is not as it should be, a line for each."""
         left = self.after.names
         missing, unexpected = self.expected - left, left - self.expected
-        found = []
+        found = [f"{left.repository}: {left.reason}" for left in self.plan.left_alone]
         if len(self.before.names) != self.content.tags:
             found.append(f"the walk found {len(self.before.names):,} tags of {self.content.tags:,}")
         found += [
@@ -111,13 +83,14 @@ class Result:
             found.append(f"{len(missing):,} kept tags are gone: {_some(missing)}")
         if unexpected:
             found.append(f"{len(unexpected):,} deleted tags are there: {_some(unexpected)}")
-        found += [
-            f"{outcome.name} is {_words(outcome.status)}: {outcome.error}"
-            for outcome in self.tally.undone[:_SHOWN]
-        ]
-        if len(self.tally.undone) > _SHOWN:
-            found.append(f"and {len(self.tally.undone) - _SHOWN:,} more that are not deleted")
+        found += problems_of(self.report)
+        if self.report.done and not self._freed_as_planned:
+            found.append(str(self.collected))
         return found
+
+    @property
+    def _freed_as_planned(self) -> bool:
+        return self.collected.run.freed_bytes == self.plan.frees.bytes
 
     def table(self) -> Table:
         """Return all figures."""
@@ -129,8 +102,9 @@ class Result:
         ]
         if self.content.left is not None:
             walks += self._history_rows()
-        deletes = [(_words(status), f"{self.tally.counts[status]:,}", "") for status in _STATUSES]
-        deletes[0] = (*deletes[0][:2], f"of {self.tally.to_delete:,}")
+        exact = "exactly" if self._freed_as_planned else "NOT"
+        freed = self.collected.run.freed_bytes or 0
+        collection = [("bytes freed", f"{freed:,}", f"{exact} what the plan said")]
         requests = [
             ("requests sent", f"{self.meter.sent:,}", ""),
             (
@@ -150,7 +124,7 @@ class Result:
                     f"at its peak, {grown:,.1f} of them from the run",
                 )
             )
-        return in_table([walks, deletes, requests, costs])
+        return in_table([walks, rows_of_report(self.report), collection, requests, costs])
 
     def _history_rows(self) -> list[tuple[str, str, str]]:
         releases = self.content.releases
@@ -165,7 +139,3 @@ class Result:
 def _some(names: Names) -> str:
     shown = ", ".join(f"{repository}:{tag}" for repository, tag in sorted(names)[:_SHOWN])
     return f"{shown}, ..." if len(names) > _SHOWN else shown
-
-
-def _words(status: str) -> str:
-    return status.replace("_", " ")

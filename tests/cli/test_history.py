@@ -111,6 +111,11 @@ def test_the_newest_commits_are_those_of_the_latest_pushes(write):
     assert history.newest_commits(0) == set()
 
 
+def test_commits_of_the_moment_of_the_last_that_is_kept_are_all_kept(write):
+    pushes = [push(sha=f"{n:040x}"[::-1], at="2024-03-01T10:00:00Z") for n in (1, 2, 3)]
+    assert len(read_history(write(of(*pushes))).newest_commits(1)) == 3
+
+
 def test_a_commit_that_a_release_is_named_like_counts_as_the_release(write):
     history = read_history(write(of(push(), push(sha="f" * 40, releases=[SHA[:12]]))))
     assert history.newest_commits(5) == {"f" * 12}

@@ -1,17 +1,24 @@
 """What came of a run, and what is wrong with it."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
 from rich.console import Console
 
-from aioregistry import NotFoundError, Outcome, RateLimit, Tag
+from aioregistry import GarbageCollection, RateLimit, Tag
+from aioregistry.cleanup.apply import CleanupReport, Settled
+from aioregistry.cleanup.collection import CollectedGarbage
+from aioregistry.cleanup.plan import Condemned, FreedBytes, LeftAlone, Plan
 from aioregistry.cli.content import Content
 from aioregistry.cli.meter import Meter
+from aioregistry.cli.plan_tables import Applied
 from aioregistry.cli.render import Display
-from aioregistry.cli.result import Result, Tally, Walk
+from aioregistry.cli.result import Result, Walk
 from aioregistry.sandbox import State
+
+DIGEST = "sha256:" + "a" * 64
 
 
 def tags(*names: str) -> tuple[Tag, ...]:
@@ -25,12 +32,16 @@ def walk(*names: str) -> Walk:
 @pytest.fixture
 def result() -> Result:
     """A run that left all as it should be."""
-    tally = Tally(to_delete=2)
-    for index in range(2):
-        tally.add(Outcome(index, f"old{index}", "deleted"))
+    settled = tuple(
+        Settled("web", Condemned(delete="tag", digest=DIGEST, tags=(f"old{index}",)), "deleted")
+        for index in range(2)
+    )
+    frees = FreedBytes(bytes=7)
     return Result(
         content=Content("content", State(), tags=4, keep=2),
-        tally=tally,
+        plan=Plan(registry="example", made_at=datetime(2026, 1, 1, tzinfo=UTC), frees=frees),
+        report=CleanupReport(deleted=settled),
+        collected=CollectedGarbage(GarbageCollection(freed_bytes=7), frees),
         meter=Meter(RateLimit()),
         before=walk("new0", "new1", "old0", "old1"),
         expected=walk("new0", "new1").names,
@@ -77,25 +88,40 @@ def test_only_the_first_names_are_told(result):
     assert problem == "4 deleted tags are there: web:a, web:b, web:c, ..."
 
 
-@pytest.mark.parametrize("status", ["failed", "unknown", "not_attempted"])
+@pytest.mark.parametrize("status", ["drift", "failed", "unknown", "not_attempted"])
 def test_what_is_not_deleted_is_a_problem(result, status):
-    for index in range(5):
-        result.tally.add(Outcome(index, f"tag{index}", status, NotFoundError("no")))
-    assert result.problems() == [
-        *(f"tag{index} is {status.replace('_', ' ')}: no" for index in range(3)),
-        "and 2 more that are not deleted",
+    settled = tuple(
+        Settled("web", Condemned(delete="tag", digest=DIGEST, tags=(f"tag{n}",)), status, "no")
+        for n in range(7)
+    )
+    told = status.replace("_", " ")
+    assert evolve(result, report=CleanupReport(**{status: settled})).problems() == [
+        *(f"{told}: web:tag{n}: no" for n in range(5)),
+        "and 2 more",
     ]
 
 
 def test_what_was_absent_is_no_problem(result):
-    result.tally.add(Outcome(3, "tag", "absent"))
-    assert result.problems() == []
+    gone = Settled("web", Condemned(delete="manifest", digest=DIGEST), "absent")
+    assert evolve(result, report=CleanupReport(absent=(gone,))).problems() == []
 
 
-def test_a_tally_tells_what_is_left_undone():
-    tally = Tally()
-    assert str(tally) == "no tag was deleted"
-    tally.to_delete = 2000
+def test_what_was_left_alone_is_a_problem(result):
+    plan = evolve(result.plan, left_alone=(LeftAlone("api", "it moves"),))
+    assert evolve(result, plan=plan).problems() == ["api: it moves"]
+
+
+def test_bytes_that_the_plan_did_not_say_are_a_problem(result):
+    plan = evolve(result.plan, frees=FreedBytes(bytes=5))
+    (problem,) = evolve(result, plan=plan).problems()
+    assert "7 bytes freed" in problem
+    assert "NOT what the plan said" in shown(evolve(result, plan=plan))
+
+
+def test_how_far_it_is_tells_what_is_left_undone():
+    applied = Applied()
+    assert str(applied) == "nothing was deleted"
+    applied.total = 2000
     for status in ("deleted", "deleted", "absent", "unknown", "not_attempted"):
-        tally.add(Outcome(0, "tag", status))
-    assert str(tally) == "2 of 2,000 tags deleted, 1 absent, 1 unknown, 1,996 not attempted"
+        applied.add(Settled("web", Condemned(delete="manifest", digest=DIGEST), status))
+    assert str(applied) == ("2 of 2,000 DELETEs done, 1 absent, 1 unknown, 1,996 not attempted")
