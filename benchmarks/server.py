@@ -10,12 +10,18 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 from typing import cast
 
-from aioregistry.sandbox import Limits, Sandbox, State
+from aioregistry.cleanup.content import parse_content
+from aioregistry.cleanup.contents import ContentCache
+from aioregistry.sandbox import Limits, Sandbox, State, images
+from aioregistry.sandbox.seed import generated_state
 
 TOKEN = "sandbox-token"
 PER_PAGE = 200
+REPOSITORIES = 50
 TAGS_PATH = "/v2/registry/example/repositories/app/tags"
 
 _PAGE = re.compile(rb"[?&]page=(\d+)")
@@ -30,17 +36,25 @@ _NUMBER = "00@00"
 
 @contextmanager
 def serving(
-    kind: str, *, tags: int = 0, latency: float = 0.0, scale: float = 0.0
+    kind: str,
+    *,
+    tags: int = 0,
+    latency: float = 0.0,
+    scale: float = 0.0,
+    contents: Path | None = None,
 ) -> Generator[str]:
     """Run a server for the block, and yield its base URL.
 
     Args:
-        kind: ``minimal``, answers that are made beforehand, or ``sandbox``.
-        tags: How many tags its one repository has; the minimal server has whole pages of 200.
+        kind: ``minimal``, answers that are made beforehand; ``sandbox``, the same images in one
+            repository; or ``registry``, a sandbox with 50 repositories of made-up content.
+        tags: How many tags there are; the minimal server has whole pages of 200.
         latency: Seconds that each answer takes longer.
         scale: How many times faster the sandbox's rate limits run; 0 switches them off.
+        contents: Where the ``registry`` writes what its manifests say, as a clean-up's cache; None
+            for nowhere.
     """
-    options = [str(tags), str(latency), str(scale)]
+    options = [str(tags), str(latency), str(scale), *([] if contents is None else [str(contents)])]
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server", kind, *options],
         stdin=subprocess.PIPE,
@@ -124,11 +138,28 @@ async def _serve_minimal(tags: int, latency: float) -> None:
     await _announce(pages.origin)
 
 
-async def _serve_sandbox(tags: int, latency: float, scale: float) -> None:
+def _one_repository(tags: int) -> State:
     state = State()
     state.add_registry("example")
     for number in range(tags):
         state.push("example", "app", [f"v{number}"])
+    return state
+
+
+def _write_contents(state: State, path: Path) -> None:
+    """Put into a cache what all manifests say."""
+    registry = state.registry("example")
+    said = ((manifest, images.document_of(registry, manifest)) for manifest in registry.manifests())
+    found = (
+        ("sha256:" + manifest.digest.hex(), parse_content(document, manifest.form.media_type))
+        for manifest, document in said
+    )
+    with ContentCache(path) as cache:
+        while some := dict(islice(found, 10_000)):
+            cache.put(some)
+
+
+async def _serve_sandbox(state: State, latency: float, scale: float) -> None:
     limits = Limits(scale=scale) if scale else None
     async with Sandbox(state, limits=limits, token=TOKEN, latency=latency, record=1) as sandbox:
         await _announce(sandbox.url)
@@ -143,13 +174,20 @@ async def _announce(url: str) -> None:
 def main() -> None:
     """Serve until the standard input is closed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.server")
-    parser.add_argument("kind", choices=["minimal", "sandbox"])
+    parser.add_argument("kind", choices=["minimal", "sandbox", "registry"])
     parser.add_argument("tags", type=int)
     parser.add_argument("latency", type=float)
     parser.add_argument("scale", type=float)
+    parser.add_argument("contents", type=Path, nargs="?")
     given = parser.parse_args()
     if given.kind == "sandbox":
-        asyncio.run(_serve_sandbox(given.tags, given.latency, given.scale))
+        asyncio.run(_serve_sandbox(_one_repository(given.tags), given.latency, given.scale))
+        return
+    if given.kind == "registry":
+        state = generated_state(given.tags, REPOSITORIES)
+        if given.contents is not None:
+            _write_contents(state, given.contents)
+        asyncio.run(_serve_sandbox(state, given.latency, given.scale))
         return
     try:
         import uvloop  # noqa: PLC0415  (it need not be there)

@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
+import msgspec
+
 from aioregistry.cleanup.content import Content, UnreadableContentError, parse_content
 from aioregistry.errors import ClientClosedError, RegistryError
 from aioregistry.oci import Distribution
 
 __all__ = ["ContentCache", "ContentReader", "ContentSource", "default_cache_path"]
+
+_WRITTEN = msgspec.json.Decoder(tuple[str, int, tuple[str, ...], str | None])
 
 logger = logging.getLogger("aioregistry")
 
@@ -231,15 +235,6 @@ def _written(content: Content) -> str:
 def _read(written: object) -> Content | None:
     """Return what `_written` wrote; None for anything else, which is then read anew."""
     try:
-        media_type, size, children, subject = json.loads(str(written))
-    except (ValueError, TypeError, RecursionError):
+        return Content(*_WRITTEN.decode(str(written)))
+    except msgspec.DecodeError:
         return None
-    if (
-        isinstance(media_type, str)
-        and type(size) is int
-        and isinstance(children, list)
-        and all(isinstance(child, str) for child in children)
-        and (subject is None or isinstance(subject, str))
-    ):
-        return Content(media_type, size, tuple(children), subject)
-    return None

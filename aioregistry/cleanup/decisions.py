@@ -12,7 +12,7 @@ from aioregistry.cleanup.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.policy import Decision, Policy, PushedTag
 
-__all__ = ["Held", "called", "decide", "image_tags", "keep_all", "may_condemn"]
+__all__ = ["Held", "called", "decide", "keep_all", "may_condemn"]
 
 # As much of a digest as people compare, and as many tags as tell which image is meant.
 _SHORT = len("sha256:") + 12
@@ -91,7 +91,7 @@ def decide(
     alone = {
         manifest.digest: _decide_alone(inventory.repository, manifest, policy, now)
         for manifest in inventory.manifests
-        if not image_tags(manifest) and not graph.needed_by(manifest.digest)
+        if not manifest.image_tags and not graph.needed_by(manifest.digest)
     }
     going, needing = _fate(inventory, graph, held, tags, alone)
     wording = _Wording(inventory, graph, held, tags, alone, going, needing)
@@ -123,7 +123,7 @@ def _decide_tags(
     tags = [
         PushedTag(tag, manifest.pushed_at)
         for manifest in inventory.manifests
-        for tag in image_tags(manifest)
+        for tag in manifest.image_tags
     ]
     decisions = policy.decide_tags(inventory.repository, tags, now, held)
     return {tag.name: decision for tag, decision in zip(tags, decisions, strict=True)}
@@ -154,7 +154,7 @@ def _fate(
     staying: list[str] = []
     chosen: list[str] = []
     for manifest in inventory.manifests:
-        decided = [tags[tag] for tag in image_tags(manifest)]
+        decided = [tags[tag] for tag in manifest.image_tags]
         if manifest.digest in alone:
             decided.append(alone[manifest.digest])
         if manifest.digest in held.digests or any(decision.keep for decision in decided):
@@ -200,7 +200,7 @@ class _Wording:
         """Yield each DELETE: tags first, then manifests, none before what needs it."""
         for digest, manifest in self._here.items():
             if digest not in self._going:
-                for tag in image_tags(manifest):
+                for tag in manifest.image_tags:
                     if not self._tags[tag].keep:
                         yield self._condemned_tag(tag, manifest)
         for wave in self._graph.waves(self._going):
@@ -209,7 +209,7 @@ class _Wording:
 
     def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Condemned:
         reason = self._tags[tag].reason
-        if not any(self._tags[other].keep for other in image_tags(manifest)):
+        if not any(self._tags[other].keep for other in manifest.image_tags):
             reason = f"{reason}; its manifest stays: {self._why_it_stays(manifest.digest)}"
         return Condemned(
             delete="tag",
@@ -222,7 +222,7 @@ class _Wording:
 
     def _condemned_manifest(self, manifest: ListedManifest) -> Condemned:
         reasons: dict[str, list[str]] = defaultdict(list)
-        for tag in image_tags(manifest):
+        for tag in manifest.image_tags:
             reasons[self._tags[tag].reason].append(tag)
         taker = self._going[manifest.digest]
         if taker is not None:
@@ -285,11 +285,3 @@ def called(manifest: ListedManifest) -> str:
     more = ", …" if len(tags) > _TAGS_TO_TELL else ""
     named = f" ({', '.join(tags[:_TAGS_TO_TELL])}{more})" if tags else ""
     return f"{manifest.digest[:_SHORT]}{named}"
-
-
-def image_tags(manifest: ListedManifest) -> tuple[str, ...]:
-    """Return the tags but for those of signatures, attestations and SBOMs."""
-    tags = manifest.tags
-    if not any(tag.startswith("sha256-") for tag in tags):
-        return tags
-    return tuple(tag for tag in tags if subject_of_tag(tag) is None)

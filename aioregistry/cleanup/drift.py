@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from attrs import field, frozen
 
 from aioregistry.cleanup.content import Content
-from aioregistry.cleanup.decisions import Held, called, image_tags
+from aioregistry.cleanup.decisions import Held, called
 from aioregistry.cleanup.graph import Graph
 from aioregistry.cleanup.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan import Condemned
@@ -129,7 +129,7 @@ class _Comparison:
 
     def _is_below_floor(self, left: Iterable[Condemned]) -> bool:
         gone = {tag for item in left for tag in item.tags}
-        images = [tag for manifest in self._here.values() for tag in image_tags(manifest)]
+        images = [tag for manifest in self._here.values() for tag in manifest.image_tags]
         stay = sum(tag not in gone for tag in images)
         return stay < min(self._floor, len(images))
 

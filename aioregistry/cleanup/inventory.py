@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
+from aioregistry.cleanup.content import subject_of_tag
 from aioregistry.errors import PartialListingError
 from aioregistry.handles import RegistryHandle
 from aioregistry.models import Blob, Manifest
@@ -21,12 +22,12 @@ class BlobSizes:
     """
 
     def __init__(self) -> None:
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[str, int] = {}
         self._sizes: list[int | None] = []
 
     def number_of(self, digest: str, size: int | None = None) -> int:
         """Return the number of a blob; a size that is not known yet is noted."""
-        number = self._numbers.setdefault(_packed(digest), len(self._sizes))
+        number = self._numbers.setdefault(digest, len(self._sizes))
         if number == len(self._sizes):
             self._sizes.append(size or None)
         elif self._sizes[number] is None:
@@ -38,14 +39,6 @@ class BlobSizes:
         return self._sizes[number]
 
 
-def _packed(digest: str) -> bytes:
-    algorithm, _, encoded = digest.partition(":")
-    try:
-        return bytes.fromhex(encoded) if algorithm == "sha256" else digest.encode()
-    except ValueError:
-        return digest.encode()
-
-
 @frozen
 class ListedManifest:
     """A manifest as the listing gave it.
@@ -53,6 +46,7 @@ class ListedManifest:
     Attributes:
         digest: Its digest.
         tags: Its tags, sorted.
+        image_tags: The tags but for those of signatures, attestations and SBOMs.
         pushed_at: When it was pushed; None when the API does not say.
         blobs: The numbers of its blobs in `BlobSizes`, its own document among them.
         size_bytes: Its compressed size; None when the API does not say.
@@ -63,6 +57,14 @@ class ListedManifest:
     pushed_at: datetime | None = None
     blobs: tuple[int, ...] = ()
     size_bytes: int | None = None
+    image_tags: tuple[str, ...] = field(init=False, eq=False, repr=False)
+
+    @image_tags.default
+    def _image_tags(self) -> tuple[str, ...]:
+        for tag in self.tags:
+            if tag.startswith("sha256-"):
+                return tuple(tag for tag in self.tags if subject_of_tag(tag) is None)
+        return self.tags
 
 
 @frozen
@@ -131,12 +133,20 @@ async def _list(
     walk = aiter(registry.repository(repository).manifests())
     async with walk:
         async for manifest in walk:
-            before = known.get(manifest.digest)
-            listed = _listed(manifest, sizes)
-            if manifest.digest in found:
+            digest = manifest.digest
+            if digest in found:
                 # The same digest twice, and not the same: it changed while the pass went on.
                 return None, walk.total
-            found[manifest.digest] = listed if before is None or before != listed else before
+            before = known.get(digest)
+            # What a digest stands for never changes: its tags may, and the time of its last push.
+            if (
+                before is not None
+                and before.pushed_at == manifest.updated_at
+                and before.tags == tuple(sorted(manifest.tags))
+            ):
+                found[digest] = before
+            else:
+                found[digest] = _listed(manifest, sizes)
     whole = walk.complete and walk.total is not None and walk.total == len(found)
     return (found if whole else None), walk.total
 
