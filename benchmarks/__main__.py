@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.chart import draw
+from benchmarks.cleanup import clean_ups
 from benchmarks.effort import FULL, SHORT, Effort
 from benchmarks.footprint import footprint
 from benchmarks.limits import alone_on_the_token, beside_a_second_client, in_real_time
@@ -28,6 +29,7 @@ def measure(effort: Effort) -> Iterator[Section]:
         deletes: effort.deletes,
         footprint: effort.rounds,
         at_the_sandbox: effort.sandbox,
+        clean_ups: effort.cleaned,
     }
     for part, wanted in parts.items():
         if wanted:

@@ -26,6 +26,8 @@ class Effort:
         scale: How many times faster time runs at the limit in real time; 0 leaves it out.
         streamed: How many tags are streamed for the memory row; 0 leaves it out.
         sandbox: How many tags the sandbox holds; 0 leaves it out.
+        cleaned: How many tags the registry has that is cleaned up; 0 leaves it out.
+        planned: How many tags the registry has that is only planned; 0 leaves it out.
     """
 
     clock: Clock = "wall"
@@ -39,6 +41,8 @@ class Effort:
     scale: float = 120.0
     streamed: int = 1_000_000
     sandbox: int = 20_000
+    cleaned: int = 24_000
+    planned: int = 1_025_000
 
 
 FULL = Effort(candidates=tuple(installed()))
@@ -51,4 +55,6 @@ SHORT = Effort(
     scale=0,
     streamed=0,
     sandbox=0,
+    cleaned=0,
+    planned=0,
 )

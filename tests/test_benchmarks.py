@@ -37,9 +37,11 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         deletes=50,
         jobs=(250, 1_000),
         shared=300,
+        cleaned=200,
+        planned=200,
     )
     sections = list(measure(tiny))
-    assert len(sections) == 5
+    assert len(sections) == 6
     for section in sections:
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
 

@@ -11,6 +11,8 @@ import pytest
 
 import aioregistry
 from aioregistry import RegistryClient
+from aioregistry.cleanup import Distribution, Policy, read_policy
+from aioregistry.cleanup.policy_file import _ACTIONS, _COMMON, _OPTIONS
 from aioregistry.sandbox import Sandbox
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -25,7 +27,8 @@ async def sandbox(monkeypatch):
         for tag in ("v0.1.0", "pr-1", "pr-2", *(f"build-{number}" for number in range(1, 8))):
             sandbox.state.push("example", "web", [tag])
         monkeypatch.setenv("DIGITALOCEAN_TOKEN", sandbox.token)
-        monkeypatch.setitem(RegistryClient.__init__.__kwdefaults__, "base_url", sandbox.url)
+        for reader in (RegistryClient, Distribution):
+            monkeypatch.setitem(reader.__init__.__kwdefaults__, "base_url", sandbox.url)
         yield sandbox
 
 
@@ -48,6 +51,18 @@ async def test_the_blocks_run_one_after_the_other(sandbox, capsys):
     assert "deleted, 0 failed" in printed
     assert "build-1 deleted" in printed
     assert not [name for name in sandbox.state.tag_names("example", "web") if name[:3] == "pr-"]
+
+
+@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "toml"])
+def test_every_policy_is_one(text):
+    assert isinstance(read_policy(text, "policy.toml"), Policy)
+
+
+def test_every_key_of_a_policy_is_in_the_table():
+    table = README.partition("### Policies")[2].partition("\n### ")[0]
+    told = set(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))
+    keys = {key for cell in told for key in re.findall(r"`([a-z-]+)`", cell)}
+    assert keys == {"floor", "rules", *_ACTIONS, *_COMMON, *_OPTIONS}
 
 
 def test_the_first_two_shell_blocks_are_the_two_commands_a_line_each():

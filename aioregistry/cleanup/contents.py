@@ -162,11 +162,15 @@ class ContentCache:
     def get(self, digests: Iterable[str]) -> dict[str, Content]:
         """Return the contents that are known of some digests."""
         found: dict[str, Content] = {}
+        # Most images say the same, but for their size: of a million few hundred are different.
+        same: dict[str, Content | None] = {}
         for some in _batches(digests):
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, content FROM contents WHERE digest IN ({marks})"  # noqa: S608
             for digest, written in self._do(query, some):
-                content = _read(written)
+                if written not in same:
+                    same[written] = _read(written)
+                content = same[written]
                 if content is not None:
                     found[digest] = content
         return found

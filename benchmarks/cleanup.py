@@ -1,0 +1,55 @@
+"""A clean-up of a whole registry: its requests, and what planning takes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.effort import Effort
+from benchmarks.measure import run_module
+from benchmarks.results import Row, Section, Target
+from benchmarks.server import REPOSITORIES, serving
+
+__all__ = ["clean_ups"]
+
+_NOTE = (
+    "A sandbox without limits, with made-up content in several repositories. What manifests say "
+    "is read from the registry itself in the first job, and kept on disk before the second. "
+    "Tag by tag means: one DELETE a tag, then one for each manifest that this leaves untagged, and "
+    "one listing each of tags and manifests."
+)
+
+
+def clean_ups(effort: Effort) -> Section:
+    """Plan and apply, each in a process of its own."""
+    return Section("A clean-up", _NOTE, (*_whole(effort), *_large(effort)))
+
+
+def _whole(effort: Effort) -> Iterator[Row]:
+    rounds = [_measure(effort.cleaned, "apply", kept=False) for _ in range(min(3, effort.rounds))]
+    _, _, tags, manifests, gone, deletes, planning, applying, one_by_one = rounds[0]
+    what = (
+        f"{REPOSITORIES} repositories, {tags:,.0f} tags, {manifests:,.0f} manifests of which"
+        f" {gone:,.0f} go"
+    )
+    yield Row(f"{what}: DELETEs", (deletes,))
+    yield Row(f"{what}: requests in all", (planning + applying,))
+    yield Row(f"{what}: requests tag by tag", (one_by_one,))
+    yield Row(f"{what}: its requests over those", ((planning + applying) / one_by_one,), Target(1))
+    yield Row(f"{what}: planned", tuple(one[0] for one in rounds), unit="s")
+    yield Row(f"{what}: peak of memory", tuple(one[1] for one in rounds), unit="MiB")
+
+
+def _large(effort: Effort) -> Iterator[Row]:
+    if not effort.planned:
+        return
+    seconds, memory, tags, manifests, *_ = _measure(effort.planned, "plan", kept=True)
+    what = f"{tags:,.0f} tags on {manifests:,.0f} manifests"
+    yield Row(f"{what}: planned", (seconds,), Target(60), "s")
+    yield Row(f"{what}: peak of memory", (memory,), Target(1536), "MiB")
+
+
+def _measure(tags: int, job: str, *, kept: bool) -> list[float]:
+    with TemporaryDirectory() as folder:
+        contents = Path(folder, "contents")
+        with serving("registry", tags=tags, contents=contents if kept else None) as url:
+            return run_module("cleaning", url, str(contents), job)
