@@ -5,9 +5,11 @@ from attrs import frozen
 from benchmarks.candidates import OURS, installed
 from benchmarks.measure import Clock
 
-__all__ = ["DECODER", "FULL", "HTTPX", "ORJSON", "PYDO", "SHORT", "Effort"]
+__all__ = ["DECODER", "FLOOR", "FULL", "HTTPX", "ORJSON", "PYDO", "SHORT", "Effort"]
 
 DECODER, ORJSON, PYDO, HTTPX = "aiohttp-decoder", "aiohttp-orjson", "pydo-aio", "httpx"
+# What no client that promises what ours does can undercut.
+FLOOR = "aiohttp-promises"
 
 
 @frozen(kw_only=True)

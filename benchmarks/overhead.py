@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from attrs import evolve
 
 from benchmarks.candidates import OURS, Job, installed, label
-from benchmarks.effort import DECODER, HTTPX, ORJSON, PYDO, Effort
+from benchmarks.effort import DECODER, FLOOR, HTTPX, ORJSON, PYDO, Effort
 from benchmarks.measure import interleave, ratios
 from benchmarks.results import Comparison, Row, Section, Target
 from benchmarks.server import serving
@@ -32,6 +32,7 @@ def walks(effort: Effort) -> Section:
             rows += _over(effort, done, DECODER, "bare aiohttp + our decoder", 1.2)
             rows += _over(effort, done, ORJSON, "bare aiohttp + orjson, no models", 1.75)
             rows += _ahead_of(effort, done, PYDO, 3)
+            rows += _floor(effort, done)
         title = f"collected into a list, {_PAGES_AT_ONCE} pages at once"
         done = _compare(effort, title, evolve(fanned, kind="collect"), (OURS, DECODER))
     comparisons.append(done)
@@ -57,7 +58,7 @@ def deletes(effort: Effort) -> Section:
         # it takes many of them to tell close figures apart.
         more = evolve(effort, rounds=3 * effort.rounds)
         pairs = [
-            _compare(more, f"{done.title}, {more.rounds} rounds", done.job, (OURS, DECODER))
+            _compare(more, f"{done.title}, {more.rounds} rounds", done.job, (OURS, DECODER, FLOOR))
             for done in (many, one)
         ]
     return Section(
@@ -66,6 +67,7 @@ def deletes(effort: Effort) -> Section:
         "in place and never waiting, at the minimal server.",
         (
             *_over(effort, pairs[0], DECODER, "bare aiohttp", 1.3),
+            *_floor(effort, pairs[0]),
             *_ahead_of(effort, many, PYDO, 4),
             *_ahead_of(effort, many, HTTPX, 10),
             *_over(effort, pairs[1], DECODER, "bare aiohttp"),
@@ -121,6 +123,17 @@ def _over(
         values = ratios(seconds[OURS], seconds[peer], effort.clock)
         target = None if at_most is None else Target(at_most)
         yield Row(f"{done.title}: over {what}", values, target)
+
+
+def _floor(effort: Effort, done: Comparison) -> Iterator[Row]:
+    """Yield the rows of the least that our promises take, and of what we take over it."""
+    seconds = done.samples.by(effort.clock)
+    if FLOOR in seconds and DECODER in seconds:
+        bare = "bare aiohttp" if done.job.kind == "delete" else "bare aiohttp + our decoder"
+        least = ratios(seconds[FLOOR], seconds[DECODER], effort.clock)
+        yield Row(f"{done.title}: the least that our promises take, over {bare}", least)
+        ours = ratios(seconds[OURS], seconds[FLOOR], effort.clock)
+        yield Row(f"{done.title}: over the least that our promises take", ours)
 
 
 def _ahead_of(
