@@ -1,10 +1,10 @@
 """Every call of the API as a `Request` value, in both families of paths."""
 
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import msgspec
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from aioregistry import names
 
@@ -58,7 +58,14 @@ class Request:
 
     def with_query(self, **query: str | int) -> "Request":
         """Return the same request with a query."""
-        return evolve(self, target=f"{self.target}?{urlencode(query)}") if query else self
+        if not query:
+            return self
+        pairs = [
+            f"{key}={value if isinstance(value, int) else quote_plus(value)}"
+            for key, value in query.items()
+        ]
+        target = f"{self.target}?{'&'.join(pairs)}"
+        return Request(self.method, target, self.route, self.repeatable, self.body)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 A Python set of a million names takes some 100 MB, and a walk may be that long. Here a name is its
 64-bit hash (keyed anew in each process) in an open-addressed table. Two of a million names share
-one in 37 million walks.
+one in 37 million walks. The hashes of a few names are in a set of Python's: it is faster.
 """
 
 from array import array
@@ -13,6 +13,7 @@ __all__ = ["Fingerprints"]
 
 T = TypeVar("T")
 
+_MOST_IN_A_SET = 2**15
 _SMALLEST = 2**8
 # A table is not laid out in advance for more than this, whatever a server claims to hold.
 _LARGEST_AT_ONCE = 2**21
@@ -25,22 +26,29 @@ class Fingerprints:
         expected: How many names are likely to come.
     """
 
-    __slots__ = ("_table", "count")
+    __slots__ = ("_few", "_table", "count")
 
     def __init__(self, expected: int = 0) -> None:
-        slots = _SMALLEST
-        while slots < _LARGEST_AT_ONCE and slots * 4 < expected * 5:
-            slots *= 2
-        self._table = array("q", [0]) * slots
         self.count = 0
+        self._few: set[int] = set()
+        self._table: array[int] | None = None
+        if expected > _MOST_IN_A_SET:
+            self._table = _table_for(expected)
 
     def add_new(self, items: Sequence[T], name_of: Callable[[T], str]) -> list[T]:
         """Remember the items' names and return the items whose names were not known.
 
         An item without a name is always new: nothing tells it from another.
         """
+        if self._table is None:
+            if self.count + len(items) <= _MOST_IN_A_SET:
+                return self._add_to_few(items, name_of)
+            self._table = _table_for(2 * _MOST_IN_A_SET)
+            for fingerprint in self._few:
+                _put(self._table, fingerprint)
+            self._few.clear()
         while (self.count + len(items)) * 5 > len(self._table) * 4:
-            self._grow()
+            self._table = _grown(self._table)
         table = self._table
         mask = len(table) - 1
         new: list[T] = []
@@ -55,13 +63,46 @@ class Fingerprints:
         self.count += len(new)
         return new
 
-    def _grow(self) -> None:
-        old = self._table
-        mask = len(old) * 2 - 1
-        table = array("q", [0]) * (mask + 1)
-        for fingerprint in filter(None, old):
-            slot = fingerprint & mask
-            while table[slot]:
-                slot = (slot + 1) & mask
-            table[slot] = fingerprint
-        self._table = table
+    def _add_to_few(self, items: Sequence[T], name_of: Callable[[T], str]) -> list[T]:
+        known = self._few
+        fingerprints = set(map(hash, map(name_of, items)))
+        if (
+            len(fingerprints) == len(items)
+            and 0 not in fingerprints
+            and known.isdisjoint(fingerprints)
+        ):
+            known |= fingerprints
+            new = list(items)
+        else:
+            new = []
+            for item in items:
+                fingerprint = hash(name_of(item))
+                if fingerprint not in known:
+                    new.append(item)
+                    if fingerprint:
+                        known.add(fingerprint)
+        self.count += len(new)
+        return new
+
+
+def _table_for(expected: int) -> "array[int]":
+    slots = _SMALLEST
+    while slots < _LARGEST_AT_ONCE and slots * 4 < expected * 5:
+        slots *= 2
+    return array("q", [0]) * slots
+
+
+def _grown(old: "array[int]") -> "array[int]":
+    table = array("q", [0]) * (len(old) * 2)
+    for fingerprint in filter(None, old):
+        _put(table, fingerprint)
+    return table
+
+
+def _put(table: "array[int]", fingerprint: int) -> None:
+    """Put in what is not there yet."""
+    mask = len(table) - 1
+    slot = fingerprint & mask
+    while table[slot]:
+        slot = (slot + 1) & mask
+    table[slot] = fingerprint

@@ -9,6 +9,7 @@ the list. What is then not covered is read again. It makes no difference in whic
 saw the requests, so this holds for pages that are asked for at the same time, too.
 """
 
+import re
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -36,6 +37,13 @@ class PageRef:
     token: str | None = None
 
 
+# What the API writes: most links are read without taking them apart.
+_PLAIN_LINK = re.compile(
+    r"(?:https?://[\w.:-]+)?[\w/.~-]*\?page=([1-9][0-9]{0,8})(?:&per_page=([1-9][0-9]{0,8}))?",
+    re.ASCII,
+)
+
+
 @frozen
 class _Link:
     page: int | None
@@ -47,6 +55,9 @@ class _Link:
         """Take from a link what is in its query. Where it points to does not matter."""
         if url is None:
             return None
+        if plain := _PLAIN_LINK.fullmatch(url):
+            page, per_page = plain.groups()
+            return cls(int(page), None, int(per_page) if per_page else None)
         try:
             query = parse_qs(urlsplit(url).query, max_num_fields=100)
         except ValueError:

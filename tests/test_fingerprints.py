@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioregistry.fingerprints import _MOST_IN_A_SET as MOST_IN_A_SET
 from aioregistry.fingerprints import Fingerprints
 
 
@@ -10,21 +11,31 @@ def same(name: str) -> str:
     return name
 
 
-@given(pages=st.lists(st.lists(st.text(min_size=1, max_size=3), max_size=50)))
-def test_it_knows_what_a_set_knows(pages):
+@given(
+    pages=st.lists(st.lists(st.text(max_size=3), max_size=50)),
+    expected=st.sampled_from([0, MOST_IN_A_SET + 1]),
+)
+def test_it_knows_what_a_set_knows(pages, expected):
     known: set[str] = set()
-    fingerprints = Fingerprints()
+    fingerprints = Fingerprints(expected)
+    count = 0
     for page in pages:
-        expected = [name for name in dict.fromkeys(page) if name not in known]
-        assert fingerprints.add_new(page, same) == expected
-        known |= set(page)
-    assert fingerprints.count == len(known)
+        new = []
+        for name in page:
+            if name not in known:
+                new.append(name)
+                known |= {name} - {""}
+        assert fingerprints.add_new(page, same) == new
+        count += len(new)
+    assert fingerprints.count == count
 
 
 def test_it_still_knows_everything_after_it_has_grown():
     fingerprints = Fingerprints()
-    names = [f"v{number}" for number in range(5000)]
-    assert fingerprints.add_new(names, same) == names
+    names = [f"v{number}" for number in range(3 * MOST_IN_A_SET)]
+    for start in range(0, len(names), 1000):
+        page = names[start : start + 1000]
+        assert fingerprints.add_new(page, same) == page
     assert fingerprints.add_new(names, same) == []
 
 
@@ -33,18 +44,18 @@ def test_items_without_a_name_are_all_new():
     assert fingerprints.add_new(["", "", "a"], same) == ["", "", "a"]
 
 
-@given(expected=st.integers(300, 10**6))
+@given(expected=st.integers(MOST_IN_A_SET + 1, 10**6))
 def test_a_table_laid_out_for_a_list_takes_at_most_twenty_bytes_a_name(expected):
     assert len(Fingerprints(expected)._table) * 8 <= 20 * expected
 
 
 def test_a_table_grows_before_it_is_too_full_and_then_has_at_most_twenty_bytes_a_name():
-    fingerprints = Fingerprints()
-    for number in range(3000):
-        fingerprints.add_new([f"v{number}"], same)
+    fingerprints = Fingerprints(MOST_IN_A_SET + 1)
+    for start in range(0, 4 * MOST_IN_A_SET, 500):
+        fingerprints.add_new([f"v{number}" for number in range(start, start + 500)], same)
         slots = len(fingerprints._table)
         assert fingerprints.count <= slots * 4 // 5
-        assert slots == 256 or slots * 8 <= 20 * (fingerprints.count + 1)
+        assert slots * 8 <= 20 * max(fingerprints.count + 1, MOST_IN_A_SET + 1)
 
 
 class Name(str):
@@ -57,7 +68,7 @@ class Name(str):
 
 
 def test_two_names_in_one_slot_are_told_apart():
-    fingerprints = Fingerprints()
+    fingerprints = Fingerprints(MOST_IN_A_SET + 1)
     names = [Name(name) for name in "abcba"]
     assert fingerprints.add_new(names, same) == names[:3]
 

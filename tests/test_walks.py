@@ -279,7 +279,9 @@ def test_what_is_there_throughout_is_yielded_while_items_come_and_go(count, chan
             server.remove_at(chance.choices(range(200), k=chance.randint(0, 12)))
         removed |= names - set(server.names)
     assert len(found) == len(set(found))
-    assert before - removed <= set(found)
+    # A list that never rests may use up all the requests that a walk makes; it says so then.
+    used_up = server.requests >= 3 * (-(-walk.highest_total // 10) + 1)
+    assert before - removed <= set(found) or (used_up and not walk.complete)
 
 
 @given(
