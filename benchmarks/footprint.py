@@ -12,6 +12,8 @@ from benchmarks.server import serving
 __all__ = ["footprint"]
 
 _LATENCY = 0.05
+# What the client is built on, but for what it loads on need.
+_LIBRARIES = ("aiohttp", "aiolimiter", "attrs", "msgspec")
 
 
 def footprint(effort: Effort) -> Section:
@@ -51,13 +53,15 @@ def _permits(effort: Effort) -> Iterator[Row]:
 
 
 def _imports(effort: Effort) -> Iterator[Row]:
-    modules = ("aioregistry", "aiohttp")
-    for module in modules:
+    given = (("aioregistry",), _LIBRARIES, ("aiohttp",))
+    for modules in given:
         # The first import reads its files from the disk.
-        run_module("imports", module)
+        run_module("imports", *modules)
     figures = [
-        [run_module("imports", module)[0] for module in modules] for _ in range(3 * effort.rounds)
+        [run_module("imports", *modules)[0] for modules in given] for _ in range(3 * effort.rounds)
     ]
-    ours, theirs = zip(*figures, strict=True)
+    ours, libraries, theirs = zip(*figures, strict=True)
     values = ratios(ours, theirs, effort.clock)
     yield Row("`import aioregistry` over `import aiohttp`", values, Target(1.35))
+    values = ratios(libraries, theirs, effort.clock)
+    yield Row(f"the libraries alone ({', '.join(_LIBRARIES)}) over `import aiohttp`", values)

@@ -27,6 +27,7 @@ FLOORS = [
         "virtual_time",
     },
     {"models", "ratelimit", "references"},
+    {"conversion"},
     {"codec", "endpoints"},
     {"transport", "walks"},
     {"session", "paging"},
@@ -66,7 +67,7 @@ def test_imports_go_down_only(module):
 
 @pytest.mark.parametrize("library", ["aiohttp", "aiolimiter", "cattrs"])
 def test_a_library_is_known_where_it_belongs(library):
-    homes = {"aiohttp": {"transport", "oci"}, "aiolimiter": {"ratelimit"}, "cattrs": {"codec"}}
+    homes = {"aiohttp": {"transport", "oci"}, "aiolimiter": {"ratelimit"}, "cattrs": {"conversion"}}
     users = {
         module
         for module in MODULES
