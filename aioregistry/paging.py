@@ -90,8 +90,13 @@ class ListPages(Generic[T]):
             return None
         ref, task = self._under_way[0]
         try:
-            # Shielded: a caller that gives up waiting finds the page when it comes again.
-            listing = await (self._fetch(ref) if task is None else asyncio.shield(task))
+            if task is None:
+                listing = await self._fetch(ref)
+            elif task.done():
+                listing = task.result()
+            else:
+                # Shielded: a caller that gives up waiting finds the page when it comes again.
+                listing = await asyncio.shield(task)
         except NotFoundError:
             if self._walk.answers and self._walk.vanish():
                 self.cancel()

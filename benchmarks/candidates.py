@@ -8,8 +8,10 @@ import itertools
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, Literal
 
 from attrs import asdict, evolve, frozen
@@ -101,8 +103,8 @@ async def aiohttp_promises(job: Job) -> int:
     """Bare aiohttp that does what our client promises, each in as few steps as there can be.
 
     Permits, what the server says of the quota, no resend unseen, one deadline for each attempt, an
-    outcome for each delete; of a walk, each item once, and handed over by ``async for``. It is
-    what the client cannot do without: what it takes beyond is its own.
+    outcome for each delete; of a walk, each item once, in the order of the list, and handed over
+    by ``async for``. It is what the client cannot do without: what it takes beyond is its own.
     """
     import aiohttp
     from yarl import URL
@@ -154,17 +156,29 @@ async def aiohttp_promises(job: Job) -> int:
             await send("DELETE", _tag_url(job, name))
             outcomes.append(Outcome(len(outcomes), name, "deleted", None, 1))
 
-        async def items_of(page: Read) -> AsyncIterator[Any]:
-            for item in page[0]:
-                yield item
+        async def items() -> AsyncIterator[Any]:
+            page, total, more = await read(1)
+            numbers = iter(range(2, _pages(total) + 1)) if more else iter(())
+            ahead = job.concurrency if job.concurrency > 1 else 0
+            reading = deque(asyncio.ensure_future(read(n)) for n in islice(numbers, ahead))
+            while True:
+                for item in page:
+                    yield item
+                if reading:
+                    page, _, _ = await reading.popleft()
+                    for number in islice(numbers, 1):
+                        reading.append(asyncio.ensure_future(read(number)))
+                elif number := next(numbers, 0):
+                    page, _, _ = await read(number)
+                else:
+                    return
 
-        async def read_and_hand_over(page: int) -> Read:
-            done = await read(page)
-            async for _ in items_of(done):
-                pass
-            return done
-
-        return await _do(job, read_and_hand_over if job.kind == "walk" else read, delete)
+        if job.kind != "walk":
+            return await _do(job, read, delete)
+        seen = 0
+        async for _ in items():
+            seen += 1
+        return seen
 
 
 async def aiohttp_orjson(job: Job) -> int:

@@ -1,6 +1,7 @@
 """Measuring: fresh processes in interleaved rounds, and what their figures come to."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -33,8 +34,11 @@ def run_module(module: str, *args: str) -> list[float]:
     Raises:
         RuntimeError: It failed.
     """
+    # An import that compiles its sources anew each time is no import that anybody waits for.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{module}", *args],
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
