@@ -3,6 +3,8 @@
 import ast
 import importlib
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,12 +104,37 @@ def test_all_is_sorted():
 
 
 def test_all_names_everything_that_the_package_exports():
-    exported = {
-        name
-        for name, value in vars(aioregistry).items()
-        if not name.startswith("_") and not isinstance(value, type(aioregistry))
-    }
-    assert exported == set(aioregistry.__all__)
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (for_type_checkers,) = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    exported = {alias.name for line in for_type_checkers.body for alias in line.names}
+    assert exported == set(aioregistry.__all__) == set(aioregistry._HOMES)
+
+
+def test_every_name_is_what_type_checkers_take_it_for():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    for line in ast.walk(tree):
+        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("aioregistry."):
+            home = importlib.import_module(line.module)
+            for alias in line.names:
+                assert getattr(aioregistry, alias.name) is getattr(home, alias.name)
+
+
+def test_a_name_that_is_not_there_is_no_attribute():
+    with pytest.raises(AttributeError, match="RegistryClientt"):
+        aioregistry.RegistryClientt  # noqa: B018
+
+
+def test_the_commands_help_loads_no_http_client():
+    code = (
+        "import sys; from typer.testing import CliRunner; from aioregistry.cli.app import app;"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
+        "sys.exit('aiohttp' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_everything_public_has_a_docstring():

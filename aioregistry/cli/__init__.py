@@ -1,10 +1,11 @@
-"""The command ``aioregistry``; it needs the extra ``cli``."""
+"""The commands ``aioregistry`` and ``docker-credential-aioregistry``, from the extra ``cli``."""
 
 import sys
+from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["credential_helper", "main"]
 
-_EXTRA = ("rich", "typer")
+_EXTRA = ("attrs", "filelock", "platformdirs", "re2", "rich", "typer", "yaml")
 
 
 def main() -> None:
@@ -12,13 +13,29 @@ def main() -> None:
     try:
         from aioregistry.cli.app import app  # noqa: PLC0415  (what it needs may be missing)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        sys.stderr.write(
-            "aioregistry: the command needs Typer and Rich: pip install 'aioregistry-do[cli]',"
-            " or from a checkout: pip install '.[cli]'\n"
-        )
-        sys.exit(2)
+        _tell(error)
     except KeyboardInterrupt:
         sys.exit(130)
-    app(prog_name="aioregistry")
+    try:
+        app(prog_name="aioregistry")
+    except ModuleNotFoundError as error:
+        _tell(error)
+
+
+def credential_helper() -> None:
+    """Answer Docker, which runs this as a credential helper, and exit."""
+    try:
+        from aioregistry.cli import credential_helper as helper  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        _tell(error)
+    helper.main()
+
+
+def _tell(error: ModuleNotFoundError) -> NoReturn:
+    if (error.name or "").partition(".")[0] not in _EXTRA:
+        raise error
+    sys.stderr.write(
+        f"aioregistry: the command needs {error.name}: pip install 'aioregistry-do[cli]',"
+        " or from a checkout: pip install '.[cli]'\n"
+    )
+    sys.exit(2)

@@ -26,22 +26,17 @@ from aioregistry.cleanup.planning import PlanProgress, make_plan
 from aioregistry.cleanup.policy import Policy
 from aioregistry.cleanup.policy_file import PolicyFileError, load_policy
 from aioregistry.cli.connection import (
-    API_URL,
     DONE,
     DRIFT_ONLY,
     OVER_CAPS,
     SOME_FAILED,
-    ApiUrl,
     Connection,
-    NoProgress,
-    RegistryName,
-    RegistryUrl,
-    Yes,
     ask,
     read_text,
     refuse,
     run,
 )
+from aioregistry.cli.options import Access, RegistryName, Yes, with_groups
 from aioregistry.cli.plan_tables import (
     Applied,
     lines_of_plan,
@@ -109,12 +104,22 @@ Deadline = Annotated[
 Collect = Annotated[
     bool, typer.Option("--gc", help="Collect garbage afterwards; the registry is read-only then.")
 ]
+RegistryUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        show_default="what the credentials name",
+        help="Where the registry itself is, from which manifests are read"
+        " (AIOREGISTRY_REGISTRY_URL).",
+    ),
+]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Neither keep manifests on disk nor use those there.")
 ]
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_groups
 def plan(
     policy: PolicyFile,
     registry: RegistryName = None,
@@ -122,9 +127,8 @@ def plan(
     repository: Repositories = None,
     output: PlanOutput = Path("plan.json"),
     no_cache: NoCache = False,
-    api_url: ApiUrl = API_URL,
+    access: Access = Access(),  # noqa: B008, frozen
     registry_url: RegistryUrl = None,
-    no_progress: NoProgress = False,
 ) -> None:
     """Look at a registry, and write down what is to be deleted and why. Nothing is deleted."""
     command = "cleanup plan"
@@ -133,7 +137,7 @@ def plan(
         _check_output(output)
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = await to.registry(registry)
             async with to.contents(handle, registry_url, cache=not no_cache) as contents:
                 made = await _plan(to, handle, contents, rules, uses, repository)
@@ -142,10 +146,11 @@ def plan(
         typer.echo(f"the plan is in {output}; 'aioregistry cleanup apply {output}' carries it out")
         return SOME_FAILED if made.left_alone else DONE
 
-    run(command, work(), lambda: "nothing was deleted")
+    run(command, access, work(), lambda: "nothing was deleted")
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_groups
 def apply(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan's file.")],
     resume: Annotated[
@@ -159,9 +164,8 @@ def apply(
     deadline: Deadline = None,
     gc: Collect = False,
     no_cache: NoCache = False,
-    api_url: ApiUrl = API_URL,
+    access: Access = Access(),  # noqa: B008, frozen
     registry_url: RegistryUrl = None,
-    no_progress: NoProgress = False,
 ) -> None:
     """Carry out a plan: look again at each item, and delete what has not changed.
 
@@ -175,22 +179,26 @@ def apply(
         caps = Caps(max_deletes=max_deletes, max_fraction=max_fraction)
     _show_plan(made)
     _check_caps(command, made, caps, force)
+    applied = Applied(sum(1 for _ in made.condemned))
+    if not applied.total:
+        raise typer.Exit(DONE)
     if not yes:
         ask(command, _question(made, gc), "nothing was deleted")
-    applied = Applied(sum(1 for _ in made.condemned))
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = to.client.registry(made.registry)
             async with to.contents(handle, registry_url, cache=not no_cache) as contents:
                 applier = _Applier(command, to, handle, contents, plan, applied)
                 report = await applier.apply(made, resume, caps, force, uses, seconds)
             return await _finish(to, handle, made, report, plan, gc)
 
-    run(command, work(), lambda: f"{applied}; 'aioregistry cleanup apply {plan} --resume' goes on")
+    how = f"'aioregistry cleanup apply {plan} --resume' goes on"
+    run(command, access, work(), lambda: f"{applied}; {how}")
 
 
 @app.command(name="run", epilog=_EXIT_CODES)
+@with_groups
 def plan_and_apply(
     policy: PolicyFile,
     registry: RegistryName = None,
@@ -213,9 +221,8 @@ def plan_and_apply(
     deadline: Deadline = None,
     gc: Collect = False,
     no_cache: NoCache = False,
-    api_url: ApiUrl = API_URL,
+    access: Access = Access(),  # noqa: B008, frozen
     registry_url: RegistryUrl = None,
-    no_progress: NoProgress = False,
 ) -> None:
     """Plan, ask, and apply, in one go. Without a terminal to ask on it needs --yes."""
     command = "cleanup run"
@@ -229,7 +236,7 @@ def plan_and_apply(
     written: list[Path] = []
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = await to.registry(registry)
             async with to.contents(handle, registry_url, cache=not no_cache) as contents:
                 made = await _plan(to, handle, contents, rules, uses, repository)
@@ -251,7 +258,7 @@ def plan_and_apply(
         resume = f"; 'aioregistry cleanup apply {written[0]} --resume' goes on" if written else ""
         return f"{applied}{resume}"
 
-    run(command, work(), interrupted)
+    run(command, access, work(), interrupted)
 
 
 class _Applier:

@@ -2,10 +2,13 @@
 
 import asyncio
 import gc
+import os
+import sys
+import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 from attrs import frozen
@@ -13,20 +16,20 @@ from rich.console import Console
 
 from aioregistry.cleanup.contents import ContentCache, ContentReader, default_cache_path
 from aioregistry.cli.meter import Meter
+from aioregistry.cli.options import Access
 from aioregistry.cli.render import Display
+from aioregistry.cli.settings import Settings, SettingsError
+from aioregistry.cli.words import safe
 from aioregistry.client import RegistryClient
-from aioregistry.errors import InvalidNameError, InvalidTokenError, RegistryError
-from aioregistry.handles import RegistryHandle
+from aioregistry.errors import InvalidNameError, InvalidTokenError, NotFoundError, RegistryError
+from aioregistry.handles import RegistryHandle, RepositoryHandle
 from aioregistry.oci import Distribution
 from aioregistry.ratelimit import RateLimit
+from aioregistry.references import Reference
 
 __all__ = [
-    "ApiUrl",
     "Connection",
-    "NoProgress",
-    "RegistryName",
-    "RegistryUrl",
-    "Yes",
+    "Target",
     "ask",
     "read_text",
     "refuse",
@@ -37,31 +40,18 @@ __all__ = [
 
 DONE, SOME_FAILED, WRONG_USAGE, DRIFT_ONLY, OVER_CAPS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-RegistryName = Annotated[
-    str | None,
-    typer.Argument(metavar="REGISTRY", show_default="the account's only one", help="The registry."),
-]
-ApiUrl = Annotated[
-    str,
-    typer.Option(
-        metavar="URL", envvar="AIOREGISTRY_API_URL", help="Where the API is, a sandbox for example."
-    ),
-]
-RegistryUrl = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        envvar="AIOREGISTRY_REGISTRY_URL",
-        show_default="what the credentials name",
-        help="Where the registry itself is, from which manifests are read.",
-    ),
-]
-NoProgress = Annotated[
-    bool, typer.Option("--no-progress", help="Print plain lines instead of a progress bar.")
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
-API_URL = "https://api.digitalocean.com"
+@frozen
+class Target:
+    """A repository, and what of it is meant.
+
+    Attributes:
+        repository: The repository.
+        reference: The reference that was given; its tag and digest are often None.
+    """
+
+    repository: RepositoryHandle
+    reference: Reference
 
 
 @frozen
@@ -70,26 +60,81 @@ class Connection:
 
     Attributes:
         client: The client.
+        settings: Whose account it is, and where.
         meter: Its limiter.
         display: Shows progress, on stderr.
     """
 
     client: RegistryClient
+    settings: Settings
     meter: Meter
     display: Display
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, api_url: str, no_progress: bool) -> "AsyncGenerator[Connection]":
-        """Open a client with the token of the environment."""
+    async def open(cls, access: Access) -> "AsyncGenerator[Connection]":
+        """Open a client as options, environment and configuration say.
+
+        Raises:
+            SettingsError: They make no sense, or name no token.
+        """
+        settings = Settings.load(access)
         meter = Meter(RateLimit())
-        display = Display(Console(stderr=True), progress=not no_progress)
-        async with RegistryClient(base_url=api_url, rate_limit=meter, concurrency=32) as client:
-            yield cls(client, meter, display)
+        display = Display(Console(stderr=True), progress=not access.no_progress, lines=False)
+        token = settings.token
+        try:
+            client = RegistryClient(
+                token.value, base_url=settings.api_url, rate_limit=meter, concurrency=32
+            )
+        except InvalidTokenError as error:
+            raise SettingsError(f"{token.source}: {error}") from None
+        except ValueError as error:
+            raise SettingsError(f"{settings.api_url!r} is no URL of an API: {error}") from None
+        async with client:
+            yield cls(client, settings, meter, display)
 
     async def registry(self, name: str | None) -> RegistryHandle:
-        """Return a registry; without a name, the account's only one."""
+        """Return a registry; without a name, the configured one, or the account's only one."""
+        name = name or self.settings.registry
         return self.client.registry(name or (await self.client.get_registry()).name)
+
+    async def target(self, text: str, registry: str | None = None) -> Target:
+        """Return what a text means: ``REPO``, ``REGISTRY/REPO``, or the same with the host.
+
+        Where no registry is known, the account's registries are listed.
+
+        Raises:
+            InvalidNameError: It is no reference, or one of another host.
+            NotFoundError: The account has no registry that it could mean.
+        """
+        reference = Reference.parse(text)
+        if not reference.path:
+            raise InvalidNameError(f"{text!r} names no repository: write REPOSITORY@DIGEST")
+        first, _, rest = reference.path.partition("/")
+        known = registry or self.settings.registry
+        if reference.host is not None:
+            if not self.settings.is_registry_host(reference.host):
+                own = self.settings.registry_host
+                raise InvalidNameError(f"{reference.host!r} is another host, not {own}")
+            if not rest:
+                raise InvalidNameError(f"{text!r} names no repository after the host and registry")
+            handle = self.client.registry(first)
+            if registry not in {None, first}:
+                raise InvalidNameError(f"{text!r} is not in the registry {registry!r}")
+            return Target(handle.repository(rest), reference)
+        if known is None:
+            names = [each.name for each in await self.client.registries()]
+            if first in names and rest:
+                known = first
+            elif len(names) == 1:
+                known = names[0]
+            else:
+                there = ", ".join(names) or "none"
+                raise NotFoundError(
+                    f"which registry is {text!r} in? Write REGISTRY/REPOSITORY; there: {there}"
+                )
+        repository = rest if rest and first == known else reference.path
+        return Target(self.client.registry(known).repository(repository), reference)
 
     @asynccontextmanager
     async def contents(
@@ -98,7 +143,8 @@ class Connection:
         """Open what reads contents from the registry itself."""
         async with AsyncExitStack() as stack:
             kept = stack.enter_context(ContentCache(default_cache_path())) if cache else None
-            distribution = Distribution(registry, base_url=url, concurrency=32)
+            where = url or self.settings.registry_url
+            distribution = Distribution(registry, base_url=where, concurrency=32)
             yield ContentReader(await stack.enter_async_context(distribution), kept)
 
 
@@ -111,31 +157,49 @@ def relax_garbage_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def run(command: str, work: Coroutine[Any, Any, int], interrupted: Callable[[], str]) -> NoReturn:
+def run(
+    command: str,
+    access: Access,
+    work: Coroutine[Any, Any, int],
+    interrupted: Callable[[], str] = lambda: "nothing was changed",
+) -> NoReturn:
     """Run a command to its end, and exit with its code; every error becomes one line.
 
     Args:
         command: What it is called in errors.
+        access: Its options; ``--debug`` shows tracebacks.
         work: Does it, and returns the exit code.
         interrupted: Tells what was done when Ctrl-C ends it.
     """
     relax_garbage_collector()
     try:
         code = asyncio.run(work)
-    except (InvalidNameError, InvalidTokenError) as error:
-        refuse(command, error)
-    except RegistryError as error:
-        typer.echo(f"aioregistry {command}: {error}", err=True)
-        code = SOME_FAILED
+    except BrokenPipeError:
+        # Whoever reads has had enough. What Python still writes when it exits goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
     except KeyboardInterrupt:
-        typer.echo(f"aioregistry {command}: interrupted; {interrupted()}", err=True)
+        _complain(command, f"interrupted; {interrupted()}", access)
         code = INTERRUPTED
+    except (InvalidNameError, InvalidTokenError, SettingsError) as error:
+        _complain(command, error, access)
+        code = WRONG_USAGE
+    except (RegistryError, OSError) as error:
+        _complain(command, error, access)
+        code = SOME_FAILED
     raise typer.Exit(code)
+
+
+def _complain(command: str, problem: object, access: Access) -> None:
+    if access.debug:
+        for line in traceback.format_exc().splitlines():
+            typer.echo(safe(line), err=True)
+    typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
 
 
 def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
     """Say what is wrong with what was asked for, and exit."""
-    typer.echo(f"aioregistry {command}: {problem}", err=True)
+    typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
     raise typer.Exit(code)
 
 

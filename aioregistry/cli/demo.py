@@ -14,7 +14,9 @@ from aioregistry.cli.plan_tables import Applied
 from aioregistry.cli.render import Display
 from aioregistry.errors import RegistryError
 
-__all__ = ["demo"]
+__all__ = ["app", "demo"]
+
+app = typer.Typer(rich_markup_mode="markdown")
 
 _TAGS = 5000
 _KEEP = 20
@@ -28,6 +30,7 @@ def _print_format(wanted: bool) -> None:
         raise typer.Exit
 
 
+@app.command()
 def demo(
     history: Annotated[
         Path | None,

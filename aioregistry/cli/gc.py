@@ -13,18 +13,14 @@ from rich.text import Text
 from aioregistry.cleanup.collection import READ_ONLY, collect_garbage
 from aioregistry.cleanup.durations import parse_duration
 from aioregistry.cli.connection import (
-    API_URL,
     DONE,
     SOME_FAILED,
-    ApiUrl,
     Connection,
-    NoProgress,
-    RegistryName,
-    Yes,
     ask,
     refuse,
     run,
 )
+from aioregistry.cli.options import Access, RegistryName, Yes, with_groups
 from aioregistry.handles import GarbageCollectionType, RegistryHandle
 from aioregistry.models import GarbageCollection
 
@@ -66,6 +62,7 @@ Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between two loo
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_groups
 def start(
     registry: RegistryName = None,
     kind: Kind = _Kind.BLOBS,
@@ -73,8 +70,7 @@ def start(
     wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = True,
     timeout: Timeout = None,
     interval: Interval = 10.0,
-    api_url: ApiUrl = API_URL,
-    no_progress: NoProgress = False,
+    access: Access = Access(),  # noqa: B008, frozen
 ) -> None:
     """Start a garbage collection. The registry is read-only until it has ended."""
     command = "gc start"
@@ -84,7 +80,7 @@ def start(
         ask(command, question, "no garbage collection was started")
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = await to.registry(registry)
             to.display.say(READ_ONLY, begin="Collect")
             if not wait:
@@ -100,17 +96,19 @@ def start(
             typer.echo(str(collected))
         return DONE
 
-    run(command, work(), _goes_on)
+    run(command, access, work(), _goes_on)
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_groups
 def status(
-    registry: RegistryName = None, api_url: ApiUrl = API_URL, no_progress: NoProgress = False
+    registry: RegistryName = None,
+    access: Access = Access(),  # noqa: B008, frozen
 ) -> None:
     """Show the garbage collection that is under way."""
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             active = await (await to.registry(registry)).garbage_collection()
         if active is None:
             typer.echo("no garbage collection is under way")
@@ -118,15 +116,15 @@ def status(
             _say(active)
         return DONE
 
-    run("gc status", work(), lambda: "nothing was changed")
+    run("gc status", access, work())
 
 
 @app.command(name="list", epilog=_EXIT_CODES)
+@with_groups
 def list_(
     registry: RegistryName = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    api_url: ApiUrl = API_URL,
-    no_progress: NoProgress = False,
+    access: Access = Access(),  # noqa: B008, frozen
 ) -> None:
     """List past garbage collections, the newest first."""
 
@@ -137,7 +135,7 @@ def list_(
             table.add_column(title)
         for title in ("blobs", "freed bytes"):
             table.add_column(title, justify="right")
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = await to.registry(registry)
             count = 0
             async with aiter(handle.garbage_collections()) as runs:
@@ -149,10 +147,11 @@ def list_(
         Console().print(table, highlight=False)
         return DONE
 
-    run("gc list", work(), lambda: "nothing was changed")
+    run("gc list", access, work())
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_groups
 def wait(
     registry: RegistryName = None,
     uuid: Annotated[
@@ -160,15 +159,14 @@ def wait(
     ] = None,
     timeout: Timeout = None,
     interval: Interval = 10.0,
-    api_url: ApiUrl = API_URL,
-    no_progress: NoProgress = False,
+    access: Access = Access(),  # noqa: B008, frozen
 ) -> None:
     """Wait until a garbage collection has ended."""
     command = "gc wait"
     seconds = _seconds(command, timeout)
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = await to.registry(registry)
             ended = await handle.wait_for_garbage_collection(
                 uuid, timeout=seconds, interval=interval, on_status=_teller(to)
@@ -179,22 +177,22 @@ def wait(
         _say(ended)
         return DONE if ended.status in {"succeeded", "success"} else SOME_FAILED
 
-    run(command, work(), _goes_on)
+    run(command, access, work(), _goes_on)
 
 
 @app.command(epilog=_EXIT_CODES)
+@with_groups
 def cancel(
     registry: RegistryName = None,
     uuid: Annotated[
         str | None, typer.Option(show_default="the one under way", help="Which one.")
     ] = None,
-    api_url: ApiUrl = API_URL,
-    no_progress: NoProgress = False,
+    access: Access = Access(),  # noqa: B008, frozen
 ) -> None:
     """Cancel a garbage collection; what it has freed by then stays freed."""
 
     async def work() -> int:
-        async with Connection.open(api_url, no_progress) as to:
+        async with Connection.open(access) as to:
             handle = await to.registry(registry)
             which = uuid or await _active(handle)
             if which is None:
@@ -203,9 +201,7 @@ def cancel(
             _say(await handle.cancel_garbage_collection(which))
         return DONE
 
-    run(
-        "gc cancel", work(), lambda: "it may have been cancelled: look with 'aioregistry gc status'"
-    )
+    run("gc cancel", access, work(), lambda: "look with 'aioregistry gc status'")
 
 
 async def _active(registry: RegistryHandle) -> str | None:

@@ -8,6 +8,7 @@ from rich.box import ROUNDED
 from rich.table import Table
 from rich.text import Text
 
+from aioregistry.bulk import Outcome
 from aioregistry.cleanup.apply import CleanupReport, Settled
 from aioregistry.cleanup.plan import Plan
 from aioregistry.cli.connection import wait_in_words
@@ -38,9 +39,14 @@ class Applied:
     total: int = 0
     counts: Counter[str] = field(factory=Counter)
 
-    def add(self, settled: Settled) -> None:
+    def add(self, settled: Settled | Outcome) -> None:
         """Count one that is settled."""
         self.counts[settled.status] += 1
+
+    @property
+    def all_gone(self) -> bool:
+        """Whether nothing is left of what was to be deleted."""
+        return self.counts["deleted"] + self.counts["absent"] == self.total
 
     def __str__(self) -> str:
         if not self.total:

@@ -122,13 +122,15 @@ class Display:
     Args:
         console: Where to.
         progress: Whether to draw progress bars, if `console` is a terminal that can.
+        lines: Whether to print a line now and then where no bar is drawn.
     """
 
-    def __init__(self, console: Console, *, progress: bool = True) -> None:
+    def __init__(self, console: Console, *, progress: bool = True, lines: bool = True) -> None:
         self._console = console
         # Asked of the file: FORCE_COLOR makes Rich take a pipe for a terminal.
         self._is_terminal = console.file.isatty()
         self._draws = progress and self._is_terminal and not console.is_dumb_terminal
+        self._prints = lines
 
     def say(self, text: str, *, begin: str = "", style: str = "") -> None:
         """Print a line; in a pipe it stays one, however long.
@@ -154,6 +156,7 @@ class Display:
         meter: Meter,
         *,
         items_a_request: int = 1,
+        shown: bool = True,
     ) -> AsyncGenerator[Stage]:
         """Show the progress of what is done inside, which calls `Stage.advance`.
 
@@ -163,8 +166,12 @@ class Display:
             unit: What they are, in the plural.
             meter: Knows the quota.
             items_a_request: How many items one request does.
+            shown: Whether to show anything.
         """
         stage = Stage(name, total, unit, meter, items_a_request)
+        if not shown:
+            yield stage
+            return
         work = self._draw(stage) if self._draws else self._print(stage)
         ticking = asyncio.create_task(work)
         try:
@@ -186,7 +193,7 @@ class Display:
                 await asyncio.sleep(_REFRESH)
 
     async def _print(self, stage: Stage) -> None:
-        while True:
+        while self._prints:
             await asyncio.sleep(_PLAIN_EVERY)
             self.say(stage.as_line())
 

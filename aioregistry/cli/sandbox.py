@@ -15,7 +15,9 @@ from aioregistry.sandbox import Faults, Limits, Sandbox, State
 from aioregistry.sandbox.seed import generated_state, history_state
 from aioregistry.sandbox.statefile import load_state
 
-__all__ = ["sandbox"]
+__all__ = ["app", "sandbox"]
+
+app = typer.Typer(rich_markup_mode="markdown")
 
 T = TypeVar("T")
 
@@ -23,6 +25,7 @@ _TAGS = 1000
 _REPOSITORIES = 8
 
 
+@app.command()
 def sandbox(
     tags: Annotated[
         int | None,

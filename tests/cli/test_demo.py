@@ -243,6 +243,7 @@ def test_without_the_extra_the_command_tells_what_to_install(monkeypatch, capsys
 def test_another_missing_module_is_no_question_of_the_extra(monkeypatch):
     forget(monkeypatch, "aioregistry.cli")
     monkeypatch.setitem(sys.modules, "aioregistry.sandbox", None)
+    monkeypatch.setattr(sys, "argv", ["aioregistry", "demo"])
     with pytest.raises(ModuleNotFoundError):
         cli.main()
 

@@ -1,0 +1,103 @@
+"""Shows a list: read page by page, filtered, written as it comes."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from aioregistry.cli.connection import Connection, refuse
+from aioregistry.cli.options import Filters, Output
+from aioregistry.cli.output import Column, Printer, printer_for
+from aioregistry.cli.selection import Facts, Selection
+from aioregistry.paging import Pager
+
+__all__ = ["Listing", "show"]
+
+T = TypeVar("T")
+
+
+@frozen
+class Listing(Generic[T]):
+    """How a list is shown: a command, and its options read.
+
+    Attributes:
+        printer: Writes its rows.
+        selection: Which items are wanted.
+        facts: What of an item is filtered by.
+        unit: What the items are, in the plural.
+    """
+
+    printer: Printer[T]
+    selection: Selection
+    facts: Facts[T]
+    unit: str
+
+    @classmethod
+    def of(
+        cls,
+        command: str,
+        columns: Sequence[Column[T]],
+        facts: Facts[T],
+        filters: Filters,
+        output: Output,
+    ) -> "Listing[T]":
+        """Read the options of a list; when they make no sense, say so and exit."""
+        if filters.untagged and facts.untagged is None:
+            refuse(command, "every tag has a tag: --untagged is for manifests and repositories")
+        try:
+            return cls(
+                printer_for(columns, output),
+                Selection.of(filters, datetime.now(UTC)),
+                facts,
+                command,
+            )
+        except (ValueError, ModuleNotFoundError) as error:
+            refuse(command, error)
+
+
+async def show(
+    to: Connection,
+    listing: Listing[T],
+    pager: Pager[T],
+    only: Callable[[T], bool] = lambda _: True,
+) -> None:
+    """Write what is wanted of a list to stdout: each page when it is there, unless it is sorted.
+
+    Args:
+        to: The client.
+        listing: How it is shown.
+        pager: The list.
+        only: Whether an item is among what was asked for, whatever the filters say.
+
+    Raises:
+        RegistryError: A page cannot be read.
+        OSError: Nothing more can be written; BrokenPipeError when nobody reads any more.
+    """
+    wanted, facts, printer = listing.selection, listing.facts, listing.printer
+    printer.begin()
+    left, kept = wanted.limit, list[T]()
+    # Rows that are written to the terminal are progress enough, and a bar would stand in between.
+    bar = wanted.sort is not None or not sys.stdout.isatty()
+    async with (
+        to.display.stage(
+            "Read", 0, listing.unit, to.meter, items_a_request=200, shown=bar
+        ) as stage,
+        pager.pages() as pages,
+    ):
+        async for page in pages:
+            stage.total, stage.done = page.total or pages.found, pages.found
+            found = wanted.of_page(filter(only, page.items), facts)
+            if wanted.sort is not None:
+                kept += found
+                continue
+            if left is not None:
+                found = found[:left]
+                left -= len(found)
+            printer.rows(found)
+            if left == 0:
+                break
+    if wanted.sort is not None:
+        printer.rows(wanted.in_order(kept, facts))
+    printer.end()

@@ -1,0 +1,47 @@
+"""Texts that are safe to show, and sizes as people write them."""
+
+import re
+
+__all__ = ["parse_size", "safe", "size_in_words"]
+
+# What moves a cursor, colours, rings, hides or turns the direction of text.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_UNITS = {
+    "": 1, "B": 1,
+    "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+}  # fmt: skip
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})", re.ASCII)
+_STEP = 1000
+
+
+def safe(text: str) -> str:
+    """Return a text in which nothing can take over a terminal: control characters are escaped."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that a text such as ``500MB``, ``1.5GiB`` or ``1024`` says.
+
+    Raises:
+        ValueError: It says none.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    unit = None if found is None else _UNITS.get(found[2].upper())
+    if found is None or unit is None:
+        raise ValueError(f"not a size: {text[:40]!r}; write 500MB, 2GiB or a number of bytes")
+    return round(float(found[1]) * unit)
+
+
+def size_in_words(size: int) -> str:
+    """Return a number of bytes as people read it: ``12.3 MB``."""
+    if size < _STEP:
+        return f"{size} B"
+    amount, units = size / _STEP, ["kB", "MB", "GB", "TB"]
+    # What would be shown as 1,000.0 is 1.0 of the next.
+    while len(units) > 1 and round(amount, 1) >= _STEP:
+        amount, units = amount / _STEP, units[1:]
+    return f"{amount:,.1f} {units[0]}"
