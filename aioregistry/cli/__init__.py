@@ -3,7 +3,7 @@
 import sys
 from typing import NoReturn
 
-__all__ = ["credential_helper", "main"]
+__all__ = ["answer_docker", "main"]
 
 _EXTRA = ("attrs", "filelock", "platformdirs", "re2", "rich", "typer", "yaml")
 
@@ -22,13 +22,13 @@ def main() -> None:
         _tell(error)
 
 
-def credential_helper() -> None:
+def answer_docker() -> None:
     """Answer Docker, which runs this as a credential helper, and exit."""
     try:
-        from aioregistry.cli import credential_helper as helper  # noqa: PLC0415
+        from aioregistry.cli import credential_helper  # noqa: PLC0415
     except ModuleNotFoundError as error:
         _tell(error)
-    helper.main()
+    credential_helper.main()
 
 
 def _tell(error: ModuleNotFoundError) -> NoReturn:

@@ -184,8 +184,11 @@ def run(
     except (InvalidNameError, InvalidTokenError, SettingsError) as error:
         _complain(command, error, access)
         code = WRONG_USAGE
-    except (RegistryError, OSError) as error:
+    except RegistryError as error:
         _complain(command, error, access)
+        code = SOME_FAILED
+    except OSError as error:
+        _complain(command, f"{error.filename or 'output'}: {error.strerror or error}", access)
         code = SOME_FAILED
     raise typer.Exit(code)
 

@@ -143,7 +143,6 @@ def login(
 @app.command(epilog=_EXIT_CODES)
 @with_groups
 def logout(
-    registry: RegistryName = None,  # noqa: ARG001, Docker knows hosts alone
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """Take the credentials away that `login` has written. They stay valid until they expire."""

@@ -1,14 +1,11 @@
 """``aioregistry gc``: garbage collections of a registry."""
 
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, get_args
 
 import typer
-from rich.box import ROUNDED
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from aioregistry.cleanup.collection import READ_ONLY, collect_garbage
 from aioregistry.cleanup.durations import parse_duration
@@ -20,7 +17,11 @@ from aioregistry.cli.connection import (
     refuse,
     run,
 )
-from aioregistry.cli.options import Access, RegistryName, Yes, with_groups
+from aioregistry.cli.listing import Listing, show
+from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
+from aioregistry.cli.output import Column
+from aioregistry.cli.selection import Facts
+from aioregistry.cli.words import safe
 from aioregistry.handles import GarbageCollectionType, RegistryHandle
 from aioregistry.models import GarbageCollection
 
@@ -119,32 +120,36 @@ def status(
     run("gc status", access, work())
 
 
+_COLUMNS: list[Column[GarbageCollection]] = [
+    Column("uuid", lambda item: item.uuid, width=36),
+    Column("status", lambda item: item.status, width=12),
+    Column("started", lambda item: item.created_at, width=25),
+    Column("ended", lambda item: item.updated_at if item.ended else None, width=25),
+    Column("blobs", lambda item: item.blobs_deleted, kind="count", width=9),
+    Column("freed", lambda item: item.freed_bytes, kind="bytes", width=15),
+    Column("registry", lambda item: item.registry_name, width=20, shown=False),
+]
+_FACTS: Facts[GarbageCollection] = Facts(
+    lambda item: (item.uuid, item.status),
+    lambda item: item.updated_at,
+    lambda item: item.freed_bytes,
+)
+
+
 @app.command(name="list", epilog=_EXIT_CODES)
 @with_groups
 def list_(
     registry: RegistryName = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
-    access: Access = Access(),  # noqa: B008, frozen
+    filters: Filters = Filters(),  # noqa: B008, frozen
+    output: Output = Output(),  # noqa: B008
+    access: Access = Access(),  # noqa: B008
 ) -> None:
-    """List past garbage collections, the newest first."""
+    """List past garbage collections; `--match` looks at their status, too."""
+    listing = Listing.of("gc list", _COLUMNS, _FACTS, filters, output)
 
     async def work() -> int:
-        table = Table(box=ROUNDED)
-        table.add_column("uuid", no_wrap=True)
-        for title in ("status", "started", "ended"):
-            table.add_column(title)
-        for title in ("blobs", "freed bytes"):
-            table.add_column(title, justify="right")
         async with Connection.open(access) as to:
-            handle = await to.registry(registry)
-            count = 0
-            async with aiter(handle.garbage_collections()) as runs:
-                async for run in runs:
-                    table.add_row(*map(Text, _cells(run)))
-                    count += 1
-                    if count == limit:
-                        break
-        Console().print(table, highlight=False)
+            await show(to, listing, (await to.registry(registry)).garbage_collections())
         return DONE
 
     run("gc list", access, work())
@@ -210,24 +215,21 @@ async def _active(registry: RegistryHandle) -> str | None:
 
 
 def _say(run: GarbageCollection) -> None:
-    uuid, status, started, ended, blobs, freed = _cells(run)
-    told = f"{uuid}: {status}, started {started}"
+    told = f"{run.uuid}: {run.status}, started {_moment(run.created_at)}"
     if run.ended:
-        told += f", ended {ended}, {blobs or 'unknown'} blobs, {freed or 'unknown'} bytes freed"
-    typer.echo(told)
+        told += (
+            f", ended {_moment(run.updated_at)}, {_count(run.blobs_deleted)} blobs,"
+            f" {_count(run.freed_bytes)} bytes freed"
+        )
+    typer.echo(safe(told))
 
 
-def _cells(run: GarbageCollection) -> tuple[str, ...]:
-    begun = "" if run.created_at is None else f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC"
-    ended = "" if run.updated_at is None else f"{run.updated_at:%Y-%m-%d %H:%M:%S} UTC"
-    return (
-        run.uuid,
-        run.status,
-        begun,
-        ended if run.ended else "",
-        "" if run.blobs_deleted is None else f"{run.blobs_deleted:,}",
-        "" if run.freed_bytes is None else f"{run.freed_bytes:,}",
-    )
+def _moment(moment: datetime | None) -> str:
+    return "at a time unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _count(count: int | None) -> str:
+    return "an unknown number of" if count is None else f"{count:,}"
 
 
 def _teller(to: Connection) -> Callable[[GarbageCollection], None]:

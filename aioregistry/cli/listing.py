@@ -1,7 +1,7 @@
 """Shows a list: read page by page, filtered, written as it comes."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -13,7 +13,7 @@ from aioregistry.cli.output import Column, Printer, printer_for
 from aioregistry.cli.selection import Facts, Selection
 from aioregistry.paging import Pager
 
-__all__ = ["Listing", "show"]
+__all__ = ["Listing", "show", "show_all"]
 
 T = TypeVar("T")
 
@@ -57,6 +57,16 @@ class Listing(Generic[T]):
             refuse(command, error)
 
 
+def show_all(listing: Listing[T], items: Iterable[T]) -> None:
+    """Write what is wanted of a list that is there already to stdout."""
+    wanted, facts, printer = listing.selection, listing.facts, listing.printer
+    found = wanted.of_page(items, facts)
+    found = found[: wanted.limit] if wanted.sort is None else wanted.in_order(found, facts)
+    printer.begin()
+    printer.rows(found)
+    printer.end()
+
+
 async def show(
     to: Connection,
     listing: Listing[T],
@@ -76,7 +86,6 @@ async def show(
         OSError: Nothing more can be written; BrokenPipeError when nobody reads any more.
     """
     wanted, facts, printer = listing.selection, listing.facts, listing.printer
-    printer.begin()
     left, kept = wanted.limit, list[T]()
     # Rows that are written to the terminal are progress enough, and a bar would stand in between.
     bar = wanted.sort is not None or not sys.stdout.isatty()
@@ -87,6 +96,8 @@ async def show(
         pager.pages() as pages,
     ):
         async for page in pages:
+            if page.number == 1:
+                printer.begin()
             stage.total, stage.done = page.total or pages.found, pages.found
             found = wanted.of_page(filter(only, page.items), facts)
             if wanted.sort is not None:

@@ -126,7 +126,7 @@ class _Plain(Printer[T]):
 
     def rows(self, items: Sequence[T]) -> None:
         lines = (
-            self._line([self._cell(column.value(item)) for column in self._columns])
+            self._line([self._cell(column, column.value(item)) for column in self._columns])
             for item in items
         )
         _write("".join(lines))
@@ -137,9 +137,10 @@ class _Plain(Printer[T]):
         ]
         return (" " * _GAP).join(padded).rstrip() + "\n"
 
-    def _cell(self, value: Value) -> str:
-        text = _as_text(value, "" if self._output.utc else "local")
-        return "".join("\\x20" if sign == " " else sign for sign in safe(text)) or "-"
+    def _cell(self, column: Column[T], value: Value) -> str:
+        text = safe(_as_text(value, "" if self._output.utc else "local")) or "-"
+        # A blank would begin another column, after which in the last one there is none.
+        return text if column is self._columns[-1] else text.replace(" ", "\\x20")
 
 
 class _Csv(Printer[T]):

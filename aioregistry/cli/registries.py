@@ -7,8 +7,10 @@ import typer
 
 from aioregistry import names
 from aioregistry.cli.connection import DONE, SOME_FAILED, Connection, ask, refuse, run
-from aioregistry.cli.options import Access, Output, RegistryName, Yes, with_groups
+from aioregistry.cli.listing import Listing, show_all
+from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
 from aioregistry.cli.output import Column, Printer, printer_for
+from aioregistry.cli.selection import Facts
 from aioregistry.errors import ConflictError, InvalidNameError
 from aioregistry.models import Registry, Subscription, SubscriptionTier
 
@@ -46,6 +48,11 @@ _REGISTRIES: list[Column[Registry]] = [
     Column("created", lambda item: item.created_at, width=25),
     Column("measured", lambda item: item.storage_usage_bytes_updated_at, width=25, shown=False),
 ]
+_FACTS: Facts[Registry] = Facts(
+    lambda item: (item.name,),
+    lambda item: item.created_at,
+    lambda item: item.storage_usage_bytes,
+)
 _TIERS: list[Column[SubscriptionTier]] = [
     Column("slug", lambda item: item.slug, width=14),
     Column("name", lambda item: item.name, width=14),
@@ -102,15 +109,16 @@ def get(
 @registry_app.command(name="list", epilog=_EXIT_CODES)
 @with_groups
 def list_(
+    filters: Filters = Filters(),  # noqa: B008
     output: Output = Output(),  # noqa: B008
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """List the account's registries."""
-    printer = _printer("registry list", _REGISTRIES, output)
+    listing = Listing.of("registry list", _REGISTRIES, _FACTS, filters, output)
 
     async def work() -> int:
         async with Connection.open(access) as to:
-            _show(printer, await to.client.registries())
+            show_all(listing, await to.client.registries())
         return DONE
 
     run("registry list", access, work())
