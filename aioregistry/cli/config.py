@@ -5,8 +5,9 @@ from attrs import frozen
 
 from aioregistry.cli.config_file import KEYS
 from aioregistry.cli.connection import DONE, run
+from aioregistry.cli.listing import printer_of
 from aioregistry.cli.options import Access, Output, with_groups
-from aioregistry.cli.output import Column, printer_for
+from aioregistry.cli.output import Column
 from aioregistry.cli.settings import Setting, Settings, SettingsError
 
 __all__ = ["app"]
@@ -46,10 +47,10 @@ def show(
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """Show each setting in force and what says it; of a token only the last characters."""
+    printer = printer_of("config show", _COLUMNS, output)
 
     async def work() -> int:
         settings = Settings.load(access)
-        printer = printer_for(_COLUMNS, output)
         printer.begin()
         printer.rows(_lines(settings))
         printer.end()

@@ -84,7 +84,12 @@ class Connection:
         token = settings.token
         try:
             client = RegistryClient(
-                token.value, base_url=settings.api_url, rate_limit=meter, concurrency=32
+                token.value,
+                base_url=settings.api_url,
+                # These paths serve accounts with one registry and with several.
+                api="registries",
+                rate_limit=meter,
+                concurrency=32,
             )
         except InvalidTokenError as error:
             raise SettingsError(f"{token.source}: {error}") from None
@@ -96,7 +101,9 @@ class Connection:
     async def registry(self, name: str | None) -> RegistryHandle:
         """Return a registry; without a name, the configured one, or the account's only one."""
         name = name or self.settings.registry
-        return self.client.registry(name or (await self.client.get_registry()).name)
+        if name is None:
+            name = _the_only([each.name for each in await self.client.registries()])
+        return self.client.registry(name)
 
     async def target(self, text: str, registry: str | None = None) -> Target:
         """Return what a text means: ``REPO``, ``REGISTRY/REPO``, or the same with the host.
@@ -126,13 +133,8 @@ class Connection:
             names = [each.name for each in await self.client.registries()]
             if first in names and rest:
                 known = first
-            elif len(names) == 1:
-                known = names[0]
             else:
-                there = ", ".join(names) or "none"
-                raise NotFoundError(
-                    f"which registry is {text!r} in? Write REGISTRY/REPOSITORY; there: {there}"
-                )
+                known = _the_only(names)
         repository = rest if rest and first == known else reference.path
         return Target(self.client.registry(known).repository(repository), reference)
 
@@ -146,6 +148,13 @@ class Connection:
             where = url or self.settings.registry_url
             distribution = Distribution(registry, base_url=where, concurrency=32)
             yield ContentReader(await stack.enter_async_context(distribution), kept)
+
+
+def _the_only(registries: list[str]) -> str:
+    if len(registries) != 1:
+        there = ", ".join(registries) or "none"
+        raise NotFoundError(f"which registry? Name one, as in REGISTRY/REPOSITORY; there: {there}")
+    return registries[0]
 
 
 def relax_garbage_collector() -> None:

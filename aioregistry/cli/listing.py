@@ -13,7 +13,7 @@ from aioregistry.cli.output import Column, Printer, printer_for
 from aioregistry.cli.selection import Facts, Selection
 from aioregistry.paging import Pager
 
-__all__ = ["Listing", "show", "show_all"]
+__all__ = ["Listing", "printer_of", "show", "show_all"]
 
 T = TypeVar("T")
 
@@ -47,14 +47,18 @@ class Listing(Generic[T]):
         if filters.untagged and facts.untagged is None:
             refuse(command, "every tag has a tag: --untagged is for manifests and repositories")
         try:
-            return cls(
-                printer_for(columns, output),
-                Selection.of(filters, datetime.now(UTC)),
-                facts,
-                command,
-            )
+            selection = Selection.of(filters, datetime.now(UTC))
         except (ValueError, ModuleNotFoundError) as error:
             refuse(command, error)
+        return cls(printer_of(command, columns, output), selection, facts, command)
+
+
+def printer_of(command: str, columns: Sequence[Column[T]], output: Output) -> Printer[T]:
+    """Return what writes rows as options say; when they make no sense, say so and exit."""
+    try:
+        return printer_for(columns, output)
+    except ValueError as error:
+        refuse(command, error)
 
 
 def show_all(listing: Listing[T], items: Iterable[T]) -> None:

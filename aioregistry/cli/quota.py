@@ -7,9 +7,10 @@ import typer
 from attrs import frozen
 
 from aioregistry.cli.connection import DONE, Connection, run
+from aioregistry.cli.listing import printer_of
 from aioregistry.cli.options import Access, Output, with_groups
-from aioregistry.cli.output import Column, printer_for
-from aioregistry.errors import NotFoundError, PreconditionFailedError, RateLimitedError
+from aioregistry.cli.output import Column
+from aioregistry.errors import PermissionDeniedError, RateLimitedError
 from aioregistry.quota import ServerWord
 
 __all__ = ["app"]
@@ -43,13 +44,13 @@ def quota(
 
     Asking is one request itself. `frees_in` is in seconds.
     """
+    printer = printer_of("quota", _COLUMNS, output)
 
     async def work() -> int:
-        printer = printer_for(_COLUMNS, output)
         async with Connection.open(access) as to:
-            # Any answer tells it.
-            with suppress(NotFoundError, PreconditionFailedError, RateLimitedError):
-                await to.client.get_registry()
+            # Any answer tells it, a refusal too.
+            with suppress(PermissionDeniedError, RateLimitedError):
+                await to.client.registries()
             word = to.meter.status.server
         printer.begin()
         printer.rows([_quota(word)])

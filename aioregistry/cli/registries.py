@@ -6,10 +6,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from aioregistry import names
-from aioregistry.cli.connection import DONE, SOME_FAILED, Connection, ask, refuse, run
-from aioregistry.cli.listing import Listing, show_all
+from aioregistry.cli.connection import DONE, SOME_FAILED, Connection, ask, run
+from aioregistry.cli.listing import Listing, printer_of, show_all
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
-from aioregistry.cli.output import Column, Printer, printer_for
+from aioregistry.cli.output import Column, Printer
 from aioregistry.cli.selection import Facts
 from aioregistry.errors import ConflictError, InvalidNameError
 from aioregistry.models import Registry, Subscription, SubscriptionTier
@@ -96,11 +96,12 @@ def get(
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """Show a registry."""
-    printer = _printer("registry get", _REGISTRIES, output)
+    printer = printer_of("registry get", _REGISTRIES, output)
 
     async def work() -> int:
         async with Connection.open(access) as to:
-            _show(printer, [await to.client.get_registry(registry or to.settings.registry)])
+            name = (await to.registry(registry)).name
+            _show(printer, [await to.client.get_registry(name)])
         return DONE
 
     run("registry get", access, work())
@@ -143,7 +144,7 @@ def create(
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """Create a registry. It costs what its tier says."""
-    printer = _printer("registry create", _REGISTRIES, output)
+    printer = printer_of("registry create", _REGISTRIES, output)
 
     async def work() -> int:
         async with Connection.open(access) as to:
@@ -184,7 +185,7 @@ def tiers(
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """List the subscription tiers, and whether the account may have them."""
-    printer = _printer("options tiers", _TIERS, output)
+    printer = printer_of("options tiers", _TIERS, output)
 
     async def work() -> int:
         async with Connection.open(access) as to:
@@ -201,7 +202,7 @@ def regions(
     access: Access = Access(),  # noqa: B008
 ) -> None:
     """List the regions that a registry can be in."""
-    printer = _printer("options regions", _REGIONS, output)
+    printer = printer_of("options regions", _REGIONS, output)
 
     async def work() -> int:
         async with Connection.open(access) as to:
@@ -224,7 +225,7 @@ def subscription(
 ) -> None:
     """Show the account's subscription, or change its tier."""
     command = "subscription"
-    printer = _printer(command, _SUBSCRIPTIONS, output)
+    printer = printer_of(command, _SUBSCRIPTIONS, output)
 
     async def work() -> int:
         if change_to is not None and not yes:
@@ -263,13 +264,6 @@ def validate_name(
         return DONE
 
     run("validate-name", access, work())
-
-
-def _printer(command: str, columns: Sequence[Column[T]], output: Output) -> Printer[T]:
-    try:
-        return printer_for(columns, output)
-    except ValueError as error:
-        refuse(command, error)
 
 
 def _show(printer: Printer[T], items: Sequence[T]) -> None:

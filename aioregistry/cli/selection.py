@@ -1,7 +1,7 @@
 """Which items of a list are shown, and in which order; pure."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from heapq import nsmallest
 from typing import Any, Generic, Self, TypeVar
 
@@ -121,12 +121,8 @@ class Selection:
         if self.sort is Order.SIZE:
             return lambda item: -(facts.size(item) or 0)
         if self.sort is Order.UPDATED:
-            return lambda item: -_seconds(facts.updated(item) or _NEVER)
+            return lambda item: _NEVER - (facts.updated(item) or _NEVER)
         return facts.names
-
-
-def _seconds(moment: datetime) -> float:
-    return (moment - _NEVER) / timedelta(seconds=1)
 
 
 def _ago(length: str | None, now: datetime) -> datetime | None:

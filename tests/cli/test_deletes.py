@@ -1,0 +1,108 @@
+"""The commands `aioregistry delete-tags`, `delete-manifests` and `delete-repository`."""
+
+import pytest
+
+from aioregistry.sandbox import Fault, Faults
+
+
+@pytest.fixture
+def filled(shell):
+    shell.digest = shell.builder.image("a", "b")
+    shell.builder.image("c")
+    return shell
+
+
+def test_tags_are_deleted(filled):
+    result = filled.run("delete-tags", "web", "a", "c", "--yes")
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"b"}
+    assert "2 of 2 DELETEs done" in result.stderr
+
+
+def test_a_reference_may_name_the_first(filled):
+    filled.run("delete-tags", "example/web:a", "--yes")
+    assert filled.tags() == {"b", "c"}
+
+
+def test_names_may_come_from_stdin(filled):
+    result = filled.run("delete-tags", "web", "-", "--yes", stdin="a\n\n b \na\n")
+    assert result.exit_code == 0
+    assert filled.tags() == {"c"}
+    assert filled.deletes() == 2
+
+
+def test_manifests_are_deleted_with_all_tags_on_them(filled):
+    assert filled.run("delete-manifests", "web", filled.digest, "--yes").exit_code == 0
+    assert filled.tags() == {"c"}
+
+
+def test_without_a_terminal_deletes_need_yes(filled):
+    result = filled.run("delete-tags", "web", "a")
+    assert result.exit_code == 2
+    assert "give --yes" in result.stderr
+    assert filled.deletes() == 0
+
+
+def test_a_dry_run_only_tells(filled):
+    result = filled.run("delete-manifests", f"web@{filled.digest}", "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout == f"example/web {filled.digest}\n"
+    assert filled.deletes() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "problem"),
+    [
+        ("delete-tags", "..", "not a valid tag"),
+        ("delete-tags", "a/b", "not a valid tag"),
+        ("delete-manifests", "a", "not a valid digest"),
+    ],
+)
+def test_one_name_that_none_can_have_stops_all(filled, command, name, problem):
+    result = filled.run(command, "web", "a", name, "--yes")
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert filled.deletes() == 0
+
+
+def test_no_names_are_no_reason_to_delete(filled):
+    assert filled.run("delete-tags", "web", "--yes").exit_code == 2
+    result = filled.run("delete-tags", "web", "-", "--yes", stdin="\n")
+    assert result.exit_code == 2
+    assert "which tags?" in result.stderr
+
+
+def test_what_is_gone_already_is_no_failure(filled):
+    result = filled.run("delete-tags", "web", "a", "nix", "--yes")
+    assert result.exit_code == 0
+    assert "1 of 2 DELETEs done, 1 absent" in result.stderr
+
+
+def test_each_failure_is_told_and_is_no_success(filled):
+    filled.sandbox.faults = Faults(Fault(kind="status", status=403, method="DELETE", times=1))
+    result = filled.run("delete-tags", "web", "a", "c", "--yes")
+    assert result.exit_code == 1
+    assert "failed: 403" in result.stderr
+    assert len(filled.tags()) == 2
+
+
+def test_a_repository_is_deleted(filled):
+    result = filled.run("delete-repository", "web", "--yes")
+    assert result.exit_code == 0
+    assert "example/web is deleted" in result.stderr
+    assert "web" not in filled.sandbox.state.registry("example").repositories
+    again = filled.run("delete-repository", "web", "--yes")
+    assert again.exit_code == 0
+    assert "gone already" in again.stderr
+
+
+@pytest.mark.parametrize("repo", ["web:a", "web@sha256:" + "0" * 64])
+def test_a_tag_is_no_whole_repository(filled, repo):
+    result = filled.run("delete-repository", repo, "--yes")
+    assert result.exit_code == 2
+    assert filled.deletes() == 0
+
+
+def test_a_repository_needs_yes_without_a_terminal(filled):
+    assert filled.run("delete-repository", "web").exit_code == 2
+    assert filled.deletes() == 0

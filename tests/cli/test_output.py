@@ -1,0 +1,152 @@
+"""Rows as a table, plain columns, CSV, JSON, names."""
+
+import csv
+import io
+import json
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from attrs import frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioregistry.cli.options import Format, Output
+from aioregistry.cli.output import Column, choose_columns, printer_for, table_widths
+
+MOMENT = datetime(2026, 5, 1, 12, 30, 15, tzinfo=UTC)
+
+
+@frozen
+class Row:
+    name: str
+    size: int | None = 1500
+    at: datetime | None = MOMENT
+    tags: tuple[str, ...] = ("a", "b")
+
+
+COLUMNS: list[Column[Row]] = [
+    Column("name", lambda row: row.name, width=6),
+    Column("size", lambda row: row.size, kind="bytes", width=5),
+    Column("at", lambda row: row.at),
+    Column("tags", lambda row: row.tags, shown=False),
+]
+NOTHING = Row("n", None, None, ())
+
+
+@pytest.fixture(autouse=True)
+def berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def written(capsys, *rows: Row, **options) -> str:
+    printer = printer_for(COLUMNS, Output(**options))
+    printer.begin()
+    for row in rows:
+        printer.rows([row])
+    printer.end()
+    return capsys.readouterr().out
+
+
+def test_plain_columns_have_no_blanks_in_a_cell(capsys):
+    assert written(capsys, Row("web"), NOTHING) == (
+        "NAME    SIZE   AT\nweb     1500   2026-05-01T14:30:15+02:00\nn       -      -\n"
+    )
+
+
+def test_a_hostile_name_begins_neither_a_column_nor_a_line(capsys):
+    shown = written(capsys, Row("a b\n\x1b[2J"), columns="name,size", no_header=True)
+    assert shown == "a\\x20b\\n\\x1b[2J  1500\n"
+
+
+def test_times_are_utc_when_asked_for(capsys):
+    assert written(capsys, Row("w"), columns="at", utc=True, no_header=True) == (
+        "2026-05-01T12:30:15Z\n"
+    )
+
+
+def test_names_stand_alone(capsys):
+    assert written(capsys, Row("a"), Row("b\x1b"), quiet=True) == "a\nb\\x1b\n"
+
+
+def test_json_is_one_list(capsys):
+    text = written(capsys, Row("a"), NOTHING, output=Format.JSON, columns="all")
+    assert json.loads(text) == [
+        {"name": "a", "size": 1500, "at": "2026-05-01T12:30:15Z", "tags": ["a", "b"]},
+        {"name": "n", "size": None, "at": None, "tags": []},
+    ]
+
+
+def test_json_of_nothing_is_an_empty_list(capsys):
+    assert json.loads(written(capsys, output=Format.JSON)) == []
+
+
+def test_ndjson_is_a_document_a_line(capsys):
+    lines = written(capsys, Row("a\x1b"), NOTHING, output=Format.NDJSON).splitlines()
+    assert [json.loads(line)["name"] for line in lines] == ["a\x1b", "n"]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_csv_has_a_header_unless_told_otherwise(capsys):
+    assert (
+        written(capsys, Row("a"), output=Format.CSV)
+        == "name,size,at\na,1500,2026-05-01T12:30:15Z\n"
+    )
+    assert written(capsys, output=Format.CSV, no_header=True) == ""
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)"])
+def test_a_cell_of_csv_is_no_formula(capsys, name):
+    (cells,) = csv.reader(
+        io.StringIO(written(capsys, Row(name), output=Format.CSV, no_header=True))
+    )
+    assert cells[0] == f"'{name}"
+
+
+def test_a_table_is_for_people(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = written(capsys, Row("web"), NOTHING, output=Format.TABLE, columns="all").splitlines()
+    assert [line.split() for line in lines] == [
+        ["name", "size", "at", "tags"],
+        ["web", "1.5", "kB", "2026-05-01", "14:30", "a,", "b"],
+        ["n"],
+    ]
+
+
+def test_a_table_says_when_times_are_utc(capsys):
+    assert "12:30Z" in written(capsys, Row("web"), output=Format.TABLE, utc=True)
+
+
+def test_a_table_folds_what_is_too_long_and_loses_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = written(capsys, Row("x" * 50), output=Format.TABLE)
+    assert text.count("x") == 50
+    assert max(map(len, text.splitlines())) <= 40
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=8), st.integers(20, 250))
+def test_a_table_has_room_where_columns_can_give_way(natural, room):
+    widths = table_widths(natural, room)
+    assert all(width <= wanted for width, wanted in zip(widths, natural, strict=True))
+    total = sum(widths) + 2 * (len(widths) - 1)
+    assert total <= room or max(widths) <= 8
+    if sum(natural) + 2 * (len(natural) - 1) <= room:
+        assert widths == natural
+
+
+def test_columns_come_in_the_order_that_is_asked_for(capsys):
+    assert written(capsys, Row("a"), columns="size, name,size", no_header=True) == "1500   a\n"
+
+
+def test_a_column_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(ValueError, match="no column 'nix'; there are: name, size, at, tags"):
+        choose_columns(COLUMNS, "name,nix")
+
+
+def test_an_offset_of_the_api_does_not_show(capsys):
+    at = MOMENT.astimezone(timezone(timedelta(hours=-3)))
+    assert "2026-05-01T12:30:15Z" in written(capsys, Row("a", at=at), output=Format.CSV)
