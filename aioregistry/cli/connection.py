@@ -131,10 +131,7 @@ class Connection:
             return Target(handle.repository(rest), reference)
         if known is None:
             names = [each.name for each in await self.client.registries()]
-            if first in names and rest:
-                known = first
-            else:
-                known = _the_only(names)
+            known = first if first in names and rest else _the_only(names)
         repository = rest if rest and first == known else reference.path
         return Target(self.client.registry(known).repository(repository), reference)
 
@@ -188,6 +185,9 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = DONE
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            # Over the ^C that the terminal echoes.
+            typer.echo("\r", err=True, nl=False)
         _complain(command, f"interrupted; {interrupted()}", access)
         code = INTERRUPTED
     except (InvalidNameError, InvalidTokenError, SettingsError) as error:

@@ -73,10 +73,11 @@ class DockerConfig:
 
     def helper_for(self, host: str) -> str | None:
         """Return the credential helper that Docker asks for a host; None where it asks none."""
-        name = (self.document.get("credHelpers") or {}).get(host) or self.document.get("credsStore")
+        helpers = self.document.get("credHelpers") or {}
+        name = helpers.get(host) or self.document.get("credsStore") or None
         if name is not None and not (isinstance(name, str) and _HELPER_NAME.fullmatch(name)):
             raise DockerConfigError(f"Docker's credential helper has no usable name: {name!r}")
-        return name or None
+        return name
 
     def with_auth(self, host: str, auth: Mapping[str, Any]) -> "DockerConfig":
         """Return the same with credentials for a host; empty ones tell that a helper has them."""

@@ -7,12 +7,12 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Generic, Literal, TypeVar
 
 from attrs import frozen
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from aioregistry.cli.options import Format, Output
@@ -202,29 +202,42 @@ class _TablePrinter(Printer[T]):
             [_for_people(column, column.value(item), self._output.utc) for column in self._columns]
             for item in items
         ]
-        first = self._natural is None
         if self._natural is None:
             header = [[column.name for column in self._columns]]
             self._natural = [max(map(cell_len, each)) for each in zip(*header, *cells, strict=True)]
+            self._print_header()
         # Asked each time: the terminal may have another width by now.
         widths = table_widths(self._natural, self._console.width)
-        table = Table(
-            box=None,
-            pad_edge=False,
-            padding=(0, _GAP, 0, 0),
-            show_header=first and not self._output.no_header,
+        _write("".join(self._lines(row, widths) for row in cells))
+
+    def _print_header(self) -> None:
+        if self._natural is not None and not self._output.no_header:
+            widths = table_widths(self._natural, self._console.width)
+            names = [column.name for column in self._columns]
+            header = self._lines(names, widths).rstrip("\n")
+            self._console.print(Text(header, "bold"), soft_wrap=True)
+
+    def _lines(self, cells: Sequence[str], widths: Sequence[int]) -> str:
+        """Return the lines of one row, in which what is too wide goes on below.
+
+        Rich's own tables take a quarter of a millisecond for each row.
+        """
+        folded = [_fold(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        return "".join(
+            (" " * _GAP).join(map(_pad, parts, widths, self._columns)).rstrip() + "\n"
+            for parts in zip_longest(*folded, fillvalue="")
         )
-        for column, width in zip(self._columns, widths, strict=True):
-            table.add_column(
-                column.name,
-                width=width,
-                overflow="fold",
-                justify="left" if column.kind == "text" else "right",
-            )
-        for row in cells:
-            table.add_row(*map(Text, row))
-        if cells:
-            self._console.print(table, highlight=False)
+
+
+def _fold(cell: str, width: int) -> list[str]:
+    if not cell.isascii():
+        return chop_cells(cell, width)
+    return [cell[begin : begin + width] for begin in range(0, len(cell), width)] or [""]
+
+
+def _pad(part: str, width: int, column: Column[Any]) -> str:
+    blanks = " " * (width - (len(part) if part.isascii() else cell_len(part)))
+    return part + blanks if column.kind == "text" else blanks + part
 
 
 def table_widths(natural: Sequence[int], room: int) -> list[int]:

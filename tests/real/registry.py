@@ -39,7 +39,7 @@ async def execute(*command: object) -> tuple[int, str]:
 class RealRegistry:
     """docker-registry with deletes enabled, and its storage folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, passwords: str | None = None) -> None:
         self.folder = folder
         self.storage = folder / "storage"
         with socket.socket() as free:
@@ -54,6 +54,11 @@ class RealRegistry:
             " delete: {enabled: true}}\n"
             f"http: {{addr: {self.host}}}\n"
         )
+        if passwords is not None:
+            file = folder / "passwords"
+            file.write_text(passwords)
+            with self._config.open("a") as config:
+                config.write(f"auth: {{htpasswd: {{realm: tests, path: {file}}}}}\n")
 
     @asynccontextmanager
     async def running(self) -> "AsyncIterator[RealRegistry]":
@@ -208,7 +213,7 @@ class ApiServer:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         path = request.raw_path.partition("?")[0]
         self.requests.append((request.method, path))
-        parts = path.split("/")
+        path = path.replace("/v2/registries/", "/v2/registry/")
         if path == f"/v2/registry/{NAMESPACE}/repositoriesV2":
             return self._list_repositories()
         if path.endswith("/docker-credentials"):
@@ -218,6 +223,7 @@ class ApiServer:
             one = {"name": NAMESPACE}
             many = path.endswith("registries")
             return web.json_response({"registries": [one]} if many else {"registry": one})
+        parts = path.split("/")
         if parts[:5] == ["", "v2", "registry", NAMESPACE, "repositories"] and len(parts) >= 7:
             repository, kind, *name = (unquote(part) for part in parts[5:])
             if request.method == "GET" and kind == "digests":

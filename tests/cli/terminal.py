@@ -1,0 +1,110 @@
+"""A real terminal: a program at one end of a pty, a person at the other."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from types import TracebackType
+from typing import Self
+
+_SECONDS = 30
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
+# Makes the pty the terminal that Ctrl-C on it interrupts, and becomes the program.
+_BECOME = (
+    "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    " os.execv(sys.executable, [sys.executable, '-m', 'aioregistry', *sys.argv[1:]])"
+)
+
+
+class Terminal:
+    """A terminal in which `aioregistry` runs.
+
+    Attributes:
+        seen: All that the program has written.
+    """
+
+    def __init__(self, *arguments: str, columns: int = 80, lines: int = 24) -> None:
+        self.seen = ""
+        self._ours, theirs = pty.openpty()
+        self.resize(columns, lines)
+        environment = {
+            key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _BECOME, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**environment, "TERM": "xterm-256color"},
+        )
+        os.close(theirs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    @property
+    def text(self) -> str:
+        """What was written, without colours and movements of the cursor."""
+        return _ESCAPES.sub("", self.seen).replace("\r\n", "\n")
+
+    def resize(self, columns: int, lines: int = 24) -> None:
+        """Give the window another size, as a person with a mouse would."""
+        size = struct.pack("HHHH", lines, columns, 0, 0)
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
+
+    def type(self, keys: str) -> None:
+        """Type."""
+        os.write(self._ours, keys.encode())
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read until something shows."""
+        deadline = time.monotonic() + _SECONDS
+        while not (found := re.search(pattern, self.text)):
+            if not self._read(deadline):
+                raise AssertionError(f"{pattern!r} never came:\n{self.text[-3000:]}")
+        return found
+
+    def end(self) -> int:
+        """Read until the program has ended, and return its exit code."""
+        deadline = time.monotonic() + _SECONDS
+        while self._read(deadline):
+            pass
+        return self._process.wait(_SECONDS)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.type("\x03")
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGHUP)
+
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            new = os.read(self._ours, 65536)
+        except OSError:  # the program has ended
+            return False
+        self.seen += new.decode(errors="replace")
+        return bool(new)
