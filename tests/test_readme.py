@@ -13,6 +13,7 @@ import aioregistry
 from aioregistry import RegistryClient
 from aioregistry.cleanup import Distribution, Policy, read_policy
 from aioregistry.cleanup.policy_file import _ACTIONS, _COMMON, _OPTIONS
+from aioregistry.cli.config_file import KEYS, read_config
 from aioregistry.sandbox import Sandbox
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -53,9 +54,21 @@ async def test_the_blocks_run_one_after_the_other(sandbox, capsys):
     assert not [name for name in sandbox.state.tag_names("example", "web") if name[:3] == "pr-"]
 
 
-@pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "toml"])
+TOML = [text for language, text in BLOCKS if language == "toml"]
+
+
+@pytest.mark.parametrize("text", [text for text in TOML if "[[rules]]" in text])
 def test_every_policy_is_one(text):
     assert isinstance(read_policy(text, "policy.toml"), Policy)
+
+
+@pytest.mark.parametrize("text", [text for text in TOML if "[[rules]]" not in text])
+def test_the_configuration_is_one(text, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    config = read_config(path)
+    assert config.profile in config.profiles
+    assert {key for profile in config.profiles.values() for key in profile} <= set(KEYS)
 
 
 def test_every_key_of_a_policy_is_in_the_table():

@@ -317,6 +317,10 @@ def _undated(tags: Iterable[PushedTag]) -> dict[str, Decision]:
     return {tag.name: unknown for tag in tags if tag.pushed_at is None}
 
 
+def _any_deletes(rules: Iterable[Rule]) -> bool:
+    return any(rule.deletes or isinstance(rule, DeleteUntagged) for rule in rules)
+
+
 @frozen
 class Policy:
     """Rules in order: the first that decides on a tag decides.
@@ -338,11 +342,14 @@ class Policy:
             if not isinstance(rule, Rule):
                 raise TypeError(f"a policy is made of rules, and {rule!r} is none")
 
+    @property
+    def deletes(self) -> bool:
+        """Whether there is a rule that deletes anything."""
+        return _any_deletes(self.rules)
+
     def may_delete(self, repository: str) -> bool:
         """Return whether a rule speaks of deleting anything in a repository."""
-        return any(
-            rule.deletes or isinstance(rule, DeleteUntagged) for rule in self._rules_for(repository)
-        )
+        return _any_deletes(self._rules_for(repository))
 
     def decide_tags(
         self,

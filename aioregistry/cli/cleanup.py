@@ -133,7 +133,7 @@ def plan(
     """Look at a registry, and write down what is to be deleted and why. Nothing is deleted."""
     command = "cleanup plan"
     with _usage(command):
-        rules, uses = load_policy(policy), _read_in_use(in_use)
+        rules, uses = _load_policy(policy), _read_in_use(in_use)
         _check_output(output)
 
     async def work() -> int:
@@ -227,7 +227,7 @@ def plan_and_apply(
     """Plan, ask, and apply, in one go. Without a terminal to ask on it needs --yes."""
     command = "cleanup run"
     with _usage(command):
-        rules, uses = load_policy(policy), _read_in_use(in_use)
+        rules, uses = _load_policy(policy), _read_in_use(in_use)
         seconds = _seconds(deadline)
         caps = Caps(max_deletes=max_deletes, max_fraction=max_fraction)
         if output is not None:
@@ -378,6 +378,17 @@ def _usage(command: str) -> Iterator[None]:
         refuse(command, error)
 
 
+def _load_policy(path: Path) -> Policy:
+    policy = load_policy(path)
+    if not policy.deletes:
+        typer.echo(
+            f"{path}: no rule deletes anything, and what no rule decides on stays: end it with a"
+            " rule of delete = true",
+            err=True,
+        )
+    return policy
+
+
 def _read_in_use(paths: list[Path] | None) -> list[Use]:
     return [use for path in paths or () for use in read_in_use(read_text(path), str(path))]
 
@@ -388,6 +399,8 @@ def _seconds(deadline: str | None) -> float | None:
 
 
 def _check_output(path: Path) -> None:
+    if str(path) == "-":
+        raise ValueError("a plan goes to a file: what is applied is noted beside it")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ValueError(f"{path}: no file can be written there")
     journal = path.with_name(f"{path.name}.journal")

@@ -264,3 +264,24 @@ def test_ctrl_c_tells_what_was_done_and_how_to_go_on(filled):
     result = filled.run("cleanup", "apply", "plan.json", "--yes", "--force", "--resume")
     assert result.exit_code == 0, result.output
     assert filled.tags() == {"main", "dev"}
+
+
+def test_a_policy_that_can_delete_nothing_says_so(filled):
+    (filled.folder / "keeps.toml").write_text("[[rules]]\nkeep-newest = 3\n")
+    result = filled.run("cleanup", "plan", "--policy", "keeps.toml")
+    assert result.exit_code == 0
+    assert "keeps.toml: no rule deletes anything" in result.stderr
+    assert "nothing is to be deleted" in result.stdout
+
+
+def test_a_plan_of_nothing_is_applied_without_a_question(filled):
+    (filled.folder / "keeps.toml").write_text("[[rules]]\nkeep-newest = 3\n")
+    filled.run("cleanup", "plan", "--policy", "keeps.toml")
+    assert filled.run("cleanup", "apply", "plan.json").exit_code == 0
+    assert not (filled.folder / "plan.json.journal").exists()
+
+
+def test_a_plan_does_not_go_to_stdout(filled):
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "-o", "-")
+    assert result.exit_code == 2
+    assert "a plan goes to a file" in result.stderr
