@@ -1,11 +1,15 @@
 """A sandbox on a socket, and a client on it."""
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
 
 from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.sandbox import Sandbox, State
+
+# A shell that runs the tests in the background has Ctrl-C ignored, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 QUICK = RetryPolicy(backoff=0.001, cap=0.01)
 
