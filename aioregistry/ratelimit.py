@@ -76,6 +76,8 @@ class RateLimit:
         headroom: The share of each window that is left to other clients of the token, 0 to 1.
         max_wait: The longest, in seconds, that a request may wait for quota before
             `RateLimitedError` is raised; None waits as long as it takes.
+        bulk_may_wait: Whether `max_wait` is not for bulk work, which then waits as long as it takes:
+            so in a service, where people wait for the one and nobody for the other.
     """
 
     windows: tuple[tuple[int, float], ...] = field(
@@ -84,6 +86,11 @@ class RateLimit:
     burst: float = field(default=100.0, validator=validators.ge(1.0))
     headroom: float = field(default=0.0, validator=[validators.ge(0.0), validators.lt(1.0)])
     max_wait: float | None = field(default=None, validator=validators.optional(validators.ge(0.0)))
+    bulk_may_wait: bool = False
+
+    def max_wait_of(self, priority: Priority) -> float | None:
+        """Return the longest that a request of a class may wait; None for as long as it takes."""
+        return None if self.bulk_may_wait and priority == "bulk" else self.max_wait
 
     def scaled(self, factor: float) -> "RateLimit":
         """Return the same quota in a time that runs `factor` times faster, as a sandbox's may."""
@@ -174,7 +181,7 @@ class WindowLimiter:
             raise ClientClosedError("the client is closed")
         loop = asyncio.get_running_loop()
         now = loop.time()
-        max_wait = self._rate_limit.max_wait
+        max_wait = self._rate_limit.max_wait_of(priority)
         if max_wait is not None:
             self._refuse_if_later(now, now + max_wait, priority)
         waiter = loop.create_future()

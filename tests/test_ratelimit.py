@@ -648,3 +648,15 @@ async def test_any_limiter_of_the_same_shape_works():
     server = StrictServer(constant(0.1))
     assert await job(server, 10, own) == pytest.approx(1.0, abs=0.001)
     assert [word.status for word in own.words] == [204] * 10
+
+
+@virtual
+async def test_bulk_work_may_wait_where_people_may_not():
+    limiter = WindowLimiter(RateLimit(windows=((1, 10.0),), max_wait=1.0, bulk_may_wait=True))
+    await limiter.acquire()
+    limiter.release(ServerWord(204))
+    with pytest.raises(RateLimitedError):
+        await limiter.acquire()
+    await limiter.acquire("bulk")
+    limiter.release(ServerWord(204))
+    limiter.close()
