@@ -76,8 +76,8 @@ class RateLimit:
         headroom: The share of each window that is left to other clients of the token, 0 to 1.
         max_wait: The longest, in seconds, that a request may wait for quota before
             `RateLimitedError` is raised; None waits as long as it takes.
-        bulk_may_wait: Whether `max_wait` is not for bulk work, which then waits as long as it takes:
-            so in a service, where people wait for the one and nobody for the other.
+        bulk_may_wait: Whether `max_wait` is not for bulk work, which then waits as long as it
+            takes: so in a service, where people wait for the one and nobody for the other.
     """
 
     windows: tuple[tuple[int, float], ...] = field(

@@ -117,7 +117,8 @@ end
 if seen and in_flight() == 0 then
   -- Nothing is under way that could hide it: others have no more than that.
   local key = KEYS[OTHERS + #windows]
-  redis.call('ZREMRANGEBYRANK', key, 0, redis.call('ZCARD', key) - seen - 1)
+  local surplus = redis.call('ZCARD', key) - seen
+  if surplus > 0 then redis.call('ZREMRANGEBYRANK', key, 0, surplus - 1) end
 end
 
 -- What is free, and when the next is.
