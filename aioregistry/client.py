@@ -136,6 +136,11 @@ class RegistryClient:
         await self.close()
 
     @property
+    def closed(self) -> bool:
+        """Whether it can send nothing more, or not yet."""
+        return self._session.state != "open"
+
+    @property
     def rate_limit_status(self) -> RateLimitStatus | None:
         """What the client has left, and what the server said last; asked in the event loop.
 
