@@ -15,6 +15,7 @@ from benchmarks.limits import alone_on_the_token, beside_a_second_client, in_rea
 from benchmarks.overhead import at_the_sandbox, deletes, walks
 from benchmarks.report import document, section_text
 from benchmarks.results import Section
+from benchmarks.service import inside_services
 
 __all__ = ["main", "measure", "write"]
 
@@ -30,6 +31,7 @@ def measure(effort: Effort) -> Iterator[Section]:
         footprint: effort.rounds,
         at_the_sandbox: effort.sandbox,
         clean_ups: effort.cleaned,
+        inside_services: effort.sharing,
     }
     for part, wanted in parts.items():
         if wanted:
