@@ -34,7 +34,7 @@ __all__ = ["RedisLimiter", "WhenAway"]
 WhenAway = Literal["fail_closed", "fail_open"]
 
 _SCRIPT = (files("aioregistry") / "shared_quota.lua").read_text(encoding="utf-8")
-_KEYS = ("flight", "past", "state", "served", "waiting", "workers")
+_KEYS = ("flight", "past", "state", "served", "waiting", "urgent", "workers")
 # In shortest periods: how late someone who waits may be, how long others may leave their part
 # lying, and how often is looked for what only answers can tell.
 _STALE = 0.05
@@ -62,7 +62,8 @@ class RedisLimiter:
     The windows, the API's last word and the turns of the workers are in Redis, changed by one
     script in one step, on its clock. A permit counts from when it is given until one window after
     its request was answered; when a worker dies, until one window after its lease has ended.
-    Workers that wait get equal parts. Keys hold a hash of the token, never the token.
+    Workers that wait get equal parts, `interactive` requests of any before `bulk` work of all. Keys
+    hold a hash of the token, never the token. A limiter belongs to one event loop.
 
     Redis may be away: ``"fail_closed"`` waits until it is back; ``"fail_open"`` goes on after one
     shortest window with `share` of the quota, which is right when no more than ``1 / share``
@@ -117,9 +118,10 @@ class RedisLimiter:
         self._lease = lease
         self._worker = secrets.token_hex(8)
         self._epoch = ""
-        self._waiting: dict[Priority, deque[asyncio.Future[None]]] = {
-            "interactive": deque(),
-            "bulk": deque(),
+        # In order, and quick to leave from the middle.
+        self._waiting: dict[Priority, dict[asyncio.Future[None], None]] = {
+            "interactive": {},
+            "bulk": {},
         }
         # Permits in use, and what became of those that Redis does not know of yet.
         self._permits: deque[str | None] = deque()
@@ -145,7 +147,7 @@ class RedisLimiter:
         if self._closed:
             raise ClientClosedError("the limiter is closed")
         waiter = asyncio.get_running_loop().create_future()
-        self._waiting[priority].append(waiter)
+        self._waiting[priority][waiter] = None
         self._work()
         max_wait = self._rate_limit.max_wait_of(priority)
         try:
@@ -157,6 +159,8 @@ class RedisLimiter:
         except asyncio.CancelledError:
             self._return_if_given(waiter)
             raise
+        finally:
+            self._waiting[priority].pop(waiter, None)
 
     def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over; see `Limiter.release`."""
@@ -201,11 +205,7 @@ class RedisLimiter:
     async def close(self) -> None:
         """Tell Redis what is over, and turn away everyone who waits."""
         self._closed = True
-        for waiters in self._waiting.values():
-            while waiters:
-                waiter = waiters.popleft()
-                if not waiter.done():
-                    waiter.set_exception(ClientClosedError("closed while waiting for quota"))
+        self._turn_away(ClientClosedError("closed while waiting for quota"))
         if self._worker_task is not None:
             self._worker_task.cancel()
             await asyncio.gather(self._worker_task, return_exceptions=True)
@@ -231,13 +231,12 @@ class RedisLimiter:
         """Yield those who wait, in the order of their turns; each that is yielded is taken."""
         for waiters in self._waiting.values():
             while waiters:
-                waiter = waiters.popleft()
+                waiter = next(iter(waiters))
+                del waiters[waiter]
                 if not waiter.done():
                     yield waiter
 
     def _count(self) -> int:
-        for priority, waiters in self._waiting.items():
-            self._waiting[priority] = deque(each for each in waiters if not each.done())
         return sum(map(len, self._waiting.values()))
 
     async def _run(self) -> None:
@@ -268,6 +267,7 @@ class RedisLimiter:
             "lease": self._lease,
             "burst": self._rate_limit.burst,
             "want": want,
+            "urgent": len(self._waiting["interactive"]) if want else 0,
             "was_alone": self._was_alone,
             "windows": self._windows,
             "over": over,

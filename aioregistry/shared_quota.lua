@@ -3,12 +3,12 @@
 --
 -- KEYS: requests in flight (a permit and when its lease ends), answered requests (and when), the
 -- state, permits granted to each worker, workers that wait (and until when they are expected to ask
--- again), all workers (and when they were heard of), then for each window requests of others (and
--- when they leave it).
+-- again), those of them for whom people wait, all workers (and when they were heard of), then for
+-- each window requests of others (and when they leave it).
 -- ARGV: what `RedisLimiter` asks, as JSON.
 
-local flight, past, state, served, waiting, workers = unpack(KEYS)
-local OTHERS = 6
+local flight, past, state, served, waiting, urgent, workers = unpack(KEYS)
+local OTHERS = 7
 local asked = cjson.decode(ARGV[1])
 local windows = asked.windows
 local shortest, longest = windows[1].period, windows[#windows].period
@@ -157,7 +157,12 @@ free = math.max(free, 0)
 -- What is free goes to those who wait as water would: who has had least comes first, until all have
 -- had the same. What they leave lying, others may take a little later.
 redis.call('ZREMRANGEBYSCORE', waiting, '-inf', at(now))
-redis.call('ZREMRANGEBYSCORE', workers, '-inf', at(now - shortest))
+redis.call('ZREMRANGEBYSCORE', urgent, '-inf', at(now))
+for _, worker in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', at(now - shortest))) do
+  redis.call('ZREM', workers, worker)
+  redis.call('HDEL', served, worker)
+  redis.call('HDEL', state, 'denied:' .. worker)
+end
 local granted, mine = math.min(asked.want, free), tonumber(redis.call('HGET', served, asked.worker) or 0)
 local since = 'denied:' .. asked.worker
 local denied = get(since)
@@ -184,6 +189,12 @@ if asked.want > 0 and #had > 0 then
       if nth == #had or level <= had[nth + 1] then break end
     end
     local fair = math.max(0, level - mine)
+    if asked.urgent > 0 then
+      fair = math.max(fair, asked.urgent)
+    elseif redis.call('ZCARD', urgent) > 0 then
+      -- Nobody waits for bulk work, and somebody for that.
+      fair = 0
+    end
     if fair < granted then
       granted, wait = fair, asked.patience
       if denied == 0 then set(since, now) end
@@ -207,6 +218,11 @@ if asked.want > 0 then
   -- It asks again after its nap, or soon for the requests that follow; or it is dead, or done.
   local nap = granted < asked.want and math.min(wait, asked.nap) or 0
   redis.call('ZADD', waiting, at(now + nap + asked.stale), asked.worker)
+  if asked.urgent > granted then
+    redis.call('ZADD', urgent, at(now + nap + asked.stale), asked.worker)
+  else
+    redis.call('ZREM', urgent, asked.worker)
+  end
 end
 for _, key in ipairs(KEYS) do
   redis.call('PEXPIRE', key, math.ceil(1000 * (longest + 2 * asked.lease)))

@@ -1,6 +1,7 @@
 """For services of aiohttp: one client for the application, opened and closed with it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ async def stream(request: web.Request, job: Job, **headers: Any) -> web.StreamRe
         }
     )
     await response.prepare(request)
-    async for event in job.events():
-        await response.write(event)
-    await response.write_eof()
+    # Who follows may go at any time; the job goes on.
+    with suppress(ConnectionResetError):
+        async for event in job.events():
+            await response.write(event)
+        await response.write_eof()
     return response

@@ -104,6 +104,19 @@ async def test_it_stops_at_once_with_nothing_left_running(service, sandbox, tmp_
     assert report["status"] == "cancelled"
 
 
+async def test_who_follows_may_go_while_the_job_goes_on(service, sandbox):
+    planned = await start(service, "/registries/example/plans")
+    await end_of(service, planned)
+    sandbox.latency = 0.1
+    applied = await start(service, f"/plans/{planned['id']}/approval")
+    async with service.http.get(f"/jobs/{applied['id']}/events") as answer:
+        assert await anext(events(answer)) == "running"
+        answer.close()
+    assert (await end_of(service, applied))["status"] == "done"
+    _, errors = await service.stop()
+    assert errors == ""
+
+
 async def test_people_go_before_jobs(service, sandbox):
     """The quota of 250 a second is spent by a job; who asks meanwhile waits for the next permit."""
     sandbox.state.push("example", "web", [f"more-{number}" for number in range(500)])
