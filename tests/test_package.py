@@ -36,7 +36,7 @@ FLOORS = [
     {"api", "bulk"},
     {"lists"},
     {"handles"},
-    {"client", "oci"},
+    {"client", "oci", "redis"},
     {"__init__"},
     {"__main__"},
 ]

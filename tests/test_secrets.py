@@ -1,0 +1,76 @@
+"""Whatever the program writes, the token is not in it."""
+
+import logging
+import pickle
+import traceback
+from pathlib import Path
+
+import pytest
+
+import aioregistry
+from aioregistry import RegistryClient, RegistryError, RetryPolicy
+from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
+from aioregistry.sandbox import Fault, Faults, Sandbox
+
+TOKEN = "dop_v1_0123456789abcdef0123456789abcdef"
+QUICK = RetryPolicy(attempts=2, backoff=0.001, cap=0.01)
+
+
+@pytest.fixture
+async def account(tmp_path, caplog):
+    """A sandbox that knows the token, with every word of the log kept."""
+    caplog.set_level(logging.DEBUG)
+    async with Sandbox(token=TOKEN) as sandbox:
+        for number in range(4):
+            sandbox.state.push("example", "web", [f"pr-{number}"])
+        yield sandbox
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(path): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_a_whole_clean_up_writes_no_token(account, tmp_path, caplog, capsys):
+    said = []
+    async with RegistryClient(
+        TOKEN, base_url=account.url, on_request=lambda finished: said.append(repr(finished))
+    ) as client:
+        registry = client.registry("example")
+        async with Distribution(registry, base_url=account.url) as distribution:
+            contents = ContentReader(distribution)
+            plan = await make_plan(registry, Policy([Delete(tags="pr-*")], floor=0), contents)
+            plan.save(tmp_path / "plan.json")
+            report = await apply_plan(
+                registry, plan, contents, journal=tmp_path / "plan.journal", force=True
+            )
+        said += [repr(client), repr(registry), repr(distribution), repr(contents), repr(plan)]
+        said += [repr(report), str(report), repr(client.rate_limit_status)]
+        credentials = await registry.docker_credentials()
+        said.append(repr(credentials))
+    written = {**texts(tmp_path), "said": "".join(said), "log": caplog.text}
+    out, errors = capsys.readouterr()
+    written |= {"stdout": out, "stderr": errors}
+    assert len(report.deleted) == 4
+    assert written["log"]
+    for where, text in written.items():
+        assert TOKEN not in text, where
+        assert credentials.password not in text, where
+
+
+@pytest.mark.parametrize("kind", ["status", "html", "reset-within", "truncate", "body", "lost"])
+async def test_no_error_carries_the_token(account, caplog, kind):
+    account.faults = Faults(Fault(kind=kind))
+    async with RegistryClient(TOKEN, base_url=account.url, retry=QUICK, timeout=2) as client:
+        with pytest.raises(RegistryError) as caught:
+            await client.get_registry()
+    error = caught.value
+    told = "".join(traceback.format_exception(error)) + repr(error) + str(vars(error))
+    assert TOKEN not in told
+    assert TOKEN.encode() not in pickle.dumps(error)
+    assert TOKEN not in caplog.text
+
+
+async def test_a_token_that_cannot_be_sent_is_not_repeated():
+    with pytest.raises(aioregistry.InvalidTokenError) as caught:
+        RegistryClient(f"{TOKEN}\n")
+    assert TOKEN not in str(caught.value)
