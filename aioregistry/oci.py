@@ -34,6 +34,7 @@ from aioregistry.handles import RegistryHandle
 from aioregistry.models import DockerCredentials
 from aioregistry.quota import ServerWord
 from aioregistry.retry import Failure, RetryPolicy
+from aioregistry.transport import no_hidden_resend
 
 __all__ = ["Distribution", "FetchedManifest"]
 
@@ -131,6 +132,7 @@ class Distribution:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self.concurrency),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(no_hidden_resend,),
                 timeout=self._timeout,
             )
         return self

@@ -406,6 +406,9 @@ def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) ->
     if isinstance(answer, NoAnswer):
         return False
     if 200 <= answer.status < 300:
+        if request.method == "DELETE" and answer.status != 204:
+            # A proxy's page in answer to a DELETE is no sign that anything is gone.
+            return answer.headers.get("content-length") == "0"
         return not answer.too_large
     # Gone, and it may have been one of our own earlier attempts that did it.
     return answer.status == 404 and request.method == "DELETE" and course.maybe_done
@@ -414,7 +417,12 @@ def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) ->
 def _judge(answer: Answer, authorization: str) -> tuple[RegistryError, Failure]:
     status = answer.status
     if status < 400:
-        what = "too large a body" if answer.too_large else "a redirect, which is not followed"
+        if answer.too_large:
+            what = "too large a body"
+        elif status < 300:
+            what = "a body where none is due; is a proxy in between?"
+        else:
+            what = "a redirect, which is not followed"
         error: RegistryError = InvalidResponseError(f"the server answered with {what}")
         error.status = status
         # Nothing that is tried again would turn out otherwise.

@@ -25,7 +25,7 @@ from aioregistry.errors import (
     RegistryTimeoutError,
 )
 
-__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport"]
+__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport", "no_hidden_resend"]
 
 TokenSource = str | Callable[[], Awaitable[str]]
 
@@ -61,9 +61,10 @@ class _ConnectionLostError(aiohttp.ClientConnectionError):
     """A lost connection, of a class that aiohttp does not answer by resending unseen."""
 
 
-async def _no_hidden_resend(
+async def no_hidden_resend(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending again by itself: a middleware for a session of our own."""
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
@@ -76,7 +77,7 @@ async def _authorize(
     authorization: str, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     request.headers[hdrs.AUTHORIZATION] = authorization
-    return await _no_hidden_resend(request, send)
+    return await no_hidden_resend(request, send)
 
 
 class Transport:
@@ -136,7 +137,7 @@ class Transport:
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            middlewares=(_no_hidden_resend,),
+            middlewares=(no_hidden_resend,),
             timeout=self._timeout,
         )
 

@@ -35,7 +35,7 @@ _PEOPLE = 500
 _NOTE = (
     f"{_WORKERS} processes delete as many tags each on one token, whose quota they share through "
     f"Redis; the sandbox is strict, with time {_SHARED_SCALE:g} times faster. Shares are counted "
-    "until the first has nothing left to do. In a run of its own two processes are killed and "
+    "while there is not enough for all. In a run of its own two processes are killed and "
     "Redis is restarted empty. Then the README's service, with time "
     f"{_JOB_SCALE:g} times faster: {_PEOPLE} requests at once, each of which asks the API, alone "
     "and while a job deletes on the same token."
@@ -161,7 +161,8 @@ async def _share(count: int, *, disturbed: bool = False) -> dict[str, float]:
             await workers[-1].go()
         told = Counter(done.status for worker in workers for done in worker.done)
         times = [done.at for worker in workers for done in worker.done]
-        end = min(worker.done[-1].at for worker in workers)
+        # Of the last window there is enough for all that is left.
+        end = sorted(times)[count - 250]
         shares = [sum(done.at <= end for done in worker.done) for worker in workers]
         return {
             "limited": sum(one.status == 429 for one in sandbox.requests),

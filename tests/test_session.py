@@ -570,7 +570,7 @@ async def test_a_stop_ends_a_wait_for_quota_at_once():
 
 @virtual
 async def test_what_is_under_way_at_a_stop_is_answered():
-    script = Script(200, latency=10.0)
+    script = Script(204, latency=10.0)
     task = await stopped_after(1.0, opened(script))
     assert task.exception() is None
 

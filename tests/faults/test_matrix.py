@@ -1,0 +1,84 @@
+"""The fault matrix: each kind of call times each fault, as `tests/FAULTS.md` has it."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.matrix import ALL, CALLS, cell
+
+TABLE = Path(__file__).parents[1] / "FAULTS.md"
+HEAD = """\
+# What happens when something goes wrong
+
+Each kind of call under each fault, on a raw socket: what it raises in the end, and how often the
+request went out (three attempts are allowed, a third of a second each). The tests run each cell and
+compare; no task and no connection is left in any. What a server has refused for good is not sent
+again, nor is the start of a garbage collection that may have begun. `python -m
+tests.faults.test_matrix` writes this file.
+
+"""
+
+
+def rows(text: str) -> dict[str, dict[str, str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    if not lines:
+        return {}
+    names = [name.strip() for name in lines[0].strip("|").split("|")][1:]
+    found = {}
+    for line in lines[2:]:
+        fault, *cells = (each.strip() for each in line.strip("|").split("|"))
+        found[fault] = dict(zip(names, cells, strict=True))
+    return found
+
+
+EXPECTED = rows(TABLE.read_text()) if TABLE.exists() else {}
+
+
+async def row(fault: str) -> dict[str, str]:
+    # What stops the loop or the clock is for one call at a time.
+    alone = fault.startswith(("clock", "event loop", "cancelled", "a "))
+    if alone:
+        return {name: await cell(fault, name) for name in CALLS}
+    return dict(
+        zip(CALLS, await asyncio.gather(*(cell(fault, name) for name in CALLS)), strict=True)
+    )
+
+
+@pytest.mark.parametrize("fault", ALL)
+async def test_each_call_under_a_fault_ends_as_the_table_says(fault):
+    assert await row(fault) == EXPECTED[fault]
+
+
+def test_every_cell_is_filled_and_none_is_a_surprise():
+    assert set(EXPECTED) == set(ALL)
+    for fault, cells in EXPECTED.items():
+        assert set(cells) == set(CALLS), fault
+        for name, came in cells.items():
+            assert re.search(r"done|`\w+Error`", came), (fault, name)
+            assert "!!" not in came, (fault, name)
+
+
+def test_the_start_of_a_garbage_collection_goes_out_once_unless_refused():
+    """Whatever may have reached the API is not sent again."""
+    for fault, cells in EXPECTED.items():
+        came = cells["start of a garbage collection"]
+        assert "sent" not in came or "sent 1x" in came or fault.startswith("429"), fault
+
+
+async def main() -> None:
+    """Write the table."""
+    lines = [f"| fault | {' | '.join(CALLS)} |", f"|---|{'---|' * len(CALLS)}"]
+    for fault in ALL:
+        cells = await row(fault)
+        lines.append(f"| {fault} | {' | '.join(cells.values())} |")
+        sys.stderr.write(f"{lines[-1]}\n")
+    table = "".join(f"{line}\n" for line in lines)
+    count = len(ALL) * len(CALLS)
+    await asyncio.to_thread(TABLE.write_text, f"{HEAD}{count} cells.\n\n{table}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
