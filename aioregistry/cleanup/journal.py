@@ -91,19 +91,31 @@ class Journal:
         self._lock = _lock_beside(path)
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._open)
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        try:
+            await _to_its_end(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:
+                self._close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            if self._writing is not None:
-                await asyncio.wait([self._writing])
-            lines, self._lines = self._lines, []
-            if lines:
-                await asyncio.shield(asyncio.to_thread(self._put, lines))
+            await _to_its_end(asyncio.ensure_future(self._write_rest()))
         finally:
-            os.close(self._file)
-            self._lock.release()
+            self._close()
+
+    async def _write_rest(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        lines, self._lines = self._lines, []
+        if lines:
+            await asyncio.to_thread(self._put, lines)
+
+    def _close(self) -> None:
+        os.close(self._file)
+        self._lock.release()
 
     def past(self, repository: str, item: Condemned) -> Past | None:
         """Return what earlier processes wrote of an item; None when that is nothing."""
@@ -200,6 +212,19 @@ class Journal:
             os.fsync(self._file)
         except OSError as error:
             raise JournalError(f"{self._path}: cannot be written: {error}") from None
+
+
+async def _to_its_end(work: "asyncio.Future[None]") -> None:
+    """Wait for what a thread does, even when cancelled: a file is not closed under its hands."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    work.result()
 
 
 def _lock_beside(path: Path) -> Any:

@@ -15,6 +15,7 @@ from attrs import frozen
 from aioregistry import RegistryClient, RegistryError, RetryPolicy
 from aioregistry.cleanup import Distribution
 from tests.faults.server import DIGEST, FAULTS, LATER, Exchange, Fault, FaultServer
+from tests.faults.suspension import AtSuspension
 
 TIMEOUT = 0.3
 # What is large is to be refused for that, however slow the machine.
@@ -176,35 +177,10 @@ def _left_open(server: FaultServer) -> list[str]:
     return [f"!! {len(running)} tasks left"] if running else []
 
 
-class _CancelAt:
-    """Awaits something, and cancels it at its n-th suspension."""
-
-    def __init__(self, work: Awaitable[Any], nth: int) -> None:
-        self._work = work
-        self._nth = nth
-        self.reached = False
-
-    def __await__(self) -> Any:
-        inner = self._work.__await__()
-        count, give, value = 0, inner.send, None
-        while True:
-            try:
-                future = give(value)
-            except StopIteration as stop:
-                return stop.value
-            count += 1
-            if count == self._nth:
-                self.reached = True
-                if future is not None:
-                    future._asyncio_future_blocking = False
-                    future.cancel()
-                give, value = inner.throw, asyncio.CancelledError()
-                continue
-            try:
-                value = yield future
-                give = inner.send
-            except BaseException as error:  # noqa: BLE001, handed on
-                give, value = inner.throw, error
+def _cancel_this_task() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
 
 
 async def _cancelled(call: Call) -> str:
@@ -215,9 +191,9 @@ async def _cancelled(call: Call) -> str:
         async with server.running() as url:
             client = RegistryClient("token", base_url=url, retry=RETRY, timeout=TIMEOUT)
             await client.open()
-            work = _CancelAt(call.run(client, url), nth)
+            work = AtSuspension(call.run(client, url), nth, _cancel_this_task)
             try:
-                await asyncio.wait_for(work, 10)
+                await asyncio.create_task(work.run())
                 came.add("done")
             except asyncio.CancelledError:
                 came.add("CancelledError")
