@@ -113,7 +113,7 @@ async def aiohttp_promises(job: Job) -> int:
     from aioregistry.deadlines import Deadlines
     from aioregistry.fingerprints import Fingerprints
     from aioregistry.lists import TAGS
-    from aioregistry.transport import _no_hidden_resend
+    from aioregistry.transport import no_hidden_resend
 
     loop = asyncio.get_running_loop()
     limiter = WindowLimiter(RateLimit(**_UNLIMITED))
@@ -123,7 +123,7 @@ async def aiohttp_promises(job: Job) -> int:
     async with aiohttp.ClientSession(
         headers=_HEADERS,
         cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_no_hidden_resend,),
+        middlewares=(no_hidden_resend,),
         timeout=aiohttp.ClientTimeout(total=None, connect=25.0),
     ) as session:
 
