@@ -407,8 +407,8 @@ def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) ->
         return False
     if 200 <= answer.status < 300:
         if request.method == "DELETE" and answer.status != 204:
-            # A proxy's page in answer to a DELETE is no sign that anything is gone.
-            return answer.headers.get("content-length") == "0"
+            # A proxy's page is no sign that anything is gone.
+            return not answer.headers.get("content-type", "").startswith("text/html")
         return not answer.too_large
     # Gone, and it may have been one of our own earlier attempts that did it.
     return answer.status == 404 and request.method == "DELETE" and course.maybe_done
@@ -420,7 +420,7 @@ def _judge(answer: Answer, authorization: str) -> tuple[RegistryError, Failure]:
         if answer.too_large:
             what = "too large a body"
         elif status < 300:
-            what = "a body where none is due; is a proxy in between?"
+            what = "a page, not with what the API says; is a proxy in between?"
         else:
             what = "a redirect, which is not followed"
         error: RegistryError = InvalidResponseError(f"the server answered with {what}")
