@@ -3,29 +3,30 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from aioregistry.errors import (
+    AuthenticationError,
+    BulkDeleteError,
+    ClientClosedError,
+    ConflictError,
+    InvalidNameError,
+    InvalidRequestError,
+    InvalidResponseError,
+    InvalidTokenError,
+    NotFoundError,
+    PartialListingError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    RateLimitedError,
+    RegistryConnectionError,
+    RegistryError,
+    RegistryTimeoutError,
+    ResponseError,
+    ServerError,
+)
+
 if TYPE_CHECKING:
     from aioregistry.bulk import DeletionReport, Outcome, OutcomeIterator
     from aioregistry.client import RegistryClient
-    from aioregistry.errors import (
-        AuthenticationError,
-        BulkDeleteError,
-        ClientClosedError,
-        ConflictError,
-        InvalidNameError,
-        InvalidRequestError,
-        InvalidResponseError,
-        InvalidTokenError,
-        NotFoundError,
-        PartialListingError,
-        PermissionDeniedError,
-        PreconditionFailedError,
-        RateLimitedError,
-        RegistryConnectionError,
-        RegistryError,
-        RegistryTimeoutError,
-        ResponseError,
-        ServerError,
-    )
     from aioregistry.handles import RegistryHandle, RepositoryHandle
     from aioregistry.models import (
         Blob,
@@ -107,18 +108,11 @@ __all__ = [
     "WindowStatus",
 ]
 
-# Where each name is. It is loaded when it is first asked for: the commands' help, and what asks
-# for the errors alone, do without the client and aiohttp.
+# Where all but the errors are. It is loaded when it is first asked for: the commands' help, and
+# what asks for the errors alone, do without the client and aiohttp.
 _MODULES = {
     "bulk": "DeletionReport Outcome OutcomeIterator",
     "client": "RegistryClient",
-    "errors": (
-        "AuthenticationError BulkDeleteError ClientClosedError ConflictError "
-        "InvalidNameError InvalidRequestError InvalidResponseError InvalidTokenError "
-        "NotFoundError PartialListingError PermissionDeniedError PreconditionFailedError "
-        "RateLimitedError RegistryConnectionError RegistryError RegistryTimeoutError "
-        "ResponseError ServerError"
-    ),
     "handles": "RegistryHandle RepositoryHandle",
     "models": (
         "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryOptions "

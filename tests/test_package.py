@@ -105,13 +105,14 @@ def test_all_is_sorted():
 
 def test_all_names_everything_that_the_package_exports():
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    (for_type_checkers,) = (
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    )
-    exported = {alias.name for line in for_type_checkers.body for alias in line.names}
-    assert exported == set(aioregistry.__all__) == set(aioregistry._HOMES)
+    exported = {
+        alias.name
+        for line in ast.walk(tree)
+        if isinstance(line, ast.ImportFrom) and (line.module or "").startswith("aioregistry.")
+        for alias in line.names
+    }
+    assert exported == set(aioregistry.__all__)
+    assert set(aioregistry._HOMES) == {name for name in exported if not name.endswith("Error")}
 
 
 def test_every_name_is_what_type_checkers_take_it_for():
