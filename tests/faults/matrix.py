@@ -17,9 +17,14 @@ from aioregistry.cleanup import Distribution
 from tests.faults.server import DIGEST, FAULTS, LATER, Exchange, Fault, FaultServer
 from tests.faults.suspension import AtSuspension
 
-TIMEOUT = 0.3
-# What is large is to be refused for that, however slow the machine.
-LARGE = {"a body of 1 GiB": 20.0, "a gzip bomb": 20.0}
+# Only what is about time is to run into it, however slow the machine.
+TIMEOUT = 20.0
+TIMEOUTS = {
+    "silence before the answer": 0.3,
+    "silence within the body": 0.3,
+    "slow drip": 0.5,
+    "event loop blocked for 2 s": 1.0,
+}
 RETRY = RetryPolicy(attempts=3, backoff=0.001, cap=0.01, max_retry_after=1.0)
 
 
@@ -32,29 +37,29 @@ class Call:
         aim: Whether a request is the one that it is about.
     """
 
-    run: Callable[[RegistryClient, str], Awaitable[Any]]
+    run: Callable[[RegistryClient, str, float], Awaitable[Any]]
     aim: Callable[[Exchange], bool]
 
 
-async def _page(client: RegistryClient, _: str) -> object:
+async def _page(client: RegistryClient, *_: object) -> object:
     return await client.registry("example").repository("web").tags().collect()
 
 
-async def _delete(client: RegistryClient, _: str) -> object:
+async def _delete(client: RegistryClient, *_: object) -> object:
     return await client.registry("example").repository("web").delete_tag("v1")
 
 
-async def _credentials(client: RegistryClient, _: str) -> object:
+async def _credentials(client: RegistryClient, *_: object) -> object:
     return await client.docker_credentials()
 
 
-async def _collect(client: RegistryClient, _: str) -> object:
+async def _collect(client: RegistryClient, *_: object) -> object:
     return await client.registry("example").start_garbage_collection()
 
 
-async def _manifest(client: RegistryClient, url: str) -> object:
+async def _manifest(client: RegistryClient, url: str, timeout: float) -> object:
     registry = client.registry("example")
-    async with Distribution(registry, base_url=url, retry=RETRY, timeout=TIMEOUT) as distribution:
+    async with Distribution(registry, base_url=url, retry=RETRY, timeout=timeout) as distribution:
         return await distribution.get_manifest("web", DIGEST)
 
 
@@ -88,7 +93,7 @@ async def cell(fault: str, name: str) -> str:
     server = FaultServer(_blocking() if blocked else FAULTS.get(fault, _well), call.aim)
     async with server.running(_untrusted() if fault == "TLS failure" else None) as url:
         with _outside(fault):
-            came = await _outcome(call, _url_for(fault, url), LARGE.get(fault, TIMEOUT))
+            came = await _outcome(call, _url_for(fault, url), TIMEOUTS.get(fault, TIMEOUT))
         await _settled(server)
         left = _left_open(server)
     told = [came]
@@ -149,8 +154,8 @@ async def _outcome(call: Call, url: str, timeout: float) -> str:
         "token", base_url=url, rate_limit=None, retry=RETRY, timeout=timeout
     ) as client:
         try:
-            async with asyncio.timeout(20):
-                await call.run(client, url)
+            async with asyncio.timeout(60):
+                await call.run(client, url, timeout)
         except RegistryError as error:
             return f"`{type(error).__name__}`"
         except Exception as error:  # noqa: BLE001, it is what must not be
@@ -191,7 +196,7 @@ async def _cancelled(call: Call) -> str:
         async with server.running() as url:
             client = RegistryClient("token", base_url=url, retry=RETRY, timeout=TIMEOUT)
             await client.open()
-            work = AtSuspension(call.run(client, url), nth, _cancel_this_task)
+            work = AtSuspension(call.run(client, url, TIMEOUT), nth, _cancel_this_task)
             try:
                 await asyncio.create_task(work.run())
                 came.add("done")

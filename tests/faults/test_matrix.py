@@ -14,7 +14,7 @@ HEAD = """\
 # What happens when something goes wrong
 
 Each kind of call under each fault, on a raw socket: what it raises in the end, and how often the
-request went out (three attempts are allowed, a third of a second each). The tests run each cell and
+request went out (three attempts are allowed). The tests run each cell and
 compare; no task and no connection is left in any. What a server has refused for good is not sent
 again, nor is the start of a garbage collection that may have begun. `python -m
 tests.faults.test_matrix` writes this file.

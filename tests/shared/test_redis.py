@@ -55,7 +55,8 @@ async def test_eight_processes_share_a_token_and_meet_no_limit(strict, server):
     # Of the last window there is enough for all that is left: no quota is to be shared any more.
     end = sorted(done.at for worker in workers for done in worker.done)[TAGS - 250]
     shares = [sum(done.at <= end for done in worker.done) for worker in workers]
-    assert max(shares) <= 1.2 * min(shares), shares
+    # How equal exactly is measured where the machine has nothing else to do.
+    assert max(shares) <= 1.5 * min(shares), shares
 
 
 async def test_dead_workers_and_a_redis_that_forgot_everything_meet_no_limit(strict, server):
