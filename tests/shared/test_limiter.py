@@ -186,9 +186,10 @@ async def test_interactive_requests_go_first(make):
 
 
 async def test_interactive_requests_of_one_go_before_bulk_work_of_another(make):
-    quota = RateLimit(windows=((1, 0.3), (100, 60.0)))
+    quota = RateLimit(windows=((1, 1.0), (100, 60.0)))
     worker, site = make(quota), make(quota)
-    await take(worker, 1)
+    # By turns alone it would now be the worker's.
+    await take(site, 1)
     order = []
 
     async def wait(limiter: RedisLimiter, name: str, priority: str) -> None:
@@ -198,10 +199,10 @@ async def test_interactive_requests_of_one_go_before_bulk_work_of_another(make):
 
     jobs = [asyncio.create_task(wait(worker, "bulk", "bulk")) for _ in range(3)]
     await asyncio.sleep(0.05)
-    people = [asyncio.create_task(wait(site, "interactive", "interactive")) for _ in range(2)]
+    people = [asyncio.create_task(wait(site, "interactive", "interactive")) for _ in range(3)]
     await asyncio.gather(*jobs, *people)
-    assert order.index("interactive") <= 1
-    assert order[-1] == "bulk"
+    # One may have been under way to it.
+    assert order[-2:] == ["bulk"] * 2, order
 
 
 async def test_the_token_is_in_no_key_and_no_value(make, redis):
