@@ -313,7 +313,7 @@ async def test_a_delete_that_was_lost_and_is_gone_then_is_deleted(registry):
 )
 @virtual
 async def test_sent_and_never_answered_is_unknown(registry, ends, status):
-    registry.ends = {"v0": ends}
+    registry.ends = {"v0": list(ends)}
     report = await Client(registry).repository.delete_tags(["v0"])
     assert of(getattr(report, status)) == ["v0"]
 

@@ -485,8 +485,9 @@ def test_a_page_reached_by_number_while_items_went_costs_another_pass():
     assert walk.complete
 
 
-@pytest.mark.parametrize("walk", [TokenWalk(same), NumberWalk(same, 2)])
-def test_a_second_pass_without_end_is_an_error(walk):
+@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), lambda: NumberWalk(same, 2)])
+def test_a_second_pass_without_end_is_an_error(begin):
+    walk = begin()
     answers = 0
 
     def answer(ref):
@@ -507,7 +508,8 @@ def test_nameless_items_without_end_are_an_error():
         list(pages(number_walk(2), answer))
 
 
-@pytest.mark.parametrize("walk", [TokenWalk(same), NumberWalk(same, 2)])
-def test_a_list_without_a_total_that_vanishes_is_not_taken_for_its_end(walk):
+@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), lambda: NumberWalk(same, 2)])
+def test_a_list_without_a_total_that_vanishes_is_not_taken_for_its_end(begin):
+    walk = begin()
     walk.receive(walk.plan(), Listing(("a", "b"), None, f"{URL}?page=2", None))
     assert not walk.vanish()
