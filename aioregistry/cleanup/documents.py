@@ -2,11 +2,11 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 __all__ = ["Document", "DocumentError", "Place", "read_document"]
 
@@ -16,6 +16,8 @@ Place = tuple[str | int, ...]
 _LONGEST = 2**20
 _DEEPEST = 20
 _MOST_VALUES = 10_000
+# Characters that may be read again to find the lines of a mistake.
+_LONGEST_SEARCH = 4 * _LONGEST
 
 
 class DocumentError(ValueError):
@@ -28,17 +30,19 @@ class Document:
 
     Attributes:
         value: What it says.
-        lines: The line of each key and each entry, from 1, as far as it is known.
     """
 
     value: Any
-    lines: Mapping[Place, int] = field(factory=dict)
+    # Returns the line of each key and each entry, from 1, as far as it is known: only a mistake
+    # is worth the search.
+    _find_lines: Callable[[], Mapping[Place, int]] = dict
 
     def line_of(self, place: Place) -> int | None:
         """Return the line of a place, or of the nearest thing around it."""
-        while place and place not in self.lines:
+        lines = self._find_lines()
+        while place and place not in lines:
             place = place[:-1]
-        return self.lines.get(place)
+        return lines.get(place)
 
 
 def read_document(text: str, name: str) -> Document:
@@ -67,7 +71,10 @@ def _read_toml(text: str) -> Document:
         raise DocumentError(f"not TOML: {error}") from None
     except RecursionError:
         raise DocumentError("not TOML: too deep") from None
-    return Document(value, dict(_lines_of_toml(text)))
+    return Document(value, lambda: dict(_lines_of_toml(text)))
+
+
+_ENDS_OF_TOML = ("]", '"""', "'''")
 
 
 def _lines_of_toml(text: str) -> Iterator[tuple[Place, int]]:
@@ -77,20 +84,31 @@ def _lines_of_toml(text: str) -> Iterator[tuple[Place, int]]:
     """
     table: Place = ()
     counts: dict[Place, int] = {}
-    statement, begun = "", 1
+    statement: list[str] = []
+    begun = 1
+    searched = 0
     for number, line in enumerate(text.split("\n"), 1):
-        statement, begun = (f"{statement}\n{line}", begun) if statement else (line, number)
+        statement.append(line)
+        if len(statement) == 1:
+            begun = number
+        elif not any(end in line for end in _ENDS_OF_TOML):
+            # Only a list or a long string goes on in a next line.
+            continue
+        whole = "\n".join(statement)
+        searched += len(whole)
+        if searched > _LONGEST_SEARCH:
+            return
         try:
-            said = tomllib.loads(statement)
+            said = tomllib.loads(whole)
         except tomllib.TOMLDecodeError:
             continue
-        if statement.lstrip().startswith("["):
+        if whole.lstrip().startswith("["):
             table = _table_of(said, counts)
             yield table, begun
         else:
             for place in _keys_of(said):
                 yield table + place, begun
-        statement = ""
+        statement.clear()
 
 
 def _table_of(said: Any, counts: dict[Place, int]) -> Place:
@@ -116,6 +134,11 @@ def _keys_of(said: Any) -> Iterator[Place]:
 
 
 def _read_yaml(text: str) -> Document:
+    value, lines = _parse_yaml(text)
+    return Document(value, lambda: lines)
+
+
+def _parse_yaml(text: str) -> tuple[Any, Mapping[Place, int]]:
     try:
         import yaml  # noqa: PLC0415  (TOML and JSON need none)
     except ModuleNotFoundError:
@@ -124,7 +147,7 @@ def _read_yaml(text: str) -> Document:
         ) from None
     lines: dict[Place, int] = {}
     try:
-        loader = yaml.SafeLoader(text)
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         root = loader.get_single_node()
         value = None if root is None else _of_node(loader, root, (), lines, [0])
     except (yaml.YAMLError, ValueError) as error:
@@ -134,7 +157,7 @@ def _read_yaml(text: str) -> Document:
         raise DocumentError(f"not YAML: {where}{said}") from None
     except RecursionError:
         raise DocumentError("not YAML: too deep") from None
-    return Document(value, lines)
+    return value, lines
 
 
 def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen: list[int]) -> Any:
@@ -172,11 +195,15 @@ def _read_json(text: str) -> Document:
         raise DocumentError(f"not JSON: line {error.lineno}: {error.msg}") from None
     except RecursionError:
         raise DocumentError("not JSON: too deep") from None
+    return Document(value, lambda: _lines_of_json(text))
+
+
+def _lines_of_json(text: str) -> Mapping[Place, int]:
     try:
         # JSON is YAML but for tabs, of which none is in a string.
-        return Document(value, _read_yaml(text.replace("\t", " ")).lines)
+        return _parse_yaml(text.replace("\t", " "))[1]
     except (DocumentError, ModuleNotFoundError):
-        return Document(value)
+        return {}
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -26,6 +26,8 @@ __all__ = ["PolicyFileError", "load_policy", "read_policy"]
 
 T = TypeVar("T")
 
+_LONGEST_SHOWN = 300
+
 
 class PolicyFileError(RegistryError, ValueError):
     """A policy file makes no sense; the message names the file, the line and the key."""
@@ -150,7 +152,13 @@ class _Reader:
         line = self._document.line_of(place)
         where = f", line {line}" if line is not None else ""
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-        return PolicyFileError(f"{self._name}{where}: {key[1:] or 'the policy'}: {problem}")
+        said = f"{_short(key[1:]) or 'the policy'}: {_short(problem)}"
+        return PolicyFileError(f"{self._name}{where}: {said}")
+
+
+def _short(text: str) -> str:
+    """Return a text in which what a file says may be whole, as what fits a terminal."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _true(value: Any) -> None:

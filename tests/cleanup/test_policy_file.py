@@ -163,6 +163,25 @@ def test_lines_are_right_after_a_statement_of_several_lines():
     assert "line 9: rules[0].tags" in wrong(text, "p.toml")
 
 
+@pytest.mark.parametrize("tags", ["v1", "v[1]"])
+def test_rules_in_many_lines_are_read_once_and_for_a_mistake_a_bounded_time_more(monkeypatch, tags):
+    read, loads = [], tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda text: read.append(len(text)) or loads(text))
+    text = "rules = [\n" + f"  {{keep = true, tags = '{tags}'}},\n" * 2_000 + "]\n"
+    assert read_policy(text, "p.toml")
+    assert read == [len(text)]
+    with pytest.raises(PolicyFileError, match="flor: is no key"):
+        read_policy(f"{text}flor = 1\n", "p.toml")
+    assert sum(read) < 5 * 2**20
+
+
+@pytest.mark.parametrize(
+    "mistake", [f"tags = {['v1'] * 5000}", f"{'k' * 5000} = 1", f"keep-within = '{'9' * 5000}d'"]
+)
+def test_however_much_is_wrong_a_mistake_is_told_in_short(mistake):
+    assert len(wrong(f"{RULE}{mistake}\n", "p.toml")) < 700
+
+
 def test_lines_are_right_in_tables_within_a_line():
     text = "rules = [\n  {keep = true},\n  {keep = false},\n]\n"
     assert "line 1: rules[1].keep" in wrong(text, "p.toml")
@@ -177,7 +196,7 @@ def test_lines_are_right_in_tables_within_a_line():
         ("", "p.yaml: the policy: must have keys"),
         ("floor: 1\nfloor: 2\n", "line 2: 'floor' is there twice"),
         ("1: 2\n", "line 1: the key 1 is no text"),
-        ("a: [", "p.yaml: not YAML: line 1: "),
+        ("a: [", "p.yaml: not YAML: line "),
         ("a: &a [*a]", "too much, or too deep"),
         ("a: !!python/object:os.system x", "not YAML: line 1: could not determine a constructor"),
         ("rules: 2001-99-99", "not YAML: "),
