@@ -46,8 +46,8 @@ class Outcome:
         index: The item's place in the input, from 0.
         name: The tag or digest, as given.
         status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused or was
-            not to be reached; ``unknown``, a DELETE was sent and never answered;
-            ``not_attempted``, it was not begun.
+            not to be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was
+            done; ``not_attempted``, it was not begun.
         error: Why, for the last three.
         attempts: How often the DELETE was sent.
     """
@@ -287,7 +287,7 @@ def _now() -> float:
 
 
 def _status_of(error: RegistryError, exchange: Exchange) -> Status:
-    if exchange.unanswered:
+    if exchange.unsettled:
         return "unknown"
     if exchange.attempts == 0 and not isinstance(error, InvalidNameError):
         return "not_attempted"

@@ -29,6 +29,9 @@ T = TypeVar("T")
 # Awaited before an attempt; it raises to have nothing sent.
 Check = Callable[[], Awaitable[object]]
 
+# With these a request may have had its effect; 503 is what refuses before.
+_UNSETTLING_STATUSES = frozenset({500, 502, 504})
+
 logger = logging.getLogger("aioregistry")
 
 
@@ -67,8 +70,7 @@ class Exchange:
         rate_limited: How many of the attempts got a 429.
         status: The last answer's status.
         quota_seconds: Seconds that it waited for quota.
-        unanswered: Whether an attempt was sent and got no answer, and no later answer settled
-            what became of it.
+        unsettled: Whether an attempt was sent, and no answer tells what became of it.
         maybe_done: Whether an attempt may have had its effect without saying so: it got no
             answer, or an error from which that cannot be told.
     """
@@ -78,7 +80,7 @@ class Exchange:
     rate_limited: int = 0
     status: int | None = None
     quota_seconds: float = 0.0
-    unanswered: bool = False
+    unsettled: bool = False
     maybe_done: bool = False
 
 
@@ -222,7 +224,7 @@ class Session:
             while True:
                 answer, authorization = await self._attempt(request, priority, course, check)
                 if _succeeded(answer, request, course):
-                    course.unanswered = False
+                    course.unsettled = False
                     return answer.body
                 wait = self._wait_after(request, answer, authorization, course)
                 with interruptible(self):
@@ -273,16 +275,16 @@ class Session:
             self._check_not_closed()
             check_halt(self)
             course.attempts += 1
-            unsettled = course.unanswered
-            course.unanswered = sent = True
+            unsettled = course.unsettled
+            course.unsettled = sent = True
             departed = _now()
             answer = await self._transport.attempt(request, authorization)
             if isinstance(answer, NoAnswer):
                 sent = answer.sent
-                course.unanswered = unsettled or sent
+                course.unsettled = unsettled or sent
             else:
                 course.status = answer.status
-                course.unanswered = unsettled
+                course.unsettled = unsettled or _tells_nothing(answer)
                 if self._limiter is not None:
                     took = _now() - departed
                     word = ServerWord.parse(answer.status, answer.headers, time.time(), took)
@@ -412,6 +414,12 @@ def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) ->
         return not answer.too_large
     # Gone, and it may have been one of our own earlier attempts that did it.
     return answer.status == 404 and request.method == "DELETE" and course.maybe_done
+
+
+def _tells_nothing(answer: Answer) -> bool:
+    """Return whether what was asked may have been done for all that an answer says."""
+    # A page in place of what the API says, or an error on the way back.
+    return answer.status < 300 or answer.status in _UNSETTLING_STATUSES
 
 
 def _judge(answer: Answer, authorization: str) -> tuple[RegistryError, Failure]:

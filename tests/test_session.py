@@ -228,7 +228,7 @@ async def test_a_post_that_changes_nothing_is_repeated():
 async def test_not_found_after_a_delete_that_may_have_worked_is_success(unclear):
     exchange = Exchange()
     await opened(Script(unclear, 404)).send(DELETE, exchange=exchange)
-    assert (exchange.status, exchange.attempts, exchange.unanswered) == (404, 2, False)
+    assert (exchange.status, exchange.attempts, exchange.unsettled) == (404, 2, False)
 
 
 @pytest.mark.parametrize("without_effect", [REFUSED, 429])

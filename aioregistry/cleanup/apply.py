@@ -100,8 +100,8 @@ class Settled:
         item: The item.
         status: ``deleted``; ``absent``, it was gone already; ``drift``, something changed since
             the plan was made, and it was left alone; ``failed``, the API refused or was not to
-            be reached; ``unknown``, a DELETE was sent and never answered; ``not_attempted``, it
-            was not begun.
+            be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was done;
+            ``not_attempted``, it was not begun.
         reason: Why, for all but the first two.
     """
 
@@ -436,7 +436,8 @@ class _Repository:
                 self._can_look = False
             case _GoneError():
                 self._settle(item, "absent")
-            case _DriftError():
+            # Unless an attempt before this look may have been done.
+            case _DriftError() if outcome.status != "unknown":
                 self._settle(item, "drift", error.message)
             case _:
                 if isinstance(error, AuthenticationError):

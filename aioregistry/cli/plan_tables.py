@@ -106,7 +106,7 @@ def rows_of_report(report: CleanupReport) -> list[tuple[str, str, str]]:
         ("absent", f"{len(report.absent):,}", "gone already"),
         ("drift", f"{len(report.drift):,}", "changed since the plan, left alone"),
         ("failed", f"{len(report.failed):,}", ""),
-        ("unknown", f"{len(report.unknown):,}", "sent, and never answered"),
+        ("unknown", f"{len(report.unknown):,}", "sent; whether it was done is not known"),
         ("not attempted", f"{len(report.not_attempted):,}", ""),
     ]
 

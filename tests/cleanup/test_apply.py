@@ -116,6 +116,24 @@ async def test_it_takes_the_requests_that_the_plan_says(job):
     assert len(api) == plan.requests + 2
 
 
+async def test_what_moved_after_a_delete_without_an_answer_is_unknown_and_not_left_alone(
+    job, monkeypatch
+):
+    job.builder.image("a")
+    job.builder.image("keep")
+    plan = await job.plan()
+    job.sandbox.faults = Faults(Fault(kind="lost", method="DELETE", times=1))
+    looks = [plan.repositories[0].condemned[0].digest, f"sha256:{'f' * 64}"]
+
+    async def current_digest(*_: str) -> str:
+        return looks.pop(0)
+
+    monkeypatch.setattr(job.contents, "current_digest", current_digest)
+    report = await job.apply(plan)
+    assert (str(report), job.tags()) == ("1 unknown", {"keep"})
+    assert "moved" in report.unknown[0].reason
+
+
 async def test_parents_go_before_children(job):
     image = job.builder.image()
     nested = job.builder.index(children=[image])

@@ -1,31 +1,96 @@
-"""Each kind of call under each fault: what is raised, what was sent, what stays open."""
+"""Each kind of call under each fault: what it raises, what was sent, what is gone, what is left."""
 
 import asyncio
+import re
 import socket
 import ssl
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from unittest import mock
 
 import trustme
 from attrs import frozen
 
-from aioregistry import RegistryClient, RegistryError, RetryPolicy
-from aioregistry.cleanup import Distribution
-from tests.faults.server import DIGEST, FAULTS, LATER, Exchange, Fault, FaultServer
+from aioregistry import (
+    DeletionReport,
+    NotFoundError,
+    RateLimit,
+    RegistryClient,
+    RegistryError,
+    ResponseError,
+    RetryPolicy,
+)
+from aioregistry.cleanup import (
+    CleanupReport,
+    ContentReader,
+    Delete,
+    Distribution,
+    Plan,
+    Policy,
+    apply_plan,
+    make_plan,
+)
+from aioregistry.sandbox import Sandbox
+from tests.faults.proxy import FAULTS, Exchange, Fault, FaultProxy, blocking, none
 from tests.faults.suspension import AtSuspension
 
 # Only what is about time is to run into it, however slow the machine.
 TIMEOUT = 20.0
 TIMEOUTS = {
+    "no answer to the connection": 0.3,
+    "silence in the TLS handshake": 0.3,
     "silence before the answer": 0.3,
+    "silence within the headers": 0.3,
     "silence within the body": 0.3,
     "slow drip": 0.5,
     "event loop blocked for 2 s": 1.0,
 }
 RETRY = RetryPolicy(attempts=3, backoff=0.001, cap=0.01, max_retry_after=1.0)
+# The fault strikes the second.
+TAGS = ("v1", "v2", "v3")
+STRUCK = TAGS[1]
+POLICY = Policy([Delete(tags="v*")], floor=0)
+STATUSES = ("deleted", "absent", "drift", "failed", "unknown", "not_attempted")
+
+
+@frozen
+class Scene:
+    """A sandbox with three images and a plan for them.
+
+    Attributes:
+        sandbox: The sandbox.
+        plan: Condemns all three.
+        digest: Of the image that the fault strikes.
+        folder: For the journal.
+    """
+
+    sandbox: Sandbox
+    plan: Plan
+    digest: str
+    folder: Path
+
+    @property
+    def there(self) -> set[str]:
+        """The tags that are there."""
+        return {*self.sandbox.state.tag_names("example", "web")} & {*TAGS}
+
+
+@frozen
+class Way:
+    """A client on the way that goes wrong, and where it leads."""
+
+    client: RegistryClient
+    url: str
+    timeout: float
+
+    def distribution(self) -> Distribution:
+        return Distribution(
+            self.client.registry("example"), base_url=self.url, retry=RETRY, timeout=self.timeout
+        )
 
 
 @frozen
@@ -33,49 +98,150 @@ class Call:
     """A kind of call.
 
     Attributes:
-        run: Makes it.
+        run: Makes it, and returns what came of it in words, with what contradicts the truth.
         aim: Whether a request is the one that it is about.
+        raised: What is to be told of the truth after an error.
     """
 
-    run: Callable[[RegistryClient, str, float], Awaitable[Any]]
-    aim: Callable[[Exchange], bool]
+    run: Callable[[Way, Scene], Awaitable[str]]
+    aim: Callable[[Exchange, Scene], bool]
+    raised: Callable[[Scene, Exception], Awaitable[str]] | None = None
 
 
-async def _page(client: RegistryClient, *_: object) -> object:
-    return await client.registry("example").repository("web").tags().collect()
+async def _page(way: Way, _: Scene) -> str:
+    await way.client.registry("example").repository("web").tags().collect()
+    return "done"
 
 
-async def _delete(client: RegistryClient, *_: object) -> object:
-    return await client.registry("example").repository("web").delete_tag("v1")
+async def _delete(way: Way, scene: Scene) -> str:
+    await way.client.registry("example").repository("web").delete_tag(STRUCK)
+    return f"done, {_truth(scene, gone=True)}"
 
 
-async def _credentials(client: RegistryClient, *_: object) -> object:
-    return await client.docker_credentials()
+async def _delete_raised(scene: Scene, error: Exception) -> str:
+    settled = isinstance(error, ResponseError) and not isinstance(error, NotFoundError)
+    refused = settled and error.status not in {500, 502, 504}
+    return _truth(scene, gone=False if refused else None)
 
 
-async def _collect(client: RegistryClient, *_: object) -> object:
-    return await client.registry("example").start_garbage_collection()
+def _truth(scene: Scene, *, gone: bool | None) -> str:
+    """Return whether what is struck is gone, and that it must not be if it must not."""
+    is_gone = STRUCK not in scene.there
+    return ("" if gone in {None, is_gone} else "!! ") + ("gone" if is_gone else "there")
 
 
-async def _manifest(client: RegistryClient, url: str, timeout: float) -> object:
-    registry = client.registry("example")
-    async with Distribution(registry, base_url=url, retry=RETRY, timeout=timeout) as distribution:
-        return await distribution.get_manifest("web", DIGEST)
+async def _three_deletes(way: Way, scene: Scene) -> str:
+    repository = way.client.registry("example").repository("web")
+    report = await repository.delete_tags(TAGS)
+    names = {status: {one.name for one in of(report, status)} for status in STATUSES}
+    errors = {type(one.error).__name__ for one in (*report.failed, *report.unknown)}
+    return _counts(report, errors) + _contradictions(names, scene)
 
+
+async def _clean_up(way: Way, scene: Scene) -> str:
+    registry = way.client.registry("example")
+    async with way.distribution() as distribution:
+        report = await apply_plan(
+            registry,
+            scene.plan,
+            ContentReader(distribution),
+            journal=scene.folder / "journal",
+            force=True,
+        )
+    names = {
+        status: {tag for one in of(report, status) for tag in one.item.tags} for status in STATUSES
+    }
+    told = _counts(report, set()) + _contradictions(names, scene)
+    return told + ("" if report.done else await _resumed(scene))
+
+
+async def _resumed(scene: Scene, _: Exception | None = None) -> str:
+    """Resume the clean-up without the fault, and tell whether all is gone then."""
+    async with RegistryClient(scene.sandbox.token, base_url=scene.sandbox.url) as client:
+        registry = client.registry("example")
+        async with Distribution(registry, base_url=scene.sandbox.url) as distribution:
+            await apply_plan(
+                registry,
+                scene.plan,
+                ContentReader(distribution),
+                journal=scene.folder / "journal",
+                resume=True,
+                force=True,
+            )
+    return "; resumed to the end" if not scene.there else f"; !! {sorted(scene.there)} left"
+
+
+def of(report: DeletionReport | CleanupReport, status: str) -> tuple:
+    return getattr(report, status, ())
+
+
+def _counts(report: DeletionReport | CleanupReport, errors: set[str]) -> str:
+    counts = Counter({status: len(of(report, status)) for status in STATUSES})
+    told = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items() if n)
+    return told + "".join(f" (`{error}`)" for error in sorted(errors))
+
+
+def _contradictions(names: dict[str, set[str]], scene: Scene) -> str:
+    gone = (names["deleted"] | names["absent"]) & scene.there
+    there = (names["failed"] | names["not_attempted"] | names["drift"]) - scene.there
+    lost = {*TAGS} - set().union(*names.values())
+    return "".join(
+        f", !! {what} {sorted(some)}"
+        for what, some in (
+            ("told gone, are there:", gone),
+            ("told there, are gone:", there),
+            ("not told of:", lost),
+        )
+        if some
+    )
+
+
+async def _credentials(way: Way, _: Scene) -> str:
+    await way.client.docker_credentials()
+    return "done"
+
+
+async def _collect(way: Way, _: Scene) -> str:
+    await way.client.registry("example").start_garbage_collection()
+    return "done"
+
+
+async def _manifest(way: Way, scene: Scene) -> str:
+    async with way.distribution() as distribution:
+        await distribution.get_manifest("web", scene.digest)
+    return "done"
+
+
+# Not per_page=2.
+_LATER = re.compile(r"[?&]page=2\b")
+_STRUCK_TAG = f"/tags/{STRUCK}"
 
 CALLS: dict[str, Call] = {
-    "first page": Call(_page, lambda to: "/tags" in to.path and not LATER.search(to.path)),
-    "later page": Call(_page, lambda to: LATER.search(to.path) is not None),
-    "delete": Call(_delete, lambda to: to.method == "DELETE"),
-    "credentials": Call(_credentials, lambda to: "docker-credentials" in to.path),
-    "start of a garbage collection": Call(_collect, lambda to: to.method == "POST"),
-    "manifest": Call(_manifest, lambda to: "/manifests/" in to.path),
+    "first page": Call(_page, lambda to, _: "/tags" in to.path and not _LATER.search(to.path)),
+    "later page": Call(_page, lambda to, _: _LATER.search(to.path) is not None),
+    "delete": Call(_delete, lambda to, _: to.method == "DELETE", _delete_raised),
+    "three deletes": Call(
+        _three_deletes, lambda to, _: to.method == "DELETE" and to.path.endswith(_STRUCK_TAG)
+    ),
+    "clean-up of three": Call(
+        _clean_up,
+        lambda to, scene: to.method == "DELETE" and scene.digest.split(":")[1] in to.path,
+        _resumed,
+    ),
+    "credentials": Call(_credentials, lambda to, _: "docker-credentials" in to.path),
+    "start of a garbage collection": Call(_collect, lambda to, _: to.method == "POST"),
+    # The first request asks how to log in.
+    "manifest": Call(
+        _manifest, lambda to, _: "/manifests/" in to.path and b"bearer" in to.request.lower()
+    ),
 }
-# Faults that no server has to make.
+# Faults that do not happen to a request that has arrived.
 OUTSIDE = (
     "no such host",
     "connection refused",
+    "no answer to the connection",
     "TLS failure",
+    "silence in the TLS handshake",
     "clock jumps an hour forward",
     "clock jumps an hour back",
     "event loop blocked for 2 s",
@@ -84,47 +250,58 @@ OUTSIDE = (
 ALL = (*FAULTS, *OUTSIDE)
 
 
+@asynccontextmanager
+async def _scene() -> AsyncIterator[Scene]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with Sandbox() as sandbox:
+            digests = {tag: sandbox.state.push("example", "web", [tag]) for tag in (*TAGS, "main")}
+            async with RegistryClient(sandbox.token, base_url=sandbox.url) as client:
+                registry = client.registry("example")
+                async with Distribution(registry, base_url=sandbox.url) as distribution:
+                    plan = await make_plan(registry, POLICY, ContentReader(distribution))
+            yield Scene(sandbox, plan, digests[STRUCK], Path(folder))
+
+
+@asynccontextmanager
+async def _way(url: str, token: str, fault: str) -> AsyncIterator[Way]:
+    timeout = TIMEOUTS.get(fault, TIMEOUT)
+    async with RegistryClient(
+        token,
+        base_url=url,
+        # After a 429 the limiter would wait as long as it was told to.
+        rate_limit=None if fault.startswith("429") else RateLimit(),
+        retry=RETRY,
+        timeout=timeout,
+        per_page=2,
+        concurrency=1,
+    ) as client:
+        yield Way(client, url, timeout)
+
+
 async def cell(fault: str, name: str) -> str:
     """Return what comes of a call under a fault, in words."""
-    if fault == "cancelled at every await":
-        return await _cancelled(CALLS[name])
     call = CALLS[name]
-    blocked = fault.startswith("event loop blocked")
-    server = FaultServer(_blocking() if blocked else FAULTS.get(fault, _well), call.aim)
-    async with server.running(_untrusted() if fault == "TLS failure" else None) as url:
-        with _outside(fault):
-            came = await _outcome(call, _url_for(fault, url), TIMEOUTS.get(fault, TIMEOUT))
-        await _settled(server)
-        left = _left_open(server)
-    told = [came]
-    if fault not in {"no such host", "connection refused", "TLS failure"}:
-        told.append(f"sent {server.hit}x")
-    return ", ".join([*told, *left])
+    if fault == "cancelled at every await":
+        return await _cancelled(call)
+    async with _scene() as scene:
+        proxy = _proxy(scene, call, _fault(fault))
+        async with proxy.running(_untrusted() if fault == "TLS failure" else None) as url:
+            with _outside(fault, url) as reached:
+                async with _way(reached, scene.sandbox.token, fault) as way:
+                    came = await _outcome(call, way, scene)
+                    held = _permits(way.client)
+            left = held + await _left_open(proxy)
+        sent = [f"sent {proxy.hit}x"] if reached == url and fault != "TLS failure" else []
+        return ", ".join([came, *sent, *left])
 
 
-async def _well(to: Exchange) -> None:
-    to.answer_well()
+def _proxy(scene: Scene, call: Call, fault: Fault) -> FaultProxy:
+    port = int(scene.sandbox.url.rpartition(":")[2])
+    return FaultProxy(port, fault, lambda to: call.aim(to, scene))
 
 
-def _blocking() -> Fault:
-    """Return what blocks the loop that it shares with the client, while the first answer is due."""
-    seconds = [2.0]
-
-    async def fault(to: Exchange) -> None:
-        time.sleep(seconds.pop() if seconds else 0)  # noqa: ASYNC251, that is the fault
-        to.answer_well()
-
-    return fault
-
-
-def _url_for(fault: str, url: str) -> str:
-    if fault == "no such host":
-        return "http://no-such-host.invalid"
-    if fault == "connection refused":
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return f"http://127.0.0.1:{free.getsockname()[1]}"
-    return url
+def _fault(name: str) -> Fault:
+    return blocking(2.0) if name.startswith("event loop blocked") else FAULTS.get(name, none)
 
 
 def _untrusted() -> ssl.SSLContext:
@@ -135,8 +312,29 @@ def _untrusted() -> ssl.SSLContext:
 
 
 @contextmanager
-def _outside(fault: str) -> Iterator[None]:
-    if fault.startswith("clock jumps"):
+def _outside(fault: str, url: str) -> Iterator[str]:
+    """Make what does not happen to a request, and return where the client is led to."""
+    if fault == "no such host":
+        yield "http://no-such-host.invalid"
+    elif fault == "connection refused":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            yield _url("http", free)
+    elif fault == "no answer to the connection":
+        # One waits to be accepted, and Linux answers no more of them.
+        with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            for waiting in (first, second):
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            yield _url("http", full)
+    elif fault == "silence in the TLS handshake":
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(100)
+            yield _url("https", silent)
+    elif fault.startswith("clock jumps"):
         by = 3600 if fault.endswith("forward") else -3600
         begun, true = time.monotonic(), time.time
 
@@ -144,75 +342,70 @@ def _outside(fault: str) -> Iterator[None]:
             return true() + (by if time.monotonic() - begun > 0.005 else 0)
 
         with mock.patch("time.time", jumping):
-            yield
+            yield url
     else:
-        yield
+        yield url
 
 
-async def _outcome(call: Call, url: str, timeout: float) -> str:
-    async with RegistryClient(
-        "token", base_url=url, rate_limit=None, retry=RETRY, timeout=timeout
-    ) as client:
-        try:
-            async with asyncio.timeout(60):
-                await call.run(client, url, timeout)
-        except RegistryError as error:
-            return f"`{type(error).__name__}`"
-        except Exception as error:  # noqa: BLE001, it is what must not be
-            return f"!! {type(error).__name__}"
-    return "done"
+def _url(scheme: str, listening: socket.socket) -> str:
+    return f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
 
 
-async def _settled(server: FaultServer) -> None:
-    for _ in range(100):
-        if not server.open:
-            return
-        await asyncio.sleep(0.005)
+async def _outcome(call: Call, way: Way, scene: Scene) -> str:
+    try:
+        async with asyncio.timeout(60):
+            return await call.run(way, scene)
+    except RegistryError as error:
+        told = f"`{type(error).__name__}`"
+        if call.raised is None:
+            return told
+        more = await call.raised(scene, error)
+        return f"{told}{more}" if more.startswith(";") else f"{told}, {more}"
+    except Exception as error:  # noqa: BLE001, it is what must not be
+        return f"!! {type(error).__name__}: {error}"
 
 
-def _left_open(server: FaultServer) -> list[str]:
-    ours = {"_serve", "start_server"}
+def _permits(client: RegistryClient) -> list[str]:
+    windows = getattr(client._limiter, "_windows", ())
+    held = max((window.in_flight for window in windows), default=0)
+    return [f"!! {held} permits held"] if held else []
+
+
+async def _left_open(proxy: FaultProxy) -> list[str]:
+    left = [] if await proxy.closed() else [f"!! {proxy.open} connections left"]
     running = [
         task
         for task in asyncio.all_tasks()
-        if task is not asyncio.current_task()
-        and getattr(task.get_coro(), "__name__", "") not in ours
-        and "aioregistry" in str(task.get_coro())
+        if "/aioregistry/" in str(task.get_coro()) and "/sandbox/" not in str(task.get_coro())
     ]
-    return [f"!! {len(running)} tasks left"] if running else []
-
-
-def _cancel_this_task() -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    task.cancel()
+    return left + ([f"!! {len(running)} tasks left"] if running else [])
 
 
 async def _cancelled(call: Call) -> str:
     nth, came = 0, set()
     while True:
         nth += 1
-        server = FaultServer(_well, call.aim)
-        async with server.running() as url:
-            client = RegistryClient("token", base_url=url, retry=RETRY, timeout=TIMEOUT)
-            await client.open()
-            work = AtSuspension(call.run(client, url, TIMEOUT), nth, _cancel_this_task)
-            try:
-                await asyncio.create_task(work.run())
-                came.add("done")
-            except asyncio.CancelledError:
-                came.add("CancelledError")
-            except Exception as error:  # noqa: BLE001
-                came.add(f"!! {type(error).__name__}")
-            await asyncio.sleep(0)
-            held = client._limiter._windows[0].in_flight
-            if held:
-                came.add(f"!! {held} permits held")
-            await client.close()
-            await _settled(server)
-            came.update(_left_open(server))
-            if server.open:
-                came.add("!! a connection left")
+        async with _scene() as scene:
+            proxy = _proxy(scene, call, none)
+            async with proxy.running() as url:
+                async with _way(url, scene.sandbox.token, "cancelled") as way:
+                    work = AtSuspension(call.run(way, scene), nth, _cancel_this_task)
+                    try:
+                        came.add(await asyncio.create_task(work.run()))
+                    except asyncio.CancelledError as error:
+                        came.add("`CancelledError`")
+                        told = "" if call.raised is None else await call.raised(scene, error)
+                        came.update(told.removeprefix("; ") for _ in range("!!" in told))
+                    except Exception as error:  # noqa: BLE001
+                        came.add(f"!! {type(error).__name__}")
+                    await asyncio.sleep(0)
+                    came.update(_permits(way.client))
+                came.update(await _left_open(proxy))
         if not work.reached:
-            break
-    return ", ".join(sorted(f"`{each}`" if each == "CancelledError" else each for each in came))
+            return ", ".join(sorted(came))
+
+
+def _cancel_this_task() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
