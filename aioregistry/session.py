@@ -21,6 +21,7 @@ from aioregistry.halting import check_halt, interruptible
 from aioregistry.quota import ServerWord
 from aioregistry.ratelimit import Limiter, Priority, WindowLimiter
 from aioregistry.retry import Failure, RetryPolicy
+from aioregistry.secret import Secret
 from aioregistry.transport import Answer, NoAnswer, Transport
 
 __all__ = ["Check", "Exchange", "FinishedRequest", "Session"]
@@ -256,12 +257,14 @@ class Session:
             return decode(body)
         except DecodeError as error:
             problem = str(error)
-        # Raised out here, so that nothing of the decoder hangs on to the error.
+        # Raised out here and without the body, which may hold secrets, so that nothing of either
+        # hangs on to the error.
+        del body
         raise self._located(InvalidResponseError(problem), exchange)
 
     async def _attempt(
         self, request: Request, priority: Priority, course: Exchange, check: Check | None
-    ) -> tuple[Answer | NoAnswer, str]:
+    ) -> tuple[Answer | NoAnswer, Secret]:
         if self._limiter is not None and not self._acquire_at_once():
             await self._acquire(self._limiter, priority, course)
         word: ServerWord | None = None
@@ -308,7 +311,7 @@ class Session:
         self,
         request: Request,
         answer: Answer | NoAnswer,
-        authorization: str,
+        authorization: Secret,
         course: Exchange,
     ) -> float:
         """Return how long to wait before the next attempt, or raise what the last one came to."""
@@ -422,7 +425,7 @@ def _tells_nothing(answer: Answer) -> bool:
     return answer.status < 300 or answer.status in _UNSETTLING_STATUSES
 
 
-def _judge(answer: Answer, authorization: str) -> tuple[RegistryError, Failure]:
+def _judge(answer: Answer, authorization: Secret) -> tuple[RegistryError, Failure]:
     status = answer.status
     if status < 400:
         if answer.too_large:

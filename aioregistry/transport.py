@@ -4,6 +4,7 @@ The one place in the core that knows aiohttp. It owns an aiohttp session or borr
 and nothing of aiohttp leaves it: no exception, and no answer that is not wholly read.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -24,6 +25,7 @@ from aioregistry.errors import (
     RegistryError,
     RegistryTimeoutError,
 )
+from aioregistry.secret import Secret
 
 __all__ = ["Answer", "NoAnswer", "TokenSource", "Transport", "no_hidden_resend"]
 
@@ -74,7 +76,7 @@ async def no_hidden_resend(
 
 
 async def _authorize(
-    authorization: str, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    authorization: Secret, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
     request.headers[hdrs.AUTHORIZATION] = authorization
     return await no_hidden_resend(request, send)
@@ -155,7 +157,7 @@ class Transport:
             raise ClientClosedError("the aiohttp session is closed")
         return self._http
 
-    async def authorization(self) -> str:
+    async def authorization(self) -> Secret:
         """Return the value of the Authorization header for the next attempt.
 
         Raises:
@@ -165,12 +167,18 @@ class Transport:
             return self._token
         try:
             token = await self._token()
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is None or me.cancelling():
+                raise
+            # Callers may share a task that gets it, and one of them was cancelled with it.
+            raise InvalidTokenError("the token's callable was cancelled") from None
         except Exception as error:
             # What a callable raises must not tear a whole bulk delete apart.
             raise InvalidTokenError(f"the token's callable raised {error!r}") from error
         return _authorization(token)
 
-    async def attempt(self, request: Request, authorization: str) -> Answer | NoAnswer:
+    async def attempt(self, request: Request, authorization: Secret) -> Answer | NoAnswer:
         """Send `request` once and read the answer.
 
         Raises:
@@ -213,7 +221,7 @@ class Transport:
                 begun.release()
 
     def _options(
-        self, http: aiohttp.ClientSession, request: Request, authorization: str
+        self, http: aiohttp.ClientSession, request: Request, authorization: Secret
     ) -> dict[str, Any]:
         headers = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
         if self._borrowed is None:
@@ -272,9 +280,9 @@ def _check_base_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def _authorization(token: object) -> str:
+def _authorization(token: object) -> Secret:
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
         raise InvalidTokenError("the token must be printable ASCII without spaces")
     if not token:
         raise InvalidTokenError("the token is empty; set DIGITALOCEAN_TOKEN or pass token=")
-    return f"Bearer {token}"
+    return Secret(f"Bearer {token}")

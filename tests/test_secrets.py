@@ -1,5 +1,6 @@
 """Whatever the program writes, the token is not in it."""
 
+import gc
 import logging
 import pickle
 import traceback
@@ -57,7 +58,50 @@ async def test_a_whole_clean_up_writes_no_token(account, tmp_path, caplog, capsy
         assert credentials.password not in text, where
 
 
-@pytest.mark.parametrize("kind", ["status", "html", "reset-within", "truncate", "body", "lost"])
+async def test_no_live_object_of_the_package_shows_the_token_or_what_it_is_sent_as(account):
+    async with RegistryClient(TOKEN, base_url=account.url) as client:
+        registry = client.registry("example")
+        async with Distribution(registry, base_url=account.url) as distribution:
+            plan = await make_plan(registry, Policy([Delete()]), ContentReader(distribution))
+            walk = aiter(registry.tags())
+            await anext(walk)
+            ours = [
+                one for one in gc.get_objects() if str(type(one).__module__).startswith("aioreg")
+            ]
+            shown = {type(one).__name__: repr(one) for one in ours if one is not account}
+            await walk.aclose()
+    assert {"Session", "Transport", "Distribution", "WindowLimiter", "Plan"} <= {*shown}
+    assert plan
+    for name, text in shown.items():
+        assert TOKEN not in text, name
+        assert "Bearer " not in text, name
+
+
+FAILING = pytest.mark.parametrize(
+    "kind", ["status", "html", "reset-within", "truncate", "body", "lost"]
+)
+
+
+@FAILING
+async def test_no_traceback_with_local_variables_shows_the_token(account, kind):
+    account.faults = Faults(Fault(kind=kind))
+
+    async def token() -> str:
+        return TOKEN
+
+    for given in (TOKEN, token):
+        client = RegistryClient(given, base_url=account.url, retry=QUICK, timeout=2)
+        async with client:
+            with pytest.raises(RegistryError) as caught:
+                await client.get_registry()
+        told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
+        assert frames
+        for frame in frames:
+            assert TOKEN not in str(frame.locals), frame.name
+
+
+@FAILING
 async def test_no_error_carries_the_token(account, caplog, kind):
     account.faults = Faults(Fault(kind=kind))
     async with RegistryClient(TOKEN, base_url=account.url, retry=QUICK, timeout=2) as client:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from aioregistry import NotFoundError, RegistryClient
+from aioregistry import AuthenticationError, NotFoundError, RegistryClient
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from tests.web.processes import README
 
@@ -73,3 +73,17 @@ async def test_spans_belong_to_the_callers_span(telemetry):
             await client.get_registry()
     (span,) = spans.get_finished_spans()
     assert span.parent.span_id == caller.get_span_context().span_id
+
+
+async def test_no_span_and_no_metric_tells_the_token(telemetry):
+    observe, spans, reader = telemetry
+    async with (
+        Sandbox(token="dop_v1_secret", faults=Faults(Fault(kind="html", status=401))) as sandbox,
+        RegistryClient(sandbox.token, base_url=sandbox.url, on_request=observe) as client,
+    ):
+        with pytest.raises(AuthenticationError):
+            await client.get_registry()
+    (span,) = spans.get_finished_spans()
+    assert "AuthenticationError" in span.to_json()
+    assert sandbox.token not in span.to_json()
+    assert sandbox.token not in reader.get_metrics_data().to_json()
