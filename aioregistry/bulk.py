@@ -30,7 +30,7 @@ from aioregistry.halting import Halt
 from aioregistry.progress import ProgressReporter
 from aioregistry.session import Exchange
 
-__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator"]
+__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator", "Pace"]
 
 Names = Iterable[str] | AsyncIterable[str]
 # What a worker is given to do: nothing when there are no more names.
@@ -100,6 +100,35 @@ class DeletionReport:
         raise error
 
 
+class Pace:
+    """Lets items begin as far ahead of a reader as is allowed, and none while nobody reads.
+
+    Args:
+        ahead: How many items may have begun that nobody has read of.
+    """
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = asyncio.Semaphore(ahead)
+        self._read = asyncio.Event()
+
+    async def acquire(self) -> None:
+        """Wait until an item may begin."""
+        await self._ahead.acquire()
+        await self._read.wait()
+
+    def release(self) -> None:
+        """Tell that one was read."""
+        self._ahead.release()
+
+    def go_on(self) -> None:
+        """Tell that somebody reads."""
+        self._read.set()
+
+    def pause(self) -> None:
+        """Tell that whoever read has given up waiting."""
+        self._read.clear()
+
+
 class Deletion:
     """Works off names with a bounded number of workers, each one item at a time.
 
@@ -128,7 +157,7 @@ class Deletion:
         concurrency: int,
         on_outcome: Callable[[Outcome], object],
         halt: Halt,
-        pace: asyncio.Semaphore | None = None,
+        pace: "Pace | None" = None,
         progress: ProgressReporter | None = None,
     ) -> None:
         if isinstance(names, str | bytes):
@@ -298,19 +327,20 @@ class OutcomeIterator(Closing, AsyncIterator[Outcome]):
     """Yields outcomes as items finish.
 
     The deletes begin with the first ``anext`` and keep no further ahead of the reader than the
-    fan-out allows. Ending early, by ``aclose`` or by dropping the iterator, cancels the rest.
+    fan-out allows; after one that was cancelled, none begins before the next. Ending early, by
+    ``aclose`` or by dropping the iterator, cancels the rest.
     """
 
     def __init__(
         self,
-        begin: Callable[[Callable[[Outcome], object], asyncio.Semaphore], Deletion],
+        begin: Callable[[Callable[[Outcome], object], Pace], Deletion],
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
     ) -> None:
         self._task: asyncio.Task[None] | None = None
         self._ended = False
         self._start = start
-        self._pace = asyncio.Semaphore(2 * concurrency)
+        self._pace = Pace(2 * concurrency)
         self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._deletion = begin(self._outcomes.put_nowait, self._pace)
 
@@ -322,7 +352,13 @@ class OutcomeIterator(Closing, AsyncIterator[Outcome]):
             outcomes = self._outcomes
             self._task = self._start(self._deletion.run())
             self._task.add_done_callback(lambda _: outcomes.put_nowait(None))
-        outcome = await self._outcomes.get()
+        self._pace.go_on()
+        try:
+            outcome = await self._outcomes.get()
+        except asyncio.CancelledError:
+            # It may be read again, or only held by the traceback of what ended the reading.
+            self._pace.pause()
+            raise
         if outcome is None:
             # For whoever else may be reading.
             self._outcomes.put_nowait(None)

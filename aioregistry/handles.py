@@ -7,7 +7,7 @@ from typing import Literal
 
 from aioregistry import names
 from aioregistry.api import Api, Build
-from aioregistry.bulk import Deletion, DeletionReport, Names, Outcome, OutcomeIterator
+from aioregistry.bulk import Deletion, DeletionReport, Names, Outcome, OutcomeIterator, Pace
 from aioregistry.callbacks import check_callback
 from aioregistry.codec import Item, decode_docker_credentials
 from aioregistry.endpoints import repository_path
@@ -417,7 +417,7 @@ class RepositoryHandle:
         given: Names,
         deletion_of: Callable[[str], Build],
         tell: Callable[[Outcome], object],
-        pace: asyncio.Semaphore | None = None,
+        pace: Pace | None = None,
         progress: ProgressReporter | None = None,
         check: Callable[[str], Awaitable[object]] | None = None,
     ) -> Deletion:

@@ -187,8 +187,7 @@ class WindowLimiter:
         waiter = loop.create_future()
         self._waiting[priority][waiter] = None
         if self._idle:
-            self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
-            self._dispatcher.add_done_callback(self._dispatched)
+            self._start_dispatcher()
         alarm = (
             None
             if max_wait is None
@@ -377,10 +376,19 @@ class WindowLimiter:
                 waiter.set_result(None)
                 through_bucket = False
 
+    def _start_dispatcher(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
+        self._dispatcher.add_done_callback(self._dispatched)
+
     def _dispatched(self, dispatcher: asyncio.Task[None]) -> None:
         # Should it ever fail, nobody is to wait for it for ever.
-        if not dispatcher.cancelled() and (error := dispatcher.exception()):
-            self._turn_away(error)
+        if not dispatcher.cancelled():
+            if error := dispatcher.exception():
+                self._turn_away(error)
+        elif not self._closed and self._next_waiter() is not None:
+            # All tasks were cancelled, and one of them sends something while it ends.
+            self._start_dispatcher()
 
     def _turn_away(self, error: BaseException) -> None:
         for waiters in self._waiting.values():

@@ -8,6 +8,7 @@ import hashlib
 import math
 import secrets
 from collections import deque
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -207,25 +208,26 @@ class RedisLimiter:
         self._closed = True
         self._turn_away(ClientClosedError("closed while waiting for quota"))
         if self._worker_task is not None:
-            self._worker_task.cancel()
-            await asyncio.gather(self._worker_task, return_exceptions=True)
-        try:
-            if self._over:
-                await self._ask(0)
-        except _AWAY:
-            # The leases of what it does not know of will end by themselves.
-            pass
+            # What was asked for may be given: that must be told, too.
+            self._work()
+            await asyncio.wait([self._worker_task])
 
     def _return_if_given(self, waiter: "asyncio.Future[None]") -> None:
-        if waiter.done() and not waiter.cancelled():
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
             self.release(sent=False)
 
     def _work(self) -> None:
         if self._worker_task is None or self._worker_task.done():
             loop = asyncio.get_running_loop()
             self._worker_task = loop.create_task(self._run(), name="aioregistry-redis-limiter")
+            self._worker_task.add_done_callback(self._worker_ended)
         if self._alarm is not None:
             self._alarm.set()
+
+    def _worker_ended(self, worker: asyncio.Task[None]) -> None:
+        if worker.cancelled() and not self._closed and self._count():
+            # All tasks were cancelled, and one of them sends something while it ends.
+            self._work()
 
     def _waiters(self) -> "Iterator[asyncio.Future[None]]":
         """Yield those who wait, in the order of their turns; each that is yielded is taken."""
@@ -246,6 +248,9 @@ class RedisLimiter:
             try:
                 reply = await self._ask(want)
             except _AWAY:
+                if self._closed:
+                    # The leases of what it does not know of will end by themselves.
+                    return
                 self._go_on_alone()
                 await self._nap(backoff)
                 backoff = min(2 * backoff, _LONGEST_BACKOFF)
@@ -301,9 +306,9 @@ class RedisLimiter:
     async def _nap(self, seconds: float) -> None:
         alarm = self._alarm
         if alarm is not None:
-            with_news = asyncio.create_task(alarm.wait())
-            await asyncio.wait([with_news], timeout=seconds)
-            with_news.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await alarm.wait()
 
     def _turn_away(self, error: Exception) -> None:
         for waiter in self._waiters():

@@ -46,6 +46,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_ended)
         return future
 
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        """Wait for the threads, in their time: a limit for that is none of virtual time."""
+        self._clock.threads += 1
+        try:
+            await super().shutdown_default_executor(*args, **kwargs)
+        finally:
+            self._clock.threads -= 1
+
     def _thread_ended(self, _: asyncio.Future[Any]) -> None:
         self._clock.threads -= 1
 

@@ -135,7 +135,10 @@ async def _serve_minimal(tags: int, latency: float) -> None:
     pages.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     for number in range(1, min(100, tags // PER_PAGE) + 1):
         pages.answer(number)
-    await _announce(pages.origin)
+    try:
+        await _announce(pages.origin)
+    finally:
+        server.close()
 
 
 def _one_repository(tags: int) -> State:

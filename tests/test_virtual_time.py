@@ -4,6 +4,7 @@ import asyncio
 import selectors
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -131,6 +132,20 @@ def test_time_jumps_again_after_a_thread_has_ended():
         return now()
 
     assert run_virtual(main()) == pytest.approx(HOUR, abs=1)
+
+
+def test_the_end_has_real_time_to_wait_for_threads():
+    class SlowToEnd(ThreadPoolExecutor):
+        def shutdown(self, *args, **kwargs):
+            time.sleep(0.05)
+            super().shutdown(*args, **kwargs)
+
+    async def main():
+        asyncio.get_running_loop().set_default_executor(SlowToEnd())
+        await asyncio.to_thread(int)
+
+    # Python 3.13 warns, which is an error here, when the 300 seconds for that have passed.
+    run_virtual(main())
 
 
 def test_without_timers_the_loop_waits_for_the_world_outside():

@@ -155,9 +155,11 @@ class ContentCache:
 
     def close(self) -> None:
         """Close the file."""
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+        # A thread may still read for somebody who gave up waiting: closed under it, SQLite crashes.
+        with self._lock:
+            database, self._database = self._database, None
+            if database is not None:
+                database.close()
 
     def get(self, digests: Iterable[str]) -> dict[str, Content]:
         """Return the contents that are known of some digests."""

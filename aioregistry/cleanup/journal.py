@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 from attrs import frozen
@@ -52,7 +53,7 @@ class _Line:
     repository: str
     delete: str
     name: str
-    state: str
+    state: Literal["begun", "deleted", "absent", "drift", "failed", "unknown", "not_attempted"]
     reason: str = ""
 
 
@@ -86,12 +87,11 @@ class Journal:
         self._lines: list[bytes] = []
         self._counted = self._written = 0
         self._write_lock = asyncio.Lock()
-        self._writing: asyncio.Future[None] | None = None
         self._past: dict[_Key, Past] = {}
         self._lock = _lock_beside(path)
 
     async def __aenter__(self) -> Self:
-        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        opening = _in_a_thread(self._open)
         try:
             await _to_its_end(opening)
         except asyncio.CancelledError:
@@ -101,17 +101,16 @@ class Journal:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        lines, self._lines = self._lines, []
         try:
-            await _to_its_end(asyncio.ensure_future(self._write_rest()))
+            if lines:
+                await self._write(lines)
         finally:
             self._close()
 
-    async def _write_rest(self) -> None:
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-        lines, self._lines = self._lines, []
-        if lines:
-            await asyncio.to_thread(self._put, lines)
+    async def _write(self, lines: list[bytes]) -> None:
+        # A file is not closed, nor written further, under the hands of a thread.
+        await _to_its_end(_in_a_thread(self._put, lines))
 
     def _close(self) -> None:
         os.close(self._file)
@@ -134,8 +133,7 @@ class Journal:
             if self._written < mine:
                 lines, self._lines = self._lines, []
                 last = self._counted
-                self._writing = asyncio.ensure_future(asyncio.to_thread(self._put, lines))
-                await asyncio.shield(self._writing)
+                await self._write(lines)
                 self._written = last
 
     def settle(self, repository: str, item: Condemned, state: str, reason: str) -> None:
@@ -170,32 +168,35 @@ class Journal:
         with os.fdopen(os.dup(self._file), "rb") as file:
             text = file.read()
         whole, newline, _ = text.rpartition(b"\n")
-        if not newline:
+        head = _Head(format=FORMAT, version=VERSION, plan=self._plan.id)
+        first = msgspec.json.encode(head) + b"\n"
+        if first != text and first.startswith(text):
             # Nothing was begun before the first line was whole.
             os.ftruncate(self._file, 0)
-            head = _Head(format=FORMAT, version=VERSION, plan=self._plan.id)
-            self._put([msgspec.json.encode(head) + b"\n"])
+            self._put([first])
             _sync_folder(self._path)
             return
+        if not newline:
+            raise JournalError(f"{self._path}: not a journal of a clean-up")
         lines = whole.split(b"\n")
         self._check_head(lines[0])
         if not self._resume:
             raise JournalError(
                 f"{self._path}: this plan was begun before; resume it, or make a new plan"
             )
-        os.ftruncate(self._file, len(whole) + 1)
         for number, line in enumerate(lines[1:], 2):
             try:
                 said = msgspec.json.decode(line, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise JournalError(f"{self._path}, line {number}: {error}") from None
             key = said.repository, said.delete, said.name
             self._past[key] = Past(said.state, said.reason)
+        os.ftruncate(self._file, len(whole) + 1)
 
     def _check_head(self, line: bytes) -> None:
         try:
             head = msgspec.json.decode(line, type=_Head)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise JournalError(f"{self._path}: not a journal of a clean-up") from None
         if (head.format, head.version) != (FORMAT, VERSION):
             raise JournalError(f"{self._path}: not a journal that this program reads")
@@ -223,8 +224,15 @@ async def _to_its_end(work: "asyncio.Future[None]") -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
+        # Retrieved: whoever is cancelled asks for no more.
+        work.exception()
         raise cancelled
     work.result()
+
+
+def _in_a_thread(do: Callable[..., None], *arguments: Any) -> "asyncio.Future[None]":
+    # No task: whoever cancels all tasks, as `asyncio.run` does at its end, stops no thread.
+    return asyncio.get_running_loop().run_in_executor(None, do, *arguments)
 
 
 def _lock_beside(path: Path) -> Any:

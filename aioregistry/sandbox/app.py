@@ -127,6 +127,7 @@ class Sandbox:
         self._record: deque[RecordedRequest] = deque(maxlen=record)
         self._routes = api.router()
         self._runner: web.ServerRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -168,28 +169,33 @@ class Sandbox:
         Raises:
             OSError: The port is taken.
         """
-        runner = web.ServerRunner(
-            web.Server(self._serve, access_log=None), shutdown_timeout=_SHUTDOWN
-        )
+        server = web.Server(self._serve, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN)
         await runner.setup()
+        # Not a TCPSite: cancelled while it starts, that leaves its port open.
+        listener = await asyncio.get_running_loop().create_server(
+            server,
+            self._host,
+            self._port,
+            ssl=self.certificates.server if self.certificates else None,
+            backlog=128,
+            start_serving=False,
+        )
+        self._runner, self._listener = runner, listener
+        self._port = listener.sockets[0].getsockname()[1]
         try:
-            await web.TCPSite(
-                runner,
-                self._host,
-                self._port,
-                ssl_context=self.certificates.server if self.certificates else None,
-            ).start()
-        except OSError:
-            await runner.cleanup()
+            await listener.start_serving()
+        except BaseException:
+            listener.close()
             raise
-        self._runner = runner
-        self._port = runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Close the port and all connections."""
+        """Close the port and all connections; cancelled before it was done, it can be repeated."""
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
-            runner, self._runner = self._runner, None
-            await runner.cleanup()
+            await self._runner.cleanup()
+            self._runner = None
 
     def use_quota(self, requests: int, token: str | None = None) -> None:
         """Count requests that other clients of a token made just now.

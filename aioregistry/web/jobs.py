@@ -97,7 +97,9 @@ class Job:
                     return
                 continue
             try:
-                await asyncio.wait_for(changed.wait(), keep_alive)
+                # Not wait_for: in Python 3.11 it hides a cancellation that comes with the change.
+                async with asyncio.timeout(keep_alive):
+                    await changed.wait()
             except TimeoutError:
                 yield b": still there\n\n"
 
@@ -178,6 +180,9 @@ class Jobs:
         await asyncio.sleep(0)
 
     def _ended(self, job: Job) -> None:
+        if job.status == "running":
+            # Cancelled before it had begun.
+            job._end("cancelled")  # noqa: SLF001
         if self._reports is not None:
             try:
                 _write(self._reports / f"{job.id}.json", {**job.document(), "noted": job.noted})
