@@ -7,7 +7,6 @@ accept, and a wrong type is an error in either.
 """
 
 import base64
-import binascii
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
@@ -26,7 +25,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_ZERO_TIME = b'"0001-01-01T'
+_ZERO_TIME = b'"0001-01-01'
 _MISSPELLED = b'"compressed_size_byte"'
 
 
@@ -178,7 +177,7 @@ def decode_docker_credentials(body: bytes) -> DockerCredentials:
     auth = entry.get("auth") if isinstance(entry, dict) else None
     try:
         pair = base64.b64decode(auth, validate=True).decode() if isinstance(auth, str) else ""
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         pair = ""
     username, colon, password = pair.partition(":")
     if not colon:

@@ -6,6 +6,7 @@ that could lead a request to another route; the quoting of path segments is the 
 """
 
 import re
+import reprlib
 from urllib.parse import quote
 
 from aioregistry.errors import InvalidNameError
@@ -85,6 +86,8 @@ def _matches(grammar: re.Pattern[str], name: object) -> bool:
 
 def _refusal(kind: str, name: object, rule: str) -> InvalidNameError:
     # repr: what is shown can neither move a terminal's cursor nor fill the screen.
-    shown = repr(name[:_SHOWN_LENGTH] if isinstance(name, str) else name)[: 2 * _SHOWN_LENGTH]
+    # reprlib's: nor can what is nested too deeply, or without end, keep it from being told.
+    shown = repr(name[:_SHOWN_LENGTH]) if isinstance(name, str) else reprlib.repr(name)
+    shown = shown[: 2 * _SHOWN_LENGTH]
     kindless = "" if isinstance(name, str) else f"a {type(name).__name__}, not a str: "
     return InvalidNameError(f"not a valid {kind}: {kindless}{shown} (a {kind} is {rule})")

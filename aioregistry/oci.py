@@ -34,6 +34,7 @@ from aioregistry.handles import RegistryHandle
 from aioregistry.models import DockerCredentials
 from aioregistry.quota import ServerWord
 from aioregistry.retry import Failure, RetryPolicy
+from aioregistry.secret import Secret
 from aioregistry.transport import no_hidden_resend
 
 __all__ = ["Distribution", "FetchedManifest"]
@@ -82,7 +83,7 @@ class _Answer:
 
 @frozen
 class _Token:
-    authorization: str
+    authorization: Secret
     good_until: float
 
 
@@ -235,14 +236,13 @@ class Distribution:
     async def _base(self) -> str:
         if self._base_url is None:
             host = (await self._login()).host
-            parts = urlsplit(f"https://{host}")
-            if not parts.hostname or parts.netloc != host or "@" in host:
+            if not _is_host(host):
                 raise InvalidResponseError(f"the docker credentials are for {host!r}, no host")
             self._base_url = f"https://{host}"
         return self._base_url
 
     async def _attempt(
-        self, method: str, url: str, authorization: str | None, accept: str = _ACCEPT
+        self, method: str, url: str, authorization: Secret | None, accept: str = _ACCEPT
     ) -> _Answer:
         if self._http is None or self._http.closed:
             raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
@@ -274,7 +274,7 @@ class Distribution:
             self._credentials = fresh, now + _SAFE_SHARE * _CREDENTIALS_SECONDS
             return fresh
 
-    def _refused(self, repository: str, answer: _Answer, authorization: str | None) -> None:
+    def _refused(self, repository: str, answer: _Answer, authorization: Secret | None) -> None:
         """Take in what a 401 asks for."""
         offered = parse_challenges(", ".join(answer.headers.getall("WWW-Authenticate", [])))
         known = {challenge.scheme: challenge for challenge in reversed(offered)}
@@ -289,7 +289,7 @@ class Distribution:
         if token is not None and token.authorization == authorization:
             del self._tokens[repository]
 
-    async def _authorize(self, repository: str) -> str | None:
+    async def _authorize(self, repository: str) -> Secret | None:
         challenge = self._challenges.get(repository)
         if challenge is None:
             return None
@@ -305,9 +305,13 @@ class Distribution:
         if challenge.scheme == "basic":
             return _Token(_basic(credentials), _now() + _TOKEN_SECONDS)
         realm = challenge.parameters.get("realm", "")
+        try:
+            service = URL(realm)
+        except ValueError:
+            raise AuthenticationError("the registry names a token service without a URL") from None
         if not may_learn_credentials(realm, await self._base()):
             raise AuthenticationError(
-                f"the registry asks to send its credentials to {urlsplit(realm).hostname!r}, which "
+                f"the registry asks to send its credentials to {service.host!r}, which "
                 "is neither itself nor the vendor; nothing was sent there"
             )
         query = {
@@ -316,7 +320,7 @@ class Distribution:
                 "scope", f"repository:{self._registry.name}/{repository}:pull"
             ),
         }
-        url = str(URL(realm).update_query(query))
+        url = str(service.update_query(query))
         begun = _now()
         answer = await self._attempt("GET", url, _basic(credentials), "application/json")
         if answer.status == 401:
@@ -333,9 +337,18 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _basic(credentials: DockerCredentials) -> str:
+def _is_host(text: str) -> bool:
+    try:
+        # Each finds fault with what the other takes.
+        parts, url = urlsplit(f"https://{text}"), URL(f"https://{text}")
+    except ValueError:
+        return False
+    return bool(parts.hostname and url.host) and parts.netloc == text and "@" not in text
+
+
+def _basic(credentials: DockerCredentials) -> Secret:
     pair = f"{credentials.username}:{credentials.password}".encode()
-    return f"Basic {b64encode(pair).decode()}"
+    return Secret(f"Basic {b64encode(pair).decode()}")
 
 
 def _token_of(body: bytes, begun: float) -> _Token:
@@ -345,11 +358,13 @@ def _token_of(body: bytes, begun: float) -> _Token:
         seconds = document.get("expires_in")
     except (ValueError, AttributeError, RecursionError):
         value = seconds = None
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
         raise InvalidResponseError("the token service answered without a token")
-    if type(seconds) not in {int, float} or seconds <= 0:
+    if type(seconds) not in {int, float} or not seconds > 0:
         seconds = _TOKEN_SECONDS
-    return _Token(f"Bearer {value}", begun + _SAFE_SHARE * seconds)
+    # Bounded, as the number may be larger than any float.
+    seconds = min(seconds, _CREDENTIALS_SECONDS)
+    return _Token(Secret(f"Bearer {value}"), begun + _SAFE_SHARE * seconds)
 
 
 async def _read(response: aiohttp.ClientResponse) -> _Answer:

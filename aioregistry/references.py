@@ -9,7 +9,7 @@ from aioregistry.errors import InvalidNameError
 
 __all__ = ["Reference"]
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+_SCHEME = re.compile(r"\A[a-z][a-z0-9+.-]*://")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 _LONGEST = 1024
 
@@ -50,8 +50,12 @@ class Reference:
 
         In doubt it may: a mirror has another host, and a short name no registry's.
         """
-        return self.path in {"", repository, f"{registry}/{repository}"} or (
-            self.host is not None and self.path.endswith(f"/{registry}/{repository}")
+        if self.path in {"", repository, f"{registry}/{repository}"}:
+            return True
+        # The first part of a repository's name may look like a host.
+        return self.host is not None and (
+            f"{self.host}/{self.path}" == repository
+            or self.path.endswith(f"/{registry}/{repository}")
         )
 
     def __str__(self) -> str:
@@ -67,9 +71,9 @@ def _parse(text: str) -> Reference:
         return Reference("", digest=names.check_digest(text))
     rest, has_digest, digest = text.partition("@")
     checked = names.check_digest(digest) if has_digest else None
-    head, _, last = rest.rpartition("/")
+    head, slash, last = rest.rpartition("/")
     last, has_tag, tag = last.partition(":")
-    path = f"{head}/{last}" if head else last
+    path = f"{head}{slash}{last}"
     host, _, within = path.partition("/")
     if within and ("." in host or ":" in host or host == "localhost"):
         if not _HOST.fullmatch(host):

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from aioregistry import names
+from aioregistry.cleanup.documents import without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
 __all__ = ["Content", "UnreadableContentError", "parse_content", "subject_of_tag"]
@@ -64,7 +65,7 @@ def parse_content(body: bytes, media_type: str | None) -> Content:
         UnreadableContentError: It is no manifest, or not one to be sure of.
     """
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
         raise UnreadableContentError(f"not JSON: {error}") from None
     if not isinstance(document, dict):

@@ -1,6 +1,7 @@
 """Files of TOML, YAML or JSON, read so that a mistake in them can be told with its line."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-__all__ = ["Document", "DocumentError", "Place", "read_document"]
+__all__ = ["Document", "DocumentError", "Place", "read_document", "without_duplicates"]
 
 # Where in a document something is: keys, and places in lists.
 Place = tuple[str | int, ...]
@@ -64,13 +65,22 @@ def read_document(text: str, name: str) -> Document:
     return read(text)
 
 
+# tomllib keeps every beginning of a dotted key: one of 40 KB would take gigabytes.
+_ENDLESS_KEY = re.compile(
+    r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}"""
+)
+
+
 def _read_toml(text: str) -> Document:
+    if _ENDLESS_KEY.search(text):
+        raise DocumentError("not TOML: a key of too many parts")
     try:
         value = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise DocumentError(f"not TOML: {error}") from None
     except RecursionError:
         raise DocumentError("not TOML: too deep") from None
+    _check(value)
     return Document(value, lambda: dict(_lines_of_toml(text)))
 
 
@@ -150,13 +160,15 @@ def _parse_yaml(text: str) -> tuple[Any, Mapping[Place, int]]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         root = loader.get_single_node()
         value = None if root is None else _of_node(loader, root, (), lines, [0])
-    except (yaml.YAMLError, ValueError) as error:
+    # The last ones are how PyYAML refuses values that are not what their tag says.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f"line {mark.line + 1}: "
         said = getattr(error, "problem", None) or str(error)
         raise DocumentError(f"not YAML: {where}{said}") from None
     except RecursionError:
         raise DocumentError("not YAML: too deep") from None
+    _check(value)
     return value, lines
 
 
@@ -177,8 +189,11 @@ def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen
         return loader.construct_object(node)
     said: dict[Any, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
         at = key_node.start_mark.line + 1
+        if key_node.id != "scalar":
+            # Not shown: made of aliases, it could be without end.
+            raise DocumentError(f"line {at}: a key that is no text")
+        key = loader.construct_object(key_node)
         if not isinstance(key, str):
             raise DocumentError(f"line {at}: the key {key!r} is no text")
         if key in said:
@@ -190,11 +205,16 @@ def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen
 
 def _read_json(text: str) -> Document:
     try:
-        value = json.loads(text, object_pairs_hook=_without_duplicates)
+        value = json.loads(text, object_pairs_hook=without_duplicates)
     except json.JSONDecodeError as error:
         raise DocumentError(f"not JSON: line {error.lineno}: {error.msg}") from None
+    except DocumentError:
+        raise
+    except ValueError as error:
+        raise DocumentError(f"not JSON: {error}") from None
     except RecursionError:
         raise DocumentError("not JSON: too deep") from None
+    _check(value)
     return Document(value, lambda: _lines_of_json(text))
 
 
@@ -206,7 +226,29 @@ def _lines_of_json(text: str) -> Mapping[Place, int]:
         return {}
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check(value: Any, depth: int = 0) -> None:
+    """Raise `DocumentError` for what cannot be told of in an error or a reason."""
+    if depth > _DEEPEST:
+        raise DocumentError("too deep")
+    if isinstance(value, dict):
+        for part in (*value, *value.values()):
+            _check(part, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            _check(part, depth + 1)
+    else:
+        try:
+            str(value).encode()
+        except ValueError as error:
+            raise DocumentError(f"no text, or no number: {error}") from None
+
+
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON: a hook for `json.loads`.
+
+    Raises:
+        DocumentError: A key is there twice: whoever reads the one would not see the other.
+    """
     said: dict[str, Any] = {}
     for key, value in pairs:
         if key in said:

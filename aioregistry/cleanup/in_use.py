@@ -1,12 +1,14 @@
 """What runs somewhere: references to images that a clean-up must leave alone."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
+from aioregistry.cleanup.documents import without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.references import Reference
 
@@ -15,6 +17,7 @@ __all__ = ["InUse", "InUseError", "InUseSource", "Use", "collect_in_use", "read_
 # docker://sha256:… names an image of the node's own store; it does no harm to keep what has it.
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+_NAME = re.compile(r"[A-Za-z0-9:._-]{1,253}")
 
 
 class InUseError(RegistryError, ValueError):
@@ -110,6 +113,8 @@ def read_in_use(text: str, name: str) -> list[Use]:
     Raises:
         InUseError: It is neither, or anything in it is no reference.
     """
+    # A file may be called what no plan can hold.
+    name = name.encode("utf-8", "backslashreplace").decode()
     if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return list(_of_objects(text, name))
     return list(_of_lines(text, name))
@@ -127,14 +132,14 @@ def _of_lines(text: str, name: str) -> Iterator[Use]:
 
 def _of_objects(text: str, name: str) -> Iterator[Use]:
     try:
-        document = json.loads(text.lstrip("\ufeff"))
+        document = json.loads(text.lstrip("\ufeff"), object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
         raise InUseError(f"{name}: not JSON: {error}") from None
     objects = document.get("items", [document]) if isinstance(document, dict) else document
     if not isinstance(objects, list):
         raise InUseError(f"{name}: its items are no list")
     for number, item in enumerate(objects):
-        if not isinstance(item, dict) or "kind" not in item:
+        if not isinstance(item, dict) or not isinstance(item.get("kind"), str):
             raise InUseError(
                 f"{name}, items[{number}]: no object of Kubernetes; give what "
                 "'kubectl get pods -A -o json' prints"
@@ -150,8 +155,13 @@ def _of_objects(text: str, name: str) -> Iterator[Use]:
 def _called(item: Mapping[str, Any]) -> str:
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    namespace = f"{metadata['namespace']}/" if "namespace" in metadata else ""
-    return f"{str(item['kind']).lower()} {namespace}{metadata.get('name', '?')}"
+    namespace = f"{_name(metadata['namespace'])}/" if "namespace" in metadata else ""
+    return f"{_name(item['kind']).lower()} {namespace}{_name(metadata.get('name'))}"
+
+
+def _name(value: object) -> str:
+    # It goes into plans and journals, and what is no name can be anything.
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else "?"
 
 
 def _images(item: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,8 @@ def _check_length(_: object, attribute: Any, text: Any) -> None:
         raise ValueError(f"a {attribute.name} must be a text, and not empty: {text!r}")
     if len(text) > _LONGEST:
         raise ValueError(f"a {attribute.name} may have {_LONGEST} characters, not {len(text):,}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"a {attribute.name} must be a text: {text!r}")
 
 
 @frozen

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from attrs import evolve, field, frozen
 
 from aioregistry import names
 from aioregistry.cleanup.content import subject_of_tag
+from aioregistry.cleanup.documents import DocumentError, without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.models import Time
 from aioregistry.quota import RollingWindow, seconds_for
@@ -28,6 +30,8 @@ __all__ = [
     "RepositoryPlan",
     "listings_for",
 ]
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 FORMAT = "aioregistry cleanup plan"
 VERSION = 1
@@ -88,8 +92,8 @@ class RepositoryPlan:
     """
 
     name: str
-    tags: int
-    manifests: int
+    tags: Count
+    manifests: Count
     condemned: tuple[Condemned, ...] = ()
     kept: tuple[Kept, ...] = ()
 
@@ -148,7 +152,7 @@ class Plan:
 
     registry: str
     made_at: Time
-    floor: int = 0
+    floor: Count = 0
     repositories: tuple[RepositoryPlan, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     frees: FreedBytes = field(factory=FreedBytes)
@@ -194,7 +198,7 @@ class Plan:
         """
         try:
             document = msgspec.json.decode(text, type=_Document)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             raise PlanFileError(f"not a plan: {error}") from None
         if document.format != FORMAT:
             raise PlanFileError("not a plan of a clean-up")
@@ -204,6 +208,10 @@ class Plan:
                 "make a new one"
             )
         _check(document.plan)
+        try:
+            json.loads(text, object_pairs_hook=_unmixed)
+        except (ValueError, RecursionError) as error:
+            raise PlanFileError(f"not a plan: {error}") from None
         return document.plan
 
     def save(self, path: Path) -> None:
@@ -300,7 +308,8 @@ def _repository(repository: RepositoryPlan) -> str:
     return (
         f"{_text(head)[:-1]},\n"
         f'    "condemned": {_listed(condemned, 5)},\n'
-        f'    "kept": {_listed(kept, 5)}}}'
+        f'    "kept": {_listed(kept, 5)},\n'
+        f'    "end": {_text(repository.name)}}}'
     )
 
 
@@ -334,7 +343,21 @@ def _text(value: Any) -> str:
 
 
 def _time(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    # At either end of the calendar there are times that UTC has no year for.
+    with suppress(OverflowError):
+        at = at.astimezone(UTC)
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _unmixed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse what is left when lines are taken out from within one repository to within another.
+
+    It would have the one's name, and the other's DELETEs.
+    """
+    said = without_duplicates(pairs)
+    if "end" in said and said["end"] != said.get("name"):
+        raise DocumentError(f"{said.get('name')!r} ends as {said['end']!r}")
+    return said
 
 
 def _check(plan: Plan) -> None:

@@ -101,7 +101,7 @@ class _Reader:
         if action == "keep-newest" and "group-by" in said:
             options["group_by"] = self._pattern(Regex, said["group-by"], (*place, "group-by"))
         if action == "keep-releases" and "per" in said:
-            if said["per"] not in {"major", "minor"}:
+            if said["per"] not in ("major", "minor"):
                 raise self._wrong((*place, "per"), f"must be major or minor, not {said['per']!r}")
             options["per"] = said["per"]
         at = (*place, action)

@@ -73,7 +73,10 @@ def _answer(action: str) -> str:
 
 def _host(text: str) -> str:
     text = text.strip()
-    return urlsplit(text if "://" in text else f"//{text}").netloc
+    try:
+        return urlsplit(text if "://" in text else f"//{text}").netloc
+    except ValueError:
+        return ""
 
 
 def _mint(settings: Settings) -> dict[str, str]:
@@ -123,7 +126,7 @@ class _Kept:
             said: Any = json.loads(self.path.read_text(encoding="utf-8"))
             fresh = datetime.now(UTC).timestamp() < said["renew_at"]
             return {key: str(said[key]) for key in ("Username", "Secret")} if fresh else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def write(self, credentials: dict[str, str]) -> dict[str, str]:

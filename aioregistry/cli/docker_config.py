@@ -100,6 +100,7 @@ class DockerConfig:
         """Write it to a file, whole or not at all, for its owner's eyes alone.
 
         Raises:
+            DockerConfigError: It is too deep to be written.
             OSError: It cannot be written.
         """
         # Where the file is a link, the link stays.
@@ -114,9 +115,11 @@ class DockerConfig:
                 os.fsync(file.fileno())
             Path(name).chmod(_OWNER_ONLY)
             Path(name).replace(path)
-        except BaseException:
+        except BaseException as error:
             with suppress(FileNotFoundError):
                 Path(name).unlink()
+            if isinstance(error, RecursionError):
+                raise DockerConfigError(f"{path} cannot be written: it is too deep") from None
             raise
 
     def _without(self, key: str, host: str) -> "DockerConfig":

@@ -35,7 +35,8 @@ def doctl_token(path: Path, context: str | None) -> tuple[str, str] | None:
     if context is None and not os.access(path, os.R_OK):
         return None
     said = _read(path)
-    wanted = context or str(said.get("context") or _DEFAULT)
+    current = said.get("context")
+    wanted = context or (current if isinstance(current, str) and current else _DEFAULT)
     contexts = said.get("auth-contexts")
     known = dict(contexts) if isinstance(contexts, Mapping) else {}
     known[_DEFAULT] = said.get("access-token")
@@ -44,8 +45,9 @@ def doctl_token(path: Path, context: str | None) -> tuple[str, str] | None:
         return token, wanted
     if context is None:
         return None
-    names = ", ".join(name for name, value in known.items() if value) or "none"
-    raise SettingsError(f"{path}: doctl has no token for the context {wanted!r}; it has: {names}")
+    names = [name for name, value in known.items() if value and isinstance(name, str)]
+    there = ", ".join(names) or "none"
+    raise SettingsError(f"{path}: doctl has no token for the context {wanted!r}; it has: {there}")
 
 
 def _read(path: Path) -> Mapping[str, object]:
@@ -55,6 +57,14 @@ def _read(path: Path) -> Mapping[str, object]:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    # Most of them are how PyYAML refuses values that are not what their tag says.
+    except (
+        yaml.YAMLError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
         raise SettingsError(f"{path} is no configuration of doctl: not YAML") from None
     return said if isinstance(said, Mapping) else {}

@@ -1,6 +1,6 @@
 """Push histories: the file that ``aioregistry demo --history`` takes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -111,8 +111,11 @@ def read_history(path: Path) -> History:
         HistoryError: The file cannot be read, or is no push history.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=History)
+        history = msgspec.json.decode(path.read_bytes(), type=History)
+        for push in history.pushes:
+            push.at.astimezone(UTC)
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror or error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError) as error:
         raise HistoryError(f"{path} is no push history: {error}") from None
+    return history

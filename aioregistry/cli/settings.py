@@ -91,7 +91,10 @@ class Settings:
     def registry_host(self) -> str:
         """The host that Docker knows the registry by."""
         url = self.registry_url
-        return REGISTRY_HOST if url is None else urlsplit(url).netloc
+        try:
+            return REGISTRY_HOST if url is None else urlsplit(url).netloc
+        except ValueError:
+            raise SettingsError(f"registry-url: not a URL: {url!r}") from None
 
     def is_registry_host(self, host: str) -> bool:
         """Return whether a host is the registry's, or one of its regions'."""

@@ -28,10 +28,15 @@ KINDS: tuple[str, ...] = get_args(Kind)
 SPOILING = frozenset(KINDS) - {"delay", "duplicate", "move", "quota"}
 Spread = Literal["fixed", "uniform", "exponential", "lognormal"]
 Change = Literal["push", "delete"]
+_FOR_EVER = 10.0**9
 
 
 def _one_of(names: Iterable[str]) -> Any:
     return attrs.validators.in_(tuple(names))
+
+
+def _optional(*kinds: type) -> Any:
+    return attrs.validators.optional(attrs.validators.instance_of(kinds))
 
 
 @attrs.frozen(kw_only=True)
@@ -56,20 +61,22 @@ class Fault:
     """
 
     kind: Kind = attrs.field(validator=_one_of(KINDS))
-    method: str | None = None
-    route: str | None = None
+    method: str | None = attrs.field(default=None, validator=_optional(str))
+    route: str | None = attrs.field(default=None, validator=_optional(str))
     skip: int = attrs.field(default=0, validator=attrs.validators.ge(0))
-    times: int | None = None
+    times: int | None = attrs.field(default=None, validator=_optional(int))
     chance: float = attrs.field(
         default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)]
     )
     status: int = attrs.field(
         default=503, validator=[attrs.validators.ge(400), attrs.validators.lt(600)]
     )
-    retry_after: float | None = None
-    seconds: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
+    retry_after: float | None = attrs.field(default=None, validator=_optional(int, float))
+    seconds: float = attrs.field(
+        default=0.0, validator=[attrs.validators.ge(0), attrs.validators.lt(_FOR_EVER)]
+    )
     spread: Spread = attrs.field(default="fixed", validator=_one_of(get_args(Spread)))
-    body: str = "null"
+    body: str = attrs.field(default="null", validator=attrs.validators.instance_of(str))
     count: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     change: Change = attrs.field(default="push", validator=_one_of(get_args(Change)))
 
@@ -156,7 +163,10 @@ class Faults:
             OSError: It can't be read.
             ValueError: It is no script of faults.
         """
-        return cls.from_json(json.loads(Path(path).read_bytes()))
+        try:
+            return cls.from_json(json.loads(Path(path).read_bytes()))
+        except RecursionError:
+            raise ValueError("no faults: too deep") from None
 
     def as_json(self) -> dict[str, Any]:
         """The script, as ``from_json`` reads it."""

@@ -1,7 +1,6 @@
 """Pages of a listing: what was asked for, and the links to the others."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -79,7 +78,7 @@ def _name_in(token: str) -> str:
     try:
         inner = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
         return base64.b64decode(inner["Token"], validate=True).decode()
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise bad_request("invalid page token") from None
 
 

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .documents import OCI_MANIFEST
+from .documents import OCI_MANIFEST, rfc3339
 from .model import Form, Manifest, Registry
-from .names import digest_bytes, digest_text
+from .names import check_tag, digest_bytes, digest_text
 from .refusal import Refusal
 from .state import State
 from .tiers import TIERS
 
 _FORMAT = 1
+_LARGEST = 2**53
 
 
 def save_state(state: State, path: str | Path) -> None:
@@ -33,7 +34,10 @@ def load_state(path: str | Path) -> State:
         OSError: The file can't be read.
         ValueError: It is no such file.
     """
-    return state_from_json(json.loads(Path(path).read_bytes()))
+    try:
+        return state_from_json(json.loads(Path(path).read_bytes()))
+    except RecursionError:
+        raise ValueError("no state: too deep") from None
 
 
 def state_to_json(state: State) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def state_from_json(content: Any, clock: Callable[[], float] | None = None) -> S
         state.tier = TIERS[content["tier"]]
         for registry in content["registries"]:
             _fill(state.add_registry(registry["name"], registry["region"]), registry)
-    except (KeyError, TypeError, AttributeError, Refusal) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, Refusal) as error:
         raise ValueError(f"no state: {error!r}") from error
     return state
 
@@ -103,9 +107,9 @@ def _manifest_to_json(manifest: Manifest) -> dict[str, Any]:
 
 
 def _fill(registry: Registry, content: Mapping[str, Any]) -> None:
-    registry.created_at = content["created_at"]
-    blobs = [(digest_bytes(digest), size) for digest, size in content["blobs"].items()]
-    registry.store(blobs, content["storage_at"])
+    registry.created_at = _time(content["created_at"])
+    blobs = [(digest_bytes(digest), _size(size)) for digest, size in content["blobs"].items()]
+    registry.store(blobs, _time(content["storage_at"]))
     for repository in content["repositories"]:
         name = repository["name"]
         for described in repository["manifests"]:
@@ -114,17 +118,38 @@ def _fill(registry: Registry, content: Mapping[str, Any]) -> None:
             if missing:
                 raise ValueError(f"blobs are missing: {sorted(map(digest_text, missing))}")
             for tag, at in described["tags"]:
-                registry.repositories[name].point(tag, manifest, at)
+                registry.repositories[name].point(check_tag(tag), manifest, _time(at))
 
 
 def _manifest_from_json(content: Mapping[str, Any]) -> Manifest:
     document, subject = content.get("document"), content.get("subject")
     form = Form(
-        content.get("media_type", OCI_MANIFEST),
-        content.get("platform", ""),
-        None if document is None else document.encode(),
+        _text(content.get("media_type", OCI_MANIFEST)),
+        _text(content.get("platform", "")),
+        None if document is None else _text(document).encode(),
         tuple(digest_bytes(child) for child in content.get("children", ())),
         None if subject is None else digest_bytes(subject),
     )
     parts = tuple(digest_bytes(digest) for digest in content["blobs"])
-    return Manifest(digest_bytes(content["digest"]), content["at"], parts, form)
+    if not parts and document is None:
+        raise ValueError("no state: a manifest with neither blobs nor a document")
+    return Manifest(digest_bytes(content["digest"]), _time(content["at"]), parts, form)
+
+
+def _time(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("a time is no whole number")
+    rfc3339(value)
+    return value
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _LARGEST:
+        raise TypeError("a size is no number of bytes")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise TypeError("not a text")
+    return value

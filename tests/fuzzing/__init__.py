@@ -1,0 +1,1 @@
+"""Whatever others may hand us, given to each reader: understood, or refused as it is documented."""
