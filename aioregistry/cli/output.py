@@ -6,7 +6,7 @@ import json
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import zip_longest
 from typing import Any, Generic, Literal, TypeVar
 
@@ -260,8 +260,7 @@ def _for_people(column: Column[Any], value: Value, utc: bool) -> str:
     if isinstance(value, int):
         return size_in_words(value) if column.kind == "bytes" else f"{value:,}"
     if isinstance(value, datetime):
-        shown = value.astimezone(UTC) if utc else value.astimezone()
-        return f"{shown:%Y-%m-%d %H:%M}" + ("Z" if utc else "")
+        return f"{_in_zone(value, UTC if utc else None):%Y-%m-%d %H:%M}" + ("Z" if utc else "")
     if isinstance(value, tuple):
         return safe(", ".join(value))
     return safe(value or "")
@@ -272,9 +271,17 @@ def _as_text(value: Value, zone: str = "") -> str:
         return ""
     if isinstance(value, datetime):
         if zone == "local":
-            return value.astimezone().isoformat(timespec="seconds")
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            return _in_zone(value, None).isoformat(timespec="seconds")
+        return _in_zone(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        # At an end of the calendar there is no other zone.
+        return moment
 
 
 def _as_json(value: Value) -> object:

@@ -150,3 +150,16 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are():
 def test_an_offset_of_the_api_does_not_show(capsys):
     at = MOMENT.astimezone(timezone(timedelta(hours=-3)))
     assert "2026-05-01T12:30:15Z" in written(capsys, Row("a", at=at), output=Format.CSV)
+
+
+@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-timedelta(hours=12))),
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=12))),
+    ],
+)
+@pytest.mark.parametrize("utc", [False, True])
+def test_a_time_at_an_end_of_the_calendar_is_shown(capsys, form, at, utc):
+    assert written(capsys, Row("n", at=at), output=form, utc=utc)
