@@ -191,8 +191,11 @@ class Settings:
             yield _from_doctl(self._chosen["doctl-context"], source)
 
 
+_CENTURY = 100 * 366 * 86_400
+
+
 def whole_seconds(length: str) -> int:
-    """Return the seconds of a length of time that is longer than none.
+    """Return the seconds of a length of time that is longer than none, and ends some day.
 
     Raises:
         ValueError: It says no such length.
@@ -200,6 +203,8 @@ def whole_seconds(length: str) -> int:
     seconds = int(parse_duration(length).total_seconds())
     if seconds == 0:
         raise ValueError("0 s would mean that credentials never expire")
+    if seconds > _CENTURY:
+        raise ValueError(f"{length} is more than 100 years; is it in the right unit?")
     return seconds
 
 

@@ -95,7 +95,13 @@ def test_a_profile_may_say_what_credentials_are_good_for(account):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--expiry", "0s"), ("--expiry", "x"), ("--expiry", "1h", "--never-expire")]
+    "arguments",
+    [
+        ("--expiry", "0s"),
+        ("--expiry", "x"),
+        ("--expiry", "9999999d"),
+        ("--expiry", "1h", "--never-expire"),
+    ],
 )
 def test_an_expiry_that_makes_no_sense_is_refused(account, arguments):
     assert account.run("login", *arguments).exit_code == 2

@@ -219,6 +219,7 @@ def test_a_file_that_is_named_must_be_there(folder):
     ("key", "value", "problem"),
     [
         ("EXPIRY", "0s", "never expire"),
+        ("EXPIRY", "9999999d", "more than 100 years"),
         ("EXPIRY", "x", "length of time"),
         ("READ_WRITE", "x", "tr"),
     ],
