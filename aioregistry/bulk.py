@@ -110,23 +110,32 @@ class Pace:
     def __init__(self, ahead: int) -> None:
         self._ahead = asyncio.Semaphore(ahead)
         self._read = asyncio.Event()
+        self._waiting = 0
 
     async def acquire(self) -> None:
         """Wait until an item may begin."""
         await self._ahead.acquire()
+        await self.be_read()
+
+    async def be_read(self) -> None:
+        """Wait until somebody reads."""
         await self._read.wait()
 
     def release(self) -> None:
         """Tell that one was read."""
+        self._waiting -= 1
         self._ahead.release()
 
     def go_on(self) -> None:
         """Tell that somebody reads."""
+        self._waiting += 1
         self._read.set()
 
     def pause(self) -> None:
-        """Tell that whoever read has given up waiting."""
-        self._read.clear()
+        """Tell that somebody who read has given up waiting."""
+        self._waiting -= 1
+        if not self._waiting:
+            self._read.clear()
 
 
 class Deletion:
@@ -157,7 +166,7 @@ class Deletion:
         concurrency: int,
         on_outcome: Callable[[Outcome], object],
         halt: Halt,
-        pace: "Pace | None" = None,
+        pace: Pace | None = None,
         progress: ProgressReporter | None = None,
     ) -> None:
         if isinstance(names, str | bytes):
@@ -222,6 +231,9 @@ class Deletion:
                 return
             index = self._next_index
             self._next_index += 1
+            if self._pace is not None:
+                # An async source may have taken its time.
+                await self._pace.be_read()
             if self._halt.error is None:
                 await self._settle(index, *given)
             else:

@@ -386,8 +386,9 @@ class WindowLimiter:
         if not dispatcher.cancelled():
             if error := dispatcher.exception():
                 self._turn_away(error)
-        elif not self._closed and self._next_waiter() is not None:
-            # All tasks were cancelled, and one of them sends something while it ends.
+        elif self._idle and not self._closed and self._next_waiter() is not None:
+            # All tasks were cancelled, and one of them sends something while it ends. It may have
+            # started the next one by now: two would wait on one alarm.
             self._start_dispatcher()
 
     def _turn_away(self, error: BaseException) -> None:

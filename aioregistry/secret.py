@@ -1,5 +1,7 @@
 """Texts that are to be sent, and not to be shown."""
 
+from typing import Any
+
 __all__ = ["Secret"]
 
 
@@ -10,3 +12,7 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "<secret>"
+
+    def __getitem__(self, key: Any) -> "Secret":
+        # Of what is long, Rich shows the beginning.
+        return Secret(super().__getitem__(key))

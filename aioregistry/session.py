@@ -30,9 +30,6 @@ T = TypeVar("T")
 # Awaited before an attempt; it raises to have nothing sent.
 Check = Callable[[], Awaitable[object]]
 
-# With these a request may have had its effect; 503 is what refuses before.
-_UNSETTLING_STATUSES = frozenset({500, 502, 504})
-
 logger = logging.getLogger("aioregistry")
 
 
@@ -421,8 +418,9 @@ def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) ->
 
 def _tells_nothing(answer: Answer) -> bool:
     """Return whether what was asked may have been done for all that an answer says."""
-    # A page in place of what the API says, or an error on the way back.
-    return answer.status < 300 or answer.status in _UNSETTLING_STATUSES
+    # A page in place of what the API says, or an error on the way back: of all those of servers
+    # and gateways, 503 alone is what refuses before.
+    return answer.status < 300 or (answer.status >= 500 and answer.status != 503)
 
 
 def _judge(answer: Answer, authorization: Secret) -> tuple[RegistryError, Failure]:

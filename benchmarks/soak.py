@@ -382,8 +382,7 @@ Mixed work without an end, on one client. After each round the sandbox's content
 requests are compared with the reports, item by item: told to be gone and there, or told to be there
 and gone, is lost; deleted twice by the server is doubled. Memory, files and tasks, the sandbox's
 included, are the most after a round, and how much more in the last quarter than in the second.
-`python -m benchmarks.soak` writes this
-file.
+`python -m benchmarks.soak` writes this file.
 
 """
 

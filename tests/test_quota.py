@@ -311,3 +311,29 @@ SPENT = {
 def test_requests_take_as_long_as_the_windows_make_them(requests, answered, seconds):
     windows = windows_with(answered)
     assert seconds_for(requests, windows, 100.0, 0.0) == pytest.approx(seconds)
+
+
+def test_what_others_have_and_what_is_held_for_them_is_not_for_ours():
+    window = RollingWindow(10, 60.0, quiet=100.0)
+    window.add_others(4, 60.0, 60.0)
+    # Two of others that were seen left, and are thought to come again.
+    window.meet_others(2, -59.0)
+    assert (window.used_by_others(1.0), window.free(1.0)) == (4, 4)
+    assert window.seconds_for(4, 1.0, lambda _: 0.0) == 0.0
+    assert window.seconds_for(5, 1.0, lambda _: 0.0) == 60.0
+    assert window.seconds_for(9, 1.0, lambda _: 0.0) == 120.0
+
+
+def test_at_least_one_request_a_period_is_for_ours():
+    window = RollingWindow(10, 60.0)
+    window.add_others(10, 60.0, 60.0)
+    assert [window.seconds_for(count, 0.0, lambda _: 0.0) for count in (1, 2, 3)] == [0, 60, 120]
+
+
+def test_what_is_in_flight_comes_back_a_period_later_at_the_earliest():
+    window = RollingWindow(2, 60.0)
+    window.take()
+    window.take()
+    window.give_back(0.0, sent=True)
+    assert window.seconds_for(1, 10.0, lambda _: 0.0) == 50.0
+    assert window.seconds_for(2, 10.0, lambda _: 0.0) == 60.0

@@ -7,11 +7,13 @@ import traceback
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 
 import aioregistry
 from aioregistry import RegistryClient, RegistryError, RetryPolicy
 from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
 from aioregistry.sandbox import Fault, Faults, Sandbox
+from aioregistry.secret import Secret
 
 TOKEN = "dop_v1_0123456789abcdef0123456789abcdef"
 QUICK = RetryPolicy(attempts=2, backoff=0.001, cap=0.01)
@@ -112,6 +114,12 @@ async def test_no_error_carries_the_token(account, caplog, kind):
     assert TOKEN not in told
     assert TOKEN.encode() not in pickle.dumps(error)
     assert TOKEN not in caplog.text
+
+
+def test_the_beginning_of_a_long_secret_is_not_shown():
+    secret = Secret(f"Basic {TOKEN * 10}")
+    # As Rich shows local variables.
+    assert TOKEN not in pretty_repr({"authorization": secret}, max_string=80)
 
 
 async def test_a_token_that_cannot_be_sent_is_not_repeated():

@@ -231,6 +231,18 @@ async def test_not_found_after_a_delete_that_may_have_worked_is_success(unclear)
     assert (exchange.status, exchange.attempts, exchange.unsettled) == (404, 2, False)
 
 
+@pytest.mark.parametrize(
+    ("status", "unsettled"),
+    [(500, True), (502, True), (504, True), (520, True), (524, True), (503, False), (409, False)],
+)
+@virtual
+async def test_an_error_on_the_way_back_leaves_open_whether_a_delete_was_done(status, unsettled):
+    exchange = Exchange()
+    with pytest.raises(RegistryError):
+        await opened(Script(status)).send(DELETE, exchange=exchange)
+    assert exchange.unsettled is unsettled
+
+
 @pytest.mark.parametrize("without_effect", [REFUSED, 429])
 @virtual
 async def test_not_found_after_a_delete_that_cannot_have_worked_is_an_error(without_effect):

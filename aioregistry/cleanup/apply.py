@@ -430,14 +430,15 @@ class _Repository:
         """Take in what became of a DELETE."""
         error = outcome.error
         busy = self._job.clock() - self._begun.get(item.name, self._job.clock())
+        # An attempt before this look may have been done.
+        unsettled = outcome.status == "unknown"
         match error:
-            case _CannotLookError():
+            case _CannotLookError() if not unsettled:
                 # It is left pending, for the next look by a listing.
                 self._can_look = False
             case _GoneError():
-                self._settle(item, "absent")
-            # Unless an attempt before this look may have been done.
-            case _DriftError() if outcome.status != "unknown":
+                self._settle(item, "deleted" if unsettled else "absent")
+            case _DriftError() if not unsettled:
                 self._settle(item, "drift", error.message)
             case _:
                 if isinstance(error, AuthenticationError):

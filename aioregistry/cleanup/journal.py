@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -110,7 +111,13 @@ class Journal:
 
     async def _write(self, lines: list[bytes]) -> None:
         # A file is not closed, nor written further, under the hands of a thread.
-        await _to_its_end(_in_a_thread(self._put, lines))
+        writing = _in_a_thread(self._put, lines)
+        try:
+            await _to_its_end(writing)
+        finally:
+            if writing.done() and writing.exception() is not None:
+                # Others may wait for some of them to be on disk.
+                self._lines[:0] = lines
 
     def _close(self) -> None:
         os.close(self._file)
@@ -207,11 +214,15 @@ class Journal:
 
     def _put(self, lines: list[bytes]) -> None:
         text = b"".join(lines)
+        size = os.fstat(self._file).st_size
         try:
             while text:
                 text = text[os.write(self._file, text) :]
             os.fsync(self._file)
         except OSError as error:
+            # What comes next must not go on in the middle of a line.
+            with suppress(OSError):
+                os.ftruncate(self._file, size)
             raise JournalError(f"{self._path}: cannot be written: {error}") from None
 
 
@@ -224,8 +235,6 @@ async def _to_its_end(work: "asyncio.Future[None]") -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        # Retrieved: whoever is cancelled asks for no more.
-        work.exception()
         raise cancelled
     work.result()
 

@@ -31,7 +31,7 @@ __all__ = [
     "listings_for",
 ]
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 FORMAT = "aioregistry cleanup plan"
 VERSION = 1
@@ -92,8 +92,8 @@ class RepositoryPlan:
     """
 
     name: str
-    tags: Count
-    manifests: Count
+    tags: _Count
+    manifests: _Count
     condemned: tuple[Condemned, ...] = ()
     kept: tuple[Kept, ...] = ()
 
@@ -152,7 +152,7 @@ class Plan:
 
     registry: str
     made_at: Time
-    floor: Count = 0
+    floor: _Count = 0
     repositories: tuple[RepositoryPlan, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     frees: FreedBytes = field(factory=FreedBytes)

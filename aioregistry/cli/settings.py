@@ -23,6 +23,7 @@ _NONE_FOUND = (
     " profile, or log in with 'doctl auth init'"
 )
 _LONGEST_TOKEN = 4096
+_CENTURY = 100 * 366 * 86_400
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -189,9 +190,6 @@ class Settings:
             yield _from_file(self._chosen["token-file"], source)
         if "doctl-context" in self._chosen:
             yield _from_doctl(self._chosen["doctl-context"], source)
-
-
-_CENTURY = 100 * 366 * 86_400
 
 
 def whole_seconds(length: str) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,6 +74,36 @@ async def test_a_bulk_delete_whose_reader_gave_up_begins_nothing_until_it_is_rea
     assert found == dict.fromkeys(NAMES, "deleted")
 
 
+async def test_a_reader_of_a_bulk_delete_goes_on_although_another_gave_up(repository):
+    async with repository.iter_delete_tags(NAMES) as outcomes:
+        one, other = (asyncio.create_task(anext(outcomes)) for _ in range(2))
+        await asyncio.sleep(0)
+        one.cancel()
+        assert (await asyncio.wait_for(other, 2)).status == "deleted"
+
+
+async def test_a_name_that_comes_after_the_reader_gave_up_is_not_deleted_until_it_is_read_again(
+    sandbox, repository
+):
+    named = asyncio.Event()
+
+    async def names() -> AsyncIterator[str]:
+        await named.wait()
+        for name in NAMES:
+            yield name
+
+    async with repository.iter_delete_tags(names()) as outcomes:
+        reading = asyncio.create_task(anext(outcomes))
+        await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.sleep(0)
+        named.set()
+        await asyncio.sleep(0.05)
+        assert sandbox.request_count == 0
+        found = {outcome.name: outcome.index async for outcome in outcomes}
+    assert found == {name: index for index, name in enumerate(NAMES)}
+
+
 async def test_a_token_that_was_cancelled_with_another_caller_does_not_cancel_this_one(sandbox):
     async def token() -> str:
         shared = asyncio.create_task(asyncio.sleep(60))
@@ -106,6 +136,29 @@ async def test_who_sends_while_all_tasks_are_cancelled_gets_a_permit():
     _, waiting = await asyncio.wait([working], timeout=2)
     assert not waiting
     assert working.cancelled()
+
+
+async def test_who_sends_while_its_limiter_is_cancelled_starts_one_dispatcher():
+    limiter = WindowLimiter(RateLimit(windows=((1, 0.05),), burst=1000))
+    await limiter.acquire()
+    limiter.release()
+
+    async def work() -> None:
+        try:
+            await limiter.acquire()
+        finally:
+            await limiter.acquire()
+            limiter.release()
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0.01)
+    # In this order: who works finds the dispatcher done, before that is told.
+    limiter._dispatcher.cancel()
+    working.cancel()
+    await asyncio.wait([working], timeout=2)
+    await asyncio.sleep(0.01)
+    left = [task for task in asyncio.all_tasks() if task.get_name() == "aioregistry-limiter"]
+    assert not left
 
 
 class SlowDisk:
