@@ -16,7 +16,7 @@ from aioregistry.cleanup.decisions import Held
 from aioregistry.cleanup.drift import Look, look_again
 from aioregistry.cleanup.in_use import InUse, Use, collect_in_use
 from aioregistry.cleanup.inventory import RepositoryInventory, take_inventory
-from aioregistry.cleanup.journal import Journal
+from aioregistry.cleanup.journal import Journal, JournalError
 from aioregistry.cleanup.plan import Condemned, Plan, RepositoryPlan, batch_size
 from aioregistry.errors import (
     AuthenticationError,
@@ -34,6 +34,8 @@ Status = Literal["deleted", "absent", "drift", "failed", "unknown", "not_attempt
 
 # Settled for good: a process that resumes does not look at these again.
 _FINAL: frozenset[str] = frozenset({"deleted", "absent", "drift"})
+# After these nothing more is begun.
+_HALTING = (AuthenticationError, JournalError)
 _CONCURRENCY = 32
 _TIME_IS_UP = "the deadline has passed"
 _GRACE = 5.0
@@ -205,7 +207,8 @@ async def apply_plan(
 
     Raises:
         CapExceededError: The plan is over its caps; nothing was sent.
-        JournalError: The journal cannot be used; nothing was sent.
+        JournalError: The journal cannot be used, and nothing was sent; or it cannot be written any
+            more, and nothing more was sent: then its `report` tells what became of every item.
         InUseError: What is in use cannot be read; nothing was sent.
         ClientClosedError: The client is closed.
         ValueError: The plan is for another registry, or `resume` is without a journal.
@@ -219,9 +222,15 @@ async def apply_plan(
     (Caps() if caps is None else caps).check(plan, force=force)
     running = await collect_in_use(in_use)
     writing = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
-    async with writing as opened:
-        job = _Job(registry, plan, contents, opened, running, deadline, on_settled, on_progress)
-        return await job.run()
+    report = None
+    try:
+        async with writing as opened:
+            job = _Job(registry, plan, contents, opened, running, deadline, on_settled, on_progress)
+            report = await job.run()
+    except JournalError as error:
+        error.report = report
+        raise
+    return report
 
 
 class _Job:
@@ -332,7 +341,7 @@ class _Repository:
             # The repository is gone, and all that was in it.
             self._settle_rest("absent")
         except RegistryError as error:
-            if isinstance(error, AuthenticationError):
+            if isinstance(error, _HALTING):
                 self._job.halted = error
             self._settle_rest("not_attempted", str(error))
 
@@ -441,7 +450,7 @@ class _Repository:
             case _DriftError() if not unsettled:
                 self._settle(item, "drift", error.message)
             case _:
-                if isinstance(error, AuthenticationError):
+                if isinstance(error, _HALTING):
                     self._job.halted = error
                 reason = "" if error is None else str(error)
                 self._settle(item, outcome.status, reason, busy)

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 from attrs import frozen
 
 from aioregistry.cleanup.plan import Condemned, Plan
 from aioregistry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from aioregistry.cleanup.apply import CleanupReport
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
 
@@ -21,7 +24,13 @@ VERSION = 1
 
 
 class JournalError(RegistryError):
-    """The journal cannot be used; nothing is deleted without it."""
+    """The journal cannot be used; nothing is deleted without it.
+
+    Attributes:
+        report: What became of every item until then; None when none was begun.
+    """
+
+    report: "CleanupReport | None" = None
 
 
 class PlanLockedError(JournalError):

@@ -310,6 +310,8 @@ class _Applier:
             except PlanLockedError:
                 raise
             except JournalError as error:
+                if error.report is not None:
+                    return error.report
                 refuse(self._command, error)
 
 

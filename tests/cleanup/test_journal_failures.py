@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
 from aioregistry.cleanup.journal import Journal, JournalError
 from aioregistry.cleanup.plan import Condemned, Plan
+from tests.conftest import push_tags
 
 ITEMS = [
     Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=(f"v{number}",))
@@ -63,3 +65,43 @@ async def test_what_shared_a_write_with_one_that_was_cancelled_is_on_disk_too(tm
         assert full_once
         assert tasks[1].cancelled()
         assert {item.name for item in ITEMS} <= begun(path)
+
+
+async def test_a_disk_that_is_full_in_the_middle_stops_it_all_and_loses_no_word_of_it(
+    sandbox, client, tmp_path, monkeypatch
+):
+    push_tags(sandbox.state, 200, "web")
+    push_tags(sandbox.state, 20, "other")
+    write, room = os.write, [20_000]
+
+    def fail_when_full(file: int, text: bytes) -> int:
+        room[0] -= len(text)
+        if room[0] < 0:
+            raise OSError(errno.ENOSPC, "no space left")
+        return write(file, text)
+
+    registry = client.registry("example")
+    async with Distribution(registry, base_url=sandbox.url) as distribution:
+        contents = ContentReader(distribution)
+        plan = await make_plan(registry, Policy([Delete()], floor=0), contents)
+        options = {"journal": tmp_path / "journal", "force": True}
+        monkeypatch.setattr(os, "write", fail_when_full)
+        with pytest.raises(JournalError, match="no space left") as caught:
+            await apply_plan(registry, plan, contents, **options)
+        report = caught.value.report
+        deleted = [one for one in sandbox.requests if one.method == "DELETE"]
+        assert 0 < len(report.deleted) == len(deleted) < 220
+        assert len(report.not_attempted) == 220 - len(deleted)
+        assert all("no space left" in one.reason for one in report.not_attempted)
+        monkeypatch.setattr(os, "write", write)
+        assert (await apply_plan(registry, plan, contents, resume=True, **options)).done
+    deletes = [one.raw_path for one in sandbox.requests if one.method == "DELETE"]
+    assert len(deletes) == len({*deletes}) == 220
+
+
+async def test_a_journal_that_cannot_be_opened_has_begun_nothing(sandbox, client, tmp_path):
+    registry = client.registry("example")
+    async with Distribution(registry, base_url=sandbox.url) as distribution:
+        with pytest.raises(JournalError) as caught:
+            await apply_plan(registry, PLAN, ContentReader(distribution), journal=tmp_path)
+    assert caught.value.report is None
