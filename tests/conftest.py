@@ -1,15 +1,36 @@
 """A sandbox on a socket, and a client on it."""
 
+import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.sandbox import Sandbox, State
 
 # A shell that runs the tests in the background has Ctrl-C ignored, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# AIOREGISTRY_LOOP=uvloop runs the tests on uvloop; what is on a virtual clock brings its own loop.
+if os.environ.get("AIOREGISTRY_LOOP") == "uvloop":
+    import uvloop
+
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-asyncio hear of asyncio's debug mode: it knows its own option alone."""
+    if sys.flags.dev_mode or os.environ.get("PYTHONASYNCIODEBUG"):
+        config.option.asyncio_debug = True
+
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 QUICK = RetryPolicy(backoff=0.001, cap=0.01)
 

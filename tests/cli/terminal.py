@@ -17,6 +17,8 @@ from typing import Self
 
 _SECONDS = 30
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
+# In its debug mode asyncio tells on the terminal of all that takes long, as a full terminal does.
+_NOT_HANDED_ON = {"COLUMNS", "LINES", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"}
 # Makes the pty the terminal that Ctrl-C on it interrupts, and becomes the program.
 _BECOME = (
     "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
@@ -35,9 +37,7 @@ class Terminal:
         self.seen = ""
         self._ours, theirs = pty.openpty()
         self.resize(columns, lines)
-        environment = {
-            key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}
-        }
+        environment = {key: value for key, value in os.environ.items() if key not in _NOT_HANDED_ON}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BECOME, *arguments],
             stdin=theirs,
@@ -92,6 +92,10 @@ class Terminal:
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         self.type("\x03")
+
+    def terminate(self) -> None:
+        """Send SIGTERM, as a supervisor would."""
+        self._process.terminate()
 
     def hang_up(self) -> None:
         """Close the window."""

@@ -114,7 +114,9 @@ async def test_who_follows_may_go_while_the_job_goes_on(service, sandbox):
         answer.close()
     assert (await end_of(service, applied))["status"] == "done"
     _, errors = await service.stop()
-    assert errors == ""
+    # In asyncio's debug mode aiohttp logs each request there, and asyncio what takes long.
+    assert asyncio.get_running_loop().get_debug() or errors == ""
+    assert "Traceback" not in errors
 
 
 async def test_people_go_before_jobs(service, sandbox):
