@@ -80,8 +80,7 @@ class ListPages(Generic[T]):
 
     def read_ahead(self) -> None:
         """Ask for the first page before it is wanted."""
-        if not self._walk.answers and not self._under_way:
-            self._plan(1, as_tasks=True)
+        self._plan(1, as_tasks=True)
 
     async def next_page(self) -> Page[T] | None:
         """Return the next page; None at the end."""
@@ -98,7 +97,7 @@ class ListPages(Generic[T]):
                 # Shielded: a caller that gives up waiting finds the page when it comes again.
                 listing = await asyncio.shield(task)
         except NotFoundError:
-            if self._walk.answers and self._walk.vanish():
+            if self._walk.vanish():
                 self.cancel()
                 return None
             raise
@@ -154,7 +153,6 @@ class ChainedPages(Generic[U, T]):
         self._concurrency = concurrency
         self._window = 1
         self._lists: deque[ListPages[T]] = deque()
-        self._outer_ended = False
         self._lists_complete = True
         self._found_before = 0
         self._total_before: int | None = 0
@@ -166,7 +164,7 @@ class ChainedPages(Generic[U, T]):
 
     @property
     def total(self) -> int | None:
-        """How many the lists counted; None when one of them did not say."""
+        """How many the lists up to here counted; None when one of them did not say."""
         return self._total_before
 
     @property
@@ -201,11 +199,10 @@ class ChainedPages(Generic[U, T]):
             self._window = min(self._window * 2, self._concurrency)
 
     async def _open_lists(self) -> None:
-        while len(self._lists) < self._window and not self._outer_ended:
+        while len(self._lists) < self._window:
             try:
                 item = await anext(self._items)
             except StopAsyncIteration:
-                self._outer_ended = True
                 return
             pages = self._open_list(item)
             if self._window > 1:

@@ -122,12 +122,10 @@ class Coverage:
         """Take in the list's total, and return by how much it fell."""
         moved = 0 if self._total is None else total - self._total
         self._total = total
-        if moved < 0:
-            self._seen = [(a, b + moved) for a, b in self._seen if a < b + moved]
-        elif moved > 0:
-            moved_in = ((a + moved if a else 0, b) for a, b in self._seen)
-            self._seen = [(a, b) for a, b in moved_in if a < b]
-        return max(0, -moved)
+        rose, fell = max(0, moved), max(0, -moved)
+        left = ((a + rose if a else 0, b - fell) for a, b in self._seen)
+        self._seen = [(a, b) for a, b in left if a < b]
+        return fell
 
     def add(self, start: int, end: int) -> None:
         """Count the positions from `start` up to `end` as seen."""
@@ -170,7 +168,7 @@ class _Tally(Generic[T]):
         self.total: int | None = None
         self.highest_total = 0
         self._barren = 0
-        self._first_pass = 0
+        self._first_pass = 0  # how many pages it had, once it is over
 
     def take(self, listing: Listing[T]) -> tuple[T, ...]:
         """Count an answer, and return its items that are new."""
@@ -184,8 +182,7 @@ class _Tally(Generic[T]):
         self.found += len(new)
         # A pass after the first has read all the pages before, and need not find anything there.
         self._barren = 0 if any(map(self._name_of, new)) else self._barren + 1
-        patience = _BARREN_PAGES if self.passes == 1 else _BARREN_PAGES + self._first_pass
-        if self._barren > patience:
+        if self._barren > _BARREN_PAGES + self._first_pass:
             raise InvalidResponseError(f"{self._barren} pages in a row held nothing new")
         return tuple(new)
 
@@ -195,6 +192,13 @@ class _Tally(Generic[T]):
             self._first_pass = self.answers
         self.passes += 1
         self._barren = 0
+
+    def vanish(self) -> bool:
+        """See `Walk.vanish`."""
+        if self.total is None or self.found < self.highest_total:
+            return False
+        self.total = 0
+        return True
 
     @property
     def short(self) -> bool:
@@ -220,7 +224,9 @@ class NumberWalk(_Tally[T]):
         self._seen = Coverage()
         self._planned = 0  # the last page planned on the way forward
         self._read = 0  # the last page read on the way forward
-        self._last = 1  # the last page there is, as far as is known
+        # The last page there is, as far as is known. The first answer tells how large pages are,
+        # and so what can be asked for beside it.
+        self._last = 1
         self._under_way: set[int] = set()
         self._reread_before = False
         self._covered_before = False
@@ -239,8 +245,7 @@ class NumberWalk(_Tally[T]):
         """See `Walk.plan`."""
         if self._ended:
             return None
-        # The first answer tells how large pages are, and so what can be asked for beside it.
-        forward = self._planned < (self._last if self.answers else 1)
+        forward = self._planned < self._last
         if not (forward and self._reread_before) and (number := self._page_with_gap()):
             # Never two of them in a row: reading again alone would not end while items go.
             self._reread_before = True
@@ -302,7 +307,7 @@ class NumberWalk(_Tally[T]):
             # An empty page without a next link is past the end, whatever the total says.
             self._last = last if listing.items else number
             return
-        if (following.page or number + 1) > number:
+        if following.page is None or following.page > number:
             last = max(last, number + 1)
         elif self.total is None or last > number:
             raise InvalidResponseError(f"page {number} names page {following.page} as its next")
@@ -312,26 +317,23 @@ class NumberWalk(_Tally[T]):
     def _granted(self, listing: Listing[T], following: _Link | None) -> int:
         """Return the page size that the server grants: it may clamp what it was asked."""
         count = len(listing.items)
+        if count >= self._per_page:
+            return count
         end = _Link.parse(listing.last_link)
         stated = (following and following.per_page) or (end and end.per_page)
-        if count >= self._per_page or not (following or (listing.total or 0) > count):
-            return max(count, self._per_page)
         if stated and stated < self._per_page:
             return max(stated, count)
-        if end and end.page and listing.total:
-            if -(-listing.total // self._per_page) == end.page:
-                return self._per_page
-            return count or -(-listing.total // end.page)
+        if end and end.page == -(-(listing.total or 0) // self._per_page):
+            # It grants what it was asked; the page is short of an item.
+            return self._per_page
         return count or self._per_page
 
     def vanish(self) -> bool:
         """See `Walk.vanish`."""
-        self._ended = True
-        if self.total is None or self.found < self.highest_total:
-            return False
-        self.total = 0
-        self._seen.observe(0)
-        return True
+        gone = super().vanish()
+        if gone:
+            self._seen.observe(0)
+        return gone
 
 
 class TokenWalk(_Tally[T]):
@@ -394,8 +396,3 @@ class TokenWalk(_Tally[T]):
         if following.page <= ref.number:
             raise InvalidResponseError(f"page {ref.number} names page {following.page} as its next")
         return PageRef(following.page)
-
-    def vanish(self) -> bool:
-        """See `Walk.vanish`."""
-        self._next = None
-        return self.total is not None and self.found >= self.highest_total

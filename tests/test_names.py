@@ -28,6 +28,13 @@ GOOD = {
     check_digest: [SHA, "sha512:" + "a" * 128],
     check_garbage_collection_uuid: [UUID, UUID.upper()],
 }
+KINDS = {
+    check_registry: "registry",
+    check_repository: "repository",
+    check_tag: "tag",
+    check_digest: "digest",
+    check_garbage_collection_uuid: "garbage collection UUID",
+}
 BAD = {
     check_registry: ["", "-a", "a-", "1a", "A", "a_b", "a.b", "a/b", "a" * 64, "a\n"],
     check_repository: ["", "/a", "a/", "a//b", "A", "a..b", "a._b", "a___b", "-a", "a" * 256],
@@ -60,6 +67,54 @@ def test_everything_else_is_refused_as_a_name_and_as_a_value(check, name):
     assert isinstance(caught.value, ValueError)
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("check", "name", "rule"),
+    [
+        (check_registry, "1a", "1-63 of a-z 0-9 -, first a letter, last no -"),
+        (
+            check_repository,
+            "A",
+            "lowercase letters and digits, inside also . _ -, in parts divided by /",
+        ),
+        (check_repository, "a" * 256, "at most 255 characters"),
+        (check_tag, ".a", "1-128 of A-Z a-z 0-9 _ . -, first not . or -"),
+        (check_digest, SHA[:-1], "sha256: and 64 hexadecimal digits in lower case"),
+        (check_garbage_collection_uuid, "latest", "8-4-4-4-12 hexadecimal digits"),
+    ],
+)
+def test_a_refusal_shows_the_name_and_tells_the_rule(check, name, rule):
+    with pytest.raises(InvalidNameError) as caught:
+        check(name)
+    kind = KINDS[check]
+    assert str(caught.value) == f"not a valid {kind}: '{name[:80]}' (a {kind} is {rule})"
+
+
+@pytest.mark.parametrize("name", ["options", "subscription", "validate-name"])
+def test_a_registry_is_not_called_like_a_route_of_the_api(name):
+    with pytest.raises(InvalidNameError) as caught:
+        check_registry(name)
+    assert str(caught.value) == f"not a valid registry: {name!r} is a route of the API"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a b", "'a b'"),
+        ("é" * 200, f"'{'é' * 80}'"),
+        # What is written with escapes is cut once more: the message stays a short one.
+        ("\x1b" * 200, ("'" + "\\x1b" * 80)[:160]),
+        (None, "a NoneType, not a str: None"),
+        (b"a", "a bytes, not a str: b'a'"),
+        (["a"] * 100, "a list, not a str: ['a', 'a', 'a', 'a', 'a', 'a', ...]"),
+    ],
+)
+def test_a_refusal_shows_in_short_what_was_given(name, shown):
+    with pytest.raises(InvalidNameError) as caught:
+        check_tag(name)
+    told = str(caught.value).removeprefix("not a valid tag: ").partition(" (a tag is ")[0]
+    assert told == shown
 
 
 @given(name=st.text())

@@ -5,6 +5,7 @@ import gc
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from attrs import evolve
 
 from aioregistry import (
     ClientClosedError,
@@ -14,9 +15,9 @@ from aioregistry import (
     ServerError,
 )
 from aioregistry.codec import Listing
-from aioregistry.paging import ListPages, PageIterator, Pager
+from aioregistry.paging import ChainedPages, ListPages, PageIterator, Pager
 from aioregistry.sandbox import Sandbox
-from aioregistry.walks import NumberWalk
+from aioregistry.walks import NumberWalk, TokenWalk
 from tests.conftest import QUICK, push_tags
 from tests.moving_list import MovingList, same
 
@@ -24,6 +25,11 @@ from tests.moving_list import MovingList, same
 @pytest.fixture
 def repo(client):
     return client.registry("example").repository("repo")
+
+
+def list_pages(fetch, concurrency=4, *, walk=None, start=None) -> ListPages[str]:
+    start = start or asyncio.get_running_loop().create_task
+    return ListPages(walk or NumberWalk(same, 10), fetch, start, concurrency)
 
 
 def lists(sandbox: Sandbox) -> list[str]:
@@ -90,10 +96,13 @@ async def test_first_of_nothing_is_none(client):
     assert await client.registry("example").repositories().first() is None
 
 
-async def test_collect_takes_no_more_than_its_limit_and_asks_for_no_more(sandbox, repo):
+@pytest.mark.parametrize("limit", [1, 4])
+async def test_collect_takes_no_more_than_its_limit_and_asks_for_no_more(sandbox, repo, limit):
     push_tags(sandbox.state, 50)
-    assert len(await repo.tags().collect(limit=4)) == 4
-    assert lists(sandbox) == ["/v2/registry/example/repositories/repo/tags?per_page=4&page=1"]
+    assert len(await repo.tags().collect(limit=limit)) == limit
+    assert lists(sandbox) == [
+        f"/v2/registry/example/repositories/repo/tags?per_page={limit}&page=1"
+    ]
 
 
 async def test_collect_with_limit_zero_asks_nothing(sandbox, repo):
@@ -102,7 +111,7 @@ async def test_collect_with_limit_zero_asks_nothing(sandbox, repo):
 
 
 async def test_a_negative_limit_is_refused(repo):
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(ValueError, match=r"^limit must not be negative: -1$"):
         await repo.tags().collect(limit=-1)
 
 
@@ -128,14 +137,14 @@ async def test_a_break_sends_nothing_more(sandbox, repo):
     assert not [task for task in asyncio.all_tasks() if "fetch" in repr(task)]
 
 
-async def test_reading_ahead_grows_with_what_is_consumed():
+@pytest.mark.parametrize("total", [300, None])
+async def test_reading_ahead_grows_with_what_is_consumed(total):
     server = MovingList(300)
 
     async def fetch(ref):
-        return server.answer(ref)
+        return evolve(server.answer(ref), total=total)
 
-    start = asyncio.get_running_loop().create_task
-    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 8))
+    pages = PageIterator(list_pages(fetch, 8))
     ahead = []
     for consumed in range(6):
         await anext(pages)
@@ -145,12 +154,52 @@ async def test_reading_ahead_grows_with_what_is_consumed():
     await pages.aclose()
 
 
-async def test_a_closed_iterator_ends_and_is_incomplete(sandbox, repo):
-    push_tags(sandbox.state, 50)
-    async with repo.tags().pages() as pages:
+async def test_reading_ahead_falls_back_when_items_go_and_grows_anew():
+    server = MovingList(300)
+
+    async def fetch(ref):
+        return server.answer(ref)
+
+    pages = PageIterator(list_pages(fetch))
+    ahead = []
+    for consumed in range(12):
         await anext(pages)
-    assert [page async for page in pages] == []
-    assert pages.complete is False
+        await asyncio.sleep(0)
+        ahead.append(server.requests - consumed - 1)
+        if consumed == 3:
+            server.remove([server.names[-1]])
+    assert ahead == [0, 1, 3, 3, 3, 3, 3, 3, 2, 1, 3, 3]
+    await pages.aclose()
+
+
+@pytest.mark.parametrize(
+    "begin", [lambda repo: repo.tags().pages(), lambda repo: aiter(repo.tags())]
+)
+async def test_a_closed_iterator_ends_and_is_incomplete(sandbox, repo, begin):
+    push_tags(sandbox.state, 50)
+    async with begin(repo) as iterator:
+        await anext(iterator)
+    assert [what async for what in iterator] == []
+    assert iterator.complete is False
+
+
+async def test_closing_waits_until_what_was_read_ahead_has_ended():
+    server = MovingList(100)
+    ended = []
+
+    async def fetch(ref):
+        try:
+            if ref.number > 2:
+                await asyncio.sleep(60)
+            return server.answer(ref)
+        finally:
+            await asyncio.sleep(0.01)
+            ended.append(ref.number)
+
+    async with PageIterator(list_pages(fetch)) as pages:
+        for _ in range(2):
+            await anext(pages)
+    assert sorted(ended) == [1, 2, 3]
 
 
 async def test_complete_is_none_on_the_way_and_true_at_the_end(sandbox, repo):
@@ -168,11 +217,7 @@ def pager_with_total(total: int, server: MovingList) -> Pager[str]:
         listing = server.answer(ref)
         return Listing(listing.items, total, listing.next_link, None)
 
-    def open_pages(per_page):
-        start = asyncio.get_running_loop().create_task
-        return ListPages(NumberWalk(same, per_page), fetch, start, 4)
-
-    return Pager(open_pages, 10)
+    return Pager(lambda per_page: list_pages(fetch, walk=NumberWalk(same, per_page)), 10)
 
 
 async def test_a_walk_short_of_the_total_says_so():
@@ -182,6 +227,9 @@ async def test_a_walk_short_of_the_total_says_so():
     with pytest.raises(PartialListingError) as caught:
         await pager.collect(require_complete=True)
     assert (caught.value.found, caught.value.total) == (30, 31)
+    assert str(caught.value) == (
+        "the walk found 30 items, the API counts 31; the list moved or is inconsistent: try again"
+    )
 
 
 async def test_an_error_ends_the_walk(sandbox, client):
@@ -192,23 +240,68 @@ async def test_an_error_ends_the_walk(sandbox, client):
     assert [tag async for tag in tags] == []
 
 
-async def test_a_caller_that_gives_up_waiting_can_come_again():
+@pytest.mark.parametrize("begin", [lambda: NumberWalk(same, 10), lambda: TokenWalk(same)])
+async def test_a_caller_that_gives_up_waiting_finds_the_page_when_it_comes_again(begin):
     server = MovingList(30)
     ready = asyncio.Event()
+    asked = []
 
     async def fetch(ref):
+        asked.append(ref.number)
         if ref.number > 1:
             await ready.wait()
         return server.answer(ref)
 
-    start = asyncio.get_running_loop().create_task
-    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 4))
+    pages = PageIterator(list_pages(fetch, walk=begin()))
     await anext(pages)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(pages), 0.01)
     ready.set()
     assert [page.number async for page in pages] == [2, 3]
+    assert asked == [1, 2, 3]
     assert pages.complete
+
+
+@pytest.mark.parametrize("begin", [list_pages, lambda fetch: chained({"list": fetch})[0]])
+async def test_a_caller_that_gives_up_on_the_first_page_ends_its_request(begin):
+    server = MovingList(10)
+    log = []
+
+    async def fetch(ref):
+        log.append("asked")
+        if len(log) == 1:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                log.append("ended")
+        return server.answer(ref)
+
+    pages = PageIterator(begin(fetch))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(pages), 0.01)
+    assert log == ["asked", "ended"]
+
+
+async def test_a_caller_that_is_cancelled_with_its_page_is_cancelled():
+    started = []
+
+    async def fetch(ref):
+        if ref.number > 1:
+            await asyncio.sleep(60)
+        return MovingList(30).answer(ref)
+
+    def start(coroutine):
+        started.append(asyncio.get_running_loop().create_task(coroutine))
+        return started[-1]
+
+    pages = PageIterator(list_pages(fetch, start=start))
+    await anext(pages)
+    reader = asyncio.ensure_future(anext(pages))
+    await asyncio.sleep(0.01)
+    for task in [*started, reader]:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
 
 
 async def test_two_callers_at_once_are_told_off():
@@ -219,11 +312,10 @@ async def test_two_callers_at_once_are_told_off():
         await ready.wait()
         return server.answer(ref)
 
-    start = asyncio.get_running_loop().create_task
-    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 4))
+    pages = PageIterator(list_pages(fetch))
     first = asyncio.ensure_future(anext(pages))
     await asyncio.sleep(0)
-    with pytest.raises(RuntimeError, match="already waiting"):
+    with pytest.raises(RuntimeError, match=r"^the iterator is already waiting for its next page$"):
         await anext(pages)
     ready.set()
     assert (await first).number == 1
@@ -237,7 +329,7 @@ async def test_closing_the_client_ends_a_walk(sandbox):
         tags = aiter(client.registry("example").repository("repo").tags())
         for _ in range(25):
             await anext(tags)
-    with pytest.raises(ClientClosedError):
+    with pytest.raises(ClientClosedError, match=r"^the client was closed during the walk$"):
         async for _ in tags:
             pass
 
@@ -262,6 +354,17 @@ async def test_deleting_manifests_as_one_walks_ends_with_the_repository(sandbox,
     assert sandbox.state.registry("example").repositories == {}
 
 
+async def test_a_repository_that_goes_halfway_is_an_error(sandbox, repo):
+    push_tags(sandbox.state, 60)
+    tags = aiter(repo.tags())
+    await anext(tags)
+    sandbox.state.delete_repository("example", "repo")
+    with pytest.raises(NotFoundError):
+        async for _ in tags:
+            pass
+    assert tags.complete is False
+
+
 async def test_feeding_a_walk_to_a_bulk_delete_leaves_nothing_behind(sandbox, repo):
     push_tags(sandbox.state, 500)
     report = await repo.delete_tags(tag.tag async for tag in repo.tags())
@@ -280,15 +383,128 @@ async def test_all_tags_of_all_repositories(sandbox, client):
 
 
 async def test_a_repository_that_is_gone_by_its_turn_is_passed_over(sandbox, client):
-    for number in range(15):
+    for number in range(8):
         push_tags(sandbox.state, 1, f"repo-{number}")
-    names = []
-    async for tag in client.registry("example").tags():
-        names.append(tag.repository)
-        if len(names) == 1:
-            last = (await client.registry("example").repositories().collect())[-1]
-            sandbox.state.delete_repository("example", last.name)
-    assert len(names) == 14
+    names = [repository.name async for repository in client.registry("example").repositories()]
+    tags = aiter(client.registry("example").tags())
+    await anext(tags)
+    sandbox.state.delete_repository("example", names[5])
+    assert [tag.repository async for tag in tags] == [*names[1:5], *names[6:]]
+    assert tags.complete is True
+
+
+def chained(lists, concurrency=4):
+    """The pages of the named lists, and the names of those that were asked for."""
+    outer = MovingList(0)
+    outer.names = list(lists)
+    asked = []
+
+    async def fetch_names(ref):
+        return outer.answer(ref)
+
+    def open_list(name):
+        async def fetch(ref):
+            if name not in asked:
+                asked.append(name)
+            return await lists[name](ref)
+
+        return list_pages(fetch, concurrency)
+
+    names = PageIterator(list_pages(fetch_names))
+    return ChainedPages(names, open_list, concurrency), asked
+
+
+def whole(count):
+    """A list of so many items that says how many they are."""
+    server = MovingList(count)
+
+    async def fetch(ref):
+        return server.answer(ref)
+
+    return fetch
+
+
+def uncounted(count):
+    """A list that does not say how many items it has."""
+    server = MovingList(count)
+
+    async def fetch(ref):
+        return evolve(server.answer(ref), total=None)
+
+    return fetch
+
+
+def short(count):
+    """A list that says it has an item more than it has."""
+    server = MovingList(count)
+
+    async def fetch(ref):
+        return evolve(server.answer(ref), total=count + 1)
+
+    return fetch
+
+
+def gone(after=0, total=20):
+    """A list that is gone after so many of its pages."""
+    server = MovingList(20)
+
+    async def fetch(ref):
+        if ref.number > after:
+            raise NotFoundError("gone", status=404)
+        return evolve(server.answer(ref), total=total)
+
+    return fetch
+
+
+async def test_lists_are_begun_ahead_the_more_the_more_were_used_up():
+    source, asked = chained({f"list-{number}": whole(1) for number in range(12)})
+    pages = PageIterator(source)
+    begun = []
+    async for _ in pages:
+        await asyncio.sleep(0)
+        begun.append(len(asked))
+    assert begun == [1, 3, 6, 7, 8, 9, 10, 11, 12, 12, 12, 12]
+    assert asked == [f"list-{number}" for number in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("lists", "counts"),
+    [
+        ([], []),
+        ([whole(12), whole(0), whole(3)], [(10, 0), (12, 0), (12, 12), (15, 12)]),
+        ([whole(2), uncounted(1), whole(3)], [(2, 0), (3, 2), (6, None)]),
+        ([uncounted(1), whole(3)], [(1, 0), (4, None)]),
+    ],
+)
+async def test_a_walk_over_many_lists_adds_up_what_they_hold_and_count(lists, counts):
+    pages = PageIterator(chained(dict(zip("abc", lists, strict=False)))[0])
+    seen = [(pages.found, pages.total) async for _ in pages]
+    assert seen == counts
+
+
+@pytest.mark.parametrize(
+    ("lists", "complete"),
+    [
+        ([], True),
+        ([whole(12), whole(3)], True),
+        ([uncounted(12), whole(3)], True),
+        ([short(3), whole(3)], False),
+        ([whole(3), short(3)], False),
+        ([gone(), whole(3)], True),
+        ([short(3), gone()], False),
+        ([gone(1), whole(3)], False),
+        ([gone(1, None), whole(3)], False),
+        ([gone(1, None), gone()], False),
+        ([gone(1, 10), whole(3)], True),
+    ],
+)
+async def test_a_walk_over_many_lists_is_complete_when_each_is_or_was_gone_before_it_began(
+    lists, complete
+):
+    pages = PageIterator(chained(dict(zip("abc", lists, strict=False)))[0])
+    async for _ in pages:
+        pass
+    assert pages.complete is complete
 
 
 async def test_walking_all_repositories_is_bounded():
@@ -325,8 +541,7 @@ async def test_an_error_in_one_repository_is_raised(sandbox, client):
     async def fetch(ref):
         raise ServerError("out of order", status=500)
 
-    start = asyncio.get_running_loop().create_task
-    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 4))
+    pages = PageIterator(list_pages(fetch))
     with pytest.raises(ServerError):
         await anext(pages)
 
@@ -341,8 +556,7 @@ async def test_closing_under_a_reader_ends_its_iteration(consumed):
             await ready.wait()
         return server.answer(ref)
 
-    start = asyncio.get_running_loop().create_task
-    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 4))
+    pages = PageIterator(list_pages(fetch))
     for _ in range(consumed):
         await anext(pages)
     reader = asyncio.ensure_future(anext(pages, "end"))
@@ -365,8 +579,7 @@ async def test_a_walk_that_fails_asks_for_nothing_more():
         asked.append(-ref.number)
         return server.answer(ref)
 
-    start = asyncio.get_running_loop().create_task
-    pages = PageIterator(ListPages(NumberWalk(same, 10), fetch, start, 8))
+    pages = PageIterator(list_pages(fetch, 8))
     with pytest.raises(ServerError):
         async for _ in pages:
             pass
