@@ -34,6 +34,7 @@ class RegistryError(Exception):
 
     Attributes:
         message: What went wrong, in the server's words where it sent any.
+        hint: What to look at; empty where nothing is known to help.
         status: The HTTP status of the answer; None when there was no answer.
         error_id: The API's short identifier, such as ``not_found``; None when it sent none.
         request_id: The API's identifier of the request, for support; None when it sent none.
@@ -42,7 +43,7 @@ class RegistryError(Exception):
         attempts: How often the request was sent; None when the error belongs to no request.
     """
 
-    _hint = ""
+    hint = ""
     status: int | None = None
     error_id: str | None = None
     request_id: str | None = None
@@ -75,8 +76,8 @@ class RegistryError(Exception):
         text = ": ".join(part for part in (answer, self.message) if part)
         # What a server sends is shown so that it cannot take over a terminal.
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-        if self._hint:
-            text = f"{text.rstrip('.')}. {self._hint}"
+        if self.hint:
+            text = f"{text.rstrip('.')}. {self.hint}"
         facts = []
         if self.method:
             facts.append(f"{self.method} {self.url}")
@@ -94,13 +95,13 @@ class ResponseError(RegistryError):
 class AuthenticationError(ResponseError):
     """401: the token is missing, wrong, or revoked."""
 
-    _hint = "Check the token: DIGITALOCEAN_TOKEN, or the token argument"
+    hint = "Check the token"
 
 
 class PermissionDeniedError(ResponseError):
     """403: the token is valid and lacks the scope for this call."""
 
-    _hint = "The token lacks a scope for this call"
+    hint = "The token lacks a scope for this call"
 
 
 class NotFoundError(ResponseError):

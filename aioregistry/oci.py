@@ -32,10 +32,11 @@ from aioregistry.errors import (
 )
 from aioregistry.handles import RegistryHandle
 from aioregistry.models import DockerCredentials
+from aioregistry.origins import check_origin
 from aioregistry.quota import ServerWord
 from aioregistry.retry import Failure, RetryPolicy
 from aioregistry.secret import Secret
-from aioregistry.transport import no_hidden_resend
+from aioregistry.transport import no_hidden_resend, reason
 
 __all__ = ["Distribution", "FetchedManifest"]
 
@@ -99,6 +100,9 @@ class Distribution:
         timeout: Seconds for each attempt.
         retry: Decides on repetition.
         concurrency: How many requests may be under way at once.
+
+    Raises:
+        ValueError: `base_url` is no URL of a server, or `concurrency` is less than 1.
     """
 
     def __init__(
@@ -114,7 +118,7 @@ class Distribution:
             raise ValueError(f"concurrency must be 1 or more: {concurrency}")
         self.concurrency = concurrency
         self._registry = registry
-        self._base_url = None if base_url is None else base_url.rstrip("/")
+        self._base_url = None if base_url is None else check_origin("base_url", base_url)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._retry = RetryPolicy() if retry is None else retry
         self._http: aiohttp.ClientSession | None = None
@@ -257,8 +261,7 @@ class Distribution:
         except TimeoutError:
             raise RegistryTimeoutError("no answer in time", method=method, url=url) from None
         except (aiohttp.ClientError, OSError) as error:
-            said = str(error) or type(error).__name__
-            raise RegistryConnectionError(said, method=method, url=url) from None
+            raise RegistryConnectionError(reason(error), method=method, url=url) from None
 
     async def _login(self, refused: DockerCredentials | None = None) -> DockerCredentials:
         """Return docker credentials, others than those that were refused."""

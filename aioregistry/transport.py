@@ -5,11 +5,11 @@ and nothing of aiohttp leaves it: no exception, and no answer that is not wholly
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
@@ -25,9 +25,10 @@ from aioregistry.errors import (
     RegistryError,
     RegistryTimeoutError,
 )
+from aioregistry.origins import check_origin
 from aioregistry.secret import Secret
 
-__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport", "no_hidden_resend"]
+__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport", "no_hidden_resend", "reason"]
 
 TokenSource = str | Callable[[], Awaitable[str]]
 
@@ -110,7 +111,7 @@ class Transport:
     ) -> None:
         if session is not None and connector is not None:
             raise ValueError("give a session or a connector, not both: a session has its own")
-        self.base_url = _check_base_url(base_url)
+        self.base_url = check_origin("base_url", base_url)
         self._token = token if callable(token) else _authorization(token)
         self._borrowed = session
         self._connector = connector
@@ -203,14 +204,14 @@ class Transport:
                 return await _read(begun)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
-            return NoAnswer((kind or RegistryConnectionError)(_reason(error)), sent=False)
+            return NoAnswer((kind or RegistryConnectionError)(reason(error)), sent=False)
         except TimeoutError:
             if begun is not None and begun.status >= 400:
                 # The status of an error is worth more than the loss of its body.
                 return Answer(begun.status, begun.headers, b"")
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return NoAnswer(RegistryConnectionError(_reason(error)), sent=True)
+            return NoAnswer(RegistryConnectionError(reason(error)), sent=True)
         except RuntimeError:
             # How aiohttp says it when a session is closed under a request.
             if http.closed:
@@ -262,22 +263,10 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
     return Answer(response.status, response.headers, b"".join(chunks))
 
 
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
-
-
-def _check_base_url(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.query
-        or parts.fragment
-        or parts.username is not None
-    ):
-        # Without its value: a login in it would be told to every log.
-        raise ValueError("base_url must be http(s)://host[:port][/path], without a login or query")
-    return base_url.rstrip("/")
+def reason(error: BaseException) -> str:
+    """Return why there is no answer, in words."""
+    # aiohttp names its TLS settings, of which there may be none, in front of what went wrong.
+    return re.sub(r" ssl:.*?(?= \[)", "", str(error), count=1) or type(error).__name__
 
 
 def _authorization(token: object) -> Secret:

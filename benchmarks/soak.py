@@ -147,6 +147,11 @@ class _Site:
     def tags(self) -> set[str]:
         return set(self.sandbox.state.tag_names("example", "web"))
 
+    def clear(self) -> None:
+        """Take away what a round has left, so that the content does not grow."""
+        for tag in self.tags - {"main"}:
+            self.sandbox.state.delete_tag("example", "web", tag)
+
 
 async def _read(site: _Site) -> None:
     registry = site.client.registry("example")
@@ -349,6 +354,7 @@ async def _soak(seconds: float, scale: float, faults: Faults | None) -> Soak:
             soak.rounds += 1
             soak.works[name] += 1
             _take_record(site)
+            site.clear()
             await _measure(soak)
             if loop.time() >= end:
                 break

@@ -15,7 +15,7 @@ PACKAGE = Path(aioregistry.__file__).parent
 
 # From the ground up: a module imports only from floors below its own.
 FLOORS = [
-    {"challenges", "errors", "secret", "version"},
+    {"challenges", "errors", "origins", "secret", "version"},
     {
         "names",
         "callbacks",

@@ -210,6 +210,7 @@ async def apply_plan(
         JournalError: The journal cannot be used, and nothing was sent; or it cannot be written any
             more, and nothing more was sent: then its `report` tells what became of every item.
         InUseError: What is in use cannot be read; nothing was sent.
+        NotFoundError: There is no such registry; nothing was deleted.
         ClientClosedError: The client is closed.
         ValueError: The plan is for another registry, or `resume` is without a journal.
     """
@@ -253,6 +254,8 @@ class _Job:
         self.in_use = in_use
         self.clock = clock
         self.halted: RegistryError | None = None
+        # Whether anything was heard of the registry.
+        self.is_found = False
         self._end = None if deadline is None else clock() + deadline
         self._on_settled = on_settled
         self._settled: dict[tuple[str, Condemned], Settled] = {}
@@ -286,11 +289,27 @@ class _Job:
                 await _Repository(self, repository, pending).run()
 
     def settle(
-        self, repository: str, item: Condemned, status: Status, reason: str = "", busy: float = 0.0
+        self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
     ) -> None:
         if self.journal is not None:
             self.journal.settle(repository, item, status, reason)
         self._tell(Settled(repository, item, status, reason), busy)
+
+    async def find_registry(self) -> None:
+        """Raise `NotFoundError` when what was not found may be the registry, and it is.
+
+        To take that for a repository that is gone would settle all of the plan, for good.
+        """
+        if self.is_found:
+            return
+        try:
+            await self.registry.repositories().first()
+        except NotFoundError:
+            raise NotFoundError(
+                f"there is no registry {self.registry.name!r}, or none that the token knows; "
+                "nothing was deleted"
+            ) from None
+        self.is_found = True
 
     def check_time(self) -> None:
         if self._end is not None and self.clock() >= self._end:
@@ -328,26 +347,38 @@ class _Repository:
         self._can_look = True
 
     async def run(self) -> None:
-        """Settle all items."""
+        """Settle all items.
+
+        Raises:
+            NotFoundError: There is no such registry.
+        """
+        try:
+            await self._run_batches()
+        except (ClientClosedError, NotFoundError):
+            raise
+        except RegistryError as error:
+            if isinstance(error, _HALTING):
+                self._job.halted = error
+            for item in tuple(self._pending):
+                self._settle(item, "not_attempted", str(error))
+
+    async def _run_batches(self) -> None:
         try:
             while self._pending:
                 if self._job.halted is not None:
                     raise self._job.halted
                 self._job.check_time()
                 await self._run_batch()
-        except ClientClosedError:
-            raise
         except NotFoundError:
+            await self._job.find_registry()
             # The repository is gone, and all that was in it.
-            self._settle_rest("absent")
-        except RegistryError as error:
-            if isinstance(error, _HALTING):
-                self._job.halted = error
-            self._settle_rest("not_attempted", str(error))
+            for item in tuple(self._pending):
+                self._settle_gone(item)
 
     async def _run_batch(self) -> None:
         job = self._job
         inventory = await take_inventory(job.registry, self._name, passes=1)
+        job.is_found = True
         await self._read(inventory)
         held = Held(
             job.in_use.tags_of(job.registry.name, self._name),
@@ -362,7 +393,7 @@ class _Repository:
             floor=job.plan.floor,
         )
         for item in look.absent:
-            self._settle(item, "deleted" if self._was_begun(item) else "absent")
+            self._settle_gone(item)
         for item, why in look.drifted:
             self._settle(item, "drift", why)
         for item, why in look.blocked:
@@ -391,7 +422,7 @@ class _Repository:
         left = most - len(tags)
         stays: dict[str, str] = {}
         for wave in look.waves:
-            here = [item for item in wave if item.digest not in stays][: max(left, 0)]
+            here = [item for item in wave if item.digest not in stays][:left]
             if not here or self._job.halted is not None:
                 return
             left -= len(here)
@@ -399,8 +430,6 @@ class _Repository:
             # What did not go, for whatever reason, keeps what it needs.
             still = [item.digest for item in here if not self._has_gone(item)]
             stays |= look.graph.reached_from(still)
-            if len(here) < len(wave):
-                return
 
     async def _send(
         self,
@@ -455,11 +484,12 @@ class _Repository:
                 reason = "" if error is None else str(error)
                 self._settle(item, outcome.status, reason, busy)
 
-    def _was_begun(self, item: Condemned) -> bool:
-        """Return whether an earlier process began to delete an item, and did not see the end."""
+    def _settle_gone(self, item: Condemned) -> None:
+        """Settle an item that is not there: an earlier process may have begun to delete it."""
         journal = self._job.journal
         past = None if journal is None else journal.past(self._name, item)
-        return past is not None and past.state in {"begun", "unknown"}
+        begun = past is not None and past.state in {"begun", "unknown"}
+        self._settle(item, "deleted" if begun else "absent")
 
     def _has_gone(self, item: Condemned) -> bool:
         return item not in self._pending and item.digest not in self._given_up
@@ -469,7 +499,3 @@ class _Repository:
         if item.delete == "manifest" and status not in {"deleted", "absent"}:
             self._given_up.add(item.digest)
         self._job.settle(self._name, item, status, reason, busy)
-
-    def _settle_rest(self, status: Status, reason: str = "") -> None:
-        for item in tuple(self._pending):
-            self._settle(item, status, reason)

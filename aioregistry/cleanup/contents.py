@@ -13,7 +13,12 @@ from typing import Protocol, Self
 import msgspec
 
 from aioregistry.cleanup.content import Content, UnreadableContentError, parse_content
-from aioregistry.errors import ClientClosedError, RegistryError
+from aioregistry.errors import (
+    ClientClosedError,
+    RegistryConnectionError,
+    RegistryError,
+    RegistryTimeoutError,
+)
 from aioregistry.oci import Distribution
 
 __all__ = ["ContentCache", "ContentReader", "ContentSource", "default_cache_path"]
@@ -24,6 +29,7 @@ logger = logging.getLogger("aioregistry")
 
 _SCHEMA = 1
 _AT_ONCE = 500
+_UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
 
 
 class ContentSource(Protocol):
@@ -56,6 +62,7 @@ class ContentReader:
     def __init__(self, distribution: Distribution, cache: "ContentCache | None" = None) -> None:
         self._distribution = distribution
         self._cache = cache
+        self._is_reached = False
 
     async def read(
         self,
@@ -75,6 +82,8 @@ class ContentReader:
 
         Raises:
             ClientClosedError: The client, or what reads, is closed.
+            RegistryConnectionError: The registry was not reached, not once so far.
+            RegistryTimeoutError: The same, after waiting for it.
         """
         wanted = list(dict.fromkeys(digests))
         found: dict[str, Content | UnreadableContentError] = {}
@@ -115,7 +124,16 @@ class ContentReader:
         except ClientClosedError:
             raise
         except RegistryError as error:
+            if isinstance(error, _UNREACHED) and not self._is_reached:
+                # So it would be with every other manifest.
+                error.hint = (
+                    "Manifests are read there; where else the registry is, --registry-url tells, or"
+                    " Distribution's base_url"
+                )
+                raise
+            self._is_reached = True
             raise UnreadableContentError(str(error)) from error
+        self._is_reached = True
         return parse_content(fetched.body, fetched.media_type)
 
 

@@ -95,13 +95,11 @@ def _lines_of_toml(text: str) -> Iterator[tuple[Place, int]]:
     table: Place = ()
     counts: dict[Place, int] = {}
     statement: list[str] = []
-    begun = 1
     searched = 0
-    for number, line in enumerate(text.split("\n"), 1):
+    # As tomllib does it: the \r that splitting leaves would make every line invalid.
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         statement.append(line)
-        if len(statement) == 1:
-            begun = number
-        elif not any(end in line for end in _ENDS_OF_TOML):
+        if len(statement) > 1 and not any(end in line for end in _ENDS_OF_TOML):
             # Only a list or a long string goes on in a next line.
             continue
         whole = "\n".join(statement)
@@ -112,6 +110,7 @@ def _lines_of_toml(text: str) -> Iterator[tuple[Place, int]]:
             said = tomllib.loads(whole)
         except tomllib.TOMLDecodeError:
             continue
+        begun = number - len(statement) + 1
         if whole.lstrip().startswith("["):
             table = _table_of(said, counts)
             yield table, begun
@@ -160,6 +159,8 @@ def _parse_yaml(text: str) -> tuple[Any, Mapping[Place, int]]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
         root = loader.get_single_node()
         value = None if root is None else _of_node(loader, root, (), lines, [0])
+    except DocumentError:
+        raise
     # The last ones are how PyYAML refuses values that are not what their tag says.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)

@@ -135,7 +135,7 @@ async def _list(
         async for manifest in walk:
             digest = manifest.digest
             if digest in found:
-                # The same digest twice, and not the same: it changed while the pass went on.
+                # A walk tells items apart by their digests: these have none.
                 return None, walk.total
             before = known.get(digest)
             # What a digest stands for never changes: its tags may, and the time of its last push.

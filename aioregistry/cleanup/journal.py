@@ -186,8 +186,8 @@ class Journal:
         whole, newline, _ = text.rpartition(b"\n")
         head = _Head(format=FORMAT, version=VERSION, plan=self._plan.id)
         first = msgspec.json.encode(head) + b"\n"
-        if first != text and first.startswith(text):
-            # Nothing was begun before the first line was whole.
+        if first.startswith(text):
+            # Nothing was begun before the first line was whole, nor since.
             os.ftruncate(self._file, 0)
             self._put([first])
             _sync_folder(self._path)
@@ -198,7 +198,8 @@ class Journal:
         self._check_head(lines[0])
         if not self._resume:
             raise JournalError(
-                f"{self._path}: this plan was begun before; resume it, or make a new plan"
+                f"{self._path}: this plan was begun before; resume it (--resume, or resume=True), "
+                "or make a new plan"
             )
         for number, line in enumerate(lines[1:], 2):
             try:

@@ -79,7 +79,8 @@ async def make_plan(
         on_progress: Called with a `PlanProgress` after each step.
 
     Raises:
-        RegistryError: Any of its kinds.
+        NotFoundError: There is no such registry, or one of `repositories` is not in it.
+        RegistryError: Any other of its kinds.
         ValueError: `now` has no time zone.
     """
     now = datetime.now(UTC) if now is None else now
@@ -88,6 +89,9 @@ async def make_plan(
     running = await collect_in_use(in_use)
     listed = await registry.repositories().collect(require_complete=True)
     names = sorted({repository.name for repository in listed})
+    missing = sorted({*(repositories or ())}.difference(names))
+    if missing:
+        raise NotFoundError(f"no repository of {registry.name!r}: {', '.join(missing)}")
     planner = _Planner(registry, policy, contents, running, repositories, now, on_progress)
     return await planner.plan(names)
 

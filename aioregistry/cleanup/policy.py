@@ -53,14 +53,9 @@ def _as_tuple(rules: "Iterable[Rule]") -> "tuple[Rule, ...]":
     return tuple(rules)
 
 
-def _check_count(least: int) -> Any:
-    def check(_: object, attribute: Any, value: object) -> None:
-        if type(value) is not int or value < least:
-            raise ValueError(
-                f"{attribute.name} must be a whole number, {least} or more, not {value!r}"
-            )
-
-    return check
+def _check_count(_: object, attribute: Any, value: Any) -> None:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{attribute.name} must be a whole number, 0 or more, not {value!r}")
 
 
 def _regex(given: str | Regex | None) -> Regex | None:
@@ -144,7 +139,7 @@ class KeepNewest(Rule):
             expression match the same. It does not speak of a tag that does not match.
     """
 
-    count: int = field(validator=_check_count(0))
+    count: int = field(validator=_check_count)
     group_by: Regex | None = field(
         default=None,
         converter=_regex,
@@ -213,7 +208,7 @@ class KeepReleases(Rule):
         per: What a line is: ``major``, all of 1.x; or ``minor``, all of 1.2.x.
     """
 
-    count: int = field(validator=_check_count(0))
+    count: int = field(validator=_check_count)
     per: Literal["major", "minor"] = field(default="minor", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
@@ -232,7 +227,8 @@ class KeepReleases(Rule):
         for tag in tags:
             release = Release.parse(tag.name)
             if release is not None:
-                line = (release.major, release.minor)[: 1 if self.per == "major" else 2]
+                minor = () if self.per == "major" else (release.minor,)
+                line = (release.major, *minor)
                 lines[line][release].append(tag.name)
         decisions: dict[str, Decision] = {}
         for line, releases in lines.items():
@@ -335,7 +331,7 @@ class Policy:
     """
 
     rules: tuple[Rule, ...] = field(converter=_as_tuple)
-    floor: int = field(default=1, validator=_check_count(0))
+    floor: int = field(default=1, validator=_check_count)
 
     def __attrs_post_init__(self) -> None:
         for rule in self.rules:

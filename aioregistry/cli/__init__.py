@@ -3,27 +3,33 @@
 import sys
 from typing import NoReturn
 
+from aioregistry.cli.process import run_program
+
 __all__ = ["answer_docker", "main"]
 
 _EXTRA = ("attrs", "filelock", "platformdirs", "re2", "rich", "typer", "yaml")
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command with the arguments of this process, and exit."""
+    run_program("aioregistry", _run_command)
+
+
+def answer_docker() -> NoReturn:
+    """Answer Docker, which runs this as a credential helper, and exit."""
+    run_program("docker-credential-aioregistry", _answer_docker)
+
+
+def _run_command() -> None:
     try:
         from aioregistry.cli.app import app  # noqa: PLC0415  (what it needs may be missing)
-    except ModuleNotFoundError as error:
-        _tell(error)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    try:
+
         app(prog_name="aioregistry")
     except ModuleNotFoundError as error:
         _tell(error)
 
 
-def answer_docker() -> None:
-    """Answer Docker, which runs this as a credential helper, and exit."""
+def _answer_docker() -> None:
     try:
         from aioregistry.cli import credential_helper  # noqa: PLC0415
     except ModuleNotFoundError as error:

@@ -39,7 +39,9 @@ _COMMANDS = {
         "Delete what a policy condemns, and nothing that is needed, in use or has moved.",
     ),
     "gc": _Command("gc", _CLEAN, "Garbage collections, which free what nothing needs any more."),
-    "login": _Command("credentials", _CREDENTIALS, "Let Docker push and pull."),
+    "login": _Command(
+        "credentials", _CREDENTIALS, "Let Docker pull; with `--read-write`, push, too."
+    ),
     "logout": _Command("credentials", _CREDENTIALS, "Take Docker's credentials away again."),
     "credentials": _Command("credentials", _CREDENTIALS, "Print a Docker configuration."),
     "kubernetes-manifest": _Command(

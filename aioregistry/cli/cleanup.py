@@ -28,7 +28,7 @@ from aioregistry.cleanup.policy_file import PolicyFileError, load_policy
 from aioregistry.cli.connection import (
     DONE,
     DRIFT_ONLY,
-    OVER_CAPS,
+    REFUSED,
     SOME_FAILED,
     Connection,
     ask,
@@ -44,6 +44,7 @@ from aioregistry.cli.plan_tables import (
     table_of_plan,
     table_of_report,
 )
+from aioregistry.cli.words import counted
 from aioregistry.handles import RegistryHandle
 
 __all__ = ["app"]
@@ -55,9 +56,11 @@ app = typer.Typer(
 )
 
 _EXIT_CODES = (
-    "Exit codes: 0, done; 1, some could not be deleted, or a repository was left alone;"
+    "Exit codes: 0, done; 1, some could not be deleted, a repository was left alone, or one that"
+    " was named, or the registry, is not there;"
     " 2, wrong usage; 3, all done but what changed since the plan was made, which was left alone;"
-    " 4, refused by a cap; 130, interrupted."
+    " 4, refused, by a cap or by the answer, and nothing was deleted; 130 or 143, interrupted, what"
+    " was done is told."
 )
 
 PolicyFile = Annotated[
@@ -421,10 +424,14 @@ def _save(command: str, plan: Plan, path: Path) -> None:
 
 
 def _check_caps(command: str, plan: Plan, caps: Caps, force: bool) -> None:
-    try:
-        caps.check(plan, force=force)
-    except CapExceededError as error:
-        refuse(command, error, OVER_CAPS)
+    for forced, how in (
+        (True, "a larger --max-deletes"),
+        (force, "--force, or a larger --max-fraction"),
+    ):
+        try:
+            caps.check(plan, force=forced)
+        except CapExceededError as error:
+            refuse(command, f"{error} ({how})", REFUSED)
 
 
 def _show_plan(plan: Plan) -> None:
@@ -441,4 +448,5 @@ def _question(plan: Plan, gc: bool) -> str:
     tags = sum(len(item.tags) for _, item in plan.condemned)
     count = sum(1 for _ in plan.condemned)
     also = f", and collect garbage ({READ_ONLY})" if gc else ""
-    return f"Send {count:,} DELETEs, which take {tags:,} tags of {plan.registry!r}{also}?"
+    take = f"{counted(count, 'DELETE')}, which {'takes' if count == 1 else 'take'}"
+    return f"Send {take} {counted(tags, 'tag')} of {plan.registry!r}{also}?"

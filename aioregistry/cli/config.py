@@ -9,6 +9,7 @@ from aioregistry.cli.listing import printer_of
 from aioregistry.cli.options import Access, Output, with_groups
 from aioregistry.cli.output import Column
 from aioregistry.cli.settings import Setting, Settings, SettingsError
+from aioregistry.origins import without_login
 
 __all__ = ["app"]
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 _SECRET_KEY = "token"  # noqa: S105, its name
 _SHOWN_OF_SECRET = 4
+_URLS = ("api-url", "registry-url")
 
 
 @app.callback()
@@ -64,7 +66,7 @@ def _lines(settings: Settings) -> list[_Line]:
     found |= {key: settings.get(key) for key in KEYS if key != _SECRET_KEY}
     lines = [_Line("config", str(settings.config.path), "AIOREGISTRY_CONFIG, or the usual place")]
     lines += [
-        _Line(key, setting.value, setting.source)
+        _Line(key, without_login(setting.value) if key in _URLS else setting.value, setting.source)
         for key, setting in found.items()
         if setting is not None
     ]

@@ -61,7 +61,7 @@ def read_config(path: Path, *, required: bool = False) -> Config:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if required:
-            raise SettingsError(f"{path}: No such file or directory") from None
+            raise SettingsError(f"AIOREGISTRY_CONFIG: {path}: No such file or directory") from None
         return Config(path)
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: not a text in UTF-8") from None
@@ -113,9 +113,9 @@ class _Reader:
             if key not in keys:
                 near = get_close_matches(key, keys, 1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}"
-                raise self._wrong((*place, key), f"is no key here; {hint}")
+                raise self._wrong((*place, key), f"no such key; {hint}")
 
     def _wrong(self, place: Place, what: str) -> SettingsError:
         line = self._document.line_of(place)
         where = f"{self._path}, line {line}" if line is not None else str(self._path)
-        return SettingsError(f"{where}: {'.'.join(map(str, place))} {what}")
+        return SettingsError(f"{where}: {'.'.join(map(str, place))}: {what}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import sys
 import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -17,11 +16,18 @@ from rich.console import Console
 from aioregistry.cleanup.contents import ContentCache, ContentReader, default_cache_path
 from aioregistry.cli.meter import Meter
 from aioregistry.cli.options import Access
+from aioregistry.cli.process import interruptible
 from aioregistry.cli.render import Display
 from aioregistry.cli.settings import Settings, SettingsError
 from aioregistry.cli.words import safe
 from aioregistry.client import RegistryClient
-from aioregistry.errors import InvalidNameError, InvalidTokenError, NotFoundError, RegistryError
+from aioregistry.errors import (
+    AuthenticationError,
+    InvalidNameError,
+    InvalidTokenError,
+    NotFoundError,
+    RegistryError,
+)
 from aioregistry.handles import RegistryHandle, RepositoryHandle
 from aioregistry.oci import Distribution
 from aioregistry.ratelimit import RateLimit
@@ -38,7 +44,7 @@ __all__ = [
     "wait_in_words",
 ]
 
-DONE, SOME_FAILED, WRONG_USAGE, DRIFT_ONLY, OVER_CAPS, INTERRUPTED = 0, 1, 2, 3, 4, 130
+DONE, SOME_FAILED, WRONG_USAGE, DRIFT_ONLY, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 @frozen
@@ -93,10 +99,12 @@ class Connection:
             )
         except InvalidTokenError as error:
             raise SettingsError(f"{token.source}: {error}") from None
-        except ValueError as error:
-            raise SettingsError(f"{settings.api_url!r} is no URL of an API: {error}") from None
         async with client:
-            yield cls(client, settings, meter, display)
+            try:
+                yield cls(client, settings, meter, display)
+            except AuthenticationError as error:
+                error.hint = f"Check the token: it comes from {token.source}"
+                raise
 
     async def registry(self, name: str | None) -> RegistryHandle:
         """Return a registry; without a name, the configured one, or the account's only one."""
@@ -142,7 +150,7 @@ class Connection:
         """Open what reads contents from the registry itself."""
         async with AsyncExitStack() as stack:
             kept = stack.enter_context(ContentCache(default_cache_path())) if cache else None
-            where = url or self.settings.registry_url
+            where = self.settings.contents_url(url)
             distribution = Distribution(registry, base_url=where, concurrency=32)
             yield ContentReader(await stack.enter_async_context(distribution), kept)
 
@@ -175,14 +183,13 @@ def run(
         command: What it is called in errors.
         access: Its options; ``--debug`` shows tracebacks.
         work: Does it, and returns the exit code.
-        interrupted: Tells what was done when Ctrl-C ends it.
+        interrupted: Tells what was done when Ctrl-C or SIGTERM ends it.
     """
     relax_garbage_collector()
     try:
         code = asyncio.run(work)
     except BrokenPipeError:
-        # Whoever reads has had enough. What Python still writes when it exits goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads a list has had enough.
         code = DONE
     except KeyboardInterrupt:
         if sys.stderr.isatty():
@@ -216,7 +223,7 @@ def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
 
 
 def ask(command: str, question: str, nothing: str) -> None:
-    """Ask on the terminal, and exit when the answer is no; without a terminal, refuse.
+    """Ask on the terminal, and exit unless the answer is yes; without a terminal, refuse.
 
     Args:
         command: What is asking.
@@ -225,9 +232,39 @@ def ask(command: str, question: str, nothing: str) -> None:
     """
     if not typer.get_text_stream("stdin").isatty():
         refuse(command, f"{nothing}: there is no terminal to ask on; give --yes to go on")
-    if not typer.confirm(question, err=True):
-        typer.echo(nothing, err=True)
-        raise typer.Exit(DONE)
+    try:
+        with interruptible():
+            agreed = _is_agreed(question)
+    except KeyboardInterrupt:
+        typer.echo(err=True)
+        refuse(command, f"interrupted; {nothing}", INTERRUPTED)
+    if not agreed:
+        refuse(command, nothing, REFUSED)
+
+
+def _is_agreed(question: str) -> bool:
+    if _is_cancelled():
+        raise KeyboardInterrupt
+    while True:
+        typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+        line = typer.get_text_stream("stdin").readline()
+        if not line:
+            # Ctrl-D, which leaves the cursor where it is.
+            typer.echo(err=True)
+        match line.strip().lower():
+            case "y" | "yes":
+                return True
+            case "" | "n" | "no":
+                return False
+
+
+def _is_cancelled() -> bool:
+    """Return whether Ctrl-C came already, which asyncio would tell only after the answer."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 def wait_in_words(seconds: float) -> str:
@@ -242,5 +279,10 @@ def wait_in_words(seconds: float) -> str:
 def read_text(path: Path) -> str:
     """Return the text of a file, or of stdin for ``-``."""
     if str(path) == "-":
-        return typer.get_text_stream("stdin").read()
+        try:
+            with interruptible():
+                return typer.get_text_stream("stdin").read()
+        except OSError as error:
+            error.filename = "stdin"
+            raise
     return path.read_text(encoding="utf-8")

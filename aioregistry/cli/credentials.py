@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.cli.connection import DONE, Connection, refuse, run
 from aioregistry.cli.docker_config import (
@@ -242,8 +242,16 @@ async def _mint(access: Access, registry: str | None, scope: Scope) -> _Minted:
         source = to.client if name is None else to.client.registry(name)
         begun = datetime.now(UTC)
         minted = await source.docker_credentials(read_write, seconds)
+        if to.settings.registry_url is not None:
+            minted = _known_as(to.settings.registry_host, minted)
     expires_at = None if seconds is None else begun + timedelta(seconds=seconds)
     return _Minted(minted, read_write, expires_at)
+
+
+def _known_as(host: str, minted: DockerCredentials) -> DockerCredentials:
+    """Return credentials for the host under which Docker, `logout` and the helper look."""
+    config = {**minted.config, "auths": {host: minted.config["auths"][minted.host]}}
+    return evolve(minted, host=host, config=config)
 
 
 def _secret(minted: _Minted, name: str, namespace: str) -> str:

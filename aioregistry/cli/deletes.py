@@ -21,16 +21,18 @@ from aioregistry.cli.connection import (
 from aioregistry.cli.lists import InRegistry
 from aioregistry.cli.options import Access, RepositoryReference, Yes, with_groups
 from aioregistry.cli.plan_tables import Applied
-from aioregistry.cli.words import safe
+from aioregistry.cli.words import counted, safe
 from aioregistry.errors import InvalidNameError, NotFoundError
+from aioregistry.handles import RepositoryHandle
 
 __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
 _EXIT_CODES = (
-    "Exit codes: 0, done, or gone already; 1, some are left; 2, wrong usage, nothing was deleted;"
-    " 130, interrupted, what was done is told."
+    "Exit codes: 0, done, or gone already; 1, some are left, or there is no such registry or"
+    " repository; 2, wrong usage, nothing was deleted;"
+    " 4, the answer was no, nothing was deleted; 130 or 143, interrupted, what was done is told."
 )
 _SHOWN = 10
 
@@ -60,7 +62,7 @@ def delete_tags(
     What is older than, not among the newest of, or not needed by anything is a matter for
     `aioregistry cleanup`.
     """
-    job = _Job("delete-tags", "tags", access)
+    job = _Job("delete-tags", "tag", access)
     job.run(
         repo,
         registry,
@@ -87,7 +89,7 @@ def delete_manifests(
     An untagged manifest may be a part of an image that is tagged: `aioregistry cleanup` knows,
     this command does not ask.
     """
-    job = _Job("delete-manifests", "manifests", access)
+    job = _Job("delete-manifests", "manifest", access)
     job.run(
         repo,
         registry,
@@ -124,6 +126,7 @@ def delete_repository(
                     repository.name
                 )
             except NotFoundError:
+                await to.client.get_registry(repository.registry_name)
                 typer.echo(f"{name} was gone already", err=True)
             else:
                 typer.echo(f"{name} is deleted", err=True)
@@ -138,6 +141,7 @@ class _Job:
         self._unit = unit
         self._access = access
         self._applied = Applied()
+        self._reads_stdin = False
 
     def names(
         self, first: str | None, given: list[str] | None, check: Callable[[str], str]
@@ -146,6 +150,7 @@ class _Job:
         read: list[str] = [] if first is None else [first]
         for name in given or ():
             if name == "-":
+                self._reads_stdin = True
                 read += filter(None, map(str.strip, read_text(Path("-")).splitlines()))
             else:
                 read.append(name)
@@ -167,19 +172,25 @@ class _Job:
             async with Connection.open(self._access) as to:
                 target = await to.target(repo, registry)
                 given = names_for(target)
+                if not given and self._reads_stdin:
+                    typer.echo("no names on stdin: nothing to delete", err=True)
+                    return DONE
                 if not given:
-                    refuse(self._command, f"which {self._unit}? Give their names, or - for stdin")
+                    refuse(self._command, f"which {self._unit}s? Give their names, or - for stdin")
                 where = f"{target.repository.registry_name}/{target.repository.name}"
                 if dry_run:
                     typer.echo("".join(f"{where} {name}\n" for name in given), nl=False)
                     return DONE
                 if not yes:
-                    question = (
-                        f"Delete {len(given):,} {self._unit} of {where}{also}: {_some(given)}?"
-                    )
+                    some = f"{counted(len(given), self._unit)} of {where}{also}"
+                    question = f"Delete {some}: {_some(given)}?"
                     ask(self._command, question, "nothing was deleted")
                 self._applied.total = len(given)
-                return self._tell(await self._delete(to, target, given, delete))
+                report = await self._delete(to, target, given, delete)
+                code = self._tell(report)
+                if len(report.absent) == len(given):
+                    await _find(target.repository)
+                return code
 
         run(self._command, self._access, work(), lambda: str(self._applied))
 
@@ -192,7 +203,7 @@ class _Job:
             [Target, list[str], Callable[[Outcome], object]], Awaitable[DeletionReport]
         ],
     ) -> DeletionReport:
-        async with to.display.stage("Delete", len(given), self._unit, to.meter) as stage:
+        async with to.display.stage("Delete", len(given), f"{self._unit}s", to.meter) as stage:
 
             def tell(outcome: Outcome) -> None:
                 self._applied.add(outcome)
@@ -205,6 +216,15 @@ class _Job:
             typer.echo(f"{outcome.name}: {outcome.status}: {safe(str(outcome.error))}", err=True)
         typer.echo(str(self._applied), err=True)
         return DONE if self._applied.all_gone else SOME_FAILED
+
+
+async def _find(repository: RepositoryHandle) -> None:
+    """Raise `NotFoundError` when there is no such repository."""
+    try:
+        await repository.manifests().first()
+    except NotFoundError as error:
+        where = f"{repository.registry_name}/{repository.name}"
+        raise NotFoundError(f"there is no repository {where}") from error
 
 
 def _some(given: list[str]) -> str:

@@ -81,7 +81,7 @@ def demo(
     with an image its signatures. Versions, latest, main and what they need stay.
 
     Exit codes: 0, all done, and exactly the kept tags are left; 1, not so; 2, wrong usage;
-    130, interrupted.
+    130 or 143, interrupted.
     """
     if not _SCALES[0] <= scale <= _SCALES[1]:
         _refuse(f"--scale must be {_SCALES[0]} to {_SCALES[1]}, not {scale:g}")

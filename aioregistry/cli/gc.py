@@ -33,7 +33,11 @@ app = typer.Typer(
     help="Start, watch and cancel garbage collections, which free what nothing needs any more.",
 )
 
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130, interrupted."
+_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted."
+_EXIT_CODES_OF_ASKING = (
+    "Exit codes: 0, done; 1, not so; 2, wrong usage; 4, the answer was no, nothing was started;"
+    " 130 or 143, interrupted."
+)
 _KINDS: dict[str, GarbageCollectionType] = dict(
     zip(("manifests", "blobs", "both"), get_args(GarbageCollectionType), strict=True)
 )
@@ -62,7 +66,7 @@ Timeout = Annotated[
 Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between two looks.")]
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=_EXIT_CODES_OF_ASKING)
 @with_groups
 def start(
     registry: RegistryName = None,
@@ -110,10 +114,10 @@ def status(
 
     async def work() -> int:
         async with Connection.open(access) as to:
-            active = await (await to.registry(registry)).garbage_collection()
-        if active is None:
-            typer.echo("no garbage collection is under way")
-        else:
+            handle = await to.registry(registry)
+            active = await handle.garbage_collection()
+            if active is None:
+                return await _say_none(to, handle)
             _say(active)
         return DONE
 
@@ -176,9 +180,8 @@ def wait(
             ended = await handle.wait_for_garbage_collection(
                 uuid, timeout=seconds, interval=interval, on_status=_teller(to)
             )
-        if ended is None:
-            typer.echo("no garbage collection is under way")
-            return DONE
+            if ended is None:
+                return await _say_none(to, handle)
         _say(ended)
         return DONE if ended.status in {"succeeded", "success"} else SOME_FAILED
 
@@ -201,8 +204,7 @@ def cancel(
             handle = await to.registry(registry)
             which = uuid or await _active(handle)
             if which is None:
-                typer.echo("no garbage collection is under way")
-                return DONE
+                return await _say_none(to, handle)
             _say(await handle.cancel_garbage_collection(which))
         return DONE
 
@@ -212,6 +214,17 @@ def cancel(
 async def _active(registry: RegistryHandle) -> str | None:
     active = await registry.garbage_collection()
     return None if active is None else active.uuid
+
+
+async def _say_none(to: Connection, registry: RegistryHandle) -> int:
+    """Say that none is under way, in a registry that is there; return the exit code.
+
+    Raises:
+        NotFoundError: There is no such registry.
+    """
+    await to.client.get_registry(registry.name)
+    typer.echo("no garbage collection is under way")
+    return DONE
 
 
 def _say(run: GarbageCollection) -> None:

@@ -24,7 +24,7 @@ __all__ = ["InRegistry", "app"]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130, interrupted."
+_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted."
 _DIGEST = 71
 
 InRegistry = Annotated[

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from aioregistry.cli.options import Format, Output
+from aioregistry.cli.process import reader_is_gone
 from aioregistry.cli.words import safe, size_in_words
 
 __all__ = ["Column", "Printer", "choose_columns", "printer_for", "table_widths"]
@@ -103,6 +104,9 @@ def printer_for(columns: Sequence[Column[T]], output: Output) -> Printer[T]:
 def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
+    if reader_is_gone():
+        # All the work of a list is for its reader.
+        raise BrokenPipeError
 
 
 class _Names(Printer[T]):

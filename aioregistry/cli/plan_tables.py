@@ -13,6 +13,7 @@ from aioregistry.cleanup.apply import CleanupReport, Settled
 from aioregistry.cleanup.plan import Plan
 from aioregistry.cli.connection import wait_in_words
 from aioregistry.cli.render import in_table
+from aioregistry.cli.words import counted
 
 __all__ = [
     "Applied",
@@ -25,6 +26,7 @@ __all__ = [
 
 _SHOWN = 20
 _REASONS = 5
+_UNCOUNTED = "* those of signatures, attestations and SBOMs not counted"
 
 
 @define
@@ -63,14 +65,14 @@ class Applied:
 
 def table_of_plan(plan: Plan) -> Table:
     """Return what a plan does, by repository."""
-    table = Table(box=ROUNDED, show_footer=True)
+    table = Table(box=ROUNDED, show_footer=True, caption=_UNCOUNTED, caption_justify="left")
     rows = [repo for repo in plan.repositories if repo.condemned]
     going = [repo.tags_going for repo in rows]
     whole = [sum(item.delete == "manifest" for item in repo.condemned) for repo in rows]
     table.add_column("repository", footer=f"{len(rows):,} of {len(plan.repositories):,}")
     for title, column in (
-        ("tags", [repo.tags for repo in rows]),
-        ("tags to go", going),
+        ("tags*", [repo.tags for repo in rows]),
+        ("tags to go*", going),
         ("manifests", [repo.manifests for repo in rows]),
         ("manifests to go", whole),
         ("DELETEs", [len(repo.condemned) for repo in rows]),
@@ -87,8 +89,8 @@ def table_of_plan(plan: Plan) -> Table:
 def lines_of_plan(plan: Plan) -> Iterator[str]:
     """Yield what a plan takes and brings, and what it leaves alone."""
     yield (
-        f"{plan.requests:,} requests, at least {wait_in_words(plan.seconds)} at the API's limit;"
-        f" garbage collection then frees {plan.frees}"
+        f"{counted(plan.requests, 'request')}, at least {wait_in_words(plan.seconds)} at the API's"
+        f" limit; garbage collection then frees {plan.frees}"
     )
     for left in plan.left_alone:
         yield f"left alone: {left.repository}: {left.reason}"

@@ -34,7 +34,7 @@ _COLUMNS: list[Column[_Quota]] = [
 ]
 
 
-@app.command(epilog="Exit codes: 0, done; 1, not so; 2, wrong usage; 130, interrupted.")
+@app.command(epilog="Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted.")
 @with_groups
 def quota(
     output: Output = Output(),  # noqa: B008, frozen

@@ -18,7 +18,11 @@ __all__ = ["app"]
 
 T = TypeVar("T")
 
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130, interrupted."
+_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted."
+_EXIT_CODES_OF_ASKING = (
+    "Exit codes: 0, done; 1, not so; 2, wrong usage; 4, the answer was no, nothing was changed;"
+    " 130 or 143, interrupted."
+)
 
 app = typer.Typer(rich_markup_mode="markdown")
 registry_app = typer.Typer(
@@ -155,7 +159,7 @@ def create(
     run("registry create", access, work(), lambda: "it may have been created: 'registry list'")
 
 
-@registry_app.command(epilog=_EXIT_CODES)
+@registry_app.command(epilog=_EXIT_CODES_OF_ASKING)
 @with_groups
 def delete(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The registry.")],
@@ -212,7 +216,7 @@ def regions(
     run("options regions", access, work())
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=_EXIT_CODES_OF_ASKING)
 @with_groups
 def subscription(
     change_to: Annotated[

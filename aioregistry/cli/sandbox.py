@@ -72,7 +72,8 @@ def sandbox(
     """Run a registry of your own, for this machine only, until Ctrl-C.
 
     It behaves like the API, and needs no account. The two lines that it prints are for pasting:
-    the first into a shell, the second into `python -m asyncio` started from there.
+    the first into a shell, whose `aioregistry` commands then go to the sandbox; the second into
+    `python -m asyncio` started from there.
 
     Exit codes: 0, ended by Ctrl-C; 2, wrong usage, a file that cannot be used, or a port that is
     taken.
@@ -99,7 +100,10 @@ async def _serve(sandbox: Sandbox, limits: str) -> None:
     try:
         # What is to be pasted stands alone on the one stream, what is said of it on the other.
         typer.echo(f"{_describe(sandbox.state)}; limits: {limits}. Ctrl-C ends it.", err=True)
-        typer.echo(f"export DIGITALOCEAN_TOKEN={sandbox.token}")
+        typer.echo(
+            f"export DIGITALOCEAN_TOKEN={sandbox.token}"
+            f" AIOREGISTRY_API_URL={sandbox.url} AIOREGISTRY_REGISTRY_URL={sandbox.url}"
+        )
         typer.echo(
             "from aioregistry import RegistryClient;"
             f' client = await RegistryClient(base_url="{sandbox.url}").open()'

@@ -12,6 +12,7 @@ from aioregistry.cleanup.durations import parse_duration
 from aioregistry.cli.config_file import Config, SettingsError, config_path, read_config
 from aioregistry.cli.doctl import doctl_path, doctl_token
 from aioregistry.cli.options import Access
+from aioregistry.origins import check_origin
 
 __all__ = ["API_URL", "REGISTRY_HOST", "Setting", "Settings", "SettingsError", "whole_seconds"]
 
@@ -74,7 +75,7 @@ class Settings:
     def api_url(self) -> str:
         """Where the API is."""
         setting = self.get("api-url")
-        return API_URL if setting is None else setting.value
+        return API_URL if setting is None else _url("api-url", setting)
 
     @property
     def registry(self) -> str | None:
@@ -86,16 +87,32 @@ class Settings:
     def registry_url(self) -> str | None:
         """Where the registry itself is."""
         setting = self.get("registry-url")
-        return None if setting is None else setting.value
+        return None if setting is None else _url("registry-url", setting)
+
+    def contents_url(self, flag: str | None) -> str | None:
+        """Return where manifests are read; None for where the credentials say.
+
+        Args:
+            flag: What ``--registry-url`` says.
+
+        Raises:
+            SettingsError: The API is not the vendor's: what credentials it mints is nothing that
+                the vendor's registry should be sent.
+        """
+        if flag is not None:
+            return _url("registry-url", Setting(flag, "--registry-url"))
+        if self.registry_url is None and self.api_url != API_URL:
+            raise SettingsError(
+                f"where is the registry whose API is at {self.api_url}? Give --registry-url URL, or"
+                " set AIOREGISTRY_REGISTRY_URL; a sandbox is at the same URL as its API"
+            )
+        return self.registry_url
 
     @property
     def registry_host(self) -> str:
         """The host that Docker knows the registry by."""
         url = self.registry_url
-        try:
-            return REGISTRY_HOST if url is None else urlsplit(url).netloc
-        except ValueError:
-            raise SettingsError(f"registry-url: not a URL: {url!r}") from None
+        return REGISTRY_HOST if url is None else urlsplit(url).netloc
 
     def is_registry_host(self, host: str) -> bool:
         """Return whether a host is the registry's, or one of its regions'."""
@@ -190,6 +207,13 @@ class Settings:
             yield _from_file(self._chosen["token-file"], source)
         if "doctl-context" in self._chosen:
             yield _from_doctl(self._chosen["doctl-context"], source)
+
+
+def _url(key: str, setting: Setting) -> str:
+    try:
+        return check_origin(f"{setting.source}: {key}", setting.value)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def whole_seconds(length: str) -> int:

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["parse_size", "safe", "size_in_words"]
+__all__ = ["counted", "parse_size", "safe", "size_in_words"]
 
 # What moves a cursor, colours, rings, hides or turns the direction of text.
 _UNSAFE = re.compile(
@@ -21,6 +21,11 @@ _STEP = 1000
 def safe(text: str) -> str:
     """Return a text in which nothing can take over a terminal: control characters are escaped."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def counted(count: int, unit: str) -> str:
+    """Return a number of things, of which a unit is the singular: ``1 tag``, ``1,000 tags``."""
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def parse_size(text: str) -> int:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -22,13 +21,10 @@ from aioregistry import (
 from aioregistry.cleanup.apply import (
     CapExceededError,
     Caps,
-    CleanupReport,
     Settled,
     apply_plan,
 )
-from aioregistry.cleanup.contents import ContentReader
 from aioregistry.cleanup.journal import JournalError
-from aioregistry.cleanup.plan import Plan
 from aioregistry.cleanup.planning import make_plan
 from aioregistry.cleanup.policy import (
     Delete,
@@ -38,50 +34,12 @@ from aioregistry.cleanup.policy import (
     KeepNewest,
     Policy,
 )
-from aioregistry.oci import Distribution
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from aioregistry.sandbox.collection import collect
-from tests.cleanup.registries import NOW, Builder, random_registry
+from tests.cleanup.jobs import Job, names
+from tests.cleanup.registries import NOW, random_registry
 from tests.cleanup.sources import StateContents
 from tests.conftest import QUICK, push_tags
-
-DELETE_ALL = Policy([Keep(tags="keep*"), Delete(), DeleteUntagged(timedelta())], floor=0)
-
-
-class Job:
-    """Plans and applies on one sandbox."""
-
-    def __init__(self, sandbox: Sandbox, client: RegistryClient, contents: ContentReader) -> None:
-        self.sandbox = sandbox
-        self.registry = client.registry("example")
-        self.contents = contents
-        self.builder = Builder(sandbox.state)
-
-    async def plan(self, policy: Policy = DELETE_ALL) -> Plan:
-        return await make_plan(self.registry, policy, self.contents, now=NOW)
-
-    async def apply(self, plan: Plan, **more) -> CleanupReport:
-        options = {"force": True} | more
-        return await apply_plan(self.registry, plan, self.contents, **options)
-
-    def tags(self, repository: str = "web") -> set[str]:
-        registry = self.sandbox.state.registry("example")
-        held = registry.repositories.get(repository)
-        return set() if held is None else set(held.tags)
-
-    def deletes(self) -> list[str]:
-        return [one.raw_path for one in self.sandbox.requests if one.method == "DELETE"]
-
-
-@pytest.fixture
-async def job(sandbox, client) -> AsyncIterator[Job]:
-    registry = client.registry("example")
-    async with Distribution(registry, base_url=sandbox.url, retry=QUICK) as distribution:
-        yield Job(sandbox, client, ContentReader(distribution))
-
-
-def names(settled: tuple[Settled, ...]) -> set[str]:
-    return {one.item.tags[0] if one.item.tags else one.item.digest for one in settled}
 
 
 async def test_a_plan_is_carried_out(job):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aioregistry import RegistryTimeoutError, ResponseError
+from aioregistry import RegistryTimeoutError, ResponseError, ServerError
 from aioregistry.cleanup.collection import (
     CollectedGarbage,
     GarbageCollectionError,
@@ -81,3 +81,64 @@ async def test_one_that_was_cancelled_is_an_error(sandbox, registry):
 )
 def test_it_is_told_beside_the_estimate(run, estimate, said):
     assert str(CollectedGarbage(run, estimate)) == said
+
+
+class Answering:
+    """A registry whose garbage collection ends as it was told, and which notes what it is asked."""
+
+    def __init__(self, ended: GarbageCollection | None) -> None:
+        self._ended = ended
+        self.asked: list[object] = []
+
+    async def start_garbage_collection(self, kind: str) -> GarbageCollection:
+        self.asked.append(kind)
+        return GarbageCollection(uuid="u1", status="requested")
+
+    async def wait_for_garbage_collection(self, uuid: str, **how: object) -> object:
+        self.asked.append((uuid, how))
+        return self._ended
+
+
+async def test_it_looks_every_ten_seconds_for_as_long_as_it_takes():
+    registry = Answering(GarbageCollection(uuid="u1", status="succeeded"))
+    await collect_garbage(registry)
+    assert registry.asked == [
+        "unreferenced blobs only",
+        ("u1", {"timeout": None, "interval": 10.0, "on_status": None}),
+    ]
+
+
+@pytest.mark.parametrize("status", ["succeeded", "success"])
+async def test_both_words_for_success_are_one(status):
+    ended = GarbageCollection(uuid="u1", status=status)
+    assert await collect_garbage(Answering(ended)) == CollectedGarbage(ended, None)
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "anything else"])
+async def test_any_other_end_is_told_with_what_it_leaves(status):
+    with pytest.raises(GarbageCollectionError) as caught:
+        await collect_garbage(Answering(GarbageCollection(uuid="u1", status=status)))
+    assert caught.value.message == (
+        f"the garbage collection u1 ended as {status!r}; what was deleted stays deleted, and its "
+        "blobs go with the next one"
+    )
+
+
+async def test_one_that_has_vanished_is_an_error():
+    with pytest.raises(ServerError) as caught:
+        await collect_garbage(Answering(None))
+    assert caught.value.message == "the garbage collection u1 is not to be found"
+
+
+async def test_the_start_is_told_before_the_first_look():
+    seen: list[GarbageCollection] = []
+    ended = GarbageCollection(uuid="u1", status="succeeded")
+    await collect_garbage(Answering(ended), on_status=seen.append)
+    assert [(run.uuid, run.status) for run in seen] == [("u1", "requested")]
+
+
+async def test_how_to_wait_is_handed_on():
+    registry = Answering(GarbageCollection(uuid="u1", status="succeeded"))
+    how = {"timeout": 60.0, "interval": 2.0, "on_status": print}
+    await collect_garbage(registry, type="untagged manifests only", **how)
+    assert registry.asked == ["untagged manifests only", ("u1", how)]

@@ -70,27 +70,67 @@ def test_its_size_is_that_of_the_document():
     assert parse_content(body, OCI_IMAGE) == Content(OCI_IMAGE, len(body))
 
 
+NO_DIGEST = "a descriptor without a digest: not a valid digest: "
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (b"", "not JSON"),
-        (b"\xff", "not JSON"),
-        (b"[" * 200_000, "not JSON"),
-        (b"[]", "no JSON object"),
-        (b'{"mediaType": 5}', "mediaType"),
-        (b'{"manifests": {}}', "no list"),
-        (b'{"manifests": [{}]}', "without a digest"),
-        (b'{"manifests": ["x"]}', "without a digest"),
-        (b'{"manifests": [{"digest": "sha256:x"}]}', "without a digest"),
-        (b'{"subject": {}}', "without a digest"),
-        (b'{"subject": "x"}', "without a digest"),
-        (b'{"x": {"digest": "no"}}', "without a digest"),
-        (b'{"x": [%s 1]}' % (b"1," * 100_001), "more than"),
+        (b"[]", "not a manifest: it is no JSON object"),
+        (b'{"mediaType": 5}', "its mediaType is no string"),
+        (b'{"manifests": {}}', "its manifests are no list"),
+        (b'{"x": 1, "x": 2}', "not JSON: 'x' is there twice"),
+        (b'{"x": [%s 1]}' % (b"1," * 99_998), "more than 100,000 values"),
     ],
 )
 def test_what_cannot_be_understood_is_refused(body, problem):
-    with pytest.raises(UnreadableContentError, match=problem):
+    with pytest.raises(UnreadableContentError) as caught:
         parse_content(body, None)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[" * 200_000])
+def test_what_is_no_json_is_refused(body):
+    with pytest.raises(UnreadableContentError, match=r"^not JSON: ."):
+        parse_content(body, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "digest"),
+    [
+        (b'{"manifests": [{}]}', "a NoneType, not a str: None"),
+        (b'{"manifests": ["x"]}', "a NoneType, not a str: None"),
+        (b'{"manifests": [{"digest": "sha256:x"}]}', "'sha256:x'"),
+        (b'{"subject": {}}', "a NoneType, not a str: None"),
+        (b'{"subject": "x"}', "a NoneType, not a str: None"),
+        (b'{"x": {"digest": "no"}}', "'no'"),
+    ],
+)
+def test_a_descriptor_without_a_digest_is_refused(body, digest):
+    with pytest.raises(UnreadableContentError) as caught:
+        parse_content(body, None)
+    rule = "a digest is sha256: and 64 hexadecimal digits in lower case"
+    assert str(caught.value) == f"{NO_DIGEST}{digest} ({rule})"
+
+
+def test_a_document_of_as_many_values_as_may_be_is_understood():
+    body = b'{"x": [%s 1]}' % (b"1," * 99_997)
+    assert parse_content(body, None) == Content("", len(body))
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "media_type"),
+    [
+        (OCI_IMAGE, DOCKER_IMAGE, OCI_IMAGE),
+        (None, DOCKER_IMAGE, DOCKER_IMAGE),
+        (None, f" {DOCKER_IMAGE} ; charset=utf-8;x=y", DOCKER_IMAGE),
+        (OCI_IMAGE, None, OCI_IMAGE),
+        (None, None, ""),
+    ],
+)
+def test_its_media_type_is_what_it_says_itself_or_what_the_registry_says(own, given, media_type):
+    document = {} if own is None else {"mediaType": own}
+    assert parse(document, given).media_type == media_type
 
 
 json_values = st.recursive(

@@ -11,9 +11,9 @@ import pytest
 from aioregistry import ClientClosedError
 from aioregistry.cleanup.content import Content, UnreadableContentError
 from aioregistry.cleanup.contents import ContentCache, ContentReader, default_cache_path
-from aioregistry.oci import Distribution
+from aioregistry.oci import Distribution, FetchedManifest
 from aioregistry.sandbox import Fault, Faults
-from tests.cleanup.registries import Builder
+from tests.cleanup.registries import OCI_IMAGE, Builder
 from tests.conftest import QUICK
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -25,6 +25,13 @@ async def distribution(sandbox, client) -> AsyncIterator[Distribution]:
     registry = client.registry("example")
     async with Distribution(registry, base_url=sandbox.url, retry=QUICK) as distribution:
         yield distribution
+
+
+class Stub(Distribution):
+    """A registry without a socket, two requests at once."""
+
+    def __init__(self) -> None:
+        self.concurrency = 2
 
 
 def manifests_read(sandbox) -> int:
@@ -60,6 +67,7 @@ async def test_what_cannot_be_read_is_there_with_the_reason(sandbox, distributio
         found = await ContentReader(distribution, cache).read("web", [image, A])
         assert isinstance(found[image], Content)
         assert isinstance(found[A], UnreadableContentError)
+        assert "manifest unknown" in str(found[A])
         # What failed today may be there tomorrow.
         assert set(cache.get([image, A])) == {image}
 
@@ -84,6 +92,37 @@ async def test_a_closed_client_is_an_error_of_its_own(sandbox, client):
         await reader.read("web", [A])
 
 
+async def test_nothing_is_read_any_more_once_an_error_is_told():
+    class Closing(Stub):
+        ended = False
+
+        async def get_manifest(self, repository: str, reference: str) -> FetchedManifest:
+            if reference == A:
+                raise ClientClosedError("closed")
+            try:
+                await asyncio.sleep(60)
+            finally:
+                # A connection takes its time to close.
+                await asyncio.sleep(0.01)
+                self.ended = True
+
+    stub = Closing()
+    with pytest.raises(ClientClosedError):
+        await ContentReader(stub).read("web", [B, A])
+    assert stub.ended
+
+
+async def test_a_manifest_that_does_not_say_what_it_is_is_what_the_registry_calls_it():
+    class Calling(Stub):
+        async def get_manifest(self, repository: str, reference: str) -> FetchedManifest:
+            body = b'{"config": {"digest": "%s"}}' % B.encode()
+            return FetchedManifest(reference, OCI_IMAGE, body)
+
+    found = await ContentReader(Calling()).read("web", [A])
+    assert found[A].media_type == OCI_IMAGE
+    assert found[A].children == ()
+
+
 async def test_where_a_tag_points_now(sandbox, distribution):
     image = Builder(sandbox.state).image("v1")
     reader = ContentReader(distribution)
@@ -93,9 +132,18 @@ async def test_where_a_tag_points_now(sandbox, distribution):
 
 def test_what_is_put_is_got(tmp_path):
     contents = {A: CONTENT, B: Content("", 0)}
-    with ContentCache(tmp_path / "new" / "cache") as cache:
+    with ContentCache(tmp_path / "new" / "deep" / "cache") as cache:
         cache.put(contents)
         assert cache.get([A, B, "sha256:" + "c" * 64]) == contents
+
+
+def test_an_entry_is_as_short_as_it_can_be(tmp_path):
+    with ContentCache(tmp_path / "cache") as cache:
+        cache.put({A: CONTENT, B: Content("", 0)})
+    with sqlite3.connect(tmp_path / "cache") as other:
+        written = other.execute("SELECT content FROM contents ORDER BY digest").fetchall()
+    other.close()
+    assert written == [(f'["application/x",7,["{A}","{B}"],"{A}"]',), ('["",0,[],null]',)]
 
 
 def test_more_digests_than_a_query_takes(tmp_path):
@@ -103,6 +151,19 @@ def test_more_digests_than_a_query_takes(tmp_path):
     with ContentCache(tmp_path / "cache") as cache:
         cache.put(contents)
         assert cache.get(contents) == contents
+
+
+def test_each_digest_is_asked_for_in_one_query_of_many(tmp_path):
+    asked: list[str] = []
+    with ContentCache(tmp_path / "cache") as cache:
+        cache._database.set_trace_callback(asked.append)
+        cache.get(f"sha256:{number:064x}" for number in range(1001))
+    assert [query.count("sha256:") for query in asked] == [500, 500, 1]
+
+
+def test_another_process_that_writes_is_waited_for_ten_seconds(tmp_path):
+    with ContentCache(tmp_path / "cache") as cache:
+        assert cache._database.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
 
 
 def test_nobody_else_can_write_to_it(tmp_path):
@@ -117,27 +178,35 @@ def test_a_broken_file_is_told_and_done_without(tmp_path, caplog):
     with ContentCache(path) as cache:
         cache.put({A: CONTENT})
         assert cache.get([A]) == {}
-    assert "delete it if it is broken" in caplog.text
+    assert caplog.messages == [
+        f"contents are not kept in {path}: file is not a database; delete it if it is broken"
+    ]
 
 
 def test_a_folder_that_cannot_be_made_is_told_and_done_without(tmp_path, caplog):
     (tmp_path / "file").touch()
-    with ContentCache(tmp_path / "file" / "cache") as cache:
+    path = tmp_path / "file" / "cache"
+    with ContentCache(path) as cache:
         assert cache.get([A]) == {}
-    assert "contents are not kept" in caplog.text
+    (message,) = caplog.messages
+    assert message.startswith(f"contents are not kept in {path}: [Errno ")
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE contents", "ALTER TABLE contents RENAME TO old"])
-def test_a_file_that_breaks_later_is_told_and_done_without(tmp_path, caplog, statement):
-    for use in (lambda cache: cache.get([A]), lambda cache: cache.put({A: CONTENT})):
-        (tmp_path / "cache").unlink(missing_ok=True)
-        with ContentCache(tmp_path / "cache") as cache:
-            with sqlite3.connect(tmp_path / "cache") as other:
-                other.execute(statement)
-            other.close()
-            assert not use(cache)
-            assert "contents are not kept" in caplog.text
-            assert cache.get([A]) == {}
+@pytest.mark.parametrize(
+    "use", [lambda cache: cache.get([A]), lambda cache: cache.put({A: CONTENT})]
+)
+def test_a_file_that_breaks_later_is_told_and_done_without(tmp_path, caplog, statement, use):
+    path = tmp_path / "cache"
+    with ContentCache(path) as cache:
+        with sqlite3.connect(path) as other:
+            other.execute(statement)
+        other.close()
+        assert not use(cache)
+        assert caplog.messages == [
+            f"contents are not kept in {path}: no such table: contents; delete it if it is broken"
+        ]
+        assert cache.get([A]) == {}
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.content import Content
-from aioregistry.cleanup.decisions import Held, decide, keep_all, may_condemn
+from aioregistry.cleanup.decisions import Held, called, decide, keep_all, may_condemn
 from aioregistry.cleanup.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan import RepositoryPlan
+from aioregistry.cleanup.plan import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.policy import Delete, DeleteUntagged, Keep, Policy
 from tests.cleanup.registries import NOW, ago
 
@@ -20,6 +21,10 @@ KEEP_ALPHA = Policy([Keep(tags="keep*"), Delete(), DeleteUntagged(timedelta())],
 
 def digest(name: str) -> str:
     return "sha256:" + name.encode().hex().rjust(64, "0")
+
+
+# How the digest of each short name begins.
+SHORT = "sha256:000000000000"
 
 
 def name_of(digest: str) -> str:
@@ -84,6 +89,57 @@ def test_a_manifest_goes_by_digest_when_all_of_its_tags_go():
     assert plan.condemned[0].tags == ("x", "y")
 
 
+PUSHED = ListedManifest(digest("a"), ("keep", "x", "y"), ago(50), size_bytes=123)
+CONTENTS = {digest("a"): Content("x", 1)}
+BY_DELETE = "it matches *, and no rule before keeps it"
+
+
+def test_the_plan_says_all_of_a_manifest_that_goes():
+    inventory = RepositoryInventory("web", (PUSHED,))
+    assert decide(inventory, CONTENTS, DELETE_ALL, Held(), NOW) == RepositoryPlan(
+        name="web",
+        tags=3,
+        manifests=1,
+        condemned=(
+            Condemned(
+                delete="manifest",
+                digest=digest("a"),
+                tags=("keep", "x", "y"),
+                reason=BY_DELETE,
+                pushed_at=ago(50),
+                size_bytes=123,
+            ),
+        ),
+    )
+
+
+def test_the_plan_says_all_of_a_tag_that_goes_and_what_stays():
+    inventory = RepositoryInventory("web", (PUSHED,))
+    plan = decide(inventory, CONTENTS, KEEP_ALPHA, Held(), NOW)
+    assert plan.condemned == tuple(
+        Condemned(
+            delete="tag",
+            digest=digest("a"),
+            tags=(tag,),
+            reason=BY_DELETE,
+            pushed_at=ago(50),
+            size_bytes=123,
+        )
+        for tag in ("x", "y")
+    )
+    assert plan.kept == (Kept("it matches keep*", ("keep",)),)
+
+
+def test_what_stays_is_in_the_order_of_reasons_and_names():
+    repo = Repo({"b": [], "a": [], "c": ["keep2", "keep1"], "d": ["other"]})
+    policy = Policy([Keep(tags="keep*"), Delete(tags="x")])
+    assert repo.plan(policy).kept == (
+        Kept("it matches keep*", ("keep1", "keep2")),
+        Kept("no rule speaks of it", ("other",)),
+        Kept("untagged, and no rule speaks of it", (), (digest("a"), digest("b"))),
+    )
+
+
 def test_condemned_tags_of_a_manifest_that_stays_go_one_by_one():
     plan = Repo({"a": ["keep", "x", "y"]}).plan(KEEP_ALPHA)
     assert going(plan) == set()
@@ -93,8 +149,7 @@ def test_condemned_tags_of_a_manifest_that_stays_go_one_by_one():
 def test_children_of_an_index_that_stays_stay():
     plan = Repo({"i": ["keep"], "a": [], "b": []}, {"i": ["a", "b"]}).plan(KEEP_ALPHA)
     assert plan.condemned == ()
-    assert reasons(plan)["a"].startswith("part of sha256:")
-    assert "(keep), which stays" in reasons(plan)["a"]
+    assert reasons(plan)["a"] == f"part of {SHORT} (keep), which stays"
 
 
 def test_nested_indexes_keep_what_is_in_them():
@@ -105,7 +160,7 @@ def test_nested_indexes_keep_what_is_in_them():
 def test_an_index_that_goes_takes_its_children_along():
     plan = Repo({"i": ["x"], "a": [], "b": []}, {"i": ["a", "b"]}).plan(Policy([Delete()], floor=0))
     assert going(plan) == {"i", "a", "b"}
-    assert "part of" in reasons(plan)["a"]
+    assert reasons(plan)["a"] == f"part of {SHORT} (x), which goes"
 
 
 def test_a_child_that_another_index_needs_stays():
@@ -122,12 +177,16 @@ def test_a_condemned_tag_on_what_is_needed_goes_and_its_manifest_stays():
     plan = Repo({"i": ["keep"], "a": ["x"]}, {"i": ["a"]}).plan(KEEP_ALPHA)
     assert going(plan) == set()
     assert tags_going(plan) == {"x"}
-    assert "its manifest stays: part of" in plan.condemned[0].reason
+    why = f"part of {SHORT} (keep), which stays"
+    assert plan.condemned[0].reason == f"{BY_DELETE}; its manifest stays: {why}"
 
 
 def test_a_referrer_stays_and_goes_with_its_subject():
     repo = Repo({"a": ["keep"], "b": ["x"], "ra": [], "rb": []}, None, {"ra": "a", "rb": "b"})
-    assert going(repo.plan(KEEP_ALPHA)) == {"b", "rb"}
+    plan = repo.plan(KEEP_ALPHA)
+    assert going(plan) == {"b", "rb"}
+    assert reasons(plan)["ra"] == f"speaks of {SHORT} (keep), which stays"
+    assert reasons(plan)["rb"] == f"speaks of {SHORT} (x), which goes"
 
 
 def test_a_signature_stays_and_goes_with_what_it_speaks_of():
@@ -135,7 +194,12 @@ def test_a_signature_stays_and_goes_with_what_it_speaks_of():
     plan = repo.plan(KEEP_ALPHA)
     assert going(plan) == {"b", "sb"}
     assert plan.tags == 2
-    assert "speaks of" in reasons(plan)[signature_of("a")]
+    assert reasons(plan)[signature_of("a")] == f"speaks of {SHORT} (keep), which stays"
+
+
+def test_a_signature_on_an_image_that_stays_stays_with_it():
+    plan = Repo({"a": ["keep", signature_of("gone")]}).plan(KEEP_ALPHA)
+    assert reasons(plan)[signature_of("gone")] == "it has the tag keep"
 
 
 def test_the_signature_of_what_is_not_here_stays():
@@ -147,16 +211,27 @@ def test_the_signature_of_what_is_not_here_stays():
 
 
 def test_an_untagged_manifest_that_nothing_needs_is_the_policys():
-    assert going(Repo({"a": []}).plan(DELETE_ALL)) == {"a"}
+    plan = Repo({"a": []}).plan(DELETE_ALL)
+    assert going(plan) == {"a"}
+    assert reasons(plan)["a"] == "untagged, and older than 0s"
     plan = Repo({"a": []}).plan(Policy([Delete()]))
     assert going(plan) == set()
-    assert "untagged" in reasons(plan)["a"]
+    assert reasons(plan)["a"] == "untagged, and no rule speaks of it"
 
 
 def test_what_needs_only_each_other_stays():
     plan = Repo({"a": [], "b": []}, {"a": ["b"], "b": ["a"]}).plan(DELETE_ALL)
     assert plan.condemned == ()
-    assert len(plan.kept) > 0
+    assert reasons(plan) == dict.fromkeys("ab", "nothing decides on it")
+
+
+def test_what_is_needed_by_what_nothing_decides_on_stays():
+    repo = Repo({"a": [], "b": [], "c": ["x"]}, {"a": ["b", "c"], "b": ["a"]})
+    plan = repo.plan(DELETE_ALL)
+    assert going(plan) == set()
+    assert tags_going(plan) == {"x"}
+    why = f"part of {SHORT}, which stays"
+    assert plan.condemned[0].reason == f"{BY_DELETE}; its manifest stays: {why}"
 
 
 def test_nothing_goes_before_what_needs_it():
@@ -176,27 +251,73 @@ def test_a_manifest_in_use_stays_with_its_tags_and_the_indexes_that_hold_it():
     repo = Repo({"i": ["x"], "a": [], "b": [], "c": ["y"]}, {"i": ["a", "b"]})
     plan = repo.plan(DELETE_ALL, Held(digests={digest("a"): "pod web"}))
     assert going(plan) == {"c"}
-    assert reasons(plan)["x"].startswith("in use: pod web, which runs sha256:")
+    assert reasons(plan)["x"] == f"in use: pod web, which runs {SHORT} of it"
+    assert reasons(plan)["b"] == f"part of {SHORT} (x), which stays"
     assert reasons(plan)["a"] == "in use: pod web"
 
 
 def test_several_reasons_are_told_by_tag():
     policy = Policy([Delete(tags="x*", name="one"), Delete(tags="y*", name="two")], floor=0)
-    (item,) = Repo({"a": ["x", "y"]}).plan(policy).condemned
-    assert item.reason.startswith("x: one: ")
-    assert "; y: two: " in item.reason
+    (item,) = Repo({"a": ["x1", "x2", "y"]}).plan(policy).condemned
+    assert item.reason == (
+        "x1, x2: one: it matches x*, and no rule before keeps it; "
+        "y: two: it matches y*, and no rule before keeps it"
+    )
 
 
-def test_a_manifest_with_many_tags_is_called_by_a_few():
-    plan = Repo({"i": ["keep1", "keep2", "keep3"], "a": []}, {"i": ["a"]}).plan(KEEP_ALPHA)
-    assert "(keep1, keep2, …)" in reasons(plan)["a"]
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [
+        ((), "sha256:123456789abc"),
+        (("a",), "sha256:123456789abc (a)"),
+        (("a", "b"), "sha256:123456789abc (a, b)"),
+        (("a", "b", "c"), "sha256:123456789abc (a, b, …)"),
+    ],
+)
+def test_a_manifest_is_called_by_its_digest_and_a_few_tags(tags, name):
+    assert called(ListedManifest("sha256:" + "123456789abcdef0" * 4, tags)) == name
 
 
 def test_everything_may_be_kept():
-    plan = keep_all(Repo({"a": ["x", signature_of("b")], "b": []}).inventory, "because")
-    assert (plan.tags, plan.manifests, plan.condemned) == (1, 2, ())
-    assert plan.kept[0].untagged == (digest("b"),)
-    assert keep_all(RepositoryInventory("web", ()), "because").kept == ()
+    inventory = Repo({"a": ["x", "y", signature_of("b")], "b": []}).inventory
+    assert keep_all(inventory, "because") == RepositoryPlan(
+        name="web",
+        tags=2,
+        manifests=2,
+        kept=(Kept("because", (signature_of("b"), "x", "y"), (digest("b"),)),),
+    )
+    nothing = RepositoryPlan(name="web", tags=0, manifests=0)
+    assert keep_all(RepositoryInventory("web", ()), "because") == nothing
+
+
+YOUNG = DeleteUntagged(timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    ("rule", "tags", "may"),
+    [
+        (Keep(), {"a": ["x"], "b": []}, False),
+        (Delete(repositories="api"), {"a": ["x"], "b": []}, False),
+        (Delete(), {"a": ["x"]}, True),
+        (Delete(), {"a": ["in-use"], "b": []}, False),
+        (Delete(tags="y"), {"a": ["x"], "b": ["y"]}, True),
+        (Delete(tags="y"), {"a": ["x"]}, False),
+        (DeleteUntagged(), {"a": ["x"]}, False),
+        (DeleteUntagged(), {"a": ["x"], "b": []}, True),
+        (DeleteUntagged(repositories="api"), {"a": ["x"], "b": []}, False),
+        (YOUNG, {"a": ["x"], "b": []}, False),
+        (Delete(), {"a": [signature_of("gone")]}, False),
+    ],
+)
+def test_whether_anything_may_go_shows_without_the_contents(rule, tags, may):
+    held = Held(tags={"in-use": "pod web"})
+    policy = Policy([rule], floor=0)
+    assert may_condemn(Repo(tags).inventory, policy, held, NOW) is may
+
+
+def test_what_is_in_use_by_its_digest_may_not_go():
+    held = Held(digests={digest("a"): "pod web"})
+    assert not may_condemn(Repo({"a": ["x"]}).inventory, DELETE_ALL, held, NOW)
 
 
 letters = "abcdef"

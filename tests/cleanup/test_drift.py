@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import pytest
+
 from aioregistry.cleanup.content import Content
 from aioregistry.cleanup.decisions import Held
 from aioregistry.cleanup.drift import Look, look_again
@@ -145,3 +147,116 @@ def test_the_floor_holds_when_others_delete_too():
 
 def test_untagged_manifests_are_nothing_to_the_floor():
     assert due(look([whole("a")], {"a": []}, floor=1)) == [["a"]]
+
+
+def short(name: str) -> str:
+    """As much of a digest as is shown."""
+    return digest(name)[: len("sha256:") + 12]
+
+
+@pytest.mark.parametrize(
+    ("pending", "here", "reason"),
+    [
+        (whole("a", "x"), {"a": ["x", "z", "new"]}, "it got the tag new"),
+        (whole("a", "x"), {"a": [], "b": ["x"]}, f"the tag x moved to {short('b')} (x)"),
+        (tag("x", "a"), {"a": ["y"], "b": ["x", "z"]}, f"the tag x moved to {short('b')} (x, z)"),
+    ],
+)
+def test_what_moved_is_told(pending, here, reason):
+    assert why(look([pending], here)) == reason
+
+
+def test_when_it_was_pushed_again_is_told():
+    seen = look([whole("a", "x")], {"a": ["x"]}, days=1)
+    assert why(seen) == "it was pushed again at 2026-05-31 00:00:00 UTC"
+
+
+def test_an_older_time_of_a_push_is_no_push():
+    assert due(look([whole("a", "x")], {"a": ["x"]}, days=60)) == [["a"]]
+
+
+@pytest.mark.parametrize(("planned", "listed"), [(None, ago(1)), (ago(50), None), (None, None)])
+def test_a_push_whose_time_is_not_known_is_none(planned, listed):
+    item = Condemned(delete="manifest", digest=digest("a"), pushed_at=planned)
+    inventory = RepositoryInventory("web", (ListedManifest(digest("a"), (), listed),))
+    seen = look_again([item], inventory, {digest("a"): Content("x", 1)}, Held())
+    assert due(seen) == [["a"]]
+
+
+def test_a_tag_goes_although_its_manifest_was_pushed_again():
+    assert look([tag("x", "a")], {"a": ["x", "y"]}, days=1).tags == (tag("x", "a"),)
+
+
+def test_a_signature_stays_with_what_it_speaks_of():
+    signature = digest("a").replace(":", "-") + ".sig"
+    seen = look([whole("s", signature)], {"a": ["keep"], "s": [signature]})
+    assert why(seen) == f"speaks of {short('a')} (keep)"
+
+
+def test_what_a_new_index_needs_is_told_with_the_index():
+    seen = look([whole("a")], {"a": [], "new": ["x"]}, {"new": ["a"]})
+    assert why(seen) == f"part of {short('new')} (x)"
+
+
+def test_what_is_blocked_is_told_with_what_blocks_it():
+    seen = look([whole("a")], {"i": ["x"], "a": []}, {"i": ["a"]}, given_up={digest("i")})
+    reason = f"part of {short('i')} (x), and that could not be deleted"
+    assert seen.blocked == ((whole("a"), reason),)
+
+
+def test_what_could_not_be_deleted_and_is_gone_by_now_blocks_nothing():
+    assert due(look([whole("a")], {"a": []}, given_up={digest("i")})) == [["a"]]
+
+
+def test_what_stays_and_is_needed_by_what_could_not_be_deleted_has_drifted():
+    children = {"i": ["a"], "new": ["a"]}
+    here = {"i": ["x"], "new": ["y"], "a": []}
+    seen = look([whole("a")], here, children, given_up={digest("i")})
+    assert seen.blocked == ()
+    assert why(seen) == f"part of {short('new')} (y)"
+
+
+def test_beside_what_is_blocked_the_rest_may_go():
+    seen = look(
+        [whole("a"), whole("b", "y")],
+        {"i": ["x"], "a": [], "b": ["y"]},
+        {"i": ["a"]},
+        given_up={digest("i")},
+    )
+    assert due(seen) == [["b"]]
+
+
+def test_below_the_floor_untagged_manifests_go():
+    seen = look([whole("a", "x"), whole("b")], {"a": ["x"], "b": []}, floor=1)
+    assert seen.drifted == ((whole("a", "x"), "fewer than 1 tags would be left"),)
+    assert due(seen) == [["b"]]
+
+
+def test_what_stays_for_a_reason_of_its_own_is_no_matter_of_the_floor():
+    held = Held(tags={"x": "pod"})
+    pending = [whole("a", "x"), whole("b", "y")]
+    seen = look(pending, {"a": ["x"], "b": ["y"]}, held=held, floor=2)
+    assert [reason for _, reason in seen.drifted] == [
+        "in use: pod",
+        "fewer than 2 tags would be left",
+    ]
+
+
+def test_signatures_are_nothing_to_the_floor():
+    signature = digest("a").replace(":", "-") + ".sig"
+    pending = [whole("a", "x"), whole("s", signature)]
+    here = {"a": ["x"], "s": [signature], "b": ["y"]}
+    assert due(look(pending, here, floor=1)) == [["a"], ["s"]]
+    assert due(look([whole("a", "x")], {"a": ["x"], "s": [signature]}, floor=1)) == []
+
+
+def test_where_the_floor_is_not_reached_what_has_no_tags_may_go():
+    assert due(look([whole("a")], {"a": [], "b": ["x"]}, floor=2)) == [["a"]]
+
+
+def test_without_a_floor_all_may_go():
+    assert due(look([whole("a", "x")], {"a": ["x"]})) == [["a"]]
+
+
+def test_a_tag_is_gone_although_its_manifest_is_not():
+    assert look([tag("x", "a")], {"a": ["y"]}).absent == (tag("x", "a"),)

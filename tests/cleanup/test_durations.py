@@ -18,6 +18,7 @@ from aioregistry.cleanup.durations import format_duration, parse_duration
         ("30d", timedelta(days=30)),
         ("2w", timedelta(weeks=2)),
         ("1d12h", timedelta(hours=36)),
+        ("1w2d3h4m5s", timedelta(weeks=1, days=2, hours=3, minutes=4, seconds=5)),
         ("0s", timedelta()),
     ],
 )
@@ -33,9 +34,19 @@ def test_what_is_none_is_refused_with_what_may_be_written(text):
         parse_duration(text)
 
 
+def test_what_is_none_is_shown_by_its_beginning():
+    with pytest.raises(ValueError, match="not a length") as caught:
+        parse_duration("0123456789" * 5)
+    assert str(caught.value) == (
+        "not a length of time: '0123456789012345678901234567890123456789'; "
+        "write 90s, 15m, 12h, 30d or 1d12h"
+    )
+
+
 def test_a_time_longer_than_any_calendar_is_refused():
-    with pytest.raises(ValueError, match="too long"):
+    with pytest.raises(ValueError, match="too long") as caught:
         parse_duration("999999999w")
+    assert str(caught.value) == "too long a time: '999999999w'"
 
 
 @given(st.integers(0, 10**9))

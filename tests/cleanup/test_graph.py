@@ -83,10 +83,28 @@ def test_nothing_goes_before_what_needs_it():
     assert [names_of(wave) for wave in waves] == [{"outer"}, {"inner"}, {"image"}]
 
 
-def test_manifests_that_need_each_other_go_all_the_same():
-    graph = graph_of({"a": ["b"], "b": []}, {"a": "b"})
-    waves = graph.waves([digest("a"), digest("b")])
-    assert sorted(chain.from_iterable(waves)) == sorted([digest("a"), digest("b")])
+def test_what_speaks_of_a_manifest_goes_after_it():
+    graph = graph_of({"image": []}, {"sbom": "image"}, {"sig": [signature_of("sbom")]})
+    waves = graph.waves([digest(name) for name in ("sig", "sbom", "image")])
+    assert [names_of(wave) for wave in waves] == [{"image"}, {"sbom"}, {"sig"}]
+
+
+def test_what_does_not_need_each_other_goes_in_one_wave():
+    graph = graph_of({"index": ["amd64", "arm64"], "amd64": [], "arm64": [], "other": []})
+    waves = graph.waves([digest(name) for name in ("amd64", "arm64", "index", "other")])
+    assert [names_of(wave) for wave in waves] == [{"index", "other"}, {"amd64", "arm64"}]
+
+
+def test_what_stays_holds_no_wave_up():
+    graph = graph_of({"outer": ["inner"], "inner": ["image"], "image": [], "other": []})
+    waves = graph.waves([digest("image"), digest("inner"), digest("other")])
+    assert [names_of(wave) for wave in waves] == [{"inner", "other"}, {"image"}]
+
+
+def test_manifests_that_need_each_other_go_one_by_one_from_the_least_needed():
+    graph = graph_of({"a": ["b"], "b": ["a"], "c": ["d"], "d": ["c"], "e": ["c"]}, {"e": "d"})
+    waves = graph.waves([digest(name) for name in "edcba"])
+    assert [names_of(wave) for wave in waves] == [{"a"}, {"b"}, {"d"}, {"e"}, {"c"}]
 
 
 def test_a_manifest_that_speaks_of_itself_goes_all_the_same():

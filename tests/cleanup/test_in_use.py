@@ -66,25 +66,41 @@ def test_one_object_and_a_bare_list_are_read_too():
     one = pod(spec={"containers": [{"image": "example/web:v1"}]})
     assert len(read_in_use("\ufeff" + json.dumps(one), "x")) == 1
     assert len(read_in_use(json.dumps([one, one]), "x")) == 2
+    assert len(read_in_use(" \t\r\n" + json.dumps([one]), "x")) == 1
+
+
+NO_OBJECT = "no object of Kubernetes; give what 'kubectl get pods -A -o json' prints"
+
+
+def refusal(text: str, name: str) -> str:
+    with pytest.raises(InUseError) as caught:
+        read_in_use(text, name)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "pods.json: not JSON"),
-        ("[" * 200_000, "pods.json: not JSON"),
-        ('{"items": {}}', "items are no list"),
-        ("[5]", r"items\[0\]: no object of Kubernetes; give what 'kubectl"),
-        ('{"a": 1}', r"items\[0\]: no object of Kubernetes"),
-        (
-            '[{"kind": "Pod", "spec": {"containers": [{"image": "no image"}]}}]',
-            "pods.json, pod [?]: not a reference",
-        ),
+        ('{"items": {}}', ": its items are no list"),
+        ("[5]", f", items[0]: {NO_OBJECT}"),
+        ('{"a": 1}', f", items[0]: {NO_OBJECT}"),
+        ('[{"kind": "Pod"}, {"kind": null}]', f", items[1]: {NO_OBJECT}"),
+        ('{"items": [{"kind": "Pod"}], "items": []}', ": not JSON: 'items' is there twice"),
     ],
 )
 def test_what_is_no_list_of_pods_is_refused_and_never_skipped(text, problem):
-    with pytest.raises(InUseError, match=problem):
-        read_in_use(text, "pods.json")
+    assert refusal(text, "pods.json") == f"pods.json{problem}"
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 200_000])
+def test_what_is_no_json_is_refused(text):
+    assert refusal(text, "pods.json").startswith("pods.json: not JSON: ")
+
+
+def test_an_image_that_is_no_reference_is_refused_with_where_it_runs():
+    text = json.dumps(pod(spec={"containers": [{"image": "no image"}]}))
+    said = "pods.json, pod default/web-1: not a reference: 'no image': not a valid repository: "
+    assert refusal(text, "pods.json").startswith(said)
 
 
 def test_a_list_of_references_is_read_line_by_line():
@@ -95,9 +111,19 @@ def test_a_list_of_references_is_read_line_by_line():
     ]
 
 
-def test_a_line_that_is_no_reference_is_refused_with_its_number():
-    with pytest.raises(InUseError, match=r"running\.txt, line 2: not a reference"):
-        read_in_use("example/web:v1\nexample/web v1\n", "running.txt")
+@pytest.mark.parametrize("line", ["example/web v1", "X{", "\ufeffweb"])
+def test_a_line_that_is_no_reference_is_refused_with_its_number(line):
+    said = f"running.txt, line 2: not a reference: {line!r}: "
+    assert refusal(f"example/web:v1\n{line}\n", "running.txt").startswith(said)
+
+
+def test_a_text_that_does_not_begin_as_json_is_a_list_of_references():
+    assert refusal("X{}", "running.txt").startswith("running.txt, line 1: not a reference: 'X{}'")
+
+
+def test_a_file_whose_name_is_no_text_is_called_by_one_that_is():
+    (use,) = read_in_use("example/web:v1", "running\udcff.txt")
+    assert use.where == "line 1 of running\\udcff.txt"
 
 
 def test_tags_and_digests_are_asked_for_by_repository():
@@ -116,6 +142,14 @@ def test_tags_and_digests_are_asked_for_by_repository():
     assert not uses.tags_of("example", "other")
 
 
+@pytest.mark.parametrize(
+    ("reference", "tags"),
+    [("web", {"latest"}), (f"web@{DIGEST}", set()), (f"web:v1@{DIGEST}", {"v1"})],
+)
+def test_latest_is_in_use_where_neither_tag_nor_digest_is_given(reference, tags):
+    assert set(InUse([reference]).tags_of("example", "web")) == tags
+
+
 def test_a_digest_alone_may_be_of_any_repository():
     uses = InUse([Use(Reference.parse(DIGEST), "a node")])
     assert uses.digests_of("example", "web") == {DIGEST: "a node"}
@@ -128,7 +162,7 @@ def test_a_repository_with_slashes_is_found():
 
 
 def test_what_is_no_reference_is_refused():
-    with pytest.raises(InUseError, match="in use: not a reference"):
+    with pytest.raises(InUseError, match=r"^in use: not a reference: 'no reference': "):
         InUse(["no reference"])
 
 
@@ -142,5 +176,6 @@ async def test_any_source_is_taken():
 
 
 async def test_one_text_is_no_list_of_them():
-    with pytest.raises(TypeError, match="goes into a list"):
+    with pytest.raises(TypeError) as caught:
         await collect_in_use("example/web:v1")
+    assert str(caught.value) == "in_use takes many references; a single one goes into a list"

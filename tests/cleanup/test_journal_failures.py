@@ -4,7 +4,10 @@ import asyncio
 import errno
 import json
 import os
+import stat
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +108,127 @@ async def test_a_journal_that_cannot_be_opened_has_begun_nothing(sandbox, client
         with pytest.raises(JournalError) as caught:
             await apply_plan(registry, PLAN, ContentReader(distribution), journal=tmp_path)
     assert caught.value.report is None
+
+
+async def test_what_is_noted_while_a_write_fails_is_written_after_what_failed(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "journal"
+    writing, going_on = threading.Event(), threading.Event()
+
+    def fail(*_: object) -> int:
+        writing.set()
+        going_on.wait()
+        raise OSError(errno.ENOSPC, "no space left")
+
+    async with Journal(path, PLAN, resume=False) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", fail)
+            beginning = asyncio.create_task(journal.begin("web", ITEMS[0]))
+            await asyncio.to_thread(writing.wait)
+            journal.settle("web", ITEMS[1], "deleted", "")
+            going_on.set()
+            with pytest.raises(JournalError):
+                await beginning
+        await journal.begin("web", ITEMS[2])
+        lines = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+    assert [(line["name"], line["state"]) for line in lines] == [
+        ("v0", "begun"),
+        ("v1", "deleted"),
+        ("v2", "begun"),
+    ]
+
+
+async def test_a_write_that_failed_leaves_no_part_of_a_line(tmp_path, full_once):
+    path = tmp_path / "journal"
+    async with Journal(path, PLAN, resume=False) as journal:
+        before = path.read_bytes()
+        journal.settle("web", ITEMS[0], "deleted", "")
+        with pytest.raises(JournalError):
+            await journal.begin("web", ITEMS[1])
+        assert full_once
+        assert path.read_bytes() == before
+
+
+async def test_a_disk_that_takes_a_part_at_a_time_gets_all_of_it(tmp_path, monkeypatch):
+    path = tmp_path / "journal"
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, text: write(file, text[:7]))
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEMS[0])
+        assert begun(path) == {"v0"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
+async def test_the_name_of_a_new_file_is_on_disk_too(tmp_path, monkeypatch):
+    synced: list[bool] = []
+    fsync = os.fsync
+
+    def note(file: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(file).st_mode))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    async with Journal(tmp_path / "journal", PLAN, resume=False):
+        assert synced == [False, True]
+
+
+OPEN_FILES = Path("/proc/self/fd")
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="open files are not told here")
+async def test_no_file_stays_open(tmp_path):
+    def open_files() -> int:
+        return len(list(OPEN_FILES.iterdir()))
+
+    path = tmp_path / "journal"
+    async with Journal(path, PLAN, resume=False):
+        pass
+    before = open_files()
+    async with Journal(path, PLAN, resume=True) as journal:
+        await journal.begin("web", ITEMS[0])
+    with pytest.raises(JournalError):
+        await Journal(path, PLAN, resume=False).__aenter__()
+    assert open_files() == before
+
+
+async def test_a_write_that_can_not_even_be_taken_back_is_told_as_one_that_failed(
+    tmp_path, monkeypatch
+):
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "the disk is gone")
+
+    async with Journal(tmp_path / "journal", PLAN, resume=False) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", fail)
+            patch.setattr(os, "ftruncate", fail)
+            with pytest.raises(JournalError, match="the disk is gone"):
+                await journal.begin("web", ITEMS[0])
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_being_cancelled_while_it_is_opened_leaves_the_lock_free(
+    tmp_path, monkeypatch, works
+):
+    path = tmp_path / "journal"
+    opening, going_on = threading.Event(), threading.Event()
+    open_file = os.open
+
+    def wait(opened: object, *given: int) -> int:
+        if opened == path:
+            opening.set()
+            going_on.wait()
+            if not works:
+                raise OSError(errno.EIO, "the disk is gone")
+        return open_file(opened, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", wait)
+        entering = asyncio.create_task(Journal(path, PLAN, resume=False).__aenter__())
+        await asyncio.to_thread(opening.wait)
+        entering.cancel()
+        going_on.set()
+        await asyncio.wait([entering])
+    assert entering.cancelled()
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.begin("web", ITEMS[0])

@@ -80,19 +80,36 @@ def test_what_re2_cannot_match_is_refused_at_once(regex):
         Regex(regex)
 
 
-@pytest.mark.parametrize("kind", [Glob, Regex])
+@pytest.mark.parametrize(("kind", "called"), [(Glob, "glob"), (Regex, "regex")])
 @pytest.mark.parametrize(
-    ("text", "problem"), [("", "not empty"), (5, "a text"), ("a" * 1001, "1,001")]
+    ("text", "problem"),
+    [
+        ("", "must be a text, and not empty: ''"),
+        (5, "must be a text, and not empty: 5"),
+        ("a" * 1001, "may have 1000 characters, not 1,001"),
+        ("a\ud800", "must be a text: 'a\\ud800'"),
+        ("\udfffa", "must be a text: '\\udfffa'"),
+    ],
 )
-def test_a_pattern_has_a_length(kind, text, problem):
-    with pytest.raises(ValueError, match=problem):
+def test_a_pattern_is_a_text_and_has_a_length(kind, called, text, problem):
+    with pytest.raises(ValueError, match=f"^a {called} ") as caught:
         kind(text)
+    assert str(caught.value) == f"a {called} {problem}"
+
+
+@pytest.mark.parametrize("kind", [Glob, Regex])
+@pytest.mark.parametrize("text", ["a" * 1000, "\ud7ff", "\ue000"])
+def test_what_is_no_longer_than_allowed_is_a_pattern(kind, text):
+    assert kind(text).matches(text)
 
 
 def test_without_re2_a_regular_expression_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "re2", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'aioregistry-do\[cleanup\]'"):
+    with pytest.raises(ModuleNotFoundError) as caught:
         Regex("a")
+    assert str(caught.value) == (
+        "regular expressions need google-re2: pip install 'aioregistry-do[cleanup]', or use a glob"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Plans as files: read as written, by people too, and refused when they make no sense."""
 
+import hashlib
 import json
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioregistry import InvalidNameError
 from aioregistry.cleanup.plan import (
     Condemned,
     FreedBytes,
@@ -18,6 +22,7 @@ from aioregistry.cleanup.plan import (
     batch_size,
     listings_for,
 )
+from aioregistry.names import check_digest, check_registry, check_repository, check_tag
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 MADE = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
@@ -201,3 +206,262 @@ def test_the_time_is_that_of_the_limits():
 def test_repositories_can_be_left_out():
     assert plan(WHOLE).without("team/web").repositories == ()
     assert plan(WHOLE).without("other") == plan(WHOLE)
+
+
+FILE = f"""\
+{{
+ "format": "aioregistry cleanup plan",
+ "version": 1,
+ "summary": {{"tags_deleted": 3, "manifests_deleted": 1, "requests": 3, \
+"seconds_at_the_limit": 0.0, "frees": "at least 5,000 bytes"}},
+ "plan": {{
+  "registry": "example",
+  "made_at": "2026-06-01T12:30:00Z",
+  "floor": 2,
+  "frees": {{"bytes": 5000, "at_least": true, "at_most": false}},
+  "left_alone": [
+   {{"repository": "db", "reason": "no \\u00bb"}},
+   {{"repository": "dc", "reason": "no"}}
+  ],
+  "repositories": [
+   {{"name": "team/web", "tags": 5, "manifests": 3,
+    "condemned": [
+     {{"delete": "manifest", "tags": ["v1", "v2"], "digest": "{A}", \
+"pushed_at": "2026-06-01T12:30:00Z", "size_bytes": 7, "reason": "older than 30d"}},
+     {{"delete": "tag", "tags": ["pr-1"], "digest": "{B}", "reason": "it matches pr-*"}}
+    ],
+    "kept": [
+     {{"reason": "newest", "tags": ["v3"], "untagged": ["{B}"]}},
+     {{"reason": "in use"}}
+    ],
+    "end": "team/web"}},
+   {{"name": "empty", "tags": 0, "manifests": 0,
+    "condemned": [],
+    "kept": [],
+    "end": "empty"}}
+  ]
+ }}
+}}
+"""
+
+
+@pytest.fixture
+def in_a_file() -> Plan:
+    web = RepositoryPlan(
+        name="team/web",
+        tags=5,
+        manifests=3,
+        condemned=(evolve(WHOLE, pushed_at=MADE, size_bytes=7), TAG),
+        kept=(Kept("newest", ("v3",), (B,)), Kept("in use")),
+    )
+    return Plan(
+        registry="example",
+        made_at=MADE,
+        floor=2,
+        repositories=(web, RepositoryPlan(name="empty", tags=0, manifests=0)),
+        left_alone=(LeftAlone("db", "no »"), LeftAlone("dc", "no")),
+        frees=FreedBytes(bytes=5_000, at_least=True),
+    )
+
+
+def test_a_plan_is_a_text_that_people_can_read(in_a_file):
+    assert in_a_file.to_json() == FILE
+
+
+def test_a_text_is_read_as_the_plan_that_it_is(in_a_file):
+    assert Plan.from_json(FILE) == Plan.from_json(FILE.encode()) == in_a_file
+
+
+def test_what_sets_a_plan_apart_is_its_text_without_the_summary(in_a_file):
+    lines = FILE.splitlines(keepends=True)
+    text = "".join(line for line in lines if "summary" not in line)
+    assert in_a_file.id == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_nothing_but_what_must_be_said_need_be_there():
+    text = (
+        '{"format": "aioregistry cleanup plan", "version": 1, '
+        '"plan": {"registry": "example", "made_at": "2026-06-01T12:30:00Z"}}'
+    )
+    assert Plan.from_json(text) == Plan(registry="example", made_at=MADE)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-2))),
+    ],
+)
+def test_a_time_at_an_end_of_the_calendar_keeps_its_zone(at):
+    assert json.loads(plan(made_at=at).to_json())["plan"]["made_at"] == at.isoformat()
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch):
+    if not hasattr(time, "tzset"):
+        pytest.skip("there is no zone of a process here")
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+@pytest.mark.parametrize("hours", [0, 2, 9])
+def test_times_are_written_in_one_zone_wherever_that_is_done(hours):
+    at = MADE.astimezone(timezone(timedelta(hours=hours)))
+    assert plan(made_at=at).to_json() == plan().to_json()
+    assert json.loads(plan(made_at=at).to_json())["plan"]["made_at"] == "2026-06-01T12:30:00Z"
+
+
+@pytest.mark.parametrize(("condemned", "counts"), [([WHOLE], (2, 1)), ([TAG], (1, 0))])
+def test_a_manifest_that_stays_is_none_that_is_deleted(condemned, counts):
+    summary = json.loads(plan(*condemned).to_json())["summary"]
+    assert (summary["tags_deleted"], summary["manifests_deleted"]) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (edited(format="something else"), "not a plan of a clean-up"),
+        (
+            edited(version=2),
+            "the plan is of version 2, this program reads 1: make a new one",
+        ),
+        (
+            edited(condemned=[entry(), entry()]),
+            f"repositories[0].condemned[1]: {A!r} is there twice",
+        ),
+        (
+            edited(condemned=[entry(), entry(delete="tag", tags=["a", "b"])]),
+            "repositories[0].condemned[1].tags: to delete a tag takes exactly one",
+        ),
+        (
+            edited(repositories=[{"name": "a", "tags": 0, "manifests": 0}] * 2),
+            "repositories[1].name: 'a' is there twice",
+        ),
+        (
+            FILE.replace('"end": "team/web"', '"end": "other"'),
+            "not a plan: 'team/web' ends as 'other'",
+        ),
+        (
+            FILE.replace('"name": "empty", ', '"name": "empty", "name": "x", '),
+            "not a plan: 'name' is there twice",
+        ),
+    ],
+)
+def test_why_a_plan_is_refused_is_told(text, problem):
+    with pytest.raises(PlanFileError) as caught:
+        Plan.from_json(text)
+    assert caught.value.message == problem
+
+
+@pytest.mark.parametrize("change", ["registry", "name", "digest", "tag"])
+def test_a_name_that_none_can_be_is_told_with_its_place(change):
+    text, where, check = {
+        "registry": (edited(registry="../x"), "registry", lambda: check_registry("../x")),
+        "name": (edited(name="../x"), "repositories[0].name", lambda: check_repository("../x")),
+        "digest": (
+            edited(condemned=[entry(digest="sha256:x")]),
+            "repositories[0].condemned[0]",
+            lambda: check_digest("sha256:x"),
+        ),
+        "tag": (
+            edited(condemned=[entry(), entry(digest=B, tags=["a", "../x"])]),
+            "repositories[0].condemned[1]",
+            lambda: check_tag("../x"),
+        ),
+    }[change]
+    with pytest.raises(InvalidNameError) as why:
+        check()
+    with pytest.raises(PlanFileError) as caught:
+        Plan.from_json(text)
+    assert caught.value.message == f"{where}: {why.value.message}"
+
+
+def test_a_tag_and_a_manifest_of_one_name_are_two():
+    items = [entry(), entry(delete="tag", tags=["x"]), entry(delete="tag", tags=["y"])]
+    assert len(list(Plan.from_json(edited(condemned=items)).condemned)) == 3
+
+
+def test_one_digest_may_go_in_two_repositories():
+    one, other = (
+        RepositoryPlan(name=name, tags=2, manifests=1, condemned=(WHOLE,)) for name in ("a", "b")
+    )
+    both = plan(repositories=(one, other))
+    assert Plan.from_json(both.to_json()) == both
+
+
+def test_counts_below_zero_are_refused():
+    with pytest.raises(PlanFileError, match="not a plan: "):
+        Plan.from_json(edited(repositories=[{"name": "a", "tags": -1, "manifests": 0}]))
+
+
+def test_a_file_that_is_no_plan_is_told_with_its_name_and_why(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(edited(format="something else"))
+    with pytest.raises(PlanFileError) as caught:
+        Plan.load(path)
+    assert caught.value.message == f"{path}: not a plan of a clean-up"
+
+
+def test_each_delete_comes_with_the_name_of_its_repository():
+    one, other = (
+        RepositoryPlan(name=name, tags=2, manifests=1, condemned=(item,))
+        for name, item in (("a", WHOLE), ("b", TAG))
+    )
+    assert list(plan(repositories=(one, other)).condemned) == [("a", WHOLE), ("b", TAG)]
+
+
+def test_what_a_delete_names_is_the_digest_or_the_tag():
+    assert (WHOLE.name, TAG.name) == (A, "pr-1")
+
+
+def test_the_tags_that_go_are_counted_without_those_of_signatures():
+    signed = Condemned(delete="manifest", digest=B, tags=(f"sha256-{'a' * 64}.sig", "extra"))
+    (web,) = plan(WHOLE, signed).repositories
+    assert web.tags_going == 3
+
+
+@pytest.mark.parametrize(
+    ("manifests", "size"),
+    [(0, 100), (1, 100), (2_000, 100), (2_001, 110), (2_200, 110), (2_201, 120)],
+)
+def test_a_listing_costs_a_tenth_of_the_deletes_that_follow_it_at_most(manifests, size):
+    assert batch_size(manifests) == size
+
+
+@pytest.mark.parametrize(("deletes", "listings"), [(0, 0), (1, 1), (100, 1), (101, 2), (200, 2)])
+def test_so_many_listings_there_are(deletes, listings):
+    assert listings_for(deletes, 1) == listings
+
+
+@pytest.mark.parametrize(
+    ("manifests", "requests"), [(0, 2 + 1), (200, 2 + 1), (201, 2 + 2), (400, 2 + 2), (401, 2 + 3)]
+)
+def test_a_look_is_a_request_for_each_page(manifests, requests):
+    web = RepositoryPlan(name="web", tags=5, manifests=manifests, condemned=(WHOLE, TAG))
+    assert plan(repositories=(web,)).requests == requests
+
+
+def test_where_nothing_goes_nothing_is_asked():
+    web = RepositoryPlan(name="web", tags=5, manifests=3, condemned=(WHOLE,))
+    rest = RepositoryPlan(name="rest", tags=5, manifests=10_000)
+    assert plan(repositories=(rest, web, rest)).requests == 2
+
+
+@pytest.mark.parametrize(
+    ("deletes", "seconds", "said"), [(200, 1.02, 1.0), (300, 60.0, 60.0), (900, 180.59, 180.6)]
+)
+def test_the_seconds_are_said_to_a_tenth(deletes, seconds, said):
+    items = [Condemned(delete="tag", digest=A, tags=(f"t{nth}",)) for nth in range(deletes)]
+    made = plan(*items)
+    assert made.seconds == pytest.approx(seconds)
+    assert json.loads(made.to_json())["summary"]["seconds_at_the_limit"] == said
+
+
+def test_some_repositories_can_be_left_out():
+    one, other, third = (RepositoryPlan(name=name, tags=0, manifests=0) for name in "abc")
+    assert plan(repositories=(one, other, third)).without("a", "c").repositories == (other,)

@@ -1,13 +1,18 @@
 """Plans made of a whole registry, over real sockets."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
+from attrs import astuple
 
-from aioregistry import AuthenticationError, RegistryError
+from aioregistry import AuthenticationError, PartialListingError, RegistryError
+from aioregistry.cleanup.content import UnreadableContentError
 from aioregistry.cleanup.contents import ContentReader
-from aioregistry.cleanup.plan import Plan
+from aioregistry.cleanup.plan import Kept, LeftAlone, Plan
 from aioregistry.cleanup.planning import PlanProgress, make_plan
 from aioregistry.cleanup.policy import (
     Delete,
@@ -20,6 +25,7 @@ from aioregistry.cleanup.policy import (
 from aioregistry.oci import Distribution
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import NOW, Builder, digest_of
+from tests.cleanup.sources import StateContents
 from tests.conftest import QUICK
 
 POLICY = Policy([KeepNewest(2), DeleteOlderThan(timedelta(days=30)), DeleteUntagged()])
@@ -166,3 +172,203 @@ async def test_now_must_have_a_time_zone(planned):
 async def test_a_registry_that_is_not_there_is_an_error(client, contents):
     with pytest.raises(RegistryError):
         await make_plan(client.registry("nothing"), Policy([Keep()]), contents)
+
+
+async def test_what_is_planned_says_of_what_and_when_and_with_which_floor(sandbox, planned):
+    Builder(sandbox.state).image("a")
+    plan = await planned(Policy([Delete()], floor=3))
+    assert (plan.registry, plan.made_at, plan.floor) == ("example", NOW, 3)
+
+
+async def test_it_is_planned_for_now_unless_told_otherwise(sandbox, planned):
+    before = datetime.now(UTC)
+    plan = await planned(now=None)
+    assert before <= plan.made_at <= datetime.now(UTC)
+
+
+async def test_what_is_no_time_of_a_zone_is_told_with_what_is(planned):
+    with pytest.raises(ValueError, match="zone") as caught:
+        await planned(now=datetime(2026, 6, 1))  # noqa: DTZ001
+    assert str(caught.value) == "now must have a time zone, as in datetime.now(UTC)"
+
+
+async def test_the_time_need_not_be_utc(sandbox, planned):
+    now = NOW.astimezone(timezone(timedelta(hours=9)))
+    Builder(sandbox.state).image("a", days=31)
+    assert names(await planned(Policy([DeleteOlderThan(timedelta(days=30))], floor=0), now=now))
+
+
+async def test_ages_are_counted_up_to_the_time_of_the_plan(sandbox, planned):
+    web = Builder(sandbox.state)
+    web.image("a", days=31)
+    web.image(days=31)
+    policy = Policy([DeleteOlderThan(timedelta(days=30)), DeleteUntagged(timedelta(30))], floor=0)
+    assert len(names(await planned(policy))) == 2
+    assert names(await planned(policy, now=NOW - timedelta(days=2))) == []
+
+
+async def test_where_the_policy_deletes_nothing_all_is_kept_and_the_reason_told(sandbox, planned):
+    Builder(sandbox.state, "web").image("a")
+    Builder(sandbox.state, "api").image("b")
+    plan = await planned(Policy([Delete(repositories="web")], floor=0))
+    assert [repository.kept for repository in plan.repositories] == [
+        (Kept("the policy deletes nothing here", ("b",)),),
+        (),
+    ]
+
+
+async def test_what_runs_somewhere_stays_although_it_is_named_by_its_digest_alone(sandbox, planned):
+    web = Builder(sandbox.state)
+    running = web.image()
+    web.image()
+    plan = await planned(Policy([DeleteUntagged(timedelta())]), in_use=[f"example/web@{running}"])
+    assert len(names(plan)) == 1
+    assert running not in names(plan)
+
+
+async def test_what_runs_of_another_registry_holds_nothing(sandbox, planned):
+    Builder(sandbox.state).image("a")
+    in_use = ["other/web:a", "example/api:a"]
+    assert names(await planned(Policy([Delete()], floor=0), in_use=in_use)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [(UnreadableContentError("no luck"), "no luck"), (None, "it was not read")]
+)
+async def test_how_many_could_not_be_read_is_told_and_why_the_first(sandbox, client, wrong, told):
+    web = Builder(sandbox.state)
+    digests = {tag: web.image(tag) for tag in ("a", "b")}
+    read = web.image("c")
+
+    class Some(StateContents):
+        async def read(self, repository, wanted, on_read=None):
+            found = await super().read(repository, [read], on_read)
+            first = next(digest for digest in wanted if digest != read)
+            return found if wrong is None else found | {first: wrong}
+
+    registry, contents = client.registry("example"), Some(sandbox.state)
+    plan = await make_plan(registry, Policy([Delete()], floor=0), contents, now=NOW)
+    assert plan.repositories == ()
+    assert plan.left_alone in {
+        (
+            LeftAlone(
+                "web",
+                "2 of 3 manifests could not be read, and might need what would go; the first is "
+                f"{digest}: {told}",
+            ),
+        )
+        for digest in digests.values()
+    }
+
+
+async def test_what_is_left_alone_frees_nothing_and_holds_what_it_shares(sandbox, planned):
+    web, api = Builder(sandbox.state, "web"), Builder(sandbox.state, "api")
+    shared = digest_of("shared"), 5_000
+    web.image("a", blobs=[(digest_of("web"), 20), shared])
+    held = api.image("b", blobs=[(digest_of("api"), 10), shared])
+    route = "*/manifests/*"
+    sandbox.faults = Faults(Fault(kind="status", status=403, route=route, times=1))
+    plan = await planned(Policy([Delete()], floor=0))
+    assert [left.repository for left in plan.left_alone] == ["api"]
+    assert held not in {item.digest for _, item in plan.condemned}
+    assert 20 < plan.frees.bytes < 5_000
+    assert not plan.frees.at_most
+
+
+async def test_what_stays_in_a_repository_holds_what_it_shares(sandbox, planned):
+    web = Builder(sandbox.state)
+    shared = digest_of("shared"), 5_000
+    web.image("a", blobs=[(digest_of("one"), 20), shared])
+    web.image("keep", blobs=[(digest_of("other"), 10), shared])
+    plan = await planned(Policy([Keep(tags="keep"), Delete()], floor=0))
+    assert names(plan) == ["a"]
+    assert 20 < plan.frees.bytes < 5_000
+    assert not plan.frees.at_least
+
+
+async def test_a_manifest_that_loses_one_of_its_tags_frees_nothing(sandbox, planned):
+    Builder(sandbox.state).image("a", "keep")
+    plan = await planned(Policy([Keep(tags="keep"), Delete()], floor=0))
+    assert names(plan) == ["a"]
+    assert plan.frees.bytes == 0
+
+
+async def test_why_a_repository_cannot_be_listed_is_told(sandbox, planned):
+    Builder(sandbox.state, "web").image("a")
+    Builder(sandbox.state, "api").image("b")
+    # Each is asked for five times at most.
+    sandbox.faults = Faults(Fault(kind="status", status=500, route="*/digests", times=9))
+    plan = await planned(Policy([Delete()], floor=0))
+    (left,) = plan.left_alone
+    assert "500" in left.reason
+    assert [repository.name for repository in plan.repositories] == sorted(
+        {"web", "api"} - {left.repository}
+    )
+
+
+async def test_what_is_wrong_everywhere_is_raised_as_it_is(sandbox, planned):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        Builder(sandbox.state, name).image("x")
+    sandbox.faults = Faults(Fault(kind="status", status=403, route="*/digests"))
+    with pytest.raises(RegistryError, match="403") as caught:
+        await planned(Policy([Delete()], floor=0))
+    assert caught.value.__suppress_context__
+
+
+async def test_four_repositories_are_looked_at_at_a_time(sandbox, client):
+    under_way, most = 0, 0
+    four = asyncio.Event()
+
+    class Slow(StateContents):
+        async def read(self, *given):
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            if under_way == 4:
+                four.set()
+            await four.wait()
+            await asyncio.sleep(0.01)
+            under_way -= 1
+            return await super().read(*given)
+
+    for number in range(9):
+        Builder(sandbox.state, f"app{number}").image("x")
+    policy = Policy([Delete()], floor=0)
+    plan = await make_plan(client.registry("example"), policy, Slow(sandbox.state), now=NOW)
+    assert len(plan.repositories) == 9
+    assert most == 4
+
+
+async def test_progress_adds_up(sandbox, planned):
+    for name in ("web", "api", "db"):
+        builder = Builder(sandbox.state, name)
+        builder.image("a")
+        builder.image("b")
+    told: list[PlanProgress] = []
+    policy = Policy([Delete()], floor=0)
+    await planned(policy, repositories=["web", "api"], on_progress=told.append)
+    assert told[0] == PlanProgress(0, 3, 0, 0)
+    assert told[-1] == PlanProgress(3, 3, 6, 4)
+    # A step counts one thing.
+    steps = [
+        [after - before for before, after in zip(astuple(one), astuple(other), strict=True)]
+        for one, other in pairwise(told)
+    ]
+    assert all(sum(map(bool, step)) == 1 for step in steps)
+    assert sum(step == [1, 0, 0, 0] for step in steps) == 3
+    assert sum(step == [0, 0, 2, 0] for step in steps) == 3
+
+
+async def test_repositories_are_planned_in_the_order_of_their_names(sandbox, planned):
+    for name in ("c", "a", "e", "b", "d"):
+        Builder(sandbox.state, name).image("x")
+    plan = await planned()
+    assert [repository.name for repository in plan.repositories] == ["a", "b", "c", "d", "e"]
+
+
+async def test_repositories_that_are_not_all_listed_are_an_error(sandbox, planned):
+    Builder(sandbox.state).image("a")
+    few = json.dumps({"repositories": [], "meta": {"total": 1}})
+    sandbox.faults = Faults(Fault(kind="body", body=few, route="*/repositoriesV2"))
+    with pytest.raises(PartialListingError):
+        await planned()

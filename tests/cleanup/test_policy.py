@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.patterns import Glob, Regex
 from aioregistry.cleanup.policy import (
+    Decision,
     Delete,
     DeleteOlderThan,
     DeleteUntagged,
@@ -144,6 +146,11 @@ def test_the_newest_releases_of_each_major_stay():
     assert kept(policy, RELEASES) == {"v1.0.10", "v1.1.0", "2.0.0"}
 
 
+def test_the_newest_releases_are_counted_over_what_matches():
+    policy = rules(KeepReleases(2, tags="v*"), Delete(including_protected=True))
+    assert kept(policy, RELEASES) == {"v1.0.1", "v1.0.10", "v1.1.0"}
+
+
 def test_a_release_with_two_spellings_counts_once():
     given = [*RELEASES, PushedTag("1.0.10", ago(1))]
     policy = rules(KeepReleases(1), Delete(including_protected=True))
@@ -154,8 +161,42 @@ def test_a_rule_for_releases_leaves_other_tags_alone():
     assert kept(rules(KeepReleases(1), Delete()), tags(main=1)) == set()
 
 
-def test_a_rule_with_a_name_says_it_in_its_reasons():
-    assert reasons(rules(Delete(name="previews")), tags(a=1))["a"].startswith("previews: ")
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (Keep(), "it matches *"),
+        (Keep(tags="a*"), "it matches a*"),
+        (KeepNewest(2), "among the 2 newest"),
+        (KeepNewest(2, tags="a*"), "among the 2 newest that match a*"),
+        (KeepNewest(2, group_by=r"(\w)(\d)"), "among the 2 newest of a-1"),
+        (KeepNewest(2, tags="a*", group_by="(a)1"), "among the 2 newest of a that match a*"),
+        (KeepWithin(timedelta(days=2)), "pushed within 2d"),
+        (KeepReleases(2, tags="v*"), "among the 2 newest releases of 1.0.x"),
+        (KeepReleases(2, per="major"), "among the 2 newest releases of 1.x"),
+        (DeleteOlderThan(timedelta(hours=12)), "older than 12h"),
+        (Delete(tags=Regex("a.")), "it matches /a./, and no rule before keeps it"),
+    ],
+)
+def test_each_rule_has_its_reason_after_its_name(rule, reason):
+    release = isinstance(rule, KeepReleases)
+    (tag,) = given = [PushedTag("v1.0.0" if release else "a1", ago(1))]
+    assert reasons(rules(rule), given) == {tag.name: reason}
+    assert reasons(rules(evolve(rule, name="mine")), given) == {tag.name: f"mine: {reason}"}
+
+
+@pytest.mark.parametrize(
+    ("days", "keep", "reason"),
+    [
+        (0.5, True, "untagged, but pushed within 1d"),
+        (1, True, "untagged, but pushed within 1d"),
+        (1.001, False, "untagged, and older than 1d"),
+    ],
+)
+def test_an_untagged_manifest_goes_when_it_is_older_with_a_reason(days, keep, reason):
+    decided = rules(DeleteUntagged()).decide_untagged("web", ago(days), NOW)
+    assert decided == Decision(keep, reason)
+    decided = rules(DeleteUntagged(name="mine")).decide_untagged("web", ago(days), NOW)
+    assert decided == Decision(keep, f"mine: {reason}")
 
 
 def test_what_is_held_stays_whatever_the_rules_say():
@@ -165,9 +206,16 @@ def test_what_is_held_stays_whatever_the_rules_say():
 
 def test_the_floor_keeps_the_newest_of_what_would_go():
     policy = rules(Delete(), floor=2)
-    given = [*tags(a=3, b=1, c=2), PushedTag("d")]
-    assert kept(policy, given) == {"b", "c"}
-    assert reasons(policy, given)["b"] == "among the 2 tags that always stay"
+    given = [*tags(a=1, b=3, c=2), PushedTag("d")]
+    assert kept(policy, given) == {"a", "c"}
+    assert reasons(policy, given)["a"] == "among the 2 tags that always stay"
+
+
+def test_the_floor_keeps_the_last_by_name_of_one_time_and_what_has_no_time_last():
+    given = [*tags(a=1, c=1, b=1), PushedTag("e"), PushedTag("d")]
+    order = ["c", "b", "a", "e", "d"]
+    for floor in range(6):
+        assert kept(rules(Delete(), floor=floor), given) == set(order[:floor])
 
 
 def test_the_floor_counts_what_stays_anyway():
@@ -179,23 +227,15 @@ def test_one_tag_stays_unless_told_otherwise():
 
 
 def test_untagged_manifests_stay_unless_a_rule_speaks_of_them():
-    assert rules(Delete()).decide_untagged("web", ago(900), NOW).keep
-    assert not rules(DeleteUntagged()).decide_untagged("web", ago(900), NOW).keep
-
-
-def test_young_untagged_manifests_may_be_pushed_just_now():
-    policy = rules(DeleteUntagged())
-    decision = policy.decide_untagged("web", ago(0.5), NOW)
-    assert decision.keep
-    assert decision.reason == "untagged, but pushed within 1d"
+    stays = Decision(keep=True, reason="untagged, and no rule speaks of it")
+    elsewhere = DeleteUntagged(repositories="api")
+    assert rules(Delete(), elsewhere).decide_untagged("web", ago(900), NOW) == stays
+    assert not rules(Delete(), DeleteUntagged()).decide_untagged("web", ago(900), NOW).keep
 
 
 def test_untagged_manifests_without_a_push_time_stay():
-    assert policy_reason(None) == "its push time is unknown"
-
-
-def policy_reason(pushed_at):
-    return rules(DeleteUntagged()).decide_untagged("web", pushed_at, NOW).reason
+    stays = Decision(keep=True, reason="its push time is unknown")
+    assert rules(DeleteUntagged()).decide_untagged("web", None, NOW) == stays
 
 
 def test_a_rule_for_untagged_manifests_speaks_of_no_tag():
@@ -210,24 +250,32 @@ def test_a_rule_for_untagged_manifests_speaks_of_no_tag():
     ("make", "problem"),
     [
         (lambda: KeepNewest(-1), "count must be a whole number, 0 or more, not -1"),
-        (lambda: KeepNewest(True), "count"),
-        (lambda: KeepNewest(1.5), "count"),
-        (lambda: KeepWithin(30), "age must be a timedelta"),
-        (lambda: DeleteOlderThan(timedelta(-1)), "not negative"),
-        (lambda: KeepReleases(1, per="patch"), "per must be 'major' or 'minor'"),
-        (lambda: KeepNewest(1, group_by="("), "not a regular expression"),
-        (lambda: Keep(tags=""), "not empty"),
-        (lambda: Policy([], floor=-1), "floor"),
+        (lambda: KeepNewest(True), "count must be a whole number, 0 or more, not True"),
+        (lambda: KeepReleases(1.5), "count must be a whole number, 0 or more, not 1.5"),
+        (lambda: KeepWithin(30), "age must be a timedelta, and not negative, not 30"),
+        (
+            lambda: DeleteOlderThan(timedelta(-1)),
+            "age must be a timedelta, and not negative, not datetime.timedelta(days=-1)",
+        ),
+        (lambda: KeepReleases(1, per="patch"), "per must be 'major' or 'minor', not 'patch'"),
+        (
+            lambda: KeepNewest(1, group_by="("),
+            "not a regular expression of RE2: missing ): (",
+        ),
+        (lambda: Keep(tags=""), "a glob must be a text, and not empty: ''"),
+        (lambda: Policy([], floor=-1), "floor must be a whole number, 0 or more, not -1"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(make, problem):
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(ValueError, match="not") as caught:
         make()
+    assert str(caught.value) == problem
 
 
 def test_a_policy_is_made_of_rules():
-    with pytest.raises(TypeError, match="is none"):
+    with pytest.raises(TypeError) as caught:
         Policy(["keep"])
+    assert str(caught.value) == "a policy is made of rules, and 'keep' is none"
 
 
 names = st.sampled_from(["a1", "a2", "b1", "latest", "v1.0.0", "v1.0.1", "v1.1.0", "pr-1", "pr-2"])

@@ -35,6 +35,12 @@ def test_every_command_says_what_it_does_and_how_it_exits(words, command):
         assert getattr(parameter, "help", "x"), (words, parameter.name)
 
 
+def test_login_promises_no_more_than_its_default_does():
+    result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
+    (line,) = [line for line in result.stdout.splitlines() if " login " in line]
+    assert "Let Docker pull; with --read-write, push, too." in line
+
+
 def test_every_command_of_the_list_is_there():
     assert {words[0] for words, _ in ALL} == set(_COMMANDS)
     assert all(command.callback is not None for _, command in ALL)

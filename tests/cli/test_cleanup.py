@@ -97,6 +97,7 @@ def test_what_is_in_use_stays(filled):
 
 
 def test_only_the_repositories_that_are_named(filled):
+    filled.sandbox.state.push("example", "api", ["main"])
     result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes", "--repository", "api")
     assert result.exit_code == 0
     assert filled.deletes() == 0
@@ -231,20 +232,25 @@ def read_all(terminal: int) -> str:
             return seen.decode()
 
 
-@pytest.mark.parametrize(("answer", "left"), [(b"y\n", 2), (b"\n", 4), (b"n\n", 4)])
-def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(filled, answer, left):
+@pytest.mark.parametrize(
+    ("answer", "left", "code"), [(b"y\n", 2, 0), (b"\n", 4, 4), (b"n\n", 4, 4)]
+)
+def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
+    filled, answer, left, code
+):
     ours, theirs = pty.openpty()
     options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "close_fds": True}
     with start("run", "--policy", "policy.toml", **options) as process:
         os.close(theirs)
         os.write(ours, answer)
         seen = read_all(ours)
-    assert process.returncode == 0
+    assert process.returncode == code
     assert "Send 2 DELETEs, which take 2 tags of 'example'? [y/N]" in " ".join(seen.split())
     assert len(filled.tags()) == left
 
 
-def test_ctrl_c_tells_what_was_done_and_how_to_go_on(filled):
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, code):
     for number in range(300):
         filled.builder.image(f"pr-x{number}")
     filled.run("cleanup", "plan", "--policy", "policy.toml")
@@ -254,9 +260,9 @@ def test_ctrl_c_tells_what_was_done_and_how_to_go_on(filled):
     with start(*arguments, **options) as process:
         while filled.deletes() < 40 and process.poll() is None:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
     last = errors.splitlines()[-1]
     assert re.search(r"interrupted; \d+ of 302 DELETEs done, .*\d+ not attempted", last), errors
     assert last.endswith("'aioregistry cleanup apply plan.json --resume' goes on")

@@ -200,6 +200,32 @@ def test_docker_can_be_told_to_ask_the_helper(account, monkeypatch):
     assert config_of(account) == {}
 
 
+@pytest.mark.parametrize("how", [[], ["--use-helper"]])
+def test_logout_and_the_helper_look_under_the_host_that_login_wrote(helper, monkeypatch, how):
+    account = helper.account
+    monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", account.sandbox.url)
+    host = account.sandbox.url.removeprefix("http://")
+    store(account.folder, monkeypatch, "aioregistry")
+    assert account.run("login", *how).exit_code == 0
+    (found,) = config_of(account).values()
+    assert set(found) == {host}
+    code, printed = helper("get", host)
+    assert code == 0
+    assert json.loads(printed)["ServerURL"] == host
+    assert account.run("logout").exit_code == 0
+    assert config_of(account) == {}
+
+
+def test_a_store_is_given_the_host_that_docker_knows_the_registry_by(account, monkeypatch):
+    monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", "http://127.0.0.1:8082")
+    store(account.folder, monkeypatch, "own")
+    (account.folder / "docker").mkdir()
+    (account.folder / "docker/config.json").write_text('{"credsStore": "own"}')
+    assert account.run("login").exit_code == 0
+    assert json.loads((account.folder / "store").read_text())["ServerURL"] == "127.0.0.1:8082"
+    assert set(json.loads(account.run("credentials").stdout)["auths"]) == {"127.0.0.1:8082"}
+
+
 def test_a_helper_that_docker_would_not_find_is_not_set(account, monkeypatch):
     monkeypatch.setenv("PATH", str(account.folder))
     result = account.run("login", "--use-helper")

@@ -66,10 +66,17 @@ def test_one_name_that_none_can_have_stops_all(filled, command, name, problem):
 
 
 def test_no_names_are_no_reason_to_delete(filled):
-    assert filled.run("delete-tags", "web", "--yes").exit_code == 2
-    result = filled.run("delete-tags", "web", "-", "--yes", stdin="\n")
+    result = filled.run("delete-tags", "web", "--yes")
     assert result.exit_code == 2
     assert "which tags?" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["delete-tags", "delete-manifests"])
+def test_no_names_on_stdin_are_nothing_to_do(filled, command):
+    result = filled.run(command, "web", "-", "--yes", stdin="\n")
+    assert result.exit_code == 0
+    assert result.stderr == "no names on stdin: nothing to delete\n"
+    assert filled.deletes() == 0
 
 
 def test_what_is_gone_already_is_no_failure(filled):

@@ -15,6 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from aioregistry.cli.app import app
+from aioregistry.cli.options import Access
+from aioregistry.cli.settings import Settings
 from aioregistry.sandbox import Sandbox, State
 from aioregistry.sandbox.statefile import save_state
 from aioregistry.testing import running_sandbox
@@ -56,9 +58,10 @@ async def use(start, monkeypatch):
 
         async def use(*arguments):
             process, (exported, line) = start(*arguments)
-            word, setting = shlex.split(exported)
+            word, *settings = shlex.split(exported)
             assert word == "export"
-            monkeypatch.setenv(*setting.split("=", 1))
+            for setting in settings:
+                monkeypatch.setenv(*setting.split("=", 1))
             names = {}
             await eval(compile(line, "pasted", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
             client = names["client"]
@@ -96,6 +99,15 @@ async def test_ctrl_c_ends_it_while_a_request_is_under_way(use, tmp_path):
     assert interrupt(process).count("\n") == 1
     assert process.returncode == 0
     request.cancel()
+
+
+async def test_commands_in_the_same_shell_go_there(use, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    await use("--tags", "3")
+    result = await asyncio.to_thread(CliRunner().invoke, app, ["repositories", "--quiet"])
+    assert len(result.stdout.splitlines()) == 3
+    settings = Settings.load(Access())
+    assert settings.contents_url(None) == settings.api_url
 
 
 def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):

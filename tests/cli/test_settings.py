@@ -170,13 +170,13 @@ def test_a_token_file_that_is_not_there_is_told(folder):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("profil = 'a'", "line 1: profil is no key here; did you mean profile"),
-        ("[profiles.a]\ntokn = 'x'", r"line 2: profiles.a.tokn .* did you mean token"),
+        ("profil = 'a'", "line 1: profil: no such key; did you mean profile"),
+        ("[profiles.a]\ntokn = 'x'", r"line 2: profiles.a.tokn: .* did you mean token"),
         ("[profiles.a]\nzzz = 'x'", "there are registry, api-url"),
         ("[profiles.a]\nread-write = 'yes'", "must be true or false"),
         ("[profiles.a]\nregistry = 3", "must be a text"),
-        ("profile = 3", "line 1: profile must be a text"),
-        ("profile = 'b'\n[profiles.a]", r"there is no \[profiles.b\]"),
+        ("profile = 3", "line 1: profile: must be a text"),
+        ("profile = 'b'\n[profiles.a]", r"line 1: profile: there is no \[profiles.b\]"),
         ("profiles = 3", "must hold tables"),
         ("[profiles]\na = 3", "must be a table"),
         ("a = ", "not TOML"),
@@ -208,7 +208,7 @@ def test_the_default_profile_needs_no_mention(folder):
 
 
 def test_a_file_that_is_named_must_be_there(folder):
-    with pytest.raises(SettingsError, match="No such file"):
+    with pytest.raises(SettingsError, match=r"^AIOREGISTRY_CONFIG: .*: No such file"):
         load(AIOREGISTRY_CONFIG=str(folder / "nix.toml"))
     with pytest.raises(SettingsError, match="Is a directory"):
         load(AIOREGISTRY_CONFIG=str(folder))
@@ -228,6 +228,33 @@ def test_a_value_that_makes_no_sense_is_told_with_its_source(key, value, problem
     settings = load(**{f"AIOREGISTRY_{key}": value})
     with pytest.raises(SettingsError, match=rf"AIOREGISTRY_{key}: .*{problem}"):
         _ = settings.expiry, settings.read_write
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("key", ["API_URL", "REGISTRY_URL"])
+def test_what_is_no_url_is_told_with_its_source_and_not_shown(key):
+    settings = load(**{f"AIOREGISTRY_{key}": "http://user:secret@host"})
+    name = key.lower().replace("_", "-")
+    with pytest.raises(SettingsError, match=rf"^AIOREGISTRY_{key}: {name} must be http") as refused:
+        _ = settings.api_url, settings.registry_host
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("folder")
+def test_manifests_are_read_where_the_flag_says_else_the_setting_else_the_credentials():
+    there = {"AIOREGISTRY_REGISTRY_URL": "http://there/"}
+    assert load(**there).contents_url("http://flag") == "http://flag"
+    assert load(**there).contents_url(None) == "http://there"
+    vendor = {"AIOREGISTRY_API_URL": "https://api.digitalocean.com/"}
+    assert load(**vendor).contents_url(None) is None
+    with pytest.raises(SettingsError, match=r"^--registry-url: registry-url must be http"):
+        load(**there).contents_url("there")
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_another_api_mints_is_not_sent_to_the_vendor():
+    with pytest.raises(SettingsError, match=r"http://127.0.0.1:1\? Give --registry-url"):
+        load().contents_url(None)
 
 
 @pytest.mark.usefixtures("folder")

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -96,12 +97,80 @@ def test_a_clean_up_shows_its_progress_and_tells_what_ctrl_c_left(condemned, col
     assert 1 < left < 401
 
 
-def test_no_is_an_answer(condemned):
-    with Terminal("delete-tags", "web", "pr-1") as terminal:
-        terminal.wait_for(r"Delete 1 tags of example/web: pr-1\? \[y/N\]")
-        terminal.type("n\n")
+ASKING = {
+    "delete-tags web pr-1": "nothing was deleted",
+    "delete-repository web": "nothing was deleted",
+    "cleanup run --policy policy.toml --force -o new.json": "nothing was deleted",
+    "cleanup apply plan.json --force": "nothing was deleted",
+    "registry delete example": "nothing was deleted",
+    "subscription --change-to professional": "nothing was changed",
+    "gc start example": "no garbage collection was started",
+}
+
+
+@pytest.fixture
+def planned(condemned):
+    condemned.sandbox.latency = 0
+    condemned.run("cleanup", "plan", "--policy", "policy.toml")
+    return condemned
+
+
+def answer(line, keys):
+    """Answer a question; return the exit code and the last line."""
+    with Terminal(*line.split(), columns=200) as terminal:
+        terminal.wait_for(r"\[y/N\]: $")
+        if keys is None:
+            terminal.terminate()
+        else:
+            terminal.type(keys)
+        return terminal.end(), terminal.text.splitlines()[-1]
+
+
+def command_of(line):
+    words = line.split()
+    return " ".join(words[: 1 + (words[0] in {"cleanup", "registry", "gc"})])
+
+
+@pytest.mark.parametrize(("line", "nothing"), ASKING.items())
+def test_ctrl_c_at_a_question_ends_at_once(planned, line, nothing):
+    assert answer(line, "\x03") == (130, f"aioregistry {command_of(line)}: interrupted; {nothing}")
+    assert {request.method for request in planned.sandbox.requests} <= {"GET"}
+
+
+@pytest.mark.parametrize("line", ["delete-repository web", "cleanup apply plan.json --force"])
+def test_sigterm_at_a_question_does_too(planned, line):
+    said = f"aioregistry {command_of(line)}: interrupted; nothing was deleted"
+    assert answer(line, None) == (143, said)
+    assert planned.deletes() == 0
+
+
+@pytest.mark.parametrize("keys", ["n\n", "NO\n", "\n", "\x04"])
+@pytest.mark.parametrize("line", ["delete-repository web", "cleanup apply plan.json --force"])
+def test_all_but_yes_is_a_no_which_is_not_done(planned, line, keys):
+    assert answer(line, keys) == (4, f"aioregistry {command_of(line)}: nothing was deleted")
+    assert planned.deletes() == 0
+
+
+@pytest.mark.parametrize(("names", "said"), [("pr-1", "1 tag of"), ("pr-1 pr-2", "2 tags of")])
+def test_yes_is_what_it_asks_for(planned, names, said):
+    with Terminal("delete-tags", "web", *names.split()) as terminal:
+        terminal.wait_for(rf"Delete {said} example/web: pr-1.*\? \[y/N\]")
+        terminal.type("maybe\n")
+        terminal.wait_for(r"maybe\n.*\? \[y/N\]")
+        terminal.type("yes\n")
         assert terminal.end() == 0
-    assert condemned.deletes() == 0
+    assert planned.deletes() == len(names.split())
+
+
+def test_ctrl_c_ends_the_reading_of_names(planned):
+    with Terminal("delete-tags", "example/web", "-", "--yes") as terminal:
+        terminal.type("pr-1\n")
+        # Shown by the terminal, and by then read.
+        terminal.wait_for("pr-1")
+        time.sleep(2)
+        terminal.interrupt()
+        assert terminal.end() == 130
+    assert planned.deletes() == 0
 
 
 def test_no_progress_is_shown_when_it_is_not_wanted(condemned):

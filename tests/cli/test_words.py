@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cli.words import parse_size, safe, size_in_words
+from aioregistry.cli.words import counted, parse_size, safe, size_in_words
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,8 @@ def test_what_is_no_size_is_refused(text):
 )
 def test_a_size_is_said_in_words(size, words):
     assert size_in_words(size) == words
+
+
+def test_one_thing_is_no_plural():
+    said = [counted(number, "tag") for number in (0, 1, 2, 1000)]
+    assert said == ["0 tags", "1 tag", "2 tags", "1,000 tags"]

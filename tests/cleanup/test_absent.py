@@ -1,0 +1,125 @@
+"""A registry or a repository that is not there is an error, and nothing gone already."""
+
+import pytest
+
+from aioregistry import NotFoundError, RegistryConnectionError, RegistryTimeoutError
+from aioregistry.cleanup.content import UnreadableContentError
+from aioregistry.cleanup.contents import ContentReader
+from aioregistry.cleanup.planning import make_plan
+from aioregistry.oci import Distribution
+from aioregistry.sandbox import Fault, Faults
+from tests.cleanup.jobs import DELETE_ALL, names
+from tests.cleanup.registries import NOW, Builder, digest_of
+from tests.conftest import QUICK
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def lists(sandbox) -> int:
+    return sum("repositoriesV2" in one.raw_path for one in sandbox.requests)
+
+
+async def test_a_plan_for_a_registry_that_is_not_there_is_refused(job, tmp_path):
+    job.builder.image("a")
+    plan = await job.plan()
+    held = job.sandbox.state.registries.pop("example")
+    journal = tmp_path / "plan.journal"
+    with pytest.raises(NotFoundError, match=r"no registry 'example'.*nothing was deleted"):
+        await job.apply(plan, journal=journal)
+    # Another account's, say: it is carried out when the right one is asked.
+    job.sandbox.state.registries["example"] = held
+    report = await job.apply(plan, journal=journal)
+    assert names(report.deleted) == {"a"}
+
+
+async def test_a_resumed_plan_settles_nothing_in_a_registry_that_is_not_there(job, tmp_path):
+    job.builder.image("a")
+    Builder(job.sandbox.state, "zzz").image("z")
+    plan = await job.plan()
+    journal = tmp_path / "plan.journal"
+    await job.apply(plan, journal=journal, deadline=0.0)
+    held = job.sandbox.state.registries.pop("example")
+    with pytest.raises(NotFoundError, match="no registry 'example'"):
+        await job.apply(plan, journal=journal, resume=True)
+    job.sandbox.state.registries["example"] = held
+    report = await job.apply(plan, journal=journal, resume=True)
+    assert names(report.deleted) == {"a", "z"}
+
+
+async def test_it_is_asked_for_once_and_only_where_nothing_was_found(job):
+    for name in ("api", "web", "zzz"):
+        Builder(job.sandbox.state, name).image(name)
+    plan = await job.plan()
+    before = lists(job.sandbox)
+    for name in ("api", "web"):
+        job.sandbox.state.delete_repository("example", name)
+    report = await job.apply(plan)
+    assert names(report.absent) == {"api", "web"}
+    assert names(report.deleted) == {"zzz"}
+    assert lists(job.sandbox) == before + 1
+
+
+async def test_what_was_found_may_go_with_its_registry(job):
+    job.builder.image("a")
+    Builder(job.sandbox.state, "zzz").image("z")
+    plan = await job.plan()
+    before = lists(job.sandbox)
+
+    def vanish(settled):
+        job.sandbox.state.registries.pop("example", None)
+
+    report = await job.apply(plan, on_settled=vanish)
+    assert names(report.deleted) == {"a"}
+    assert names(report.absent) == {"z"}
+    assert lists(job.sandbox) == before
+
+
+async def test_where_that_cannot_be_found_out_nothing_is_taken_for_gone(job):
+    job.builder.image("a")
+    plan = await job.plan()
+    job.sandbox.state.delete_repository("example", "web")
+    job.sandbox.faults = Faults([Fault(kind="status", status=503, route="*/repositoriesV2")])
+    report = await job.apply(plan)
+    assert names(report.not_attempted) == {"a"}
+
+
+async def test_a_repository_that_is_named_must_be_there(job):
+    job.builder.image("a")
+    with pytest.raises(NotFoundError, match="no repository of 'example': nix, wbe"):
+        await make_plan(
+            job.registry, DELETE_ALL, job.contents, repositories=["wbe", "web", "nix"], now=NOW
+        )
+
+
+@pytest.fixture
+async def elsewhere(client):
+    registry = client.registry("example")
+    async with Distribution(registry, base_url=NOWHERE, retry=QUICK) as distribution:
+        yield distribution
+
+
+async def test_a_registry_that_was_never_reached_ends_the_plan_and_tells_what_to_do(job, elsewhere):
+    for name in ("api", "web", "zzz"):
+        Builder(job.sandbox.state, name).image("a")
+    with pytest.raises(RegistryConnectionError, match="--registry-url") as refused:
+        await make_plan(job.registry, DELETE_ALL, ContentReader(elsewhere), now=NOW)
+    assert NOWHERE in str(refused.value)
+    assert "ssl" not in str(refused.value)
+
+
+@pytest.mark.parametrize("error", [RegistryConnectionError, RegistryTimeoutError])
+async def test_a_registry_that_was_reached_once_may_fail_for_a_manifest(error):
+    class Flaky:
+        concurrency = 1
+
+        async def get_manifest(self, repository, digest):
+            raise answers.pop(0)
+
+    answers = [NotFoundError("none"), error("lost")]
+    reader = ContentReader(Flaky())
+    digests = [digest_of("a"), digest_of("b")]
+    found = await reader.read("web", digests)
+    assert [type(found[digest]) for digest in digests] == [UnreadableContentError] * 2
+    answers = [error("lost")]
+    with pytest.raises(error):
+        await ContentReader(Flaky()).read("web", digests)

@@ -1,0 +1,131 @@
+"""A registry or a repository that is not there is no success."""
+
+import pytest
+
+from tests.cleanup.registries import digest_of
+
+
+@pytest.fixture
+def filled(shell):
+    for tag in ("main", "pr-1"):
+        shell.builder.image(tag)
+    return shell
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (["delete-tags", "wbe", "v1", "v2"], "example/wbe"),
+        (["delete-tags", "web", "main", "--registry", "nope"], "nope/web"),
+        (["delete-manifests", "wbe", digest_of("a")], "example/wbe"),
+    ],
+)
+def test_deletes_where_all_is_absent_ask_for_the_repository(filled, arguments, where):
+    result = filled.run(*arguments, "--yes")
+    assert result.exit_code == 1
+    assert f"there is no repository {where}" in result.stderr
+    assert " absent" in result.stderr
+
+
+def test_what_is_gone_from_a_repository_that_is_there_is_done(filled):
+    result = filled.run("delete-tags", "web", "v1", "v2", "--yes")
+    assert result.exit_code == 0
+    asked = sum("/digests" in one.raw_path for one in filled.sandbox.requests)
+    assert asked == 1
+    assert filled.run("delete-tags", "web", "v1", "main", "--yes").exit_code == 0
+    assert sum("/digests" in one.raw_path for one in filled.sandbox.requests) == asked
+
+
+def test_a_repository_is_gone_from_a_registry_that_is_there_alone(filled):
+    gone = filled.run("delete-repository", "wbe", "--yes")
+    assert gone.exit_code == 0
+    assert "gone already" in gone.stderr
+    result = filled.run("delete-repository", "web", "--registry", "nope", "--yes")
+    assert result.exit_code == 1
+    assert "/v2/registries/nope" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "cancel", "list"])
+def test_no_garbage_is_collected_in_a_registry_that_is_not_there(filled, command):
+    result = filled.run("gc", command, "nope")
+    assert result.exit_code == 1
+    assert "404" in result.stderr
+    assert "/v2/registries/nope" in result.stderr
+    assert "under way" not in result.output
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "cancel"])
+def test_none_may_be_under_way_in_one_that_is(filled, command):
+    result = filled.run("gc", command)
+    assert result.exit_code == 0
+    assert "no garbage collection is under way" in result.stdout
+
+
+def test_a_plan_for_a_registry_that_is_not_there_is_refused_and_can_be_applied_later(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    held = filled.sandbox.state.registries.pop("example")
+    result = filled.run("cleanup", "apply", "plan.json", "--yes")
+    assert result.exit_code == 1
+    assert "there is no registry 'example'" in result.stderr
+    assert "absent" not in result.output
+    filled.sandbox.state.registries["example"] = held
+    assert filled.run("cleanup", "apply", "plan.json", "--yes").exit_code == 0
+    assert filled.tags() == {"main"}
+
+
+@pytest.mark.parametrize("command", [["plan"], ["run", "--yes"]])
+def test_a_repository_that_a_clean_up_names_must_be_there(filled, command):
+    named = ["--repository", "web", "--repository", "nope"]
+    result = filled.run("cleanup", *command, "--policy", "policy.toml", *named)
+    assert result.exit_code == 1
+    assert "no repository of 'example': nope" in result.stderr
+    assert not (filled.folder / "plan.json").exists()
+    assert filled.deletes() == 0
+
+
+@pytest.mark.parametrize("command", [["plan"], ["run", "--yes"]])
+def test_manifests_are_not_looked_for_at_the_vendors_when_the_api_is_not(
+    filled, command, monkeypatch
+):
+    monkeypatch.delenv("AIOREGISTRY_REGISTRY_URL")
+    result = filled.run("cleanup", *command, "--policy", "policy.toml")
+    assert result.exit_code == 2
+    assert "Give --registry-url URL, or set AIOREGISTRY_REGISTRY_URL" in result.stderr
+    assert not [one for one in filled.sandbox.requests if "credentials" in one.raw_path]
+
+
+def test_a_cap_names_the_option_that_lifts_it(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    part = filled.run("cleanup", "apply", "plan.json", "--yes", "--max-fraction", "0.1")
+    assert part.exit_code == 4
+    assert "(--force, or a larger --max-fraction)" in part.stderr
+    most = filled.run("cleanup", "apply", "plan.json", "--yes", "--max-deletes", "0", "--force")
+    assert most.exit_code == 4
+    assert "(a larger --max-deletes)" in most.stderr
+
+
+def test_a_plan_that_was_begun_names_the_option_that_goes_on(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    assert filled.run("cleanup", "apply", "plan.json", "--yes").exit_code == 0
+    again = filled.run("cleanup", "apply", "plan.json", "--yes")
+    assert again.exit_code == 2
+    assert "--resume" in again.stderr
+
+
+def test_a_token_that_is_refused_is_told_with_its_source(filled):
+    (filled.folder / "token").write_text("other")
+    result = filled.run("repositories", "--token-file", "token")
+    assert result.exit_code == 1
+    assert "Check the token: it comes from --token-file, token" in result.stderr
+
+
+def test_a_server_that_is_not_there_is_told_without_tls_that_was_not_asked_for(filled):
+    result = filled.run("repositories", "--api-url", "http://127.0.0.1:9")
+    assert result.exit_code == 1
+    assert "Cannot connect to host 127.0.0.1:9 [" in result.stderr
+
+
+def test_no_login_is_shown_by_the_configuration(filled):
+    result = filled.run("config", "show", "--api-url", "http://user:secret@host")
+    assert "http://***@host" in result.stdout
+    assert "secret" not in result.output

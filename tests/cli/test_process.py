@@ -1,0 +1,301 @@
+"""The commands as processes: streams that are full, closed or left, and signals."""
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from aioregistry.cli import connection, main
+from aioregistry.cli.app import app
+from aioregistry.cli.process import interruptible, reader_is_gone, run_program
+
+ALL = ["--help", "--version", "tags web", "demo --tags 20 --scale 3600", "sandbox --tags 5"]
+
+
+@pytest.fixture
+def filled(shell):
+    for tag in ("main", "pr-1", "pr-2"):
+        shell.builder.image(tag)
+    shell.run("cleanup", "plan", "--policy", "policy.toml")
+    return shell
+
+
+def run(line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash, in which `aioregistry` is the command."""
+    script = f'aioregistry() {{ "{sys.executable}" -m aioregistry "$@"; }}; {line}'
+    return subprocess.run(
+        ["/bin/bash", "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+# Streams
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("line", [*ALL, "cleanup apply plan.json --yes --force"])
+def test_output_that_is_full_is_told_in_one_line(monkeypatch, line, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    done = run(f"aioregistry {line} > /dev/full")
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert told[-1].endswith(": output: No space left on device")
+    assert len(told) == (2 if line.startswith("sandbox") else 1)
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("line", [*ALL[:4], "tags web -o json"])
+def test_output_that_is_closed_is_told_in_one_line(line):
+    done = run(f"aioregistry {line} >&-")
+    assert done.returncode == 1
+    assert done.stderr.endswith(": output: Bad file descriptor\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_writes_nothing_needs_no_output(filled):
+    done = run("aioregistry delete-tags web pr-1 --yes >&-")
+    assert done.returncode == 0
+    assert filled.tags() == {"main", "pr-2"}
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("where", ["/dev/full", "&-"])
+@pytest.mark.parametrize(
+    ("line", "code"), [("tags --nope", 2), ("tags web --untagged", 2), ("tags nix", 1)]
+)
+def test_errors_that_cannot_be_told_keep_their_code(line, code, where):
+    assert run(f"aioregistry {line} 2> {where}".replace("> &", ">&")).returncode == code
+
+
+@pytest.mark.parametrize(
+    "line", ["delete-tags web - --yes", "cleanup run --policy policy.toml -y --in-use -"]
+)
+def test_names_are_not_taken_from_a_stdin_that_is_closed(filled, line):
+    done = run(f"aioregistry {line} <&-")
+    assert done.returncode in {1, 2}
+    assert done.stderr.endswith(": stdin: Bad file descriptor\n")
+    assert filled.deletes() == 0
+
+
+@pytest.mark.parametrize("line", ALL[:4])
+@pytest.mark.usefixtures("filled")
+def test_a_reader_that_has_gone_is_no_failure(line):
+    done = run(f"aioregistry {line} | true; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("both", ["", "2>&1"])
+def test_work_goes_on_without_a_reader(filled, both):
+    line = f"aioregistry cleanup apply plan.json --yes --force {both}"
+    done = run(f"{line} | true; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert filled.tags() == {"main"}
+
+
+@pytest.mark.parametrize("line", ["validate-name example", "tags nix"])
+@pytest.mark.usefixtures("filled")
+def test_work_that_fails_without_a_reader_has_failed(line):
+    assert run(f"aioregistry {line} | true; exit ${{PIPESTATUS[0]}}").returncode == 1
+
+
+def test_streams_that_somebody_has_replaced_are_theirs(monkeypatch):
+    mine = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", mine)
+    seen = []
+    with pytest.raises(SystemExit):
+        run_program("x", lambda: seen.append((sys.stdout, reader_is_gone())))
+    assert seen == [(mine, False)]
+    assert sys.stdout is mine
+
+
+@pytest.fixture
+def streams(monkeypatch):
+    """Put something in the place of the streams that this process was given."""
+
+    def put(stdout):
+        errors = io.StringIO()
+        for name in ("stdout", "__stdout__"):
+            monkeypatch.setattr(sys, name, stdout)
+        monkeypatch.setattr(sys, "stderr", errors)
+        return errors
+
+    return put
+
+
+def hush():
+    with contextlib.suppress(OSError):
+        typer.echo("x")
+
+
+@pytest.mark.parametrize("program", [lambda: typer.echo("x"), lambda: sys.stdout.write("x"), hush])
+def test_output_that_is_lost_is_never_a_success(streams, program):
+    with Path("/dev/full").open("w") as full:
+        errors = streams(full)
+        with pytest.raises(SystemExit) as ended:
+            run_program("x", program)
+    assert ended.value.code == 1
+    assert errors.getvalue() == "x: output: No space left on device\n"
+
+
+def test_what_is_written_after_the_reader_went_goes_nowhere(streams):
+    seen = []
+
+    def program():
+        for _ in range(3):
+            typer.echo("x")
+            seen.append(reader_is_gone())
+        raise SystemExit(4)
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        errors = streams(pipe)
+        with pytest.raises(SystemExit) as ended:
+            run_program("x", program)
+    assert (ended.value.code, errors.getvalue()) == (4, "")
+    assert seen == [True] * 3
+
+
+def test_a_list_ends_with_its_reader(monkeypatch):
+    monkeypatch.setattr("aioregistry.cli.output.reader_is_gone", lambda: True)
+    result = CliRunner().invoke(app, ["config", "show"])
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_an_error_that_is_not_of_the_output_is_raised():
+    def broken():
+        raise FileNotFoundError("x")
+
+    with pytest.raises(FileNotFoundError):
+        run_program("x", broken)
+
+
+def test_nothing_is_left_of_it(monkeypatch):
+    before = sys.stdout, sys.stderr, *map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
+    monkeypatch.setattr(sys, "argv", ["aioregistry", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    after = sys.stdout, sys.stderr, *map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
+    assert after == before
+
+
+def test_it_runs_in_any_thread():
+    codes = []
+
+    def body():
+        with pytest.raises(SystemExit) as ended:
+            run_program("x", lambda: None)
+        codes.append(ended.value.code)
+        with interruptible():
+            codes.append("inside")
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert codes == [0, "inside"]
+
+
+# Signals
+
+
+def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+    script = f'{before}exec "$@"'
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script, "sh", sys.executable, "-m", "aioregistry", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def slow(filled):
+    """A registry that takes its time, and a function that waits until a request is under way."""
+    before = filled.sandbox.request_count
+    filled.sandbox.latency = 20
+
+    def wait(process):
+        while filled.sandbox.request_count == before and process.poll() is None:
+            time.sleep(0.01)
+
+    return wait
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(slow):
+    with start("delete-repository", "example/web", "--yes") as process:
+        slow(process)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=15)
+    assert process.returncode == 143
+    assert errors == (
+        "aioregistry delete-repository: interrupted;"
+        " it may be deleted: look with 'aioregistry repositories'\n"
+    )
+
+
+def test_sigterm_ends_what_a_script_started_deaf_to_ctrl_c(slow):
+    # So a shell does for `command &`.
+    with start("tags", "web", before="trap '' INT; ") as process:
+        slow(process)
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=15)
+    assert process.returncode == 143
+    assert errors == "aioregistry tags: interrupted; nothing was changed\n"
+
+
+def test_sigterm_ends_what_no_loop_runs():
+    with pytest.raises(SystemExit) as ended:
+        run_program("x", lambda: signal.raise_signal(signal.SIGTERM))
+    assert ended.value.code == 143
+
+
+def test_sigterm_that_is_ignored_stays_so(filled, slow):
+    filled.sandbox.latency = 1
+    with start("tags", "example/web", before="trap '' TERM; ") as process:
+        slow(process)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(("command", "code"), [("demo", 143), ("sandbox", 0)])
+def test_sigterm_ends_what_is_embedded(command, code):
+    with start(command) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=15)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+
+
+def test_a_question_is_not_asked_after_ctrl_c(monkeypatch, capsys):
+    # asyncio tells the task of it only when it waits next.
+    ours, theirs = os.openpty()
+
+    async def work():
+        asyncio.current_task().cancel()
+        connection.ask("x", "Really?", "nothing was deleted")
+
+    with os.fdopen(theirs, encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        os.write(ours, b"y\n")
+        with pytest.raises(typer.Exit) as ended:
+            asyncio.run(work())
+    os.close(ours)
+    assert ended.value.exit_code == 130
+    assert capsys.readouterr().err == "\naioregistry x: interrupted; nothing was deleted\n"
