@@ -4,13 +4,8 @@
 before it deletes it. `collect_garbage` then frees what nothing needs any more.
 """
 
-from aioregistry.cleanup.apply import (
-    CapExceededError,
-    Caps,
-    CleanupReport,
-    Settled,
-    apply_plan,
-)
+from aioregistry.cleanup.apply import apply_plan
+from aioregistry.cleanup.caps import CapExceededError, Caps
 from aioregistry.cleanup.collection import (
     CollectedGarbage,
     GarbageCollectionError,
@@ -50,6 +45,7 @@ from aioregistry.cleanup.policy import (
     Rule,
 )
 from aioregistry.cleanup.policy_file import PolicyFileError, load_policy, read_policy
+from aioregistry.cleanup.report import CleanupReport, Settled
 from aioregistry.oci import Distribution
 
 __all__ = [

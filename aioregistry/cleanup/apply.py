@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
-
-from attrs import field, frozen
 
 from aioregistry.bulk import DeletionReport, Outcome
 from aioregistry.callbacks import check_callback
+from aioregistry.cleanup.caps import Caps
 from aioregistry.cleanup.content import Content
 from aioregistry.cleanup.contents import ContentSource
 from aioregistry.cleanup.decisions import Held
@@ -18,6 +16,7 @@ from aioregistry.cleanup.in_use import InUse, Use, collect_in_use
 from aioregistry.cleanup.inventory import RepositoryInventory, take_inventory
 from aioregistry.cleanup.journal import Journal, JournalError
 from aioregistry.cleanup.plan import Condemned, Plan, RepositoryPlan, batch_size
+from aioregistry.cleanup.report import CleanupReport, Settled, Status
 from aioregistry.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -28,9 +27,7 @@ from aioregistry.handles import RegistryHandle
 from aioregistry.progress import Progress, ProgressReporter
 from aioregistry.references import Reference
 
-__all__ = ["CapExceededError", "Caps", "CleanupReport", "Settled", "Status", "apply_plan"]
-
-Status = Literal["deleted", "absent", "drift", "failed", "unknown", "not_attempted"]
+__all__ = ["apply_plan"]
 
 # Settled for good: a process that resumes does not look at these again.
 _FINAL: frozenset[str] = frozenset({"deleted", "absent", "drift"})
@@ -39,112 +36,6 @@ _HALTING = (AuthenticationError, JournalError)
 _CONCURRENCY = 32
 _TIME_IS_UP = "the deadline has passed"
 _GRACE = 5.0
-
-
-class CapExceededError(RegistryError):
-    """A plan would delete more than its caps allow; nothing was sent."""
-
-
-def _check_fraction(_: object, __: object, value: Any) -> None:
-    if type(value) not in {int, float} or not 0 <= value <= 1:
-        raise ValueError(f"max_fraction must be 0 to 1, not {value!r}")
-
-
-def _check_most(_: object, __: object, value: Any) -> None:
-    if value is not None and (type(value) is not int or value < 0):
-        raise ValueError(f"max_deletes must be a whole number, 0 or more, not {value!r}")
-
-
-@frozen(kw_only=True)
-class Caps:
-    """What a plan may delete at most; a plan that wants more is refused as a whole.
-
-    Attributes:
-        max_deletes: How many DELETEs; None for any number.
-        max_fraction: Which part of a repository's tags, 0 to 1; those of signatures do not count.
-    """
-
-    max_deletes: int | None = field(default=None, validator=_check_most)
-    max_fraction: float = field(default=0.5, validator=_check_fraction)
-
-    def check(self, plan: Plan, *, force: bool = False) -> None:
-        """Raise `CapExceededError` when a plan is over these caps.
-
-        Args:
-            plan: The plan.
-            force: Whether it may be over `max_fraction`.
-        """
-        deletes = sum(1 for _ in plan.condemned)
-        if self.max_deletes is not None and deletes > self.max_deletes:
-            raise CapExceededError(
-                f"the plan has {deletes:,} DELETEs, and {self.max_deletes:,} are allowed"
-            )
-        over = [repo.name for repo in plan.repositories if _fraction(repo) > self.max_fraction]
-        if over and not force:
-            named = ", ".join(over[:5]) + (", …" if len(over) > 5 else "")
-            raise CapExceededError(
-                f"more than {self.max_fraction:.0%} of the tags would go in {named}; look at the "
-                "plan, and force it if that is what you want"
-            )
-
-
-def _fraction(repository: RepositoryPlan) -> float:
-    going = repository.tags_going
-    return going / max(repository.tags, going) if going else 0.0
-
-
-@frozen
-class Settled:
-    """What became of one item of a plan.
-
-    Attributes:
-        repository: The repository's name.
-        item: The item.
-        status: ``deleted``; ``absent``, it was gone already; ``drift``, something changed since
-            the plan was made, and it was left alone; ``failed``, the API refused or was not to
-            be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was done;
-            ``not_attempted``, it was not begun.
-        reason: Why, for all but the first two.
-    """
-
-    repository: str
-    item: Condemned
-    status: Status
-    reason: str = ""
-
-
-@frozen(kw_only=True)
-class CleanupReport:
-    """What became of every item of a plan, by status, each in the order of the plan."""
-
-    deleted: tuple[Settled, ...] = ()
-    absent: tuple[Settled, ...] = ()
-    drift: tuple[Settled, ...] = ()
-    failed: tuple[Settled, ...] = ()
-    unknown: tuple[Settled, ...] = ()
-    not_attempted: tuple[Settled, ...] = ()
-
-    @property
-    def total(self) -> int:
-        """How many items there were."""
-        settled = (self.deleted, self.absent, self.drift)
-        return sum(map(len, (*settled, self.failed, self.unknown, self.not_attempted)))
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to do, but for what must stay now."""
-        return not (self.failed or self.unknown or self.not_attempted)
-
-    def __str__(self) -> str:
-        told = (
-            (self.deleted, "deleted"),
-            (self.absent, "gone already"),
-            (self.drift, "left alone, changed since the plan"),
-            (self.failed, "failed"),
-            (self.unknown, "unknown"),
-            (self.not_attempted, "not attempted"),
-        )
-        return ", ".join(f"{len(some):,} {what}" for some, what in told if some) or "nothing to do"
 
 
 class _CannotLookError(RegistryError):

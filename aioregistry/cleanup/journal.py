@@ -6,16 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
 from attrs import frozen
 
 from aioregistry.cleanup.plan import Condemned, Plan
+from aioregistry.cleanup.report import CleanupReport, Status
 from aioregistry.errors import RegistryError
-
-if TYPE_CHECKING:
-    from aioregistry.cleanup.apply import CleanupReport
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
 
@@ -30,7 +28,7 @@ class JournalError(RegistryError):
         report: What became of every item until then; None when none was begun.
     """
 
-    report: "CleanupReport | None" = None
+    report: CleanupReport | None = None
 
 
 class PlanLockedError(JournalError):
@@ -63,7 +61,7 @@ class _Line:
     repository: str
     delete: str
     name: str
-    state: Literal["begun", "deleted", "absent", "drift", "failed", "unknown", "not_attempted"]
+    state: Literal["begun"] | Status
     reason: str = ""
 
 

@@ -9,13 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from aioregistry.cleanup.apply import (
-    CapExceededError,
-    Caps,
-    CleanupReport,
-    Settled,
-    apply_plan,
-)
+from aioregistry.cleanup.apply import apply_plan
+from aioregistry.cleanup.caps import CapExceededError, Caps
 from aioregistry.cleanup.collection import READ_ONLY, collect_garbage
 from aioregistry.cleanup.contents import ContentReader
 from aioregistry.cleanup.durations import parse_duration
@@ -25,6 +20,7 @@ from aioregistry.cleanup.plan import Plan, PlanFileError
 from aioregistry.cleanup.planning import PlanProgress, make_plan
 from aioregistry.cleanup.policy import Policy
 from aioregistry.cleanup.policy_file import PolicyFileError, load_policy
+from aioregistry.cleanup.report import CleanupReport, Settled
 from aioregistry.cli.connection import (
     DONE,
     DRIFT_ONLY,

@@ -2,11 +2,12 @@
 
 import time
 
-from aioregistry.cleanup.apply import CleanupReport, Settled, apply_plan
+from aioregistry.cleanup.apply import apply_plan
 from aioregistry.cleanup.collection import CollectedGarbage, collect_garbage
 from aioregistry.cleanup.contents import ContentReader
 from aioregistry.cleanup.plan import Plan
 from aioregistry.cleanup.planning import PlanProgress, make_plan
+from aioregistry.cleanup.report import CleanupReport, Settled
 from aioregistry.cli.content import REGISTRY, Content
 from aioregistry.cli.meter import Meter, peak_memory
 from aioregistry.cli.plan_tables import Applied, lines_of_plan, table_of_plan

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aioregistry.bulk import Outcome
-from aioregistry.cleanup.apply import CleanupReport, Settled
 from aioregistry.cleanup.plan import Plan
+from aioregistry.cleanup.report import CleanupReport, Settled
 from aioregistry.cli.connection import wait_in_words
 from aioregistry.cli.render import in_table
 from aioregistry.cli.words import counted

@@ -3,9 +3,9 @@
 from attrs import frozen
 from rich.table import Table
 
-from aioregistry.cleanup.apply import CleanupReport
 from aioregistry.cleanup.collection import CollectedGarbage
 from aioregistry.cleanup.plan import Plan
+from aioregistry.cleanup.report import CleanupReport
 from aioregistry.cli.content import Content, Names
 from aioregistry.cli.meter import Meter
 from aioregistry.cli.plan_tables import problems_of, rows_of_report

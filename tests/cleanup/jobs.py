@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from aioregistry import RegistryClient
-from aioregistry.cleanup.apply import CleanupReport, Settled, apply_plan
+from aioregistry.cleanup.apply import apply_plan
 from aioregistry.cleanup.contents import ContentSource
 from aioregistry.cleanup.plan import Plan
 from aioregistry.cleanup.planning import make_plan
 from aioregistry.cleanup.policy import Delete, DeleteUntagged, Keep, Policy
+from aioregistry.cleanup.report import CleanupReport, Settled
 from aioregistry.sandbox import Sandbox
 from tests.cleanup.registries import NOW, Builder
 

@@ -18,12 +18,8 @@ from aioregistry import (
     Progress,
     RegistryClient,
 )
-from aioregistry.cleanup.apply import (
-    CapExceededError,
-    Caps,
-    Settled,
-    apply_plan,
-)
+from aioregistry.cleanup.apply import apply_plan
+from aioregistry.cleanup.caps import CapExceededError, Caps
 from aioregistry.cleanup.journal import JournalError
 from aioregistry.cleanup.planning import make_plan
 from aioregistry.cleanup.policy import (
@@ -34,6 +30,7 @@ from aioregistry.cleanup.policy import (
     KeepNewest,
     Policy,
 )
+from aioregistry.cleanup.report import Settled
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from aioregistry.sandbox.collection import collect
 from tests.cleanup.jobs import Job, names

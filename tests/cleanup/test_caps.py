@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aioregistry.cleanup.apply import CapExceededError, Caps, CleanupReport, Settled
+from aioregistry.cleanup.caps import CapExceededError, Caps
 from aioregistry.cleanup.plan import Condemned, Plan, RepositoryPlan
+from aioregistry.cleanup.report import CleanupReport, Settled
 
 DIGEST = "sha256:" + "a" * 64
 

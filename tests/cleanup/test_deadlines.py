@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from aioregistry import Progress, RegistryClient
-from aioregistry.cleanup.apply import CleanupReport
 from aioregistry.cleanup.journal import Journal
 from aioregistry.cleanup.plan import Plan
+from aioregistry.cleanup.report import CleanupReport
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from aioregistry.virtual_time import run_virtual
 from tests.cleanup.jobs import Job

@@ -6,7 +6,8 @@ import pytest
 from attrs import evolve
 
 from aioregistry import ClientClosedError, NotFoundError, RegistryError
-from aioregistry.cleanup.apply import CapExceededError, apply_plan
+from aioregistry.cleanup.apply import apply_plan
+from aioregistry.cleanup.caps import CapExceededError
 from aioregistry.cleanup.content import UnreadableContentError
 from aioregistry.cleanup.policy import Delete, Keep, Policy
 from aioregistry.sandbox import Fault, Faults

@@ -8,9 +8,9 @@ from attrs import evolve
 from rich.console import Console
 
 from aioregistry import GarbageCollection, RateLimit, Tag
-from aioregistry.cleanup.apply import CleanupReport, Settled
 from aioregistry.cleanup.collection import CollectedGarbage
 from aioregistry.cleanup.plan import Condemned, FreedBytes, LeftAlone, Plan
+from aioregistry.cleanup.report import CleanupReport, Settled
 from aioregistry.cli.content import Content
 from aioregistry.cli.meter import Meter
 from aioregistry.cli.plan_tables import Applied
