@@ -564,7 +564,7 @@ async def test_a_closed_limiter_turns_away_who_comes_later():
     limiter = WindowLimiter()
     limiter.close()
     limiter.close()
-    with pytest.raises(ClientClosedError):
+    with pytest.raises(ClientClosedError, match=r"^the client is closed$"):
         await limiter.acquire()
 
 
