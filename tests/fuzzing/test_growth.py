@@ -1,6 +1,6 @@
-"""The time of a reader grows with what it is given, and not much faster."""
+"""The work of a reader grows with what it is given, and not much faster."""
 
-import time
+import sys
 
 import pytest
 
@@ -32,24 +32,30 @@ _LONGEST_KEY = 100_000
 _TIMES = 4
 
 
-def seconds(reader: str, size: int) -> float:
+def calls(reader: str, size: int) -> int:
+    """Return how many calls it takes: a measure that no busy machine changes."""
     document = GROWING[reader](size)
-    best = 60.0
-    for _ in range(3):
-        begun = time.process_time()
+    count = 0
+
+    def note(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
         READERS[reader].understands(document)
-        best = min(best, time.process_time() - begun)
-    return best
+    finally:
+        sys.setprofile(before)
+    return count
 
 
 @pytest.mark.parametrize("reader", GROWING)
-def test_four_times_as_much_takes_little_more_than_four_times_as_long(reader):
-    small, large = seconds(reader, _SIZE), seconds(reader, _SIZE * _TIMES)
-    # Quadratic would be 16; what is done within two milliseconds may be as slow as it likes.
-    assert large < max(0.002, 9 * small)
+def test_four_times_as_much_takes_little_more_than_four_times_as_many_calls(reader):
+    small, large = calls(reader, _SIZE), calls(reader, _SIZE * _TIMES)
+    # Quadratic would be 16.
+    assert large < max(1_000, 6 * small)
 
 
-def test_a_key_without_end_costs_nothing():
-    begun = time.process_time()
+def test_a_key_without_end_is_refused():
     assert not READERS["policy-toml"].understands(b"a." * (_LONGEST_KEY // 2) + b"b = 1")
-    assert time.process_time() - begun < 1
