@@ -25,10 +25,7 @@ from aioregistry.errors import (
 )
 
 if TYPE_CHECKING:
-    from aioregistry.bulk import DeletionReport, Outcome, OutcomeIterator
-    from aioregistry.client import RegistryClient
-    from aioregistry.handles import RegistryHandle, RepositoryHandle
-    from aioregistry.models import (
+    from aioregistry.api.models import (
         Blob,
         DockerCredentials,
         GarbageCollection,
@@ -42,10 +39,12 @@ if TYPE_CHECKING:
         SubscriptionTier,
         Tag,
     )
-    from aioregistry.paging import ItemIterator, PageIterator, Pager
-    from aioregistry.progress import Progress
-    from aioregistry.quota import ServerWord
-    from aioregistry.ratelimit import (
+    from aioregistry.bulk.deletion import DeletionReport, Outcome, OutcomeIterator
+    from aioregistry.bulk.progress import Progress
+    from aioregistry.client.client import RegistryClient
+    from aioregistry.client.registry import RegistryHandle, RepositoryHandle
+    from aioregistry.paging.pager import ItemIterator, PageIterator, Pager
+    from aioregistry.ratelimit.limiter import (
         Limiter,
         Priority,
         RateLimit,
@@ -53,8 +52,9 @@ if TYPE_CHECKING:
         WindowLimiter,
         WindowStatus,
     )
-    from aioregistry.retry import RetryPolicy
-    from aioregistry.session import FinishedRequest
+    from aioregistry.ratelimit.windows import ServerWord
+    from aioregistry.session.retry import RetryPolicy
+    from aioregistry.session.session import FinishedRequest
 
 __all__ = [
     "AuthenticationError",
@@ -111,19 +111,19 @@ __all__ = [
 # Where all but the errors are. It is loaded when it is first asked for: the commands' help, and
 # what asks for the errors alone, do without the client and aiohttp.
 _MODULES = {
-    "bulk": "DeletionReport Outcome OutcomeIterator",
-    "client": "RegistryClient",
-    "handles": "RegistryHandle RepositoryHandle",
-    "models": (
+    "bulk.deletion": "DeletionReport Outcome OutcomeIterator",
+    "client.client": "RegistryClient",
+    "client.registry": "RegistryHandle RepositoryHandle",
+    "api.models": (
         "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryOptions "
         "Repository RepositoryV1 Subscription SubscriptionTier Tag"
     ),
-    "paging": "ItemIterator PageIterator Pager",
-    "progress": "Progress",
-    "quota": "ServerWord",
-    "ratelimit": "Limiter Priority RateLimit RateLimitStatus WindowLimiter WindowStatus",
-    "retry": "RetryPolicy",
-    "session": "FinishedRequest",
+    "paging.pager": "ItemIterator PageIterator Pager",
+    "bulk.progress": "Progress",
+    "ratelimit.windows": "ServerWord",
+    "ratelimit.limiter": "Limiter Priority RateLimit RateLimitStatus WindowLimiter WindowStatus",
+    "session.retry": "RetryPolicy",
+    "session.session": "FinishedRequest",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from aioregistry.bulk import DeletionReport
+    from aioregistry.bulk.deletion import DeletionReport
 
 __all__ = [
     "AuthenticationError",

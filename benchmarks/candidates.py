@@ -90,7 +90,7 @@ async def aioregistry(job: Job) -> int:
 
 async def aiohttp_decoder(job: Job) -> int:
     """Bare aiohttp, and our decoder into our models."""
-    from aioregistry.lists import TAGS
+    from aioregistry.client.lists import TAGS
 
     def decode(body: bytes) -> Read:
         listing = TAGS.codec.decode(body)
@@ -109,11 +109,12 @@ async def aiohttp_promises(job: Job) -> int:
     import aiohttp
     from yarl import URL
 
-    from aioregistry import Outcome, RateLimit, ServerWord, WindowLimiter, names
-    from aioregistry.deadlines import Deadlines
-    from aioregistry.fingerprints import Fingerprints
-    from aioregistry.lists import TAGS
-    from aioregistry.transport import no_hidden_resend
+    from aioregistry import Outcome, RateLimit, ServerWord, WindowLimiter
+    from aioregistry.api import names
+    from aioregistry.client.lists import TAGS
+    from aioregistry.paging.fingerprints import Fingerprints
+    from aioregistry.session.deadlines import Deadlines
+    from aioregistry.session.transport import no_hidden_resend
 
     loop = asyncio.get_running_loop()
     limiter = WindowLimiter(RateLimit(**_UNLIMITED))

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from aioregistry.ratelimit import RateLimit
+from aioregistry.ratelimit.limiter import RateLimit
 from benchmarks.effort import Effort
 from benchmarks.measure import run_module
 from benchmarks.results import Detail, Row, Section, Target
 from benchmarks.server import serving
 from benchmarks.simulate import PATTERNS, alone, beside_another
-from tests.strict_server import best_possible
+from tests.ratelimit.strict_server import best_possible
 
 __all__ = ["alone_on_the_token", "beside_a_second_client", "in_real_time"]
 

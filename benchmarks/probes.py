@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aioregistry import FinishedRequest, RateLimit, RegistryClient, ServerWord
-from aioregistry.ratelimit import WindowLimiter
-from aioregistry.virtual_time import run_virtual
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.testing.virtual_time import run_virtual
 from benchmarks.server import TOKEN
 
 __all__ = ["HAS_RESIDENT"]

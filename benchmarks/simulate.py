@@ -8,12 +8,12 @@ from typing import Any
 
 from attrs import define
 
-from aioregistry.endpoints import Request
-from aioregistry.ratelimit import RateLimit, WindowLimiter
-from aioregistry.retry import RetryPolicy
-from aioregistry.session import Session
-from aioregistry.transport import Answer, NoAnswer
-from tests.strict_server import (
+from aioregistry.api.endpoints import Request
+from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
+from aioregistry.session.retry import RetryPolicy
+from aioregistry.session.session import Session
+from aioregistry.session.transport import Answer, NoAnswer
+from tests.ratelimit.strict_server import (
     DELETE,
     EPOCH,
     HOUR,

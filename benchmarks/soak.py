@@ -31,7 +31,7 @@ from aioregistry.cleanup import (
     make_plan,
 )
 from aioregistry.sandbox import Fault, Faults, Limits, Phases, RecordedRequest, Sandbox
-from aioregistry.virtual_time import run_virtual
+from aioregistry.testing.virtual_time import run_virtual
 
 __all__ = ["Soak", "faulty", "grown", "hours", "minutes"]
 

@@ -12,8 +12,8 @@ import pytest
 import aioregistry
 from aioregistry import RegistryClient
 from aioregistry.cleanup import Distribution, Policy, read_policy
-from aioregistry.cleanup.policy_file import _ACTIONS, _COMMON, _OPTIONS
-from aioregistry.cli.config_file import KEYS, read_config
+from aioregistry.cleanup.policy.file import _ACTIONS, _COMMON, _OPTIONS
+from aioregistry.cli.settings.config_file import KEYS, read_config
 from aioregistry.sandbox import Sandbox
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

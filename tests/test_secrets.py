@@ -13,7 +13,7 @@ import aioregistry
 from aioregistry import RegistryClient, RegistryError, RetryPolicy
 from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
 from aioregistry.sandbox import Fault, Faults, Sandbox
-from aioregistry.secret import Secret
+from aioregistry.session.secret import Secret
 
 TOKEN = "dop_v1_0123456789abcdef0123456789abcdef"
 QUICK = RetryPolicy(attempts=2, backoff=0.001, cap=0.01)

@@ -4,24 +4,25 @@
 before it deletes it. `collect_garbage` then frees what nothing needs any more.
 """
 
-from aioregistry.cleanup.apply import apply_plan
-from aioregistry.cleanup.caps import CapExceededError, Caps
-from aioregistry.cleanup.collection import (
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.caps import CapExceededError, Caps
+from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
+from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.garbage import (
     CollectedGarbage,
     GarbageCollectionError,
     collect_garbage,
 )
-from aioregistry.cleanup.content import Content, UnreadableContentError
-from aioregistry.cleanup.contents import (
+from aioregistry.cleanup.in_use.references import InUse, InUseError, Use, read_in_use
+from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
+from aioregistry.cleanup.manifests.reader import (
     ContentCache,
     ContentReader,
     ContentSource,
     default_cache_path,
 )
-from aioregistry.cleanup.in_use import InUse, InUseError, Use, read_in_use
-from aioregistry.cleanup.journal import JournalError, PlanLockedError
-from aioregistry.cleanup.patterns import Glob, Regex
-from aioregistry.cleanup.plan import (
+from aioregistry.cleanup.plan.make import PlanProgress, make_plan
+from aioregistry.cleanup.plan.plan import (
     Condemned,
     FreedBytes,
     Kept,
@@ -30,8 +31,9 @@ from aioregistry.cleanup.plan import (
     PlanFileError,
     RepositoryPlan,
 )
-from aioregistry.cleanup.planning import PlanProgress, make_plan
-from aioregistry.cleanup.policy import (
+from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
+from aioregistry.cleanup.policy.patterns import Glob, Regex
+from aioregistry.cleanup.policy.policy import (
     Decision,
     Delete,
     DeleteOlderThan,
@@ -44,9 +46,7 @@ from aioregistry.cleanup.policy import (
     PushedTag,
     Rule,
 )
-from aioregistry.cleanup.policy_file import PolicyFileError, load_policy, read_policy
-from aioregistry.cleanup.report import CleanupReport, Settled
-from aioregistry.oci import Distribution
+from aioregistry.oci.distribution import Distribution
 
 __all__ = [
     "CapExceededError",

@@ -31,7 +31,7 @@ def _run_command() -> None:
 
 def _answer_docker() -> None:
     try:
-        from aioregistry.cli import credential_helper  # noqa: PLC0415
+        from aioregistry.cli.docker import credential_helper  # noqa: PLC0415
     except ModuleNotFoundError as error:
         _tell(error)
     credential_helper.main()

@@ -78,7 +78,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if self._listing or cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(f"aioregistry.cli.{_COMMANDS[cmd_name].module}")
+        module = importlib.import_module(f"aioregistry.cli.commands.{_COMMANDS[cmd_name].module}")
         loaded: Any = typer.main.get_command(module.app)
         # A module has one command, a group of its own name, or several commands.
         found = getattr(loaded, "commands", {}).get(cmd_name, loaded)

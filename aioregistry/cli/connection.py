@@ -13,14 +13,15 @@ import typer
 from attrs import frozen
 from rich.console import Console
 
-from aioregistry.cleanup.contents import ContentCache, ContentReader, default_cache_path
-from aioregistry.cli.meter import Meter
+from aioregistry.cleanup.manifests.reader import ContentCache, ContentReader, default_cache_path
+from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.progress import Display
+from aioregistry.cli.display.text import safe
 from aioregistry.cli.options import Access
 from aioregistry.cli.process import interruptible
-from aioregistry.cli.render import Display
-from aioregistry.cli.settings import Settings, SettingsError
-from aioregistry.cli.words import safe
-from aioregistry.client import RegistryClient
+from aioregistry.cli.settings.settings import Settings, SettingsError
+from aioregistry.client.client import RegistryClient
+from aioregistry.client.registry import RegistryHandle, RepositoryHandle
 from aioregistry.errors import (
     AuthenticationError,
     InvalidNameError,
@@ -28,10 +29,9 @@ from aioregistry.errors import (
     NotFoundError,
     RegistryError,
 )
-from aioregistry.handles import RegistryHandle, RepositoryHandle
-from aioregistry.oci import Distribution
-from aioregistry.ratelimit import RateLimit
-from aioregistry.references import Reference
+from aioregistry.oci.distribution import Distribution
+from aioregistry.oci.references import Reference
+from aioregistry.ratelimit.limiter import RateLimit
 
 __all__ = [
     "Connection",

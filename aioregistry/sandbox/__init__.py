@@ -1,11 +1,11 @@
 """An embedded container registry: the API's behaviour, without an account."""
 
-from .app import RecordedRequest, Sandbox
-from .collection import Phases
-from .faults import Fault, Faults
-from .limits import Limits
-from .refusal import Refusal
-from .state import State
+from aioregistry.sandbox.faults import Fault, Faults
+from aioregistry.sandbox.limits import Limits
+from aioregistry.sandbox.refusal import Refusal
+from aioregistry.sandbox.server.app import RecordedRequest, Sandbox
+from aioregistry.sandbox.state.collection import Phases
+from aioregistry.sandbox.state.state import State
 
 __all__ = [
     "Fault",

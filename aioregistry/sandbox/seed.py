@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .content import generate
-from .state import State
+from aioregistry.sandbox.state.content import generate
+from aioregistry.sandbox.state.state import State
 
 
 def history_state(history: Mapping[str, Any], registry: str = "example") -> State:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .documents import OCI_MANIFEST, rfc3339
-from .model import Form, Manifest, Registry
-from .names import check_tag, digest_bytes, digest_text
-from .refusal import Refusal
-from .state import State
-from .tiers import TIERS
+from aioregistry.sandbox.refusal import Refusal
+from aioregistry.sandbox.state.documents import OCI_MANIFEST, rfc3339
+from aioregistry.sandbox.state.model import Form, Manifest, Registry
+from aioregistry.sandbox.state.names import check_tag, digest_bytes, digest_text
+from aioregistry.sandbox.state.state import State
+from aioregistry.sandbox.state.tiers import TIERS
 
 _FORMAT = 1
 _LARGEST = 2**53

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 from unittest import mock
 
 from aioregistry.sandbox import Sandbox
-from aioregistry.virtual_time import VirtualTimeLoop
+from aioregistry.testing.virtual_time import VirtualTimeLoop
 
 __all__ = ["VirtualClock"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from aioregistry.client import RegistryClient
+from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs

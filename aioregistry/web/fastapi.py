@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from aioregistry.client import RegistryClient
+from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from aioregistry.client import RegistryClient
+from aioregistry.client.client import RegistryClient
 
 __all__ = ["Health"]
 

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from aioregistry import RegistryClient
-from aioregistry.cleanup.apply import apply_plan
-from aioregistry.cleanup.contents import ContentReader
-from aioregistry.cleanup.plan import Plan
-from aioregistry.oci import Distribution
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.oci.distribution import Distribution
 
 
 async def main(url: str, token: str, plan: Path, journal: Path) -> None:

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from aioregistry.cleanup.contents import ContentReader
-from aioregistry.oci import Distribution
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.oci.distribution import Distribution
 from tests.cleanup.jobs import Job
 from tests.conftest import QUICK
 

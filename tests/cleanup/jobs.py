@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from aioregistry import RegistryClient
-from aioregistry.cleanup.apply import apply_plan
-from aioregistry.cleanup.contents import ContentSource
-from aioregistry.cleanup.plan import Plan
-from aioregistry.cleanup.planning import make_plan
-from aioregistry.cleanup.policy import Delete, DeleteUntagged, Keep, Policy
-from aioregistry.cleanup.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
 from aioregistry.sandbox import Sandbox
 from tests.cleanup.registries import NOW, Builder
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from aioregistry.cleanup.content import Content, UnreadableContentError, parse_content
-from aioregistry.sandbox import State, images
-from aioregistry.sandbox.names import digest_bytes, digest_text
+from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
+from aioregistry.sandbox import State
+from aioregistry.sandbox.state import images
+from aioregistry.sandbox.state.names import digest_bytes, digest_text
 
 
 class StateContents:

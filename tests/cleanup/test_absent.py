@@ -3,10 +3,10 @@
 import pytest
 
 from aioregistry import NotFoundError, RegistryConnectionError, RegistryTimeoutError
-from aioregistry.cleanup.content import UnreadableContentError
-from aioregistry.cleanup.contents import ContentReader
-from aioregistry.cleanup.planning import make_plan
-from aioregistry.oci import Distribution
+from aioregistry.cleanup.manifests.content import UnreadableContentError
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.jobs import DELETE_ALL, names
 from tests.cleanup.registries import NOW, Builder, digest_of

@@ -18,11 +18,12 @@ from aioregistry import (
     Progress,
     RegistryClient,
 )
-from aioregistry.cleanup.apply import apply_plan
-from aioregistry.cleanup.caps import CapExceededError, Caps
-from aioregistry.cleanup.journal import JournalError
-from aioregistry.cleanup.planning import make_plan
-from aioregistry.cleanup.policy import (
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.caps import CapExceededError, Caps
+from aioregistry.cleanup.apply.journal import JournalError
+from aioregistry.cleanup.apply.report import Settled
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.policy.policy import (
     Delete,
     DeleteOlderThan,
     DeleteUntagged,
@@ -30,9 +31,8 @@ from aioregistry.cleanup.policy import (
     KeepNewest,
     Policy,
 )
-from aioregistry.cleanup.report import Settled
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
-from aioregistry.sandbox.collection import collect
+from aioregistry.sandbox.state.collection import collect
 from tests.cleanup.jobs import Job, names
 from tests.cleanup.registries import NOW, random_registry
 from tests.cleanup.sources import StateContents
@@ -381,7 +381,7 @@ async def test_a_journal_that_cannot_be_written_keeps_everything(job, tmp_path, 
     async def full(*_: object) -> None:
         raise JournalError("no space left")
 
-    monkeypatch.setattr("aioregistry.cleanup.journal.Journal.begin", full)
+    monkeypatch.setattr("aioregistry.cleanup.apply.journal.Journal.begin", full)
     report = await job.apply(plan, journal=tmp_path / "journal")
     assert len(report.not_attempted) == 5
     assert job.deletes() == []

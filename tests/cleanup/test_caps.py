@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aioregistry.cleanup.caps import CapExceededError, Caps
-from aioregistry.cleanup.plan import Condemned, Plan, RepositoryPlan
-from aioregistry.cleanup.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.caps import CapExceededError, Caps
+from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.plan.plan import Condemned, Plan, RepositoryPlan
 
 DIGEST = "sha256:" + "a" * 64
 

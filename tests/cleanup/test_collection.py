@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from aioregistry import RegistryTimeoutError, ResponseError, ServerError
-from aioregistry.cleanup.collection import (
+from aioregistry.api.models import GarbageCollection
+from aioregistry.cleanup.garbage import (
     CollectedGarbage,
     GarbageCollectionError,
     collect_garbage,
 )
-from aioregistry.cleanup.plan import FreedBytes
-from aioregistry.models import GarbageCollection
+from aioregistry.cleanup.plan.plan import FreedBytes
 from aioregistry.sandbox import Phases
 from tests.cleanup.registries import Builder
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.content import (
+from aioregistry.cleanup.manifests.content import (
     Content,
     UnreadableContentError,
     parse_content,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aioregistry import ClientClosedError
-from aioregistry.cleanup.content import Content, UnreadableContentError
-from aioregistry.cleanup.contents import ContentCache, ContentReader, default_cache_path
-from aioregistry.oci import Distribution, FetchedManifest
+from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
+from aioregistry.cleanup.manifests.reader import ContentCache, ContentReader, default_cache_path
+from aioregistry.oci.distribution import Distribution, FetchedManifest
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import OCI_IMAGE, Builder
 from tests.conftest import QUICK

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from aioregistry import Progress, RegistryClient
-from aioregistry.cleanup.journal import Journal
-from aioregistry.cleanup.plan import Plan
-from aioregistry.cleanup.report import CleanupReport
+from aioregistry.cleanup.apply.journal import Journal
+from aioregistry.cleanup.apply.report import CleanupReport
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.sandbox import Fault, Faults, Sandbox
-from aioregistry.virtual_time import run_virtual
+from aioregistry.testing.virtual_time import run_virtual
 from tests.cleanup.jobs import Job
 from tests.cleanup.sources import StateContents
 from tests.conftest import push_tags

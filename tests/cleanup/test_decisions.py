@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.content import Content
-from aioregistry.cleanup.decisions import Held, called, decide, keep_all, may_condemn
-from aioregistry.cleanup.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan import Condemned, Kept, RepositoryPlan
-from aioregistry.cleanup.policy import Delete, DeleteUntagged, Keep, Policy
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.plan.decisions import Held, called, decide, keep_all, may_condemn
+from aioregistry.cleanup.plan.plan import Condemned, Kept, RepositoryPlan
+from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
 from tests.cleanup.registries import NOW, ago
 
 DELETE_ALL = Policy([Delete(), DeleteUntagged(timedelta())], floor=0)

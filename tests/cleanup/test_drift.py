@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from aioregistry.cleanup.content import Content
-from aioregistry.cleanup.decisions import Held
-from aioregistry.cleanup.drift import Look, look_again
-from aioregistry.cleanup.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan import Condemned
+from aioregistry.cleanup.apply.drift import Look, look_again
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.plan.decisions import Held
+from aioregistry.cleanup.plan.plan import Condemned
 from tests.cleanup.registries import ago
 
 

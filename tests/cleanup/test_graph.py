@@ -5,9 +5,9 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.content import Content
-from aioregistry.cleanup.graph import Graph
-from aioregistry.cleanup.inventory import ListedManifest
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.graph import Graph
+from aioregistry.cleanup.manifests.inventory import ListedManifest
 
 
 def digest(name: str) -> str:

@@ -4,8 +4,14 @@ import json
 
 import pytest
 
-from aioregistry.cleanup.in_use import InUse, InUseError, Use, collect_in_use, read_in_use
-from aioregistry.references import Reference
+from aioregistry.cleanup.in_use.references import (
+    InUse,
+    InUseError,
+    Use,
+    collect_in_use,
+    read_in_use,
+)
+from aioregistry.oci.references import Reference
 
 DIGEST = "sha256:" + "a" * 64
 HOST = "registry.digitalocean.com"

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from aioregistry import PartialListingError, RegistryClient, RegistryHandle
-from aioregistry.cleanup.inventory import BlobSizes, ListedManifest, take_inventory
+from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest, take_inventory
 from tests.conftest import push_tags
 
 DIGEST = "sha256:" + "5" * 64

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
-from aioregistry.cleanup.journal import Journal, JournalError
-from aioregistry.cleanup.plan import Condemned, Plan
+from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.plan.plan import Condemned, Plan
 from tests.conftest import push_tags
 
 ITEMS = [

@@ -6,10 +6,10 @@ import pytest
 from attrs import evolve
 
 from aioregistry import ClientClosedError, NotFoundError, RegistryError
-from aioregistry.cleanup.apply import apply_plan
-from aioregistry.cleanup.caps import CapExceededError
-from aioregistry.cleanup.content import UnreadableContentError
-from aioregistry.cleanup.policy import Delete, Keep, Policy
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.caps import CapExceededError
+from aioregistry.cleanup.manifests.content import UnreadableContentError
+from aioregistry.cleanup.policy.policy import Delete, Keep, Policy
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.jobs import Job, names
 from tests.cleanup.sources import StateContents

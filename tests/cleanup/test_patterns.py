@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.patterns import Glob, Regex, pattern
+from aioregistry.cleanup.policy.patterns import Glob, Regex, pattern
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry import InvalidNameError
-from aioregistry.cleanup.plan import (
+from aioregistry.api.names import check_digest, check_registry, check_repository, check_tag
+from aioregistry.cleanup.plan.plan import (
     Condemned,
     FreedBytes,
     Kept,
@@ -22,7 +23,6 @@ from aioregistry.cleanup.plan import (
     batch_size,
     listings_for,
 )
-from aioregistry.names import check_digest, check_registry, check_repository, check_tag
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 MADE = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)

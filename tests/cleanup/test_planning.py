@@ -10,11 +10,11 @@ import pytest
 from attrs import astuple
 
 from aioregistry import AuthenticationError, PartialListingError, RegistryError
-from aioregistry.cleanup.content import UnreadableContentError
-from aioregistry.cleanup.contents import ContentReader
-from aioregistry.cleanup.plan import Kept, LeftAlone, Plan
-from aioregistry.cleanup.planning import PlanProgress, make_plan
-from aioregistry.cleanup.policy import (
+from aioregistry.cleanup.manifests.content import UnreadableContentError
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.make import PlanProgress, make_plan
+from aioregistry.cleanup.plan.plan import Kept, LeftAlone, Plan
+from aioregistry.cleanup.policy.policy import (
     Delete,
     DeleteOlderThan,
     DeleteUntagged,
@@ -22,7 +22,7 @@ from aioregistry.cleanup.policy import (
     KeepNewest,
     Policy,
 )
-from aioregistry.oci import Distribution
+from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import NOW, Builder, digest_of
 from tests.cleanup.sources import StateContents

@@ -7,8 +7,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.patterns import Glob, Regex
-from aioregistry.cleanup.policy import (
+from aioregistry.cleanup.policy.patterns import Glob, Regex
+from aioregistry.cleanup.policy.policy import (
     Decision,
     Delete,
     DeleteOlderThan,

@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.patterns import Glob, Regex
-from aioregistry.cleanup.policy import (
+from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
+from aioregistry.cleanup.policy.patterns import Glob, Regex
+from aioregistry.cleanup.policy.policy import (
     Delete,
     DeleteOlderThan,
     DeleteUntagged,
@@ -21,7 +22,6 @@ from aioregistry.cleanup.policy import (
     KeepWithin,
     Policy,
 )
-from aioregistry.cleanup.policy_file import PolicyFileError, load_policy, read_policy
 
 TOML = r"""
 # Everything that can be said.

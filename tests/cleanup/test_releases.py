@@ -2,7 +2,7 @@
 
 import pytest
 
-from aioregistry.cleanup.releases import Release
+from aioregistry.cleanup.policy.releases import Release
 
 
 @pytest.mark.parametrize("tag", ["v1.2.3", "1.2.3"])

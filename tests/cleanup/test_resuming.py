@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aioregistry.cleanup.journal import Journal
+from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.sandbox import Fault, Faults, State
 from tests.cleanup.jobs import Job, names
 from tests.cleanup.sources import StateContents

@@ -1,9 +1,9 @@
 """The bytes that a clean-up frees."""
 
-from aioregistry.cleanup.content import Content
-from aioregistry.cleanup.inventory import BlobSizes, ListedManifest
-from aioregistry.cleanup.plan import FreedBytes
-from aioregistry.cleanup.storage import Storage
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest
+from aioregistry.cleanup.plan.plan import FreedBytes
+from aioregistry.cleanup.plan.storage import Storage
 
 
 class Counted:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from aioregistry.cleanup.plan import Plan
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.sandbox import Fault, Faults
 
 

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from aioregistry import cli
-from aioregistry.cli import demonstration
 from aioregistry.cli.app import app
-from aioregistry.cli.history import GIT_LINE
+from aioregistry.cli.demo import run as demonstration
+from aioregistry.cli.demo.history import GIT_LINE
 from aioregistry.sandbox import Fault, Faults, Sandbox
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -193,7 +193,7 @@ def test_ctrl_c_before_anything_was_begun_is_as_calm(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aioregistry.cli.content.generated_state", interrupted)
+    monkeypatch.setattr("aioregistry.cli.demo.content.generated_state", interrupted)
     result = demo()
     assert result.exit_code == 130
     assert result.output == "Interrupted  nothing was deleted\n"
@@ -270,6 +270,6 @@ def test_main_runs_the_command(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("aioregistry-do ")
 
 
-@pytest.mark.parametrize("path", sorted(Path(cli.__file__).parent.glob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted(Path(cli.__file__).parent.rglob("*.py")), ids=str)
 def test_no_text_tells_to_install_the_namesake(path):
     assert "pip install aioregistry" not in path.read_text()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cli.docker_config import (
+from aioregistry.cli.docker.config import (
     DockerConfig,
     DockerConfigError,
     docker_config_path,
@@ -146,7 +146,7 @@ def test_a_helper_that_is_missing_is_told():
 
 
 def test_a_helper_that_hangs_is_told(program, monkeypatch):
-    monkeypatch.setattr("aioregistry.cli.docker_config._HELPER_SECONDS", 0.1)
+    monkeypatch.setattr("aioregistry.cli.docker.config._HELPER_SECONDS", 0.1)
     program("exec sleep 60")
     with pytest.raises(DockerConfigError, match="has not answered"):
         run_helper("own", "store", "")

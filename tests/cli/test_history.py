@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aioregistry.cli.history import FORMAT, GIT_LINE, HistoryError, read_history
+from aioregistry.cli.demo.history import FORMAT, GIT_LINE, HistoryError, read_history
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from aioregistry import RateLimit, ServerWord
-from aioregistry.cli import meter as meter_module
-from aioregistry.cli.meter import Meter, peak_memory
+from aioregistry.cli.display import meter as meter_module
+from aioregistry.cli.display.meter import Meter, peak_memory
 
 
 async def test_what_was_sent_counts_for_what_is_to_come():

@@ -11,8 +11,8 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioregistry.cli.display.rows import Column, choose_columns, printer_for, table_widths
 from aioregistry.cli.options import Format, Output
-from aioregistry.cli.output import Column, choose_columns, printer_for, table_widths
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, tzinfo=UTC)
 

@@ -169,7 +169,7 @@ def test_what_is_written_after_the_reader_went_goes_nowhere(streams):
 
 
 def test_a_list_ends_with_its_reader(monkeypatch):
-    monkeypatch.setattr("aioregistry.cli.output.reader_is_gone", lambda: True)
+    monkeypatch.setattr("aioregistry.cli.display.rows.reader_is_gone", lambda: True)
     result = CliRunner().invoke(app, ["config", "show"])
     assert (result.exit_code, result.stderr) == (0, "")
 

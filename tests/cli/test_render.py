@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from aioregistry import RateLimit
-from aioregistry.cli import render
-from aioregistry.cli.meter import Meter
-from aioregistry.cli.render import Display, in_table
+from aioregistry.cli.display import progress as render
+from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.progress import Display, in_table
 
 
 class Terminal(io.StringIO):

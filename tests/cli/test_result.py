@@ -8,14 +8,14 @@ from attrs import evolve
 from rich.console import Console
 
 from aioregistry import GarbageCollection, RateLimit, Tag
-from aioregistry.cleanup.collection import CollectedGarbage
-from aioregistry.cleanup.plan import Condemned, FreedBytes, LeftAlone, Plan
-from aioregistry.cleanup.report import CleanupReport, Settled
-from aioregistry.cli.content import Content
-from aioregistry.cli.meter import Meter
-from aioregistry.cli.plan_tables import Applied
-from aioregistry.cli.render import Display
-from aioregistry.cli.result import Result, Walk
+from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.garbage import CollectedGarbage
+from aioregistry.cleanup.plan.plan import Condemned, FreedBytes, LeftAlone, Plan
+from aioregistry.cli.demo.content import Content
+from aioregistry.cli.demo.result import Result, Walk
+from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.plan_tables import Applied
+from aioregistry.cli.display.progress import Display
 from aioregistry.sandbox import State
 
 DIGEST = "sha256:" + "a" * 64

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from aioregistry.cli.app import app
 from aioregistry.cli.options import Access
-from aioregistry.cli.settings import Settings
+from aioregistry.cli.settings.settings import Settings
 from aioregistry.sandbox import Sandbox, State
 from aioregistry.sandbox.statefile import save_state
 from aioregistry.testing import running_sandbox
@@ -116,7 +116,7 @@ def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):
             await super().start()
             asyncio.get_running_loop().call_later(0.01, signal.raise_signal, signal.SIGINT)
 
-    monkeypatch.setattr("aioregistry.cli.sandbox.Sandbox", Interrupted)
+    monkeypatch.setattr("aioregistry.cli.commands.sandbox.Sandbox", Interrupted)
     result = CliRunner().invoke(app, ["sandbox"])
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 2
@@ -235,7 +235,7 @@ def test_ctrl_c_while_the_content_is_made_is_as_calm(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aioregistry.cli.sandbox.generated_state", interrupted)
+    monkeypatch.setattr("aioregistry.cli.commands.sandbox.generated_state", interrupted)
     result = CliRunner().invoke(app, ["sandbox"])
     assert result.exit_code == 0
     assert result.output == ""

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from attrs import evolve, frozen
 
+from aioregistry.cli.display.selection import Facts, Selection
 from aioregistry.cli.options import Filters, Order
-from aioregistry.cli.selection import Facts, Selection
 from tests.cleanup.registries import NOW, ago
 
 

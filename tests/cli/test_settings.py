@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aioregistry.cli.options import Access
-from aioregistry.cli.settings import Settings, SettingsError
+from aioregistry.cli.settings.settings import Settings, SettingsError
 
 CONFIG = """\
 profile = "work"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cli.words import counted, parse_size, safe, size_in_words
+from aioregistry.cli.display.text import counted, parse_size, safe, size_in_words
 
 
 @pytest.mark.parametrize(

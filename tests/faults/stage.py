@@ -12,7 +12,7 @@ from attrs import define, field
 
 from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.cleanup import Distribution
-from aioregistry.handles import RegistryHandle, RepositoryHandle
+from aioregistry.client.registry import RegistryHandle, RepositoryHandle
 from aioregistry.sandbox import Phases, Sandbox
 from tests.faults.suspension import AtSuspension
 

@@ -11,9 +11,9 @@ import pytest
 
 from aioregistry import InvalidTokenError, RateLimit, RegistryClient
 from aioregistry.cleanup import ContentCache, Plan
-from aioregistry.cleanup.journal import Journal
-from aioregistry.cleanup.plan import Condemned
-from aioregistry.ratelimit import WindowLimiter
+from aioregistry.cleanup.apply.journal import Journal
+from aioregistry.cleanup.plan.plan import Condemned
+from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.web import Jobs
 from tests.conftest import push_tags
 from tests.faults.stage import is_of_server, same_files

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from aioregistry.cleanup.journal import Journal, JournalError
-from aioregistry.cleanup.plan import Plan, PlanFileError
+from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.plan.plan import Plan, PlanFileError
 from tests.fuzzing.readers import READERS
 from tests.fuzzing.readers.cleanup import ITEMS, JOURNAL, PLAN
 from tests.fuzzing.readers.reader import file_of

@@ -2,9 +2,9 @@
 
 import pytest
 
-from aioregistry.cli.docker_config import DockerConfig, DockerConfigError
+from aioregistry.api.names import check_digest, check_tag
+from aioregistry.cli.docker.config import DockerConfig, DockerConfigError
 from aioregistry.errors import InvalidNameError
-from aioregistry.names import check_digest, check_tag
 from tests.fuzzing.readers import READERS
 from tests.fuzzing.readers.cleanup import A
 

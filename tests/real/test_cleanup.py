@@ -8,12 +8,12 @@ import pytest
 from attrs import frozen
 
 from aioregistry import RegistryClient, RegistryHandle
-from aioregistry.cleanup.apply import apply_plan
-from aioregistry.cleanup.contents import ContentReader
-from aioregistry.cleanup.plan import Plan
-from aioregistry.cleanup.planning import make_plan
-from aioregistry.cleanup.policy import Delete, DeleteUntagged, Keep, Policy
-from aioregistry.oci import Distribution
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
+from aioregistry.oci.distribution import Distribution
 from tests.real.images import Store
 from tests.real.registry import ApiServer, RealRegistry, require_programs
 

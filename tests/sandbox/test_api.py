@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from aioregistry.sandbox import Sandbox, State
-
-from .conftest import Caller
+from tests.sandbox.conftest import Caller
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 FAMILIES = ("/v2/registry", "/v2/registries")

@@ -3,9 +3,8 @@
 import pytest
 
 from aioregistry.sandbox import Phases, Refusal, Sandbox, State
-from aioregistry.sandbox.collection import BOTH, UNREFERENCED, UNTAGGED
-
-from .conftest import Caller
+from aioregistry.sandbox.state.collection import BOTH, UNREFERENCED, UNTAGGED
+from tests.sandbox.conftest import Caller
 
 ONE_SECOND_EACH = Phases(1, 1, 1, 1, 1, 1)
 OVER = 5.0

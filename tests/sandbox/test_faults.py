@@ -11,8 +11,7 @@ import pytest
 
 from aioregistry.sandbox import Fault, Faults, Limits, Sandbox
 from aioregistry.sandbox.faults import KINDS
-
-from .conftest import Caller
+from tests.sandbox.conftest import Caller
 
 TAGS = "/v2/registry/example/repositories/repo/tags"
 

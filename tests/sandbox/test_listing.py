@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.sandbox.listing import Listing
+from aioregistry.sandbox.state.listing import Listing
 
 
 def identity(item):

@@ -8,8 +8,7 @@ import pytest
 
 import aioregistry.sandbox
 from aioregistry.sandbox import Limits, Sandbox
-
-from .conftest import Caller
+from tests.sandbox.conftest import Caller
 
 
 class Clock:
@@ -120,12 +119,13 @@ def test_nothing_of_the_client_is_imported_but_for_its_rate_limit():
     package = Path(aioregistry.sandbox.__file__).parent
     imported = [
         (path.name, node.module)
-        for path in package.glob("*.py")
+        for path in package.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.ImportFrom)
-        and (node.level > 1 or (node.level == 0 and node.module.startswith("aioregistry")))
+        and node.module.startswith("aioregistry.")
+        and not node.module.startswith("aioregistry.sandbox")
     ]
-    assert set(imported) == {("app.py", "aioregistry.ratelimit")}
+    assert set(imported) == {("app.py", "aioregistry.ratelimit.limiter")}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from aioregistry import RegistryClient, RetryPolicy
-
-from .raw import RawServer, Reply
-from .server import TOKEN, VendorServer
+from tests.vendor.raw import RawServer, Reply
+from tests.vendor.server import TOKEN, VendorServer
 
 QUICK = RetryPolicy(attempts=3, backoff=0.001, cap=0.01)
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from . import examples
+from tests.vendor import examples
 
 TOKEN = "dop_v1_vendor-test-token-0123456789abcdef"
 

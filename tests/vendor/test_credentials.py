@@ -3,9 +3,8 @@
 import pytest
 
 from aioregistry import InvalidResponseError
-
-from . import examples
-from .server import Answer
+from tests.vendor import examples
+from tests.vendor.server import Answer
 
 PATH = "/v2/registry/docker-credentials"
 

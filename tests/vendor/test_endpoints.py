@@ -8,11 +8,10 @@ from urllib.parse import urlencode
 import pytest
 
 from aioregistry import ConflictError, NotFoundError, RegistryClient
-
-from . import examples
-from .conftest import Connect
-from .expected import assert_holds, decoded
-from .server import TOKEN, Answer, VendorServer
+from tests.vendor import examples
+from tests.vendor.conftest import Connect
+from tests.vendor.expected import assert_holds, decoded
+from tests.vendor.server import TOKEN, Answer, VendorServer
 
 FAMILIES = {"registry": "/v2/registry", "registries": "/v2/registries"}
 ONE_ITEM = {"per_page": "1"}

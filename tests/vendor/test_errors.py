@@ -23,10 +23,9 @@ from aioregistry import (
     RetryPolicy,
     ServerError,
 )
-
-from . import examples
-from .raw import RawServer, answer, close, endless, reset, stall, verbatim
-from .server import Answer
+from tests.vendor import examples
+from tests.vendor.raw import RawServer, answer, close, endless, reset, stall, verbatim
+from tests.vendor.server import Answer
 
 ATTRIBUTES = ("status", "error_id", "message", "request_id", "method", "url", "attempts")
 ONCE = RetryPolicy(attempts=1)

@@ -11,9 +11,8 @@ from aioregistry import (
     PreconditionFailedError,
     RegistryClient,
 )
-
-from . import examples
-from .server import Answer
+from tests.vendor import examples
+from tests.vendor.server import Answer
 
 MANY = Answer(412, examples.MANY_REGISTRIES)
 REGISTRY, CREDENTIALS = "/v2/registry", "/v2/registry/docker-credentials"

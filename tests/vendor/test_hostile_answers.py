@@ -14,10 +14,9 @@ from aioregistry import (
     RetryPolicy,
     ServerError,
 )
-
-from . import examples
-from .raw import JSON, answer, endless, head, verbatim
-from .server import TOKEN
+from tests.vendor import examples
+from tests.vendor.raw import JSON, answer, endless, head, verbatim
+from tests.vendor.server import TOKEN
 
 MIB = 1 << 20
 PLENTY = 256 * MIB

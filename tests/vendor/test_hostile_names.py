@@ -17,10 +17,9 @@ from aioregistry import (
     RegistryError,
     RetryPolicy,
 )
-
-from . import examples
-from .raw import RawServer, answer
-from .server import TOKEN, VendorServer
+from tests.vendor import examples
+from tests.vendor.raw import RawServer, answer
+from tests.vendor.server import TOKEN, VendorServer
 
 HEX = "cb8a924afdf0229ef7515d9e5b3024e23b3eb03ddbba287f4a19c6ac90b8d221"
 

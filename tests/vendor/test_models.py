@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 import aioregistry
 from aioregistry import InvalidResponseError, PartialListingError, RegistryClient
-
-from . import examples
-from .expected import assert_holds, decoded
-from .server import TOKEN, Answer, VendorServer
+from tests.vendor import examples
+from tests.vendor.expected import assert_holds, decoded
+from tests.vendor.server import TOKEN, Answer, VendorServer
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 TAGS = "/v2/registry/example/repositories/repo-1/tags"

@@ -8,9 +8,8 @@ from aioregistry import (
     RegistryConnectionError,
     RetryPolicy,
 )
-
-from . import examples
-from .raw import answer, close, reset
+from tests.vendor import examples
+from tests.vendor.raw import answer, close, reset
 
 ONCE = RetryPolicy(attempts=1)
 OK = answer(200, {"options": examples.OPTIONS})

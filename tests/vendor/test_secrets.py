@@ -7,10 +7,9 @@ import traceback
 import pytest
 
 from aioregistry import RegistryError, RetryPolicy
-
-from . import examples
-from .raw import answer, close, endless, reset, stall, verbatim
-from .server import TOKEN, Answer
+from tests.vendor import examples
+from tests.vendor.raw import answer, close, endless, reset, stall, verbatim
+from tests.vendor.server import TOKEN, Answer
 
 ONCE = RetryPolicy(attempts=1)
 SECRETS = (TOKEN, examples.DOCKER_TOKEN, examples.DOCKER_AUTH)

@@ -16,10 +16,9 @@ from aioregistry import (
     RegistryClient,
     RegistryError,
 )
-
-from . import examples
-from .raw import answer
-from .server import TOKEN, Answer, VendorServer
+from tests.vendor import examples
+from tests.vendor.raw import answer
+from tests.vendor.server import TOKEN, Answer, VendorServer
 
 TAG = "/v2/registry/example/repositories/repo-1/tags/gone"
 

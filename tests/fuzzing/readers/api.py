@@ -11,10 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from aioregistry.api import REGISTRY
-from aioregistry.challenges import parse_challenges
-from aioregistry.client import _OPTIONS, _SUBSCRIPTION
-from aioregistry.codec import (
+from aioregistry.api.decoding import (
     DecodeError,
     Item,
     Listing,
@@ -24,16 +21,9 @@ from aioregistry.codec import (
     decode_docker_credentials,
     decode_error,
 )
-from aioregistry.endpoints import Request
-from aioregistry.errors import (
-    AuthenticationError,
-    InvalidNameError,
-    InvalidResponseError,
-)
-from aioregistry.handles import _GARBAGE_COLLECTION
-from aioregistry.lists import GARBAGE_COLLECTIONS, MANIFESTS, REPOSITORIES, REPOSITORIES_V1, TAGS
-from aioregistry.models import DockerCredentials, Tag
-from aioregistry.names import (
+from aioregistry.api.endpoints import Request
+from aioregistry.api.models import DockerCredentials, Tag
+from aioregistry.api.names import (
     check_digest,
     check_garbage_collection_uuid,
     check_registry,
@@ -41,12 +31,28 @@ from aioregistry.names import (
     check_tag,
     quote_segment,
 )
-from aioregistry.oci import Distribution, _Answer, _complaint, _token_of
-from aioregistry.quota import ServerWord
-from aioregistry.ratelimit import RateLimit, WindowLimiter
-from aioregistry.references import Reference
-from aioregistry.retry import Failure, RetryPolicy
-from aioregistry.walks import NumberWalk, TokenWalk, Walk, _Link
+from aioregistry.client.client import _OPTIONS, _SUBSCRIPTION
+from aioregistry.client.families import REGISTRY
+from aioregistry.client.lists import (
+    GARBAGE_COLLECTIONS,
+    MANIFESTS,
+    REPOSITORIES,
+    REPOSITORIES_V1,
+    TAGS,
+)
+from aioregistry.client.registry import _GARBAGE_COLLECTION
+from aioregistry.errors import (
+    AuthenticationError,
+    InvalidNameError,
+    InvalidResponseError,
+)
+from aioregistry.oci.challenges import parse_challenges
+from aioregistry.oci.distribution import Distribution, _Answer, _complaint, _token_of
+from aioregistry.oci.references import Reference
+from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk, _Link
+from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
+from aioregistry.ratelimit.windows import ServerWord
+from aioregistry.session.retry import Failure, RetryPolicy
 from tests.fuzzing.readers.reader import Reader, header_of, is_sound, text_of
 
 DIGEST = "sha256:" + "a" * 64

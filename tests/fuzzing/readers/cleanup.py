@@ -8,12 +8,15 @@ from functools import cache, partial
 
 import msgspec
 
-from aioregistry.cleanup.content import UnreadableContentError, parse_content, subject_of_tag
-from aioregistry.cleanup.durations import format_duration, parse_duration
-from aioregistry.cleanup.in_use import InUse, InUseError, read_in_use
-from aioregistry.cleanup.journal import Journal, JournalError
-from aioregistry.cleanup.patterns import Glob, Regex
-from aioregistry.cleanup.plan import (
+from aioregistry.api.names import check_digest, check_registry, check_repository, check_tag
+from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.in_use.references import InUse, InUseError, read_in_use
+from aioregistry.cleanup.manifests.content import (
+    UnreadableContentError,
+    parse_content,
+    subject_of_tag,
+)
+from aioregistry.cleanup.plan.plan import (
     Condemned,
     FreedBytes,
     Kept,
@@ -21,11 +24,12 @@ from aioregistry.cleanup.plan import (
     PlanFileError,
     RepositoryPlan,
 )
-from aioregistry.cleanup.policy import PushedTag
-from aioregistry.cleanup.policy_file import PolicyFileError, load_policy
-from aioregistry.cleanup.releases import Release
-from aioregistry.cli.settings import whole_seconds
-from aioregistry.names import check_digest, check_registry, check_repository, check_tag
+from aioregistry.cleanup.policy.durations import format_duration, parse_duration
+from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
+from aioregistry.cleanup.policy.patterns import Glob, Regex
+from aioregistry.cleanup.policy.policy import PushedTag
+from aioregistry.cleanup.policy.releases import Release
+from aioregistry.cli.settings.settings import whole_seconds
 from tests.fuzzing.readers.reader import Reader, file_of, is_sound, text_of
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")

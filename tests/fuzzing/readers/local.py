@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from aioregistry.cli.config_file import SettingsError, read_config
-from aioregistry.cli.credential_helper import _host, _Kept
-from aioregistry.cli.docker_config import DockerConfig, DockerConfigError
-from aioregistry.cli.doctl import doctl_token
-from aioregistry.cli.history import HistoryError, read_history
+from aioregistry.api.names import check_repository, check_tag
+from aioregistry.cli.demo.history import HistoryError, read_history
+from aioregistry.cli.docker.config import DockerConfig, DockerConfigError
+from aioregistry.cli.docker.credential_helper import _host, _Kept
 from aioregistry.cli.options import Access
-from aioregistry.cli.settings import Settings
-from aioregistry.names import check_repository, check_tag
+from aioregistry.cli.settings.config_file import SettingsError, read_config
+from aioregistry.cli.settings.doctl import doctl_token
+from aioregistry.cli.settings.settings import Settings
+from aioregistry.sandbox.calls.pages import _name_in, page_token
 from aioregistry.sandbox.faults import Faults
-from aioregistry.sandbox.images import config_of, document_of
-from aioregistry.sandbox.pages import _name_in, page_token
 from aioregistry.sandbox.refusal import Refusal
 from aioregistry.sandbox.seed import generated_state, history_state
-from aioregistry.sandbox.state import State
+from aioregistry.sandbox.state.images import config_of, document_of
+from aioregistry.sandbox.state.state import State
 from aioregistry.sandbox.statefile import load_state, state_from_json, state_to_json
 from tests.fuzzing.readers.reader import Reader, file_of, is_sound, text_of
 

@@ -1,0 +1,1 @@
+"""Many deletes at once, and an outcome for each."""

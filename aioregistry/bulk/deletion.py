@@ -1,0 +1,400 @@
+"""Deleting many: bounded fan-out, an outcome for each item, and the report."""
+
+import asyncio
+from collections import Counter
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sized,
+)
+from contextvars import copy_context
+from typing import Any, Literal
+
+from attrs import frozen
+
+from aioregistry.bulk.progress import ProgressReporter
+from aioregistry.errors import (
+    AuthenticationError,
+    BulkDeleteError,
+    ClientClosedError,
+    InvalidNameError,
+    NotFoundError,
+    RegistryError,
+)
+from aioregistry.paging.closing import Closing
+from aioregistry.session.abort import Halt
+from aioregistry.session.session import Exchange
+
+__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator", "Pace"]
+
+Names = Iterable[str] | AsyncIterable[str]
+# What a worker is given to do: nothing when there are no more names.
+_Given = tuple[str] | None
+Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
+
+
+@frozen
+class Outcome:
+    """What became of one item of a bulk delete.
+
+    Attributes:
+        index: The item's place in the input, from 0.
+        name: The tag or digest, as given.
+        status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused or was
+            not to be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was
+            done; ``not_attempted``, it was not begun.
+        error: Why, for the last three.
+        attempts: How often the DELETE was sent.
+    """
+
+    index: int
+    name: str
+    status: Status
+    error: RegistryError | None = None
+    attempts: int = 0
+
+
+@frozen
+class DeletionReport:
+    """All outcomes of a bulk delete, by status, each in the order of the input."""
+
+    deleted: tuple[Outcome, ...] = ()
+    absent: tuple[Outcome, ...] = ()
+    failed: tuple[Outcome, ...] = ()
+    unknown: tuple[Outcome, ...] = ()
+    not_attempted: tuple[Outcome, ...] = ()
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> "DeletionReport":
+        """Return the report of `outcomes`, which may come in any order."""
+        lists: dict[Status, list[Outcome]] = {}
+        for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
+            lists.setdefault(outcome.status, []).append(outcome)
+        return cls(**{status: tuple(found) for status, found in lists.items()})
+
+    def raise_for_failures(self) -> None:
+        """Raise `BulkDeleteError` unless every item is deleted or was absent."""
+        bad = (*self.failed, *self.unknown, *self.not_attempted)
+        if not bad:
+            return
+        # One error that stopped many items counts once.
+        errors = {id(outcome.error): outcome.error for outcome in bad if outcome.error}
+        counts = ", ".join(
+            f"{len(found)} {what}"
+            for found, what in (
+                (self.failed, "failed"),
+                (self.unknown, "unknown"),
+                (self.not_attempted, "not attempted"),
+            )
+            if found
+        )
+        error = BulkDeleteError(
+            f"{counts}; the first is {bad[0].name!r}", [*errors.values()] or [RegistryError(counts)]
+        )
+        error.report = self
+        raise error
+
+
+class Pace:
+    """Lets items begin as far ahead of a reader as is allowed, and none while nobody reads.
+
+    Args:
+        ahead: How many items may have begun that nobody has read of.
+    """
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = asyncio.Semaphore(ahead)
+        self._read = asyncio.Event()
+        self._waiting = 0
+
+    async def acquire(self) -> None:
+        """Wait until an item may begin."""
+        await self._ahead.acquire()
+        await self.be_read()
+
+    async def be_read(self) -> None:
+        """Wait until somebody reads."""
+        await self._read.wait()
+
+    def release(self) -> None:
+        """Tell that one was read."""
+        self._waiting -= 1
+        self._ahead.release()
+
+    def go_on(self) -> None:
+        """Tell that somebody reads."""
+        self._waiting += 1
+        self._read.set()
+
+    def pause(self) -> None:
+        """Tell that somebody who read has given up waiting."""
+        self._waiting -= 1
+        if not self._waiting:
+            self._read.clear()
+
+
+class Deletion:
+    """Works off names with a bounded number of workers, each one item at a time.
+
+    The source is read only when a worker is free. After an `AuthenticationError` nothing more is
+    sent: what is left of the source is read, but no request of this package made by it goes out.
+
+    Args:
+        names: What to delete.
+        delete: Deletes one item, and fills in the exchange on the way.
+        start: Runs a coroutine as a task of the client's.
+        concurrency: How many workers at most.
+        on_outcome: Called with each outcome as soon as it is known.
+        halt: Stops the rest after an `AuthenticationError`.
+        pace: Acquired before each item.
+        progress: Counts the items.
+
+    Raises:
+        TypeError: `names` is one string.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        delete: Callable[[str, Exchange], Awaitable[object]],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        concurrency: int,
+        on_outcome: Callable[[Outcome], object],
+        halt: Halt,
+        pace: Pace | None = None,
+        progress: ProgressReporter | None = None,
+    ) -> None:
+        if isinstance(names, str | bytes):
+            raise TypeError("give an iterable of names; a single one has a method of its own")
+        if isinstance(names, Sized):
+            concurrency = max(1, min(concurrency, len(names)))
+        self._feed_from = aiter(names) if isinstance(names, AsyncIterable) else None
+        self._names = None if isinstance(names, AsyncIterable) else iter(names)
+        self._delete = delete
+        self._start = start
+        self._concurrency = concurrency
+        self._on_outcome = on_outcome
+        self._pace = pace
+        self._progress = progress
+        self._asked: asyncio.Queue[asyncio.Future[_Given]] = asyncio.Queue()
+        self._next_index = 0
+        self._exhausted = False
+        self._broken_by: Exception | None = None
+        self._halt = halt
+        # Where callbacks run: what they start is not for the halt to stop.
+        self._outside = copy_context()
+        self._counts: Counter[Status] = Counter()
+
+    async def run(self) -> None:
+        """Work until the source is exhausted.
+
+        When cancelled, every item that was begun is told of before this ends.
+
+        Raises:
+            ClientClosedError: The client was closed meanwhile.
+            Exception: Whatever the source or a callback raised, after all that was begun is done.
+        """
+        feeder: asyncio.Task[None] | None = None
+        # All that a worker calls, the source of names included, stops with the others.
+        with self._halt.within():
+            workers = [self._start(self._work()) for _ in range(self._concurrency)]
+            if self._feed_from is not None:
+                feeder = self._start(self._feed(self._feed_from))
+        try:
+            await asyncio.gather(*workers)
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                raise
+            raise ClientClosedError("the client was closed while deleting") from None
+        finally:
+            ending = workers if feeder is None else [*workers, feeder]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+        if self._broken_by is not None:
+            told = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+            self._broken_by.add_note(f"This ended a bulk delete; until then: {told or 'nothing'}")
+            raise self._broken_by
+
+    async def _work(self) -> None:
+        while True:
+            if self._pace is not None:
+                await self._pace.acquire()
+            given = await self._ask() if self._names is None else self._take(self._names)
+            if given is None:
+                return
+            index = self._next_index
+            self._next_index += 1
+            if self._pace is not None:
+                # An async source may have taken its time.
+                await self._pace.be_read()
+            if self._halt.error is None:
+                await self._settle(index, *given)
+            else:
+                self._tell(Outcome(index, *given, "not_attempted", self._halt.error), 0.0)
+                # What is left may be long, and nothing else here lets others run.
+                await asyncio.sleep(0)
+
+    def _take(self, names: Iterator[str]) -> _Given:
+        if self._exhausted:
+            return None
+        try:
+            return (next(names),)
+        except StopIteration:
+            self._exhausted = True
+        except Exception as error:  # noqa: BLE001, raised at the end
+            self._break(error)
+        return None
+
+    async def _ask(self) -> _Given:
+        if self._exhausted:
+            return None
+        asked: asyncio.Future[_Given] = asyncio.get_running_loop().create_future()
+        self._asked.put_nowait(asked)
+        return await asked
+
+    async def _feed(self, source: AsyncIterator[str]) -> None:
+        """Read an async source, one name for each worker that asks.
+
+        All of it in one task: a source may hold a timeout or a task group open between two names,
+        which must be left where they were entered.
+        """
+        while True:
+            asked = await self._asked.get()
+            given: _Given = None
+            if not self._exhausted:
+                try:
+                    given = (await anext(source),)
+                except StopAsyncIteration:
+                    self._exhausted = True
+                except asyncio.CancelledError:
+                    me = asyncio.current_task()
+                    if me is None or me.cancelling():
+                        raise
+                    self._break(RegistryError("the source of names was cancelled"))
+                except Exception as error:  # noqa: BLE001, raised at the end
+                    self._break(error)
+            if not asked.done():
+                asked.set_result(given)
+
+    def _break(self, error: Exception) -> None:
+        self._exhausted = True
+        if error is not self._halt.error:
+            self._broken_by = error
+
+    async def _settle(self, index: int, name: str) -> None:
+        exchange = Exchange()
+        error: RegistryError | None = None
+        status: Status = "deleted"
+        begun = _now()
+        try:
+            await self._delete(name, exchange)
+        except NotFoundError:
+            status = "absent"
+        except RegistryError as caught:
+            error = caught
+            status = _status_of(caught, exchange)
+            if isinstance(caught, AuthenticationError | ClientClosedError):
+                self._halt.stop(caught)
+        except Exception as caught:  # noqa: BLE001, raised at the end
+            # Not ours: a limiter's, say. It ends the work, but loses nobody's outcome.
+            error = RegistryError(f"{type(caught).__name__}: {caught}")
+            status = _status_of(error, exchange)
+            self._halt.stop(error)
+            self._broken_by = caught
+        except asyncio.CancelledError:
+            error = RegistryError("cancelled")
+            status = _status_of(error, exchange)
+            self._tell(Outcome(index, name, status, error, exchange.attempts), 0.0)
+            raise
+        busy = _now() - begun - exchange.quota_seconds
+        self._tell(Outcome(index, name, status, error, exchange.attempts), busy)
+
+    def _tell(self, outcome: Outcome, busy: float) -> None:
+        self._counts[outcome.status] += 1
+        self._outside.run(self._on_outcome, outcome)
+        if self._progress is not None:
+            self._outside.run(self._progress.count, busy)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _status_of(error: RegistryError, exchange: Exchange) -> Status:
+    if exchange.unsettled:
+        return "unknown"
+    if exchange.attempts == 0 and not isinstance(error, InvalidNameError):
+        return "not_attempted"
+    return "failed"
+
+
+class OutcomeIterator(Closing, AsyncIterator[Outcome]):
+    """Yields outcomes as items finish.
+
+    The deletes begin with the first ``anext`` and keep no further ahead of the reader than the
+    fan-out allows; after one that was cancelled, none begins before the next. Ending early, by
+    ``aclose`` or by dropping the iterator, cancels the rest.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Callable[[Outcome], object], Pace], Deletion],
+        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        concurrency: int,
+    ) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self._start = start
+        self._pace = Pace(2 * concurrency)
+        self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._deletion = begin(self._outcomes.put_nowait, self._pace)
+
+    async def __anext__(self) -> Outcome:
+        if self._ended:
+            raise StopAsyncIteration
+        if self._task is None:
+            # The task must not know this iterator: dropping it is to cancel the task.
+            outcomes = self._outcomes
+            self._task = self._start(self._deletion.run())
+            self._task.add_done_callback(lambda _: outcomes.put_nowait(None))
+        self._pace.go_on()
+        try:
+            outcome = await self._outcomes.get()
+        except asyncio.CancelledError:
+            # It may be read again, or only held by the traceback of what ended the reading.
+            self._pace.pause()
+            raise
+        if outcome is None:
+            # For whoever else may be reading.
+            self._outcomes.put_nowait(None)
+            self._end(self._task)
+            raise StopAsyncIteration
+        self._pace.release()
+        return outcome
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        # It may have been closed by another task while this one read.
+        if not self._ended:
+            self._ended = True
+            if task.cancelled():
+                raise ClientClosedError("the client was closed while deleting")
+            task.result()
+
+    async def aclose(self) -> None:
+        """Cancel what is not done yet. The iterator yields nothing more."""
+        self._ended = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def __del__(self) -> None:
+        task = self._task
+        if task is not None and not task.done() and not task.get_loop().is_closed():
+            task.cancel()

@@ -1,0 +1,1 @@
+"""Carrying out a plan: last looks, deletes, journal, report."""

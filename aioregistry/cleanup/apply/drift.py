@@ -1,0 +1,154 @@
+"""What changed since a plan was made, so that an item of it must not be deleted: pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from attrs import field, frozen
+
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.graph import Graph
+from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.plan.decisions import Held, called
+from aioregistry.cleanup.plan.plan import Condemned
+
+__all__ = ["Look", "look_again"]
+
+
+@frozen
+class Look:
+    """What a fresh listing says of what is still to be deleted.
+
+    Attributes:
+        absent: What is gone already.
+        drifted: What must stay now, each with why.
+        blocked: What must stay because something that needs it could not be deleted, with why.
+        tags: Tags that may be deleted.
+        waves: Manifests that may be deleted, in the order in which they can go: none before what
+            needs it, and those of one wave do not need each other.
+        graph: What needs what.
+    """
+
+    absent: tuple[Condemned, ...] = ()
+    drifted: tuple[tuple[Condemned, str], ...] = ()
+    blocked: tuple[tuple[Condemned, str], ...] = ()
+    tags: tuple[Condemned, ...] = ()
+    waves: tuple[tuple[Condemned, ...], ...] = ()
+    graph: Graph = field(factory=lambda: Graph((), {}), eq=False)
+
+
+def look_again(
+    pending: Iterable[Condemned],
+    inventory: RepositoryInventory,
+    contents: Mapping[str, Content],
+    held: Held,
+    *,
+    given_up: Collection[str] = (),
+    floor: int = 0,
+) -> Look:
+    """Compare what is still to be deleted with what is there now.
+
+    Whatever is there and is not to be deleted stays, and so does what it needs: what was pushed
+    since the plan was made, too.
+
+    Args:
+        pending: What is still to be deleted, of one repository.
+        inventory: All that the repository holds now.
+        contents: What each of its manifests says.
+        held: What is in use now.
+        given_up: Condemned manifests that could not be deleted; what they need is blocked.
+        floor: With how many tags at least the repository is left.
+    """
+    return _Comparison(pending, inventory, contents, held, given_up, floor).look()
+
+
+class _Comparison:
+    def __init__(
+        self,
+        pending: Iterable[Condemned],
+        inventory: RepositoryInventory,
+        contents: Mapping[str, Content],
+        held: Held,
+        given_up: Collection[str],
+        floor: int,
+    ) -> None:
+        self._pending = list(pending)
+        self._here = {manifest.digest: manifest for manifest in inventory.manifests}
+        self._digest_of = dict(inventory.tags)
+        self._graph = Graph(inventory.manifests, contents)
+        self._held = held.with_indexes(self._graph)
+        self._tags_in_use = self._held.tags_on(inventory.manifests)
+        self._given_up = given_up
+        self._floor = floor
+
+    def look(self) -> Look:
+        absent = [item for item in self._pending if self._is_absent(item)]
+        left = [item for item in self._pending if not self._is_absent(item)]
+        drifted = {item: why for item in left if (why := self._drift(item)) is not None}
+        if self._is_below_floor([item for item in left if item not in drifted]):
+            why = f"fewer than {self._floor} tags would be left"
+            drifted |= {item: why for item in left if item.tags and item not in drifted}
+        left = [item for item in left if item not in drifted]
+        going = {item.digest: item for item in left if item.delete == "manifest"}
+        needed, blocked = self._needed(going)
+        drifted |= {going[digest]: why for digest, why in needed.items()}
+        waves = self._graph.waves([one for one in going if one not in needed | blocked])
+        return Look(
+            tuple(absent),
+            tuple(drifted.items()),
+            tuple((going[digest], why) for digest, why in blocked.items()),
+            tuple(item for item in left if item.delete == "tag"),
+            tuple(tuple(going[digest] for digest in wave) for wave in waves),
+            self._graph,
+        )
+
+    def _is_absent(self, item: Condemned) -> bool:
+        if item.delete == "manifest":
+            return item.digest not in self._here
+        return item.name not in self._digest_of
+
+    def _drift(self, item: Condemned) -> str | None:
+        """Return why one item must stay, by itself."""
+        for tag in item.tags:
+            if tag in self._tags_in_use:
+                return self._tags_in_use[tag]
+            now = self._digest_of.get(tag, item.digest)
+            if now != item.digest:
+                return f"the tag {tag} moved to {called(self._here[now])}"
+        return self._drift_of_manifest(item) if item.delete == "manifest" else None
+
+    def _drift_of_manifest(self, item: Condemned) -> str | None:
+        if item.digest in self._held.digests:
+            return f"in use: {self._held.digests[item.digest]}"
+        manifest = self._here[item.digest]
+        new = sorted({*manifest.tags} - {*item.tags})
+        if new:
+            return f"it got the tag {new[0]}"
+        before, now = item.pushed_at, manifest.pushed_at
+        if before is not None and now is not None and now > before:
+            return f"it was pushed again at {now:%Y-%m-%d %H:%M:%S} UTC"
+        return None
+
+    def _is_below_floor(self, left: Iterable[Condemned]) -> bool:
+        gone = {tag for item in left for tag in item.tags}
+        images = [tag for manifest in self._here.values() for tag in manifest.image_tags]
+        stay = sum(tag not in gone for tag in images)
+        return stay < min(self._floor, len(images))
+
+    def _needed(self, going: Mapping[str, Condemned]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what of it is needed by what stays, and what by that which could not go."""
+        staying = [
+            digest for digest in self._here if digest not in going and digest not in self._given_up
+        ]
+        found = self._graph.reached_from(staying)
+        needed = {one: self._because(one, by) for one, by in found.items() if one in going}
+        found = self._graph.reached_from(one for one in self._given_up if one in self._here)
+        blocked = {
+            one: f"{self._because(one, by)}, and that could not be deleted"
+            for one, by in found.items()
+            if one in going and one not in needed
+        }
+        return needed, blocked
+
+    def _because(self, digest: str, needing: str) -> str:
+        what = "part of" if self._graph.holds(needing, digest) else "speaks of"
+        by: ListedManifest = self._here[needing]
+        return f"{what} {called(by)}"

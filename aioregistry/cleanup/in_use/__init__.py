@@ -1,0 +1,1 @@
+"""What runs somewhere, and is therefore kept."""

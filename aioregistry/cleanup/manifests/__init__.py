@@ -1,0 +1,1 @@
+"""What a repository holds: its manifests, their contents, and what needs what."""

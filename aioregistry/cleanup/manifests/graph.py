@@ -1,0 +1,112 @@
+"""What manifests of one repository need of each other: pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from aioregistry.cleanup.manifests.content import Content, subject_of_tag
+from aioregistry.cleanup.manifests.inventory import ListedManifest
+
+__all__ = ["Graph"]
+
+_NONE: tuple[str, ...] = ()
+
+
+class Graph:
+    """The needs between the manifests of a repository.
+
+    An index needs the manifests that it names. A manifest needs what speaks of it: referrers by
+    their subject, and signatures, attestations and SBOMs by the names of their tags.
+
+    Args:
+        manifests: All manifests of the repository.
+        contents: What each of them says, by digest.
+    """
+
+    def __init__(
+        self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]
+    ) -> None:
+        here = {manifest.digest: manifest for manifest in manifests}
+        self._children: dict[str, tuple[str, ...]] = {}
+        self._speaking: dict[str, list[str]] = {}
+        self._parents: dict[str, list[str]] = {}
+        for digest, manifest in here.items():
+            content = contents[digest]
+            children = tuple(dict.fromkeys(child for child in content.children if child in here))
+            if children:
+                self._children[digest] = children
+            for child in children:
+                self._parents.setdefault(child, []).append(digest)
+            subjects = {subject_of_tag(tag) for tag in manifest.tags} | {content.subject}
+            for subject in subjects:
+                if subject is not None and subject in here:
+                    self._speaking.setdefault(subject, []).append(digest)
+                    self._parents.setdefault(digest, []).append(subject)
+
+    def needs(self, digest: str) -> Iterator[str]:
+        """Yield what a manifest needs: what it names, and what speaks of it."""
+        yield from self._children.get(digest, _NONE)
+        yield from self._speaking.get(digest, _NONE)
+
+    def holds(self, index: str, digest: str) -> bool:
+        """Return whether an index names a manifest."""
+        return digest in self._children.get(index, _NONE)
+
+    def needed_by(self, digest: str) -> Collection[str]:
+        """Return the manifests that need this one."""
+        return self._parents.get(digest, _NONE)
+
+    def reached_from(self, roots: Iterable[str]) -> dict[str, str]:
+        """Return what some manifests need, and what that needs, without themselves.
+
+        Returns:
+            For each needed digest, the digest of a manifest that needs it.
+        """
+        reached: dict[str, str] = {}
+        roots = dict.fromkeys(roots)
+        waiting = list(roots)
+        while waiting:
+            needing = waiting.pop()
+            for needed in self.needs(needing):
+                if needed not in reached and needed not in roots:
+                    reached[needed] = needing
+                    waiting.append(needed)
+        return reached
+
+    def containing(self, digests: Iterable[str]) -> dict[str, str]:
+        """Return the indexes that hold some manifests, and the indexes that hold those.
+
+        Returns:
+            For each index, the digest of the one in it that led here.
+        """
+        found: dict[str, str] = {}
+        waiting = list(digests)
+        while waiting:
+            held = waiting.pop()
+            for parent in self._parents.get(held, _NONE):
+                if parent not in found and self.holds(parent, held):
+                    found[parent] = held
+                    waiting.append(parent)
+        return found
+
+    def waves(self, digests: Collection[str]) -> list[list[str]]:
+        """Return manifests in the order in which they can go: none before what needs it.
+
+        Those of one wave do not need each other. What needs itself by a detour is broken up
+        wherever that may be.
+        """
+        left = {
+            digest: sum(parent in digests and parent != digest for parent in self.needed_by(digest))
+            for digest in dict.fromkeys(digests)
+        }
+        waves: list[list[str]] = []
+        while left:
+            wave = [digest for digest, needing in left.items() if not needing]
+            if not wave:
+                wave = [min(left, key=lambda digest: (left[digest], digest))]
+            waves.append(wave)
+            for digest in wave:
+                del left[digest]
+            for digest in wave:
+                for needed in self.needs(digest):
+                    if needed in left:
+                        left[needed] -= 1
+        return waves

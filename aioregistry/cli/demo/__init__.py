@@ -1,0 +1,1 @@
+"""The demonstration: its history, its run, its result."""

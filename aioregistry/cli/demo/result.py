@@ -1,0 +1,141 @@
+"""What came of a run of the demo."""
+
+from attrs import frozen
+from rich.table import Table
+
+from aioregistry.api.models import Tag
+from aioregistry.cleanup.apply.report import CleanupReport
+from aioregistry.cleanup.garbage import CollectedGarbage
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cli.demo.content import Content, Names
+from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.plan_tables import problems_of, rows_of_report
+from aioregistry.cli.display.progress import in_table
+
+__all__ = ["Result", "Walk"]
+
+_SHOWN = 3
+_MEBIBYTE = 2**20
+
+
+@frozen
+class Walk:
+    """What a walk found.
+
+    Attributes:
+        repositories: How many repositories.
+        tags: All tags, in the order in which they came.
+    """
+
+    repositories: int
+    tags: tuple[Tag, ...]
+
+    @property
+    def names(self) -> Names:
+        """The tags' names."""
+        return frozenset((tag.repository, tag.tag) for tag in self.tags)
+
+
+@frozen
+class Result:
+    """What came of a run.
+
+    Attributes:
+        content: What there was.
+        plan: What was to be deleted.
+        report: What became of it.
+        collected: The garbage collection after it.
+        meter: What it took.
+        before: The walk before the deletes.
+        expected: The tags that must be left.
+        after: The walk after them.
+        rejected: How many requests the registry answered with 429.
+        seconds: How long it took.
+        memory: The process's peak of resident memory, in bytes: before the first request, and at
+            the end. None where that is unknown.
+    """
+
+    content: Content
+    plan: Plan
+    report: CleanupReport
+    collected: CollectedGarbage
+    meter: Meter
+    before: Walk
+    expected: Names
+    after: Walk
+    rejected: int
+    seconds: float
+    memory: tuple[int | None, int | None]
+
+    def problems(self) -> list[str]:
+        """Return what is not as it should be, a line for each."""
+        left = self.after.names
+        missing, unexpected = self.expected - left, left - self.expected
+        found = [f"{left.repository}: {left.reason}" for left in self.plan.left_alone]
+        if len(self.before.names) != self.content.tags:
+            found.append(f"the walk found {len(self.before.names):,} tags of {self.content.tags:,}")
+        found += [
+            f"{len(walk.tags) - len(walk.names):,} tags came twice in a walk"
+            for walk in (self.before, self.after)
+            if len(walk.names) != len(walk.tags)
+        ]
+        if missing:
+            found.append(f"{len(missing):,} kept tags are gone: {_some(missing)}")
+        if unexpected:
+            found.append(f"{len(unexpected):,} deleted tags are there: {_some(unexpected)}")
+        found += problems_of(self.report)
+        if self.report.done and not self._freed_as_planned:
+            found.append(str(self.collected))
+        return found
+
+    @property
+    def _freed_as_planned(self) -> bool:
+        return self.collected.run.freed_bytes == self.plan.frees.bytes
+
+    def table(self) -> Table:
+        """Return all figures."""
+        exact = "exactly" if self.after.names == self.expected else "NOT"
+        walks = [
+            ("repositories walked", f"{self.before.repositories:,}", ""),
+            ("tags walked", f"{len(self.before.tags):,}", f"of {self.content.tags:,}"),
+            ("tags left", f"{len(self.after.tags):,}", f"{exact} those to keep, by a second walk"),
+        ]
+        if self.content.left is not None:
+            walks += self._history_rows()
+        exact = "exactly" if self._freed_as_planned else "NOT"
+        freed = self.collected.run.freed_bytes or 0
+        collection = [("bytes freed", f"{freed:,}", f"{exact} what the plan said")]
+        requests = [
+            ("requests sent", f"{self.meter.sent:,}", ""),
+            (
+                "429s received",
+                f"{self.meter.rate_limited:,}",
+                f"the registry sent {self.rejected:,}",
+            ),
+        ]
+        costs = [("seconds", f"{self.seconds:.1f}", f"{self.meter.waited:.1f} waiting for quota")]
+        start, peak = self.memory
+        if start is not None and peak is not None:
+            grown = (peak - start) / _MEBIBYTE
+            costs.append(
+                (
+                    "memory",
+                    f"{peak / _MEBIBYTE:,.0f} MiB",
+                    f"at its peak, {grown:,.1f} of them from the run",
+                )
+            )
+        return in_table([walks, rows_of_report(self.report), collection, requests, costs])
+
+    def _history_rows(self) -> list[tuple[str, str, str]]:
+        releases = self.content.releases
+        kept = {tag for _, tag in self.after.names}
+        commits = len({tag for _, tag in self.before.names} - releases)
+        return [
+            ("releases left", f"{len(kept & releases):,}", f"of {len(releases):,} in the file"),
+            ("commit tags left", f"{len(kept - releases):,}", f"of {commits:,}"),
+        ]
+
+
+def _some(names: Names) -> str:
+    shown = ", ".join(f"{repository}:{tag}" for repository, tag in sorted(names)[:_SHOWN])
+    return f"{shown}, ..." if len(names) > _SHOWN else shown

@@ -1,0 +1,78 @@
+"""What a run costs: requests, waits for quota, memory."""
+
+import sys
+import time
+from pathlib import Path
+
+from aioregistry.ratelimit.limiter import Priority, RateLimit, RateLimitStatus, WindowLimiter
+from aioregistry.ratelimit.windows import ServerWord
+
+__all__ = ["Meter", "peak_memory"]
+
+_PROC_STATUS = Path("/proc/self/status")
+
+
+class Meter:
+    """The client's own limiter, with a count of all that passes.
+
+    Attributes:
+        sent: Requests sent, each attempt counted.
+        rate_limited: How many of them were answered 429.
+    """
+
+    def __init__(self, rate_limit: RateLimit) -> None:
+        self._limiter = WindowLimiter(rate_limit)
+        self.sent = 0
+        self.rate_limited = 0
+        self._waited = 0.0
+        self._waiting = 0
+        self._waiting_since = 0.0
+
+    @property
+    def status(self) -> RateLimitStatus:
+        """The quota now."""
+        return self._limiter.status
+
+    @property
+    def waited(self) -> float:
+        """Seconds until now during which any request waited for quota."""
+        waiting = time.perf_counter() - self._waiting_since if self._waiting else 0.0
+        return self._waited + waiting
+
+    def seconds_for(self, requests: int) -> float:
+        """Return how long some requests, those in flight first, take at least."""
+        return self._limiter.seconds_for(requests)
+
+    async def acquire(self, priority: Priority = "interactive") -> None:
+        """Wait until a request may go."""
+        if self._waiting == 0:
+            self._waiting_since = time.perf_counter()
+        self._waiting += 1
+        try:
+            await self._limiter.acquire(priority)
+        finally:
+            if self._waiting == 1:
+                self._waited = self.waited
+            self._waiting -= 1
+
+    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+        """Tell that a request is over."""
+        if sent:
+            self.sent += 1
+        self.rate_limited += word is not None and word.status == 429
+        self._limiter.release(word, sent=sent)
+
+
+def peak_memory() -> int | None:
+    """Return the most memory that this process has had resident, in bytes; None if unknown."""
+    if _PROC_STATUS.exists():
+        # getrusage would begin with what the process had that started this one.
+        for line in _PROC_STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    try:
+        import resource  # noqa: PLC0415  (not on Windows)
+    except ModuleNotFoundError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

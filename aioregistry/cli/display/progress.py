@@ -1,0 +1,217 @@
+"""What the commands show: progress on a terminal, plain lines in a pipe, tables."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from rich.box import ROUNDED
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from aioregistry.cli.display.meter import Meter
+
+__all__ = ["Display", "Stage", "in_table"]
+
+_REFRESH = 0.1
+_PLAIN_EVERY = 5.0
+_LONG_WAIT = 2.0
+_WINDOW_NAMES = ("minute", "hour")
+
+
+class Stage:
+    """A part of a job: how far it is, and how that looks.
+
+    Attributes:
+        done: Items done so far.
+        total: Items there are to do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        unit: str,
+        meter: Meter,
+        items_a_request: int,
+    ) -> None:
+        self.done = 0
+        self._name = name
+        self.total = total
+        self._unit = unit
+        self._meter = meter
+        self._waited_before = meter.waited
+        self._items_a_request = items_a_request
+        self._begun = time.perf_counter()
+
+    def advance(self) -> None:
+        """Count one more item."""
+        self.done += 1
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return time.perf_counter() - self._begun
+
+    @property
+    def waited(self) -> float:
+        """Seconds of them during which any request waited for quota."""
+        return self._meter.waited - self._waited_before
+
+    @property
+    def pace(self) -> float:
+        """Items a second, so far."""
+        return self.done / max(self.seconds, 1e-9)
+
+    def as_bar(self) -> RenderableType:
+        """Return what a terminal shows: a bar, and the quota under it."""
+        bar = Table.grid(padding=(0, 2), expand=True)
+        bar.add_column(style="bold")
+        bar.add_column(ratio=1)
+        for _ in range(3):
+            bar.add_column(justify="right", no_wrap=True)
+        bar.add_row(
+            self._name,
+            ProgressBar(total=max(self.total, 1), completed=self.done),
+            self._progress(),
+            f"{self.pace:,.0f}/s",
+            f"ETA {self._eta()}",
+        )
+        indent = " " * (len(self._name) + 2)
+        # Not padded: the ^C that a terminal echoes must not begin another line.
+        return Group(bar, Text(indent + self._quota(), style="dim", no_wrap=True))
+
+    def as_line(self) -> str:
+        """Return the same as one line of text."""
+        return (
+            f"{self._name}  {self._progress()}, {self.pace:,.0f}/s, ETA {self._eta()};"
+            f" {self._quota()}"
+        )
+
+    def _progress(self) -> str:
+        return f"{self.done:,}/{self.total:,} {self._unit}"
+
+    def _eta(self) -> str:
+        left = math.ceil((self.total - self.done) / self._items_a_request)
+        # What is not waiting for quota goes at the pace of the server.
+        by_pace = (self.seconds - self.waited) / max(self.done, 1) * (self.total - self.done)
+        return _clock(max(by_pace if self.done else 0.0, self._meter.seconds_for(left)))
+
+    def _quota(self) -> str:
+        status = self._meter.status
+        left = ", ".join(
+            f"{name} {window.free:,}/{window.limit:,}"
+            for name, window in zip(_WINDOW_NAMES, status.windows, strict=True)
+        )
+        text = f"quota left: {left}"
+        if not status.waiting:
+            return text
+        # Infinite while it depends on answers that are still to come.
+        if _LONG_WAIT <= status.next_free < math.inf:
+            return f"{text}; {status.waiting} wait, room in {_clock(status.next_free)}"
+        return f"{text}; {status.waiting} wait, {self.waited:.0f} s so far"
+
+
+class Display:
+    """Where a command shows what it does.
+
+    Args:
+        console: Where to.
+        progress: Whether to draw progress bars, if `console` is a terminal that can.
+        lines: Whether to print a line now and then where no bar is drawn.
+    """
+
+    def __init__(self, console: Console, *, progress: bool = True, lines: bool = True) -> None:
+        self._console = console
+        # Asked of the file: FORCE_COLOR makes Rich take a pipe for a terminal.
+        self._is_terminal = console.file.isatty()
+        self._draws = progress and self._is_terminal and not console.is_dumb_terminal
+        self._prints = lines
+
+    def say(self, text: str, *, begin: str = "", style: str = "") -> None:
+        """Print a line; in a pipe it stays one, however long.
+
+        Args:
+            text: The line.
+            begin: What comes before it, in bold.
+            style: How it looks.
+        """
+        line = Text.assemble((f"{begin}  " if begin else "", "bold"), (text, style))
+        self._console.print(line, highlight=False, soft_wrap=not self._is_terminal)
+
+    def show(self, table: Table) -> None:
+        """Print a table."""
+        self._console.print(table, highlight=False)
+
+    @asynccontextmanager
+    async def stage(
+        self,
+        name: str,
+        total: int,
+        unit: str,
+        meter: Meter,
+        *,
+        items_a_request: int = 1,
+        shown: bool = True,
+    ) -> AsyncGenerator[Stage]:
+        """Show the progress of what is done inside, which calls `Stage.advance`.
+
+        Args:
+            name: What is being done.
+            total: How many items there are to do.
+            unit: What they are, in the plural.
+            meter: Knows the quota.
+            items_a_request: How many items one request does.
+            shown: Whether to show anything.
+        """
+        stage = Stage(name, total, unit, meter, items_a_request)
+        if not shown:
+            yield stage
+            return
+        work = self._draw(stage) if self._draws else self._print(stage)
+        ticking = asyncio.create_task(work)
+        try:
+            yield stage
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+
+    async def _draw(self, stage: Stage) -> None:
+        # Refreshed from the event loop: the quota is no other thread's to read.
+        with Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            get_renderable=stage.as_bar,
+        ) as live:
+            while True:
+                live.refresh()
+                await asyncio.sleep(_REFRESH)
+
+    async def _print(self, stage: Stage) -> None:
+        while self._prints:
+            await asyncio.sleep(_PLAIN_EVERY)
+            self.say(stage.as_line())
+
+
+def in_table(sections: Iterable[Sequence[tuple[str, str, str]]]) -> Table:
+    """Return a table of what came out: sections of rows, each with name, value and remark."""
+    table = Table(box=ROUNDED, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim")
+    for rows in sections:
+        for row in rows:
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,1 @@
+"""Docker's configuration file, and the credential helper."""

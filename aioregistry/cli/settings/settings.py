@@ -1,0 +1,271 @@
+"""Settings: flags over the environment over the configuration file over what is usual."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from aioregistry.cleanup.policy.durations import parse_duration
+from aioregistry.cli.options import Access
+from aioregistry.cli.settings.config_file import Config, SettingsError, config_path, read_config
+from aioregistry.cli.settings.doctl import doctl_path, doctl_token
+from aioregistry.session.origins import check_origin
+
+__all__ = ["API_URL", "REGISTRY_HOST", "Setting", "Settings", "SettingsError", "whole_seconds"]
+
+REGISTRY_HOST = "registry.digitalocean.com"
+API_URL = "https://api.digitalocean.com"
+_TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+_NONE_FOUND = (
+    "no API token: set DIGITALOCEAN_TOKEN, give --token-file FILE, write token-file into a"
+    " profile, or log in with 'doctl auth init'"
+)
+_LONGEST_TOKEN = 4096
+_CENTURY = 100 * 366 * 86_400
+_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
+
+
+@frozen
+class Setting:
+    """A value, and where it comes from."""
+
+    value: str = field(repr=False)
+    source: str
+
+
+@frozen
+class Settings:
+    """What holds for one run of a command.
+
+    Attributes:
+        config: What the configuration file says.
+        profile: The profile in force; None where there is none.
+    """
+
+    config: Config
+    profile: Setting | None
+    _flags: Mapping[str, str]
+    _environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def load(cls, access: Access, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the configuration file, and see which profile holds.
+
+        Raises:
+            SettingsError: The file makes no sense, or there is no such profile.
+        """
+        required = bool(environment.get("AIOREGISTRY_CONFIG"))
+        config = read_config(config_path(environment), required=required)
+        flags = {
+            "profile": access.profile,
+            "token-file": None if access.token_file is None else str(access.token_file),
+            "api-url": access.api_url,
+        }
+        given = {key: value for key, value in flags.items() if value is not None}
+        return cls(config, _profile(config, given, environment), given, environment)
+
+    def get(self, key: str) -> Setting | None:
+        """Return a setting; None where nothing says it."""
+        return next(self._said(key), None)
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is."""
+        setting = self.get("api-url")
+        return API_URL if setting is None else _url("api-url", setting)
+
+    @property
+    def registry(self) -> str | None:
+        """The registry that is meant where none is named."""
+        setting = self.get("registry")
+        return None if setting is None else setting.value
+
+    @property
+    def registry_url(self) -> str | None:
+        """Where the registry itself is."""
+        setting = self.get("registry-url")
+        return None if setting is None else _url("registry-url", setting)
+
+    def contents_url(self, flag: str | None) -> str | None:
+        """Return where manifests are read; None for where the credentials say.
+
+        Args:
+            flag: What ``--registry-url`` says.
+
+        Raises:
+            SettingsError: The API is not the vendor's: what credentials it mints is nothing that
+                the vendor's registry should be sent.
+        """
+        if flag is not None:
+            return _url("registry-url", Setting(flag, "--registry-url"))
+        if self.registry_url is None and self.api_url != API_URL:
+            raise SettingsError(
+                f"where is the registry whose API is at {self.api_url}? Give --registry-url URL, or"
+                " set AIOREGISTRY_REGISTRY_URL; a sandbox is at the same URL as its API"
+            )
+        return self.registry_url
+
+    @property
+    def registry_host(self) -> str:
+        """The host that Docker knows the registry by."""
+        url = self.registry_url
+        return REGISTRY_HOST if url is None else urlsplit(url).netloc
+
+    def is_registry_host(self, host: str) -> bool:
+        """Return whether a host is the registry's, or one of its regions'."""
+        return host == self.registry_host or host.endswith(f".{REGISTRY_HOST}")
+
+    @property
+    def read_write(self) -> bool:
+        """Whether credentials may push."""
+        setting = self.get("read-write")
+        if setting is None or setting.value.lower() in _FALSE:
+            return False
+        if setting.value.lower() in _TRUE:
+            return True
+        raise SettingsError(f"{setting.source}: must be true or false, not {setting.value!r}")
+
+    @property
+    def expiry(self) -> int | None:
+        """After how many seconds credentials expire; None where nothing says it."""
+        setting = self.get("expiry")
+        if setting is None:
+            return None
+        try:
+            return whole_seconds(setting.value)
+        except ValueError as error:
+            raise SettingsError(f"{setting.source}: {error}") from None
+
+    @property
+    def token(self) -> Setting:
+        """The API token.
+
+        Raises:
+            SettingsError: There is none, or what should hold one does not.
+        """
+        found = next(self._tokens(), None)
+        if found is None:
+            raise SettingsError(_NONE_FOUND)
+        return found
+
+    @property
+    def _chosen(self) -> Mapping[str, str]:
+        return {} if self.profile is None else self.config.profiles[self.profile.value]
+
+    @property
+    def _profile_source(self) -> str:
+        name = "" if self.profile is None else self.profile.value
+        return f"profile {name!r} in {self.config.path}"
+
+    @property
+    def _profile_goes_first(self) -> bool:
+        # A profile that is asked for is a flag: another account's token in the environment must
+        # not take its place.
+        return "profile" in self._flags
+
+    def _said(self, key: str) -> Iterator[Setting]:
+        """Yield what is said of a key, what counts most first."""
+        if key in self._flags:
+            yield Setting(self._flags[key], f"--{key}")
+        variable = f"AIOREGISTRY_{key.upper().replace('-', '_')}"
+        found = {}
+        if self._environment.get(variable):
+            found[variable] = Setting(self._environment[variable], variable)
+        if self.profile is not None and key in self._chosen:
+            found["profile"] = Setting(self._chosen[key], self._profile_source)
+        yield from reversed(found.values()) if self._profile_goes_first else found.values()
+
+    def _tokens(self) -> Iterator[Setting]:
+        if "token-file" in self._flags:
+            yield _from_file(self._flags["token-file"], "--token-file")
+        places: list[Callable[[], Iterator[Setting]]] = [self._of_environment, self._of_profile]
+        for place in reversed(places) if self._profile_goes_first else places:
+            yield from place()
+        current = doctl_token(doctl_path(), None)
+        if current is not None:
+            yield Setting(current[0], f"context {current[1]!r} of {doctl_path()}")
+
+    def _of_environment(self) -> Iterator[Setting]:
+        for name in _TOKEN_VARIABLES:
+            if self._environment.get(name, "").strip():
+                yield Setting(self._environment[name].strip(), name)
+        if path := self._environment.get("AIOREGISTRY_TOKEN_FILE"):
+            yield _from_file(path, "AIOREGISTRY_TOKEN_FILE")
+        if context := self._environment.get("AIOREGISTRY_DOCTL_CONTEXT"):
+            yield _from_doctl(context, "AIOREGISTRY_DOCTL_CONTEXT")
+
+    def _of_profile(self) -> Iterator[Setting]:
+        if self.profile is None:
+            return
+        source = self._profile_source
+        if "token" in self._chosen:
+            yield Setting(self._chosen["token"], source)
+        if "token-file" in self._chosen:
+            yield _from_file(self._chosen["token-file"], source)
+        if "doctl-context" in self._chosen:
+            yield _from_doctl(self._chosen["doctl-context"], source)
+
+
+def _url(key: str, setting: Setting) -> str:
+    try:
+        return check_origin(f"{setting.source}: {key}", setting.value)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def whole_seconds(length: str) -> int:
+    """Return the seconds of a length of time that is longer than none, and ends some day.
+
+    Raises:
+        ValueError: It says no such length.
+    """
+    seconds = int(parse_duration(length).total_seconds())
+    if seconds == 0:
+        raise ValueError("0 s would mean that credentials never expire")
+    if seconds > _CENTURY:
+        raise ValueError(f"{length} is more than 100 years; is it in the right unit?")
+    return seconds
+
+
+def _profile(
+    config: Config, flags: Mapping[str, str], environment: Mapping[str, str]
+) -> Setting | None:
+    if "profile" in flags:
+        chosen = Setting(flags["profile"], "--profile")
+    elif environment.get("AIOREGISTRY_PROFILE"):
+        chosen = Setting(environment["AIOREGISTRY_PROFILE"], "AIOREGISTRY_PROFILE")
+    elif config.profile is not None:
+        return Setting(config.profile, str(config.path))
+    elif "default" in config.profiles:
+        return Setting("default", str(config.path))
+    else:
+        return None
+    if chosen.value not in config.profiles:
+        there = ", ".join(config.profiles) or "none"
+        raise SettingsError(
+            f"{chosen.source}: no profile {chosen.value!r} in {config.path}; there: {there}"
+        )
+    return chosen
+
+
+def _from_file(path: str, source: str) -> Setting:
+    try:
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            token = file.read(_LONGEST_TOKEN).strip()
+    except OSError as error:
+        raise SettingsError(f"{source}: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        token = ""
+    if not token or len(token.split()) != 1:
+        raise SettingsError(f"{source}: {path} must hold a token, and nothing else")
+    return Setting(token, f"{source}, {path}" if source.startswith("--") else source)
+
+
+def _from_doctl(context: str, source: str) -> Setting:
+    found = doctl_token(doctl_path(), context)
+    if found is None:  # pragma: no cover, a context that is asked for is there or is an error
+        raise SettingsError(f"{source}: doctl has no context {context!r}")
+    return Setting(found[0], f"{source}, doctl's context {context!r}")

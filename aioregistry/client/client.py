@@ -1,0 +1,284 @@
+"""The client: where everything begins."""
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from aioregistry.api import names
+from aioregistry.api.decoding import Item
+from aioregistry.api.endpoints import Endpoints, Family
+from aioregistry.api.models import DockerCredentials, Registry, RegistryOptions, Subscription
+from aioregistry.bulk.callbacks import check_callback
+from aioregistry.client.families import REGISTRY, Api
+from aioregistry.client.lists import Lists
+from aioregistry.client.registry import RegistryHandle, docker_credentials
+from aioregistry.errors import ConflictError, InvalidTokenError
+from aioregistry.ratelimit.limiter import (
+    Limiter,
+    RateLimit,
+    RateLimitStatus,
+    WindowLimiter,
+)
+from aioregistry.session.retry import RetryPolicy
+from aioregistry.session.session import FinishedRequest, Session
+from aioregistry.session.transport import TokenSource, Transport
+from aioregistry.version import VERSION
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["RegistryClient"]
+
+_TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+_OPTIONS = Item("options", RegistryOptions)
+_SUBSCRIPTION = Item("subscription", Subscription)
+
+
+class RegistryClient:
+    """A client of DigitalOcean's container registry API.
+
+    Use it as ``async with RegistryClient() as client:``. One client belongs to one event loop, is
+    not thread-safe, and when closed stays closed. Share it: the quota is the token's, and only
+    requests of one client are counted together.
+
+    Args:
+        token: The API token, or an async callable that returns one and is asked for each attempt;
+            None takes ``DIGITALOCEAN_TOKEN``, else ``DIGITALOCEAN_ACCESS_TOKEN``.
+        base_url: The API's origin. The token goes there and nowhere else.
+        session: An `aiohttp.ClientSession` to use; it stays as it is and is never closed here.
+            Middlewares of its own stay in force, and one that sends again by itself does so
+            unseen by the limiter.
+        connector: An `aiohttp` connector for a session of the client's own.
+        api: ``"registry"`` speaks ``/v2/registry…`` and moves to ``/v2/registries…`` for good when
+            the API asks for it; ``"registries"`` begins there.
+        rate_limit: The quota to keep, or any `Limiter`; None keeps none.
+        retry: How often, and when, a request is sent again.
+        timeout: For each attempt, without its wait for quota: seconds or `aiohttp.ClientTimeout`.
+        per_page: How many items a page is asked to have, 1 to 200.
+        concurrency: How many pages of a walk, or deletes of a bulk delete, run at once.
+        user_agent: Goes before the client's own name in the User-Agent header.
+        on_request: Called with a `FinishedRequest` after each request.
+
+    Raises:
+        InvalidTokenError: There is no token, or one that cannot be sent.
+        ValueError: An argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        token: TokenSource | None = None,
+        *,
+        base_url: str = "https://api.digitalocean.com",
+        session: "aiohttp.ClientSession | None" = None,
+        connector: "aiohttp.BaseConnector | None" = None,
+        api: Family = "registry",
+        rate_limit: RateLimit | Limiter | None = RateLimit(),  # noqa: B008, frozen
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008, frozen
+        timeout: "float | aiohttp.ClientTimeout" = 30.0,
+        per_page: int = 200,
+        concurrency: int = 16,
+        user_agent: str | None = None,
+        on_request: Callable[[FinishedRequest], object] | None = None,
+    ) -> None:
+        if not 1 <= per_page <= 200:
+            raise ValueError(f"per_page must be 1 to 200, not {per_page}")
+        if concurrency < 1:
+            raise ValueError(f"concurrency must be at least 1, not {concurrency}")
+        ours = f"aioregistry/{VERSION}"
+        transport = Transport(
+            base_url=base_url,
+            token=_token_from_environment() if token is None else token,
+            session=session,
+            connector=connector,
+            timeout=timeout,
+            user_agent=ours if user_agent is None else f"{user_agent} {ours}",
+        )
+        own_limiter = WindowLimiter(rate_limit) if isinstance(rate_limit, RateLimit) else None
+        self._own_limiter = own_limiter
+        self._limiter = own_limiter if isinstance(rate_limit, RateLimit) else rate_limit
+        if not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy, not {retry!r}; attempts=1 never repeats")
+        if not isinstance(rate_limit, RateLimit | None) and not hasattr(rate_limit, "acquire"):
+            raise TypeError(
+                f"rate_limit must be a RateLimit, a Limiter or None, not {rate_limit!r}"
+            )
+        check_callback("on_request", on_request)
+        self._session = Session(transport, self._limiter, retry, on_request)
+        self._api = Api(self._session, api)
+        self._lists = Lists(self._api, per_page, concurrency)
+        self._concurrency = concurrency
+
+    async def open(self) -> Self:
+        """Open the client; ``async with`` does it, too.
+
+        Raises:
+            ClientClosedError: It is open, or was closed.
+        """
+        self._session.open()
+        return self
+
+    async def close(self) -> None:
+        """Close the client: what still runs is ended, who waits for quota is turned away."""
+        if self._own_limiter is not None:
+            self._own_limiter.close()
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can send nothing more, or not yet."""
+        return self._session.state != "open"
+
+    @property
+    def rate_limit_status(self) -> RateLimitStatus | None:
+        """What the client has left, and what the server said last; asked in the event loop.
+
+        None without a limiter, and with one of your own that has no `status`.
+        """
+        return getattr(self._limiter, "status", None)
+
+    def __repr__(self) -> str:
+        return f"<RegistryClient {self._session.base_url} {self._session.state}>"
+
+    def registry(self, name: str) -> RegistryHandle:
+        """Return a handle on a registry; no request is sent.
+
+        Raises:
+            InvalidNameError: No registry can be called so.
+        """
+        return RegistryHandle(name, self._api, self._lists, self._concurrency)
+
+    async def registries(self) -> list[Registry]:
+        """Return all registries of the account: ``GET /v2/registries``."""
+        return [*await self._api.list_registries()]
+
+    async def get_registry(self, name: str | None = None) -> Registry:
+        """Return a registry: ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
+
+        Args:
+            name: Which; None means the account's only one.
+
+        Raises:
+            InvalidNameError: No registry can be called so.
+            NotFoundError: There is none, or none of this name.
+            PreconditionFailedError: There are several, and `name` is None.
+            RegistryError: Any other of its kinds.
+        """
+        return await self._api.get_registry(None if name is None else names.check_registry(name))
+
+    async def create_registry(
+        self, name: str, *, subscription_tier: str, region: str | None = None
+    ) -> Registry:
+        """Create a registry: ``POST /v2/registry`` or ``POST /v2/registries``.
+
+        Never repeated by itself once it may have reached the API.
+
+        Args:
+            name: Its name, unique among all accounts.
+            subscription_tier: A tier's slug, as `options` lists them.
+            region: A region's slug; None leaves the choice to the API.
+
+        Raises:
+            InvalidNameError: No registry can be called so.
+            ConflictError: The name is taken.
+            RegistryError: Any other of its kinds.
+        """
+        try:
+            return await self._api.call(
+                lambda to: to.create_registry(name, subscription_tier, region), REGISTRY.decode
+            )
+        finally:
+            self._api.forget_registry()
+
+    async def delete_registry(self, name: str) -> None:
+        """Delete a registry with all that it holds: ``DELETE /v2/registries/{name}``.
+
+        Raises:
+            InvalidNameError: No registry can be called so.
+            NotFoundError: There is no such registry.
+            RegistryError: Any other of its kinds.
+        """
+        try:
+            await self._api.send(lambda to: to.delete_registry(name))
+        finally:
+            self._api.forget_registry()
+
+    async def docker_credentials(
+        self, read_write: bool = False, expiry_seconds: int | None = None
+    ) -> DockerCredentials:
+        """Return Docker credentials for the account's only registry.
+
+        ``GET /v2/registry/docker-credentials``, or the same under its name.
+
+        Args:
+            read_write: Whether they may push.
+            expiry_seconds: How long they are valid; None or 0: they never expire.
+
+        Raises:
+            NotFoundError: There is no registry.
+            PreconditionFailedError: There are several: ask a `registry` handle.
+            RegistryError: Any other of its kinds.
+        """
+        return await docker_credentials(
+            self._api, None, read_write=read_write, expiry_seconds=expiry_seconds
+        )
+
+    async def validate_name(self, name: str) -> None:
+        """Check that a registry could be created under a name: ``POST …/validate-name``.
+
+        Raises:
+            InvalidNameError: No registry can be called so.
+            ConflictError: The name is taken.
+            RegistryError: Any other of its kinds.
+        """
+        await self._api.send(lambda to: to.validate_name(name))
+
+    async def is_name_available(self, name: str) -> bool:
+        """Return whether `validate_name` would pass; a name that none can have is an error."""
+        try:
+            await self.validate_name(name)
+        except ConflictError:
+            return False
+        return True
+
+    async def options(self) -> RegistryOptions:
+        """Return the regions and subscription tiers to choose from: ``GET …/options``."""
+        return await self._api.call(Endpoints.get_options, _OPTIONS.decode)
+
+    async def subscription(self) -> Subscription:
+        """Return the account's subscription: ``GET …/subscription``."""
+        return await self._api.call(Endpoints.get_subscription, _SUBSCRIPTION.decode)
+
+    async def update_subscription(self, tier: str) -> Subscription:
+        """Change the account's subscription: ``POST …/subscription``.
+
+        Never repeated by itself once it may have reached the API.
+
+        Args:
+            tier: A tier's slug, as `options` lists them.
+
+        Raises:
+            PreconditionFailedError: The account is not eligible; the message says why.
+            RegistryError: Any other of its kinds.
+        """
+        return await self._api.call(lambda to: to.update_subscription(tier), _SUBSCRIPTION.decode)
+
+
+def _token_from_environment() -> str:
+    for variable in _TOKEN_VARIABLES:
+        if token := os.environ.get(variable, "").strip():
+            return token
+    raise InvalidTokenError(
+        f"no token: pass token=, or set {_TOKEN_VARIABLES[0]} or {_TOKEN_VARIABLES[1]}"
+    )

@@ -1,0 +1,1 @@
+"""The registry itself, by the OCI distribution protocol."""

@@ -1,0 +1,1 @@
+"""Walks over lists that move while they are read."""

@@ -1,0 +1,398 @@
+"""Which page a walk asks for next, and what an answer means for it: pure decisions.
+
+Page numbers are windows on a list that moves. When items go, what follows moves to the left, and
+an item can slip over the edge between a page already read and the next one: onto the page already
+read. `NumberWalk` therefore keeps book of the positions whose items it has seen. When the total
+falls by d, an item may have moved to the left by up to d, so every stretch that is known to be
+seen loses its last d positions; when the total rises by d, it loses its first d, unless it begins
+the list. What is then not covered is read again. It makes no difference in which order the server
+saw the requests, so this holds for pages that are asked for at the same time, too.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from attrs import frozen
+
+from aioregistry.api.decoding import Listing
+from aioregistry.errors import InvalidResponseError
+from aioregistry.paging.fingerprints import Fingerprints
+
+__all__ = ["Coverage", "NumberWalk", "PageRef", "TokenWalk", "Walk"]
+
+T = TypeVar("T")
+
+_PASSES = 3
+# So many pages in a row without one new item are a server that goes in circles.
+_BARREN_PAGES = 100
+
+
+@frozen
+class PageRef:
+    """The page to ask for: by token where there is one, else by number."""
+
+    number: int
+    token: str | None = None
+
+
+# What the API writes: most links are read without taking them apart.
+_PLAIN_LINK = re.compile(
+    r"(?:https?://[\w.:-]+)?[\w/.~-]*\?page=([1-9][0-9]{0,8})(?:&per_page=([1-9][0-9]{0,8}))?",
+    re.ASCII,
+)
+
+
+@frozen
+class _Link:
+    page: int | None
+    token: str | None
+    per_page: int | None
+
+    @classmethod
+    def parse(cls, url: str | None) -> "_Link | None":
+        """Take from a link what is in its query. Where it points to does not matter."""
+        if url is None:
+            return None
+        if plain := _PLAIN_LINK.fullmatch(url):
+            page, per_page = plain.groups()
+            return cls(int(page), None, int(per_page) if per_page else None)
+        try:
+            query = parse_qs(urlsplit(url).query, max_num_fields=100)
+        except ValueError:
+            raise InvalidResponseError("a page's link cannot be read") from None
+
+        def number(key: str) -> int | None:
+            text = query.get(key, [""])[-1]
+            # Ten digits: no page has a longer number, and int() is slow on what is endless.
+            plain = text.isascii() and text.isdigit() and len(text) <= 10
+            return int(text) if plain and int(text) > 0 else None
+
+        return cls(number("page"), query.get("page_token", [None])[-1], number("per_page"))
+
+
+class Walk(Protocol[T]):
+    """A walk over a list, one way or the other.
+
+    Attributes:
+        found: How many items there were so far.
+        total: How many the list counted last; None when it does not say.
+        answers: How many pages were received.
+        moving: Whether the last one showed that items go while the walk is under way.
+    """
+
+    found: int
+    total: int | None
+    answers: int
+    moving: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether, as the walk stands, it has yielded all that it was to yield."""
+
+    def plan(self) -> PageRef | None:
+        """Return a page to ask for beside those under way; None when there is none now.
+
+        None with nothing under way is the end.
+        """
+
+    def receive(self, ref: PageRef, listing: Listing[T]) -> tuple[tuple[T, ...], str | None]:
+        """Take in an answer, in the order in which pages were planned.
+
+        Returns:
+            The items that are new, and the token of the page that follows, if it has one.
+
+        Raises:
+            InvalidResponseError: The pages lead in a circle.
+        """
+
+    def vanish(self) -> bool:
+        """Tell that the list is gone, and return whether the walk may end so."""
+
+
+class Coverage:
+    """The positions of a moving list whose items have been seen."""
+
+    def __init__(self) -> None:
+        self._total: int | None = None
+        self._seen: list[tuple[int, int]] = []
+
+    def observe(self, total: int) -> int:
+        """Take in the list's total, and return by how much it fell."""
+        moved = 0 if self._total is None else total - self._total
+        self._total = total
+        rose, fell = max(0, moved), max(0, -moved)
+        left = ((a + rose if a else 0, b - fell) for a, b in self._seen)
+        self._seen = [(a, b) for a, b in left if a < b]
+        return fell
+
+    def add(self, start: int, end: int) -> None:
+        """Count the positions from `start` up to `end` as seen."""
+        joined = []
+        for a, b in self._seen:
+            if b < start or a > end:
+                joined.append((a, b))
+            else:
+                start, end = min(a, start), max(b, end)
+        joined.append((start, end))
+        joined.sort()
+        self._seen = joined
+
+    def gaps(self, end: int) -> list[tuple[int, int]]:
+        """Return the stretches before position `end` that are not seen."""
+        if self._total is not None:
+            end = min(end, self._total)
+        gaps = []
+        at = 0
+        for a, b in self._seen:
+            if a >= end:
+                break
+            if a > at:
+                gaps.append((at, a))
+            at = b
+        if at < end:
+            gaps.append((at, end))
+        return gaps
+
+
+class _Tally(Generic[T]):
+    """What has been found, and how much there should be."""
+
+    def __init__(self, name_of: Callable[[T], str]) -> None:
+        self._name_of = name_of
+        self._known: Fingerprints | None = None
+        self.found = 0
+        self.answers = 0
+        self.passes = 1
+        self.total: int | None = None
+        self.highest_total = 0
+        self._barren = 0
+        self._first_pass = 0  # how many pages it had, once it is over
+
+    def take(self, listing: Listing[T]) -> tuple[T, ...]:
+        """Count an answer, and return its items that are new."""
+        self.answers += 1
+        if listing.total is not None:
+            self.total = listing.total
+            self.highest_total = max(self.highest_total, listing.total)
+        if self._known is None:
+            self._known = Fingerprints(self.total or 0)
+        new = self._known.add_new(listing.items, self._name_of)
+        self.found += len(new)
+        # A pass after the first has read all the pages before, and need not find anything there.
+        self._barren = 0 if any(map(self._name_of, new)) else self._barren + 1
+        if self._barren > _BARREN_PAGES + self._first_pass:
+            raise InvalidResponseError(f"{self._barren} pages in a row held nothing new")
+        return tuple(new)
+
+    def begin_pass(self) -> None:
+        """Begin to read the list once more."""
+        if self.passes == 1:
+            self._first_pass = self.answers
+        self.passes += 1
+        self._barren = 0
+
+    def vanish(self) -> bool:
+        """See `Walk.vanish`."""
+        if self.total is None or self.found < self.highest_total:
+            return False
+        self.total = 0
+        return True
+
+    @property
+    def short(self) -> bool:
+        return self.total is not None and self.found < self.total
+
+
+class NumberWalk(_Tally[T]):
+    """A walk by page numbers.
+
+    It reads forward, and reads again what may have slipped. When it ends with fewer items than
+    the list counts, it begins again, up to three times in all, and stops as soon as none is
+    missing.
+
+    Args:
+        name_of: Returns what an item is known by.
+        per_page: How many items a page is asked to have.
+    """
+
+    def __init__(self, name_of: Callable[[T], str], per_page: int) -> None:
+        super().__init__(name_of)
+        self._per_page = per_page
+        self._size = 0  # what the server grants; 0 until its first answer
+        self._seen = Coverage()
+        self._planned = 0  # the last page planned on the way forward
+        self._read = 0  # the last page read on the way forward
+        # The last page there is, as far as is known. The first answer tells how large pages are,
+        # and so what can be asked for beside it.
+        self._last = 1
+        self._under_way: set[int] = set()
+        self._reread_before = False
+        self._covered_before = False
+        self._ended = False
+        self.moving = False
+
+    @property
+    def complete(self) -> bool:
+        """See `Walk.complete`."""
+        return not self.short and (self._covered_before or not self._gaps())
+
+    def _gaps(self) -> list[tuple[int, int]]:
+        return self._seen.gaps(self._read * self._size)
+
+    def plan(self) -> PageRef | None:
+        """See `Walk.plan`."""
+        if self._ended:
+            return None
+        forward = self._planned < self._last
+        if not (forward and self._reread_before) and (number := self._page_with_gap()):
+            # Never two of them in a row: reading again alone would not end while items go.
+            self._reread_before = True
+        elif forward:
+            self._reread_before = False
+            self._planned = number = self._planned + 1
+        elif not self._under_way and self._begin_again():
+            return self.plan()
+        else:
+            return None
+        self._under_way.add(number)
+        return PageRef(number)
+
+    def _pages(self, items: int) -> int:
+        return -(-items // self._size)
+
+    def _page_with_gap(self) -> int | None:
+        # Somebody who removes things all the time must not keep a walk going for ever.
+        if self._read == 0 or self.answers >= _PASSES * (self._pages(self.highest_total) + 1):
+            return None
+        for start, end in self._gaps():
+            for number in range(start // self._size + 1, (end - 1) // self._size + 2):
+                if number not in self._under_way:
+                    return number
+        return None
+
+    def _begin_again(self) -> bool:
+        if not self.answers or not self.short or self.passes == _PASSES or self._gaps():
+            return False
+        self.begin_pass()
+        self._covered_before = True
+        self._planned = self._read = 0
+        self._seen = Coverage()
+        return True
+
+    def receive(self, ref: PageRef, listing: Listing[T]) -> tuple[tuple[T, ...], str | None]:
+        """See `Walk.receive`."""
+        self._under_way.discard(ref.number)
+        following = _Link.parse(listing.next_link)
+        if not self._size:
+            self._size = self._granted(listing, following)
+        new = self.take(listing)
+        if listing.total is not None:
+            self.moving = self._seen.observe(listing.total) > 0
+        self._seen.add((ref.number - 1) * self._size, ref.number * self._size)
+        if ref.number == self._read + 1:
+            self._read = ref.number
+            self._look_ahead(ref.number, listing, following)
+        else:
+            # What was pushed since may have moved the end to another page.
+            self._last = max(self._last, self._pages(self.total or 0))
+        if self.passes > 1 and not self.short:
+            self._ended = True
+        return new, following.token if following else None
+
+    def _look_ahead(self, number: int, listing: Listing[T], following: _Link | None) -> None:
+        last = self._pages(self.total or 0)
+        if following is None:
+            # An empty page without a next link is past the end, whatever the total says.
+            self._last = last if listing.items else number
+            return
+        if following.page is None or following.page > number:
+            last = max(last, number + 1)
+        elif self.total is None or last > number:
+            raise InvalidResponseError(f"page {number} names page {following.page} as its next")
+        end = _Link.parse(listing.last_link) if self.total is None else None
+        self._last = max(last, (end and end.page) or 0)
+
+    def _granted(self, listing: Listing[T], following: _Link | None) -> int:
+        """Return the page size that the server grants: it may clamp what it was asked."""
+        count = len(listing.items)
+        if count >= self._per_page:
+            return count
+        end = _Link.parse(listing.last_link)
+        stated = (following and following.per_page) or (end and end.per_page)
+        if stated and stated < self._per_page:
+            return max(stated, count)
+        if end and end.page == -(-(listing.total or 0) // self._per_page):
+            # It grants what it was asked; the page is short of an item.
+            return self._per_page
+        return count or self._per_page
+
+    def vanish(self) -> bool:
+        """See `Walk.vanish`."""
+        gone = super().vanish()
+        if gone:
+            self._seen.observe(0)
+        return gone
+
+
+class TokenWalk(_Tally[T]):
+    """A walk by page tokens, one page after the other; by number where a token is missing.
+
+    A token holds its place in a list that moves. Where a page was reached by its number while
+    items went, and where items are missing in the end, the walk begins again, up to three times
+    in all.
+
+    Args:
+        name_of: Returns what an item is known by.
+    """
+
+    def __init__(self, name_of: Callable[[T], str]) -> None:
+        super().__init__(name_of)
+        self._next: PageRef | None = PageRef(1)
+        self._tokens: set[str] = set()
+        self._slipped = False
+        self._whole_pass = True
+        self.moving = False
+
+    @property
+    def complete(self) -> bool:
+        """See `Walk.complete`."""
+        return not self.short and not self._slipped
+
+    def plan(self) -> PageRef | None:
+        """See `Walk.plan`."""
+        ref, self._next = self._next, None
+        return ref
+
+    def receive(self, ref: PageRef, listing: Listing[T]) -> tuple[tuple[T, ...], str | None]:
+        """See `Walk.receive`."""
+        before = self.total
+        new = self.take(listing)
+        fell = before is not None and self.total is not None and self.total < before
+        self._slipped |= fell and ref.token is None and ref.number > 1
+        following = _Link.parse(listing.next_link)
+        if not self._whole_pass and not self.short:
+            self._next = None
+        elif following is not None:
+            self._next = self._follow(ref, following)
+        elif not self.complete and self.passes < _PASSES:
+            self.begin_pass()
+            # What was missing may turn up at once; what slipped, anywhere.
+            self._whole_pass = self._slipped
+            self._slipped = False
+            self._tokens.clear()
+            self._next = PageRef(1)
+        return new, following.token if following else None
+
+    def _follow(self, ref: PageRef, following: _Link) -> PageRef:
+        if following.token is not None:
+            if following.token in self._tokens:
+                raise InvalidResponseError("a page token came twice: the pages lead in a circle")
+            self._tokens.add(following.token)
+            return PageRef(ref.number + 1, following.token)
+        if following.page is None:
+            raise InvalidResponseError("a next link with neither a page token nor a page")
+        if following.page <= ref.number:
+            raise InvalidResponseError(f"page {ref.number} names page {following.page} as its next")
+        return PageRef(following.page)

@@ -1,0 +1,1 @@
+"""Who may send, and when: the API's two windows, mirrored."""

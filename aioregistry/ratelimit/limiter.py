@@ -1,0 +1,422 @@
+"""The limiter: who may send, when. The one place that knows aiolimiter."""
+
+import asyncio
+import math
+from collections import OrderedDict
+from typing import Literal, Protocol
+
+from aiolimiter import AsyncLimiter
+from attrs import evolve, field, frozen, validators
+
+from aioregistry.errors import ClientClosedError, RateLimitedError
+from aioregistry.ratelimit.windows import RollingWindow, ServerWord, seconds_for
+
+__all__ = [
+    "Limiter",
+    "Priority",
+    "RateLimit",
+    "RateLimitStatus",
+    "WindowLimiter",
+    "WindowStatus",
+]
+
+Priority = Literal["interactive", "bulk"]
+
+_DEFAULT_CLOSURE = 1.0
+# In shortest periods. A job at the limit hears of others about once in a period: not hearing of
+# them for so long, and then some, means that they are gone.
+_QUIET = 1.25
+
+
+class Limiter(Protocol):
+    """What the client asks of a limiter: a permit for each request, and where it went.
+
+    One that also has the `status` and `seconds_for` of `WindowLimiter` tells callers, through
+    `RegistryClient.rate_limit_status` and `Progress.seconds_left`, what it knows.
+    """
+
+    async def acquire(self, priority: Priority = "interactive") -> None:
+        """Wait until a request may go.
+
+        Raises:
+            RateLimitedError: It would have to wait longer than the limiter allows.
+        """
+        ...
+
+    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+        """Tell that a request is over.
+
+        After a 429 it is the limiter alone that waits: the next `acquire` must.
+
+        Args:
+            word: What its answer said; None when there was no answer.
+            sent: False when the permit was not used after all.
+        """
+        ...
+
+
+def _windows(
+    value: tuple[tuple[int, float], ...],
+) -> tuple[tuple[int, float], ...]:
+    return tuple(sorted(((limit, float(period)) for limit, period in value), key=lambda w: w[1]))
+
+
+def _check_windows(_: object, __: object, value: tuple[tuple[int, float], ...]) -> None:
+    if not value or any(limit < 1 or period <= 0 for limit, period in value):
+        raise ValueError(f"windows must be pairs of requests and seconds, both positive: {value}")
+
+
+@frozen(kw_only=True)
+class RateLimit:
+    """How much of the API's quota a client takes.
+
+    Attributes:
+        windows: The server's rolling windows, each the requests and the seconds.
+        burst: Requests that may go at once, and then in each second.
+        headroom: The share of each window that is left to other clients of the token, 0 to 1.
+        max_wait: The longest, in seconds, that a request may wait for quota before
+            `RateLimitedError` is raised; None waits as long as it takes.
+        bulk_may_wait: Whether `max_wait` is not for bulk work, which then waits as long as it
+            takes: so in a service, where people wait for the one and nobody for the other.
+    """
+
+    windows: tuple[tuple[int, float], ...] = field(
+        default=((250, 60.0), (5000, 3600.0)), converter=_windows, validator=_check_windows
+    )
+    burst: float = field(default=100.0, validator=validators.ge(1.0))
+    headroom: float = field(default=0.0, validator=[validators.ge(0.0), validators.lt(1.0)])
+    max_wait: float | None = field(default=None, validator=validators.optional(validators.ge(0.0)))
+    bulk_may_wait: bool = False
+
+    def max_wait_of(self, priority: Priority) -> float | None:
+        """Return the longest that a request of a class may wait; None for as long as it takes."""
+        return None if self.bulk_may_wait and priority == "bulk" else self.max_wait
+
+    def scaled(self, factor: float) -> "RateLimit":
+        """Return the same quota in a time that runs `factor` times faster, as a sandbox's may."""
+        windows = tuple((limit, period / factor) for limit, period in self.windows)
+        return evolve(self, windows=windows, burst=self.burst * factor)
+
+
+@frozen
+class WindowStatus:
+    """One window now: its limit and period (seconds), and who has used how much of it."""
+
+    limit: int
+    period: float
+    used: int
+    used_by_others: int
+    free: int
+
+
+@frozen
+class RateLimitStatus:
+    """The quota now.
+
+    Attributes:
+        windows: Each window, the shortest first.
+        waiting: Requests that wait for quota.
+        next_free: Seconds until a further request could go; 0 when at once, infinity while that
+            depends on answers still to come.
+        server: What the server said last; None before its first answer.
+    """
+
+    windows: tuple[WindowStatus, ...]
+    waiting: int
+    next_free: float
+    server: ServerWord | None
+
+
+class WindowLimiter:
+    """Mirrors the server's windows, takes it at its word, and shapes bursts.
+
+    Waiters are served first come first served, all `interactive` ones before any `bulk` one. One
+    task does the waiting for all of them, and only while there are any.
+
+    Args:
+        rate_limit: The quota.
+    """
+
+    def __init__(self, rate_limit: RateLimit | None = None) -> None:
+        self._rate_limit = rate_limit or RateLimit()
+        keep = 1.0 - self._rate_limit.headroom
+        quiet = _QUIET * self._rate_limit.windows[0][1]
+        self._windows = [
+            RollingWindow(limit, period, max(1, math.floor(limit * keep)), quiet)
+            for limit, period in self._rate_limit.windows
+        ]
+        self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
+        # In order, and quick to leave from the middle.
+        self._waiting: dict[Priority, OrderedDict[asyncio.Future[None], None]] = {
+            "interactive": OrderedDict(),
+            "bulk": OrderedDict(),
+        }
+        self._closed = False
+        self._closed_until = 0.0
+        self._others_at_least: int | None = None
+        self._others_known = False
+        self._word: ServerWord | None = None
+        self._dispatcher: asyncio.Task[None] | None = None
+        self._alarm: asyncio.Future[None] | None = None
+
+    def acquire_at_once(self) -> bool:
+        """Take a permit if there is one now that nobody waits for, and return whether it was."""
+        if not self._idle or not self._is_open(asyncio.get_running_loop().time()):
+            return False
+        if self._closed or not self._bucket.has_capacity():
+            return False
+        self._take()
+        try:  # noqa: SIM105, suppress() would cost a third of all this
+            # With capacity it has nothing to wait for, and is over with its first step.
+            self._bucket.acquire().send(None)
+        except StopIteration:
+            pass
+        return True
+
+    async def acquire(self, priority: Priority = "interactive") -> None:
+        """Wait until a request may go; see `Limiter.acquire`."""
+        if self.acquire_at_once():
+            return
+        if self._closed:
+            raise ClientClosedError("the client is closed")
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        max_wait = self._rate_limit.max_wait_of(priority)
+        if max_wait is not None:
+            self._refuse_if_later(now, now + max_wait, priority)
+        waiter = loop.create_future()
+        self._waiting[priority][waiter] = None
+        if self._idle:
+            self._start_dispatcher()
+        alarm = (
+            None
+            if max_wait is None
+            else loop.call_later(max_wait, _fail, waiter, _waited_too_long(max_wait))
+        )
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(sent=False)
+            raise
+        finally:
+            self._waiting[priority].pop(waiter, None)
+            if alarm is not None:
+                alarm.cancel()
+            # Whoever gave up may have been the last that the dispatcher waits for.
+            self._wake()
+
+    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+        """Tell that a request is over; see `Limiter.release`."""
+        now = asyncio.get_running_loop().time()
+        rejected = word is not None and word.status == 429
+        for window in self._windows:
+            # Should the server count what it rejects, it shows as a request of others.
+            window.give_back(now, sent=sent and not rejected)
+        if word is not None:
+            self._word = word
+            if rejected:
+                self._close(word, now)
+            else:
+                if now >= self._closed_until:
+                    for window in self._windows:
+                        window.unsure = False
+                self._count_others(word, now)
+        if self._windows[-1].in_flight == 0:
+            self._settle_others()
+        self._wake()
+
+    @property
+    def status(self) -> RateLimitStatus:
+        """The quota now."""
+        now = asyncio.get_running_loop().time()
+        waiting = sum(len(waiters) for waiters in self._waiting.values())
+        return RateLimitStatus(
+            tuple(
+                WindowStatus(
+                    window.limit,
+                    window.period,
+                    window.used(now),
+                    window.used_by_others(now),
+                    max(0, window.free(now)),
+                )
+                for window in self._windows
+            ),
+            waiting,
+            max(0.0, self._open_at(now, waiting) - now),
+            self._word,
+        )
+
+    def seconds_for(self, requests: int) -> float:
+        """Return how many seconds some requests take at least, by the quota.
+
+        Those in flight are the first of them. What others do meanwhile cannot be known: they are
+        thought to keep what they have.
+        """
+        now = asyncio.get_running_loop().time()
+        further = requests - self._windows[-1].in_flight
+        if further <= 0:
+            return 0.0
+        at_least = seconds_for(further, self._windows, self._rate_limit.burst, now)
+        return max(at_least, self._closed_until - now)
+
+    def close(self) -> None:
+        """Turn away everyone who waits, with `ClientClosedError`."""
+        self._closed = True
+        if self._dispatcher is not None:
+            self._dispatcher.cancel()
+        self._turn_away(ClientClosedError("closed while waiting for quota"))
+
+    # What follows decides.
+
+    @property
+    def _idle(self) -> bool:
+        return self._dispatcher is None or self._dispatcher.done()
+
+    def _is_open(self, now: float) -> bool:
+        if self._closed_until > now:
+            return False
+        for window in self._windows:  # noqa: SIM110, a generator costs half of all this
+            if not window.roomy and window.free(now) <= 0:
+                return False
+        return True
+
+    def _open_at(self, now: float, ahead: int = 0) -> float:
+        at = max(window.free_at(now, ahead) for window in self._windows)
+        return max(at, self._closed_until)
+
+    def _take(self) -> None:
+        for window in self._windows:
+            window.take()
+
+    def _close(self, word: ServerWord, now: float) -> None:
+        """Close the gate for all at once after a 429, and count those who used what we did not.
+
+        With `retry-after` the shortest window is meant that it fits in, else the longest.
+        """
+        asked = word.retry_after
+        fitting = [each for each in self._windows if asked is not None and asked <= each.period]
+        window = fitting[0] if fitting else self._windows[-1]
+        delay = word.reset_after if asked is None else asked
+        # No quota is ever further away than its period: a wilder word is not believed.
+        delay = min(_DEFAULT_CLOSURE if delay is None else delay, window.period)
+        known = window.used_by_others(now)
+        unknown = window.limit - window.used(now) - known
+        if known and now >= self._closed_until:
+            # Others were allowed for, and went on.
+            window.meet_others(unknown, now)
+        else:
+            window.add_others(unknown, now + delay, now + window.period)
+        window.unsure = True
+        self._closed_until = max(self._closed_until, now + delay)
+
+    def _count_others(self, word: ServerWord, now: float) -> None:
+        """Take from `remaining` how much of the longest window others have used.
+
+        The server may have counted all that was in flight, or none of it. If all, then others
+        have used what is left over: so they have used that much at least.
+        """
+        window = self._windows[-1]
+        if word.remaining is None or (word.limit is not None and word.limit != window.limit):
+            return
+        surely = window.limit - word.remaining - window.used_since(now - word.took, now)
+        self._others_at_least = max(self._others_at_least or 0, surely)
+        new = surely - window.used_by_others(now)
+        if new > 0 and self._others_known:
+            for each in self._windows:
+                each.meet_others(new, now)
+        elif new > 0:
+            # They were there before us, and leave between when the first expires and then.
+            reset = min(word.reset_after or 0.0, window.period)
+            window.add_others(new, now + reset, now + window.period)
+
+    def _settle_others(self) -> None:
+        """Take the highest count since the last time for the true one: nothing is in flight."""
+        if self._others_at_least is not None:
+            self._windows[-1].keep_others(self._others_at_least)
+            self._others_at_least = None
+            self._others_known = True
+
+    def _refuse_if_later(self, now: float, latest: float, priority: Priority) -> None:
+        ahead = len(self._waiting["interactive"])
+        if priority == "bulk":
+            ahead += len(self._waiting["bulk"])
+        at = self._open_at(now, ahead)
+        if latest < at < math.inf:
+            error = RateLimitedError(
+                f"no quota for another {at - now:.1f} s, and max_wait is {latest - now:g} s"
+            )
+            error.retry_after = at - now
+            raise error
+
+    # What follows waits.
+
+    def _next_waiter(self) -> asyncio.Future[None] | None:
+        for waiters in self._waiting.values():
+            while waiters:
+                waiter = next(iter(waiters))
+                if not waiter.done():
+                    return waiter
+                del waiters[waiter]
+        return None
+
+    async def _dispatch(self) -> None:
+        loop = asyncio.get_running_loop()
+        through_bucket = False
+        while self._next_waiter() is not None:
+            now = loop.time()
+            opens_at = self._open_at(now)
+            if opens_at > now:
+                await self._sleep_until(opens_at)
+            elif not through_bucket:
+                await self._bucket.acquire()
+                through_bucket = True
+            elif (waiter := self._next_waiter()) is not None:
+                self._take()
+                waiter.set_result(None)
+                through_bucket = False
+
+    def _start_dispatcher(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._dispatcher = loop.create_task(self._dispatch(), name="aioregistry-limiter")
+        self._dispatcher.add_done_callback(self._dispatched)
+
+    def _dispatched(self, dispatcher: asyncio.Task[None]) -> None:
+        # Should it ever fail, nobody is to wait for it for ever.
+        if not dispatcher.cancelled():
+            if error := dispatcher.exception():
+                self._turn_away(error)
+        elif self._idle and not self._closed and self._next_waiter() is not None:
+            # All tasks were cancelled, and one of them sends something while it ends. It may have
+            # started the next one by now: two would wait on one alarm.
+            self._start_dispatcher()
+
+    def _turn_away(self, error: BaseException) -> None:
+        for waiters in self._waiting.values():
+            while waiters:
+                waiter, _ = waiters.popitem(last=False)
+                _fail(waiter, error)
+
+    async def _sleep_until(self, at: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.create_future()
+        timer = None if at == math.inf else loop.call_at(at, self._wake)
+        try:
+            await self._alarm
+        finally:
+            self._alarm = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._alarm is not None and not self._alarm.done():
+            self._alarm.set_result(None)
+
+
+def _fail(waiter: asyncio.Future[None], error: BaseException) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)
+
+
+def _waited_too_long(max_wait: float) -> RateLimitedError:
+    return RateLimitedError(f"no quota within the {max_wait:g} s of max_wait")

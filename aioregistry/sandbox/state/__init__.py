@@ -1,0 +1,1 @@
+"""What the sandbox's registry holds, and what changes it."""

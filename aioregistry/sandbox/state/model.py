@@ -1,0 +1,239 @@
+"""What a registry holds: repositories, manifests, tags and blobs."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from aioregistry.sandbox.refusal import not_found
+from aioregistry.sandbox.state import documents
+from aioregistry.sandbox.state.listing import Listing
+from aioregistry.sandbox.state.names import check_repository, check_tag, digest_bytes, is_digest
+
+
+@attrs.frozen
+class Form:
+    """What sets a manifest apart besides its blobs; images of one platform share theirs.
+
+    Attributes:
+        media_type: The document's.
+        platform: ``os/architecture``; empty for what is no image.
+        document: The document, where it does not follow from the blobs.
+        children: The manifests that an index names.
+        subject: The manifest that this one refers to.
+    """
+
+    media_type: str = documents.OCI_MANIFEST
+    platform: str = ""
+    document: bytes | None = None
+    children: tuple[bytes, ...] = ()
+    subject: bytes | None = None
+
+
+@attrs.define(eq=False, weakref_slot=False)
+class Manifest:
+    """One manifest of one repository.
+
+    Attributes:
+        digest: 32 bytes.
+        at: When it was pushed, in Unix microseconds.
+        blobs: What it is made of: the config, then the layers; empty for an index.
+        form: What else it is.
+    """
+
+    digest: bytes
+    at: int
+    blobs: tuple[bytes, ...]
+    form: Form
+    # Most manifests have one tag, and a million tuples of one would take 64 MB.
+    _names: str | tuple[str, ...] = attrs.field(default=(), init=False)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The names of its tags, oldest first."""
+        return (self._names,) if isinstance(self._names, str) else self._names
+
+    def add_tag(self, name: str) -> None:
+        """Note one more tag."""
+        self._names = (*self.tags, name) if self._names else name
+
+    def drop_tag(self, name: str) -> None:
+        """Forget a tag."""
+        self._names = tuple(other for other in self.tags if other != name)
+
+
+@attrs.define(eq=False, weakref_slot=False)
+class Tag:
+    """A name that points at a manifest since ``at`` (Unix microseconds)."""
+
+    name: str
+    manifest: Manifest
+    at: int
+
+
+def _tag_order(tag: Tag) -> tuple[int, str]:
+    return -tag.at, tag.name
+
+
+def _manifest_order(manifest: Manifest) -> tuple[int, bytes]:
+    return -manifest.at, manifest.digest
+
+
+@attrs.define(eq=False)
+class Repository:
+    """Manifests and the tags on them, both also listed newest first."""
+
+    name: str
+    manifests: dict[bytes, Manifest] = attrs.field(factory=dict)
+    tags: dict[str, Tag] = attrs.field(factory=dict)
+    newest_manifests: Listing[Manifest] = attrs.field(factory=lambda: Listing(_manifest_order))
+    newest_tags: Listing[Tag] = attrs.field(factory=lambda: Listing(_tag_order))
+
+    def add(self, manifest: Manifest) -> Manifest:
+        """Put a manifest in; one with its digest that is there already stays as it is."""
+        known = self.manifests.setdefault(manifest.digest, manifest)
+        if known is manifest:
+            self.newest_manifests.add(manifest)
+        return known
+
+    def point(self, name: str, manifest: Manifest, at: int) -> None:
+        """Set a tag, taking it from the manifest it was on."""
+        if name in self.tags:
+            self.delete_tag(name)
+        self.tags[name] = tag = Tag(name, manifest, at)
+        self.newest_tags.add(tag)
+        manifest.add_tag(name)
+
+    def delete_tag(self, name: str) -> None:
+        """Take a tag away; its manifest stays.
+
+        Raises:
+            Refusal: 404.
+        """
+        tag = self.tags.pop(name, None)
+        if tag is None:
+            raise not_found()
+        self.newest_tags.remove(tag)
+        tag.manifest.drop_tag(name)
+
+    def delete_manifest(self, digest: bytes) -> None:
+        """Take a manifest away, and its tags with it.
+
+        Raises:
+            Refusal: 404.
+        """
+        manifest = self.manifests.pop(digest, None)
+        if manifest is None:
+            raise not_found()
+        self.newest_manifests.remove(manifest)
+        for name in manifest.tags:
+            self.newest_tags.remove(self.tags.pop(name))
+
+    def find(self, reference: str) -> Manifest | None:
+        """The manifest that a tag or a digest names."""
+        if is_digest(reference):
+            return self.manifests.get(digest_bytes(reference))
+        tag = self.tags.get(reference)
+        return tag.manifest if tag else None
+
+
+@attrs.define(eq=False)
+class Registry:
+    """Repositories by name, and the blobs that their manifests share.
+
+    Attributes:
+        name: Its name.
+        region: The region's slug.
+        created_at: Unix microseconds.
+        repositories: By name.
+        repository_names: Sorted.
+        blobs: The size of each stored blob, referenced or not.
+        storage_bytes: The sum of ``blobs``.
+        storage_at: When that sum last changed, Unix microseconds.
+    """
+
+    name: str
+    region: str
+    created_at: int
+    repositories: dict[str, Repository] = attrs.field(factory=dict)
+    repository_names: list[str] = attrs.field(factory=list)
+    blobs: dict[bytes, int] = attrs.field(factory=dict)
+    storage_bytes: int = 0
+    storage_at: int = 0
+    # One object for each size that occurs: configs and documents have few different ones.
+    _sizes: dict[int, int] = attrs.field(factory=dict, init=False)
+
+    def repository(self, name: str) -> Repository:
+        """A repository by name.
+
+        Raises:
+            Refusal: 404.
+        """
+        try:
+            return self.repositories[name]
+        except KeyError:
+            raise not_found() from None
+
+    def size_of(self, manifest: Manifest) -> int:
+        """Compressed bytes of a manifest's blobs and its document."""
+        sizes = self.blobs
+        return sizes[manifest.digest] + sum([sizes[blob] for blob in manifest.blobs])
+
+    def store(self, blobs: Iterable[tuple[bytes, int]], at: int) -> None:
+        """Put blobs in; those that are there already cost nothing."""
+        stored, sizes = self.blobs, self._sizes
+        for digest, size in blobs:
+            if digest not in stored:
+                stored[digest] = sizes.setdefault(size, size)
+                self.storage_bytes += size
+        self.storage_at = at
+
+    def free(self, digests: Iterable[bytes], at: int) -> int:
+        """Throw blobs away.
+
+        Returns:
+            The bytes they took.
+        """
+        freed = 0
+        for digest in digests:
+            freed += self.blobs.pop(digest)
+        self.storage_bytes -= freed
+        self.storage_at = at
+        return freed
+
+    def put(self, name: str, manifest: Manifest, tags: Iterable[str]) -> Manifest:
+        """Put a manifest and tags on it into a repository, made if it is new."""
+        repository = self.repositories.get(name)
+        if repository is None:
+            repository = self.repositories[check_repository(name)] = Repository(name)
+            insort(self.repository_names, name)
+        known = repository.add(manifest)
+        for tag in tags:
+            repository.point(check_tag(tag), known, manifest.at)
+        return known
+
+    def delete_manifest(self, name: str, digest: bytes) -> None:
+        """Take a manifest away; a repository goes with its last one.
+
+        Raises:
+            Refusal: 404.
+        """
+        repository = self.repository(name)
+        repository.delete_manifest(digest)
+        if not repository.manifests:
+            self.delete_repository(name)
+
+    def delete_repository(self, name: str) -> None:
+        """Take a repository away; its blobs stay until they are collected.
+
+        Raises:
+            Refusal: 404.
+        """
+        self.repository(name)
+        del self.repositories[name]
+        del self.repository_names[bisect_left(self.repository_names, name)]
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Every manifest of every repository."""
+        for repository in self.repositories.values():
+            yield from repository.manifests.values()

@@ -1,0 +1,1 @@
+"""One request, from its permit to its answer."""

@@ -1,0 +1,456 @@
+"""A request from its permit to its result: limit, send, decide, wait, and again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeGuard, TypeVar
+
+from attrs import define, frozen
+
+from aioregistry.api.decoding import DecodeError, decode_error
+from aioregistry.api.endpoints import Request
+from aioregistry.errors import (
+    ClientClosedError,
+    InvalidResponseError,
+    RateLimitedError,
+    RegistryError,
+    error_for_status,
+)
+from aioregistry.ratelimit.limiter import Limiter, Priority, WindowLimiter
+from aioregistry.ratelimit.windows import ServerWord
+from aioregistry.session.abort import check_halt, interruptible
+from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.secret import Secret
+from aioregistry.session.transport import Answer, NoAnswer, Transport
+
+__all__ = ["Check", "Exchange", "FinishedRequest", "Session"]
+
+T = TypeVar("T")
+# Awaited before an attempt; it raises to have nothing sent.
+Check = Callable[[], Awaitable[object]]
+
+logger = logging.getLogger("aioregistry")
+
+
+@frozen
+class FinishedRequest:
+    """What the `on_request` callback is told of each request, however it ended.
+
+    Attributes:
+        method: The HTTP method.
+        route: The path's template, without names.
+        status: The last answer's HTTP status; None when there was none.
+        attempts: How often it was sent.
+        rate_limited: How many of the attempts got a 429.
+        quota_seconds: Seconds that it waited for quota.
+        seconds: Seconds that it took in all.
+        error: The name of the error's class; None when it succeeded.
+    """
+
+    method: str
+    route: str
+    status: int | None
+    attempts: int
+    rate_limited: int
+    quota_seconds: float
+    seconds: float
+    error: str | None
+
+
+@define
+class Exchange:
+    """The course of a request, readable while it runs and after it was cancelled.
+
+    Attributes:
+        request: What was sent.
+        attempts: How often it was sent.
+        rate_limited: How many of the attempts got a 429.
+        status: The last answer's status.
+        quota_seconds: Seconds that it waited for quota.
+        unsettled: Whether an attempt was sent, and no answer tells what became of it.
+        maybe_done: Whether an attempt may have had its effect without saying so: it got no
+            answer, or an error from which that cannot be told.
+    """
+
+    request: Request | None = None
+    attempts: int = 0
+    rate_limited: int = 0
+    status: int | None = None
+    quota_seconds: float = 0.0
+    unsettled: bool = False
+    maybe_done: bool = False
+
+
+class Session:
+    """Sends requests within the quota, again where that is safe, and tells of each.
+
+    Its states are new, open and closed, in this order and in no other.
+
+    Args:
+        transport: Does the sending.
+        limiter: Gives permits; None for no limit.
+        retry: Decides on repetition.
+        on_request: Called with a `FinishedRequest` after each request.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        limiter: Limiter | None,
+        retry: RetryPolicy,
+        on_request: Callable[[FinishedRequest], object] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._limiter = limiter
+        self._retry = retry
+        self._on_request = on_request
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: asyncio.Future[None] | None = None
+        # Who has a limiter of their own has their own `acquire` asked, each time.
+        self._acquire_at_once = (
+            limiter.acquire_at_once if type(limiter) is WindowLimiter else _never_at_once
+        )
+
+    def open(self) -> None:
+        """Open the session in the running event loop.
+
+        Raises:
+            ClientClosedError: It is open already, or was closed: closed is closed.
+        """
+        if self._closed:
+            raise ClientClosedError("the client was closed, and closed is closed: make a new one")
+        if self._loop is not None:
+            raise ClientClosedError("the client is open already")
+        self._loop = asyncio.get_running_loop()
+        self._closing = self._loop.create_future()
+        self._transport.open()
+
+    async def close(self) -> None:
+        """End the tasks that still run, and close the transport. Closing twice is fine."""
+        self._closed = True
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
+        # Whoever closes from within one of our own tasks cannot wait for its end.
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self._transport.close()
+
+    @property
+    def base_url(self) -> str:
+        """The origin that requests go to."""
+        return self._transport.base_url
+
+    @property
+    def state(self) -> str:
+        """``new``, ``open`` or ``closed``."""
+        if self._closed:
+            return "closed"
+        return "new" if self._loop is None else "open"
+
+    def check_open(self) -> None:
+        """Raise `ClientClosedError` unless a request could be sent from here."""
+        if self._loop is None and not self._closed:
+            raise ClientClosedError("the client is not open: use 'async with RegistryClient()'")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientClosedError("the client belongs to another event loop")
+        self._check_not_closed()
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            raise ClientClosedError("the client is closed")
+        self._transport.check_open()
+
+    async def _sleep(self, seconds: float) -> None:
+        if self._closing is not None:
+            await asyncio.wait({self._closing}, timeout=seconds)
+        self._check_not_closed()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run `work` in a task that ends with the session at the latest."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Retrieved here: whoever broke off will not ask for what went wrong.
+            task.exception()
+
+    def seconds_for(self, requests: int) -> float:
+        """Return how long the quota makes some requests take at least, if it tells."""
+        tell = getattr(self._limiter, "seconds_for", None)
+        return 0.0 if tell is None else float(tell(requests))
+
+    async def send(
+        self,
+        request: Request,
+        *,
+        priority: Priority = "interactive",
+        exchange: Exchange | None = None,
+        check: Check | None = None,
+    ) -> bytes:
+        """Send `request`, again where that is safe, and return the body of a 2xx answer.
+
+        A 404 for a DELETE that was sent before, and may have been done then, is its success.
+
+        Args:
+            request: What to send.
+            priority: Whom the limiter serves first.
+            exchange: Filled in as the request goes on.
+            check: Awaited right before each attempt, when all waiting for quota is over; what it
+                raises is raised, and nothing is sent.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
+        self.check_open()
+        check_halt(self)
+        course = Exchange() if exchange is None else exchange
+        course.request = request
+        begun = _now()
+        failed: str | None = None
+        try:
+            while True:
+                answer, authorization = await self._attempt(request, priority, course, check)
+                if _succeeded(answer, request, course):
+                    course.unsettled = False
+                    return answer.body
+                wait = self._wait_after(request, answer, authorization, course)
+                with interruptible(self):
+                    await self._sleep(wait)
+        except BaseException as error:
+            failed = type(error).__name__
+            raise
+        finally:
+            if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
+                self._report(request, course, _now() - begun, failed)
+
+    async def fetch(self, request: Request, decode: Callable[[bytes], T]) -> T:
+        """Send `request` as `send` does, and return what `decode` makes of the body.
+
+        Raises:
+            InvalidResponseError: The body is not what the API promises.
+            RegistryError: Any other of its kinds.
+        """
+        exchange = Exchange()
+        return self.decode(await self.send(request, exchange=exchange), decode, exchange)
+
+    def decode(self, body: bytes, decode: Callable[[bytes], T], exchange: Exchange) -> T:
+        """Return what `decode` makes of the body that an exchange ended with.
+
+        Raises:
+            InvalidResponseError: The body is not what the API promises.
+        """
+        try:
+            return decode(body)
+        except DecodeError as error:
+            problem = str(error)
+        # Raised out here and without the body, which may hold secrets, so that nothing of either
+        # hangs on to the error.
+        del body
+        raise self._located(InvalidResponseError(problem), exchange)
+
+    async def _attempt(
+        self, request: Request, priority: Priority, course: Exchange, check: Check | None
+    ) -> tuple[Answer | NoAnswer, Secret]:
+        if self._limiter is not None and not self._acquire_at_once():
+            await self._acquire(self._limiter, priority, course)
+        word: ServerWord | None = None
+        sent = False
+        try:
+            if check is not None:
+                await check()
+            # Asked for only now: a token may have changed while this waited for quota.
+            authorization = await self._transport.authorization()
+            # Much else may have happened, too.
+            self._check_not_closed()
+            check_halt(self)
+            course.attempts += 1
+            unsettled = course.unsettled
+            course.unsettled = sent = True
+            departed = _now()
+            answer = await self._transport.attempt(request, authorization)
+            if isinstance(answer, NoAnswer):
+                sent = answer.sent
+                course.unsettled = unsettled or sent
+            else:
+                course.status = answer.status
+                course.unsettled = unsettled or _tells_nothing(answer)
+                if self._limiter is not None:
+                    took = _now() - departed
+                    word = ServerWord.parse(answer.status, answer.headers, time.time(), took)
+        finally:
+            if self._limiter is not None:
+                self._limiter.release(word, sent=sent)
+        return answer, authorization
+
+    async def _acquire(self, limiter: Limiter, priority: Priority, course: Exchange) -> None:
+        begun = _now()
+        try:
+            with interruptible(self):
+                await limiter.acquire(priority)
+        except RateLimitedError as error:
+            self._located(error, course)
+            raise
+        finally:
+            course.quota_seconds += _now() - begun
+
+    def _wait_after(
+        self,
+        request: Request,
+        answer: Answer | NoAnswer,
+        authorization: Secret,
+        course: Exchange,
+    ) -> float:
+        """Return how long to wait before the next attempt, or raise what the last one came to."""
+        if isinstance(answer, NoAnswer):
+            # It may have been the closing that cut the connection.
+            self._check_not_closed()
+            error, failure = answer.error, Failure(None, sent=answer.sent)
+        else:
+            error, failure = _judge(answer, authorization)
+        course.maybe_done |= failure.sent and failure.status != 429
+        if failure.status == 429:
+            course.rate_limited += 1
+            number = course.rate_limited
+        else:
+            number = course.attempts - course.rate_limited
+        self._located(error, course)
+        if failure.status == 429 and self._limiter is not None:
+            # The waiting is done at the limiter's gate, once for everyone.
+            failure = Failure(429)
+        wait = self._retry.decide(failure, number, repeatable=request.repeatable)
+        if wait is None:
+            raise error
+        if failure.status == 429 and self._limiter is not None:
+            wait = 0.0
+        logger.info(
+            "%s %s: %s; again in %.1f s",
+            request.method,
+            request.route,
+            error.status or type(error).__name__,
+            wait,
+            extra={
+                "method": request.method,
+                "route": request.route,
+                "status": error.status,
+                "attempts": course.attempts,
+                "wait": wait,
+            },
+        )
+        return wait
+
+    def _located(self, error: RegistryError, course: Exchange) -> RegistryError:
+        if course.request is not None:
+            error.method = course.request.method
+            error.url = self._transport.base_url + course.request.target
+        error.attempts = course.attempts
+        if error.status is None and isinstance(error, InvalidResponseError):
+            error.status = course.status
+        return error
+
+    def _report(
+        self, request: Request, course: Exchange, seconds: float, error: str | None
+    ) -> None:
+        logger.debug(
+            "%s %s: %s in %.3f s",
+            request.method,
+            request.route,
+            course.status or error,
+            seconds,
+            extra={
+                "method": request.method,
+                "route": request.route,
+                "status": course.status,
+                "attempts": course.attempts,
+                "quota_seconds": course.quota_seconds,
+                "seconds": seconds,
+                "error": error,
+            },
+        )
+        if self._on_request is not None:
+            finished = FinishedRequest(
+                request.method,
+                request.route,
+                course.status,
+                course.attempts,
+                course.rate_limited,
+                course.quota_seconds,
+                seconds,
+                error,
+            )
+            try:
+                self._on_request(finished)
+            except Exception:
+                # A measurement that fails is no reason for a request to fail.
+                logger.exception("on_request raised")
+
+
+def _never_at_once() -> bool:
+    return False
+
+
+def _now() -> float:
+    # The limiter's clock, so that what waits and what is measured agree on any event loop.
+    return asyncio.get_running_loop().time()
+
+
+def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) -> TypeGuard[Answer]:
+    if isinstance(answer, NoAnswer):
+        return False
+    if 200 <= answer.status < 300:
+        if request.method == "DELETE" and answer.status != 204:
+            # A proxy's page is no sign that anything is gone.
+            return not answer.headers.get("content-type", "").startswith("text/html")
+        return not answer.too_large
+    # Gone, and it may have been one of our own earlier attempts that did it.
+    return answer.status == 404 and request.method == "DELETE" and course.maybe_done
+
+
+def _tells_nothing(answer: Answer) -> bool:
+    """Return whether what was asked may have been done for all that an answer says."""
+    # A page in place of what the API says, or an error on the way back: of all those of servers
+    # and gateways, 503 alone is what refuses before.
+    return answer.status < 300 or (answer.status >= 500 and answer.status != 503)
+
+
+def _judge(answer: Answer, authorization: Secret) -> tuple[RegistryError, Failure]:
+    status = answer.status
+    if status < 400:
+        if answer.too_large:
+            what = "too large a body"
+        elif status < 300:
+            what = "a page, not with what the API says; is a proxy in between?"
+        else:
+            what = "a redirect, which is not followed"
+        error: RegistryError = InvalidResponseError(f"the server answered with {what}")
+        error.status = status
+        # Nothing that is tried again would turn out otherwise.
+        return error, Failure(status)
+    # A server that repeats the token in what it says must not have us repeat it.
+    secret = authorization.removeprefix("Bearer ")
+    error_id, message, request_id = (
+        said and said.replace(secret, "<token>") for said in decode_error(answer.body)
+    )
+    word = ServerWord.parse(status, answer.headers, time.time())
+    error = error_for_status(status)(
+        message or f"the server answered with status {status}",
+        status=status,
+        error_id=error_id,
+        request_id=request_id or answer.headers.get("x-request-id"),
+    )
+    retry_after = word.retry_after
+    if isinstance(error, RateLimitedError):
+        if retry_after is None:
+            retry_after = word.reset_after
+        error.retry_after = retry_after
+    return error, Failure(status, retry_after=retry_after)

@@ -1,0 +1,277 @@
+"""One attempt over HTTP: a request out, an answer or the lack of one back.
+
+The one place in the core that knows aiohttp. It owns an aiohttp session or borrows the caller's,
+and nothing of aiohttp leaves it: no exception, and no answer that is not wholly read.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp import hdrs
+from attrs import define, frozen
+from yarl import URL
+
+from aioregistry.api.endpoints import Request
+from aioregistry.errors import (
+    ClientClosedError,
+    InvalidTokenError,
+    RegistryConnectionError,
+    RegistryError,
+    RegistryTimeoutError,
+)
+from aioregistry.session.deadlines import Deadlines
+from aioregistry.session.origins import check_origin
+from aioregistry.session.secret import Secret
+
+__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport", "no_hidden_resend", "reason"]
+
+TokenSource = str | Callable[[], Awaitable[str]]
+
+# A page of 200 manifests with fifty layers each has 1 MiB.
+_MAX_BODY = 64 * 2**20
+_MAX_ERROR_BODY = 64 * 2**10
+_JSON = "application/json"
+_CONNECT_SHARE = 0.8
+
+
+@define
+class Answer:
+    """An answer. `too_large` tells that the body was longer than any that the API sends."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    too_large: bool = False
+
+
+@frozen
+class NoAnswer:
+    """No answer: why, and whether the request may have reached the server."""
+
+    error: RegistryError
+    sent: bool
+
+
+_FOR_EVER: AbstractContextManager[None] = nullcontext()
+
+
+class _ConnectionLostError(aiohttp.ClientConnectionError):
+    """A lost connection, of a class that aiohttp does not answer by resending unseen."""
+
+
+async def no_hidden_resend(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending again by itself: a middleware for a session of our own."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _ConnectionLostError(str(error) or type(error).__name__) from None
+
+
+async def _authorize(
+    authorization: Secret, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    request.headers[hdrs.AUTHORIZATION] = authorization
+    return await no_hidden_resend(request, send)
+
+
+class Transport:
+    """Sends requests to one origin and to no other.
+
+    Args:
+        base_url: The origin, with the path before ``/v2`` if there is one.
+        token: The API token, or an async callable that returns one for each attempt.
+        session: An aiohttp session to borrow: never closed, never changed.
+        connector: An aiohttp connector for a session of our own, closed with it.
+        timeout: For one attempt: seconds, or an `aiohttp.ClientTimeout`.
+        user_agent: The User-Agent header.
+
+    Raises:
+        InvalidTokenError: The token cannot be sent in a header.
+        ValueError: Another argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: TokenSource,
+        session: aiohttp.ClientSession | None,
+        connector: aiohttp.BaseConnector | None,
+        timeout: float | aiohttp.ClientTimeout,
+        user_agent: str,
+    ) -> None:
+        if session is not None and connector is not None:
+            raise ValueError("give a session or a connector, not both: a session has its own")
+        self.base_url = check_origin("base_url", base_url)
+        self._token = token if callable(token) else _authorization(token)
+        self._borrowed = session
+        self._connector = connector
+        if isinstance(timeout, aiohttp.ClientTimeout):
+            self._timeout, self._deadlines = timeout, None
+        else:
+            if not timeout > 0:
+                raise ValueError(f"timeout must be positive: {timeout}")
+            # A connection that takes longer leaves no time for an answer; and what ends while it
+            # is being made was never sent, which is worth knowing.
+            connect = timeout * _CONNECT_SHARE
+            self._timeout = aiohttp.ClientTimeout(total=None, connect=connect)
+            self._deadlines = Deadlines(timeout)
+        self._headers = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
+        self._http: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """Make the session, or take the borrowed one, in the running event loop."""
+        if self._borrowed is not None:
+            self._http = self._borrowed
+            return
+        # What never changes is given once: headers for each request would cost each request.
+        if isinstance(self._token, str):
+            self._headers[hdrs.AUTHORIZATION] = self._token
+        self._http = aiohttp.ClientSession(
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            middlewares=(no_hidden_resend,),
+            timeout=self._timeout,
+        )
+
+    async def close(self) -> None:
+        """Close what is our own."""
+        if self._deadlines is not None:
+            self._deadlines.close()
+        http, self._http = self._http, None
+        if self._borrowed is None and http is not None:
+            await http.close()
+
+    def check_open(self) -> aiohttp.ClientSession:
+        """Return the session, or raise `ClientClosedError` when it is closed."""
+        if self._http is None or self._http.closed:
+            raise ClientClosedError("the aiohttp session is closed")
+        return self._http
+
+    async def authorization(self) -> Secret:
+        """Return the value of the Authorization header for the next attempt.
+
+        Raises:
+            InvalidTokenError: The token's callable returned something that cannot be sent.
+        """
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            token = await self._token()
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is None or me.cancelling():
+                raise
+            # Callers may share a task that gets it, and one of them was cancelled with it.
+            raise InvalidTokenError("the token's callable was cancelled") from None
+        except Exception as error:
+            # What a callable raises must not tear a whole bulk delete apart.
+            raise InvalidTokenError(f"the token's callable raised {error!r}") from error
+        return _authorization(token)
+
+    async def attempt(self, request: Request, authorization: Secret) -> Answer | NoAnswer:
+        """Send `request` once and read the answer.
+
+        Raises:
+            ClientClosedError: The session is closed.
+        """
+        http = self.check_open()
+        begun: aiohttp.ClientResponse | None = None
+        deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
+        try:
+            with deadline:
+                begun = await http.request(
+                    request.method,
+                    URL(self.base_url + request.target, encoded=True),
+                    data=request.body,
+                    allow_redirects=False,
+                    **self._options(http, request, authorization),
+                )
+                # What a DELETE achieved is told by its status: a body that breaks off changes
+                # nothing.
+                if request.method == hdrs.METH_DELETE and 200 <= begun.status < 300:
+                    return Answer(begun.status, begun.headers, b"")
+                return await _read(begun)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
+            return NoAnswer((kind or RegistryConnectionError)(reason(error)), sent=False)
+        except TimeoutError:
+            if begun is not None and begun.status >= 400:
+                # The status of an error is worth more than the loss of its body.
+                return Answer(begun.status, begun.headers, b"")
+            return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
+        except (aiohttp.ClientError, OSError) as error:
+            return NoAnswer(RegistryConnectionError(reason(error)), sent=True)
+        except RuntimeError:
+            # How aiohttp says it when a session is closed under a request.
+            if http.closed:
+                raise ClientClosedError("the aiohttp session was closed") from None
+            raise
+        finally:
+            if begun is not None:
+                begun.release()
+
+    def _options(
+        self, http: aiohttp.ClientSession, request: Request, authorization: Secret
+    ) -> dict[str, Any]:
+        headers = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
+        if self._borrowed is None:
+            if not isinstance(self._token, str):
+                headers[hdrs.AUTHORIZATION] = authorization
+            return {"headers": headers} if headers else {}
+        # A borrowed session's defaults are its owner's. The header goes in behind them, because
+        # aiohttp refuses one beside a session's `auth`. aiohttp shows a session's middlewares to
+        # nobody, and middlewares given with a request replace them: so they are given along.
+        theirs = getattr(http, "_middlewares", ())
+        ours = partial(_authorize, authorization)
+        return {
+            "headers": self._headers | headers,
+            "timeout": self._timeout,
+            "raise_for_status": False,
+            "auto_decompress": True,
+            "middlewares": (*theirs, ours),
+        }
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    succeeded = 200 <= response.status < 300
+    limit = _MAX_BODY if succeeded else _MAX_ERROR_BODY
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := await response.content.readany():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                response.close()
+                return Answer(response.status, response.headers, b"", too_large=True)
+    except (aiohttp.ClientError, OSError):
+        # The status of an error is worth more than the loss of its body.
+        if succeeded:
+            raise
+        chunks.clear()
+    return Answer(response.status, response.headers, b"".join(chunks))
+
+
+def reason(error: BaseException) -> str:
+    """Return why there is no answer, in words."""
+    # aiohttp names its TLS settings, of which there may be none, in front of what went wrong.
+    return re.sub(r" ssl:.*?(?= \[)", "", str(error), count=1) or type(error).__name__
+
+
+def _authorization(token: object) -> Secret:
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        raise InvalidTokenError("the token must be printable ASCII without spaces")
+    if not token:
+        raise InvalidTokenError("the token is empty; set DIGITALOCEAN_TOKEN or pass token=")
+    return Secret(f"Bearer {token}")
