@@ -14,8 +14,9 @@ from typing import Any, Literal
 import aiohttp
 import pytest
 
-from aioregistry import RegistryClient, RetryPolicy
+from aioregistry.client.client import RegistryClient
 from aioregistry.sandbox import Limits, Sandbox
+from aioregistry.session.retry import RetryPolicy
 from aioregistry.testing.background import running_sandbox
 from aioregistry.testing.clock import VirtualClock
 

@@ -1,0 +1,176 @@
+"""The shape of the house: rooms, their floors, their sizes, and where each library is known."""
+
+import ast
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import aioregistry
+
+PACKAGE = Path(aioregistry.__file__).parent
+
+# From the ground up: a room imports only from floors below its own. aioregistry/README.md has them
+# with a sentence for each.
+FLOORS = [
+    {"errors", "version"},
+    {"api", "ratelimit"},
+    {"session", "paging", "redis", "sandbox"},
+    {"bulk"},
+    {"client"},
+    {"oci", "web"},
+    {"cleanup", "testing"},
+    {"cli"},
+]
+CLEANUP_FLOORS = [{"policy"}, {"manifests"}, {"in_use"}, {"plan"}, {"apply", "garbage"}]
+MAX_FILES = 15
+MAX_LINES = 400
+
+MODULES = {
+    ".".join(("aioregistry", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+# A door opens to the rooms behind it: what it imports is not part of the order.
+DOORS = {"aioregistry", "aioregistry.__main__", "aioregistry.cleanup"}
+# What is still to be mended; nothing may be added.
+UPWARDS = {("errors", "bulk")}
+TOO_LONG = {
+    "cleanup.policy.policy",
+    "cli.commands.cleanup",
+    "client.registry",
+    "oci.distribution",
+    "ratelimit.limiter",
+    "session.session",
+}
+WITHOUT_README = {
+    "aioregistry api ratelimit session paging bulk client oci cleanup policy manifests in_use plan "
+    "apply cli commands display settings docker demo web sandbox state calls server testing"
+}
+
+
+def imported_modules(module: str) -> set[str]:
+    """The modules of this package that one imports, anywhere in it, those for types included."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aioregistry"):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in MODULES else node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in MODULES}
+    return found - {module}
+
+
+def room(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def floors_of(floors: list[set[str]]) -> dict[str, int]:
+    return {name: floor for floor, names in enumerate(floors) for name in names}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - DOORS))
+def test_imports_go_down_only(module):
+    floor = floors_of(FLOORS)
+    assert room(module) in floor, f"{module} is in a room without a floor"
+    for name in imported_modules(module):
+        if room(name) != room(module) and (room(module), room(name)) not in UPWARDS:
+            assert room(name), f"{module} imports {name}, the front door"
+            assert floor[room(name)] < floor[room(module)], f"{module} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name.startswith("aioregistry.cleanup.")]
+)
+def test_imports_of_cleanup_go_down_only(module):
+    floor = floors_of(CLEANUP_FLOORS)
+    own = module.split(".")[2]
+    assert own in floor, f"{module} is in a room without a floor"
+    for name in imported_modules(module):
+        if room(name) == "cleanup":
+            below = name.split(".")[2]
+            assert below == own or floor[below] < floor[own], f"{module} imports {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {
+        module: {
+            name
+            for name in imported_modules(module)
+            if (room(module), room(name)) not in UPWARDS and name not in DOORS
+        }
+        for module in set(MODULES) - DOORS
+    }
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("library", ["aiohttp", "aiolimiter", "cattrs"])
+def test_a_library_is_known_where_it_belongs(library):
+    homes = {
+        "aiohttp": {"session.transport", "oci.distribution"},
+        "aiolimiter": {"ratelimit.limiter"},
+        "cattrs": {"api.conversion"},
+    }
+    users = set()
+    for module, path in MODULES.items():
+        if room(module) in {"sandbox", "testing", "web"}:
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        # What only type checkers read may name the public face's types.
+        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
+        for node in ast.walk(tree):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if any(name.split(".")[0] == library for name in names):
+                users.add(module.removeprefix("aioregistry."))
+    assert users == homes[library]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_are_absolute(module):
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{module}: relative import"
+
+
+FOLDERS = sorted({path.parent for path in MODULES.values()})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_a_room_has_at_most_fifteen_files(folder):
+    files = [path.name for path in folder.iterdir() if path.is_file()]
+    assert len([name for name in files if name.endswith((".py", ".lua"))]) <= MAX_FILES, files
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_file_has_at_most_400_lines(module):
+    if module.removeprefix("aioregistry.") not in TOO_LONG:
+        assert len(MODULES[module].read_text("utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_a_room_says_what_it_is_for(folder):
+    if folder.name not in " ".join(WITHOUT_README).split():
+        assert (folder / "README.md").is_file(), f"{folder.name} has no README.md"
+
+
+def test_every_room_of_the_listing_is_there():
+    rooms = {room(module) for module in MODULES} - {"", "__main__"}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_the_rooms_are_connected_by_few_arrows():
+    arrows = defaultdict(set)
+    for module in set(MODULES) - DOORS:
+        for name in imported_modules(module):
+            if room(name) != room(module):
+                arrows[room(module)].add(room(name))
+    assert sum(len(rooms) for rooms in arrows.values()) <= 56
