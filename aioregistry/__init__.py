@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+from warnings import warn
 
 from aioregistry.errors import (
     AuthenticationError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from aioregistry.client.client import RegistryClient
     from aioregistry.client.registry import RegistryHandle, RepositoryHandle
     from aioregistry.paging.pager import ItemIterator, PageIterator, Pager
+    from aioregistry.ratelimit.headers import RateLimitHeaders
     from aioregistry.ratelimit.limiter import (
         Limiter,
         Priority,
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
         WindowLimiter,
         WindowStatus,
     )
-    from aioregistry.ratelimit.windows import ServerWord
     from aioregistry.session.retry import RetryPolicy
     from aioregistry.session.session import FinishedRequest
 
@@ -85,6 +86,7 @@ __all__ = [
     "Priority",
     "Progress",
     "RateLimit",
+    "RateLimitHeaders",
     "RateLimitStatus",
     "RateLimitedError",
     "Registry",
@@ -100,7 +102,6 @@ __all__ = [
     "ResponseError",
     "RetryPolicy",
     "ServerError",
-    "ServerWord",
     "Subscription",
     "SubscriptionTier",
     "Tag",
@@ -120,17 +121,23 @@ _MODULES = {
     ),
     "paging.pager": "ItemIterator PageIterator Pager",
     "bulk.progress": "Progress",
-    "ratelimit.windows": "ServerWord",
+    "ratelimit.headers": "RateLimitHeaders",
     "ratelimit.limiter": "Limiter Priority RateLimit RateLimitStatus WindowLimiter WindowStatus",
     "session.retry": "RetryPolicy",
     "session.session": "FinishedRequest",
 }
+# Former names, which go with the next release.
+_RENAMED = {"ServerWord": "RateLimitHeaders"}
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
+        if name in _RENAMED:
+            new = _RENAMED[name]
+            warn(f"{name} is now called {new}", DeprecationWarning, stacklevel=2)
+            return getattr(import_module(__name__), new)
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -109,7 +109,7 @@ async def aiohttp_promises(job: Job) -> int:
     import aiohttp
     from yarl import URL
 
-    from aioregistry import Outcome, RateLimit, ServerWord, WindowLimiter
+    from aioregistry import Outcome, RateLimit, RateLimitHeaders, WindowLimiter
     from aioregistry.api import names
     from aioregistry.client.lists import TAGS
     from aioregistry.paging.fingerprints import Fingerprints
@@ -142,7 +142,7 @@ async def aiohttp_promises(job: Job) -> int:
                     response.raise_for_status()
                     response.release()
                 took = loop.time() - begun
-                word = ServerWord.parse(response.status, response.headers, time.time(), took)
+                word = RateLimitHeaders.parse(response.status, response.headers, time.time(), took)
             finally:
                 limiter.release(word)
             return body

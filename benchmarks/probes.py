@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from aioregistry import FinishedRequest, RateLimit, RegistryClient, ServerWord
+from aioregistry import FinishedRequest, RateLimit, RateLimitHeaders, RegistryClient
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.testing.virtual_time import run_virtual
 from benchmarks.server import TOKEN
@@ -55,7 +55,7 @@ def permit(count: str) -> list[float]:
 
 async def _permits(count: int) -> float:
     limiter = WindowLimiter(RateLimit(windows=((10**9, 60.0), (10**9, 3600.0)), burst=10**9))
-    word = ServerWord(204, 10**9, 10**9, 2e9, None, 3600.0, 0.001)
+    word = RateLimitHeaders(204, 10**9, 10**9, 2e9, None, 3600.0, 0.001)
     begun = time.process_time()
     for _ in range(count):
         await limiter.acquire("bulk")

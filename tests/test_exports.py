@@ -80,3 +80,8 @@ def test_everything_public_has_a_docstring():
 
 def test_types_are_shipped():
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_a_former_name_still_works_and_says_the_new_one():
+    with pytest.warns(DeprecationWarning, match="now called RateLimitHeaders"):
+        assert aioregistry.ServerWord is aioregistry.RateLimitHeaders

@@ -32,7 +32,7 @@ from aioregistry.errors import (
     error_for_status,
 )
 from aioregistry.oci.challenges import Challenge, may_learn_credentials, parse_challenges
-from aioregistry.ratelimit.windows import ServerWord
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.session.origins import check_origin
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
@@ -394,7 +394,7 @@ def _judge(answer: _Answer) -> tuple[RegistryError, Failure]:
     error = error_for_status(status)(
         message or f"the registry answered with status {status}", status=status, error_id=code
     )
-    word = ServerWord.parse(status, answer.headers, time.time())
+    word = RateLimitHeaders.parse(status, answer.headers, time.time())
     return error, Failure(status, retry_after=word.retry_after)
 
 

@@ -9,7 +9,8 @@ from aiolimiter import AsyncLimiter
 from attrs import evolve, field, frozen, validators
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
-from aioregistry.ratelimit.windows import RollingWindow, ServerWord, seconds_for
+from aioregistry.ratelimit.headers import RateLimitHeaders
+from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 
 __all__ = [
     "Limiter",
@@ -43,13 +44,13 @@ class Limiter(Protocol):
         """
         ...
 
-    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+    def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over.
 
         After a 429 it is the limiter alone that waits: the next `acquire` must.
 
         Args:
-            word: What its answer said; None when there was no answer.
+            reported: The rate-limit headers of its answer; None when there was no answer.
             sent: False when the permit was not used after all.
         """
         ...
@@ -124,11 +125,11 @@ class RateLimitStatus:
     windows: tuple[WindowStatus, ...]
     waiting: int
     next_free: float
-    server: ServerWord | None
+    server: RateLimitHeaders | None
 
 
 class WindowLimiter:
-    """Mirrors the server's windows, takes it at its word, and shapes bursts.
+    """Mirrors the server's windows, believes its rate-limit headers, and shapes bursts.
 
     Waiters are served first come first served, all `interactive` ones before any `bulk` one. One
     task does the waiting for all of them, and only while there are any.
@@ -155,7 +156,7 @@ class WindowLimiter:
         self._closed_until = 0.0
         self._others_at_least: int | None = None
         self._others_known = False
-        self._word: ServerWord | None = None
+        self._reported: RateLimitHeaders | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._alarm: asyncio.Future[None] | None = None
 
@@ -206,22 +207,22 @@ class WindowLimiter:
             # Whoever gave up may have been the last that the dispatcher waits for.
             self._wake()
 
-    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+    def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over; see `Limiter.release`."""
         now = asyncio.get_running_loop().time()
-        rejected = word is not None and word.status == 429
+        rejected = reported is not None and reported.status == 429
         for window in self._windows:
             # Should the server count what it rejects, it shows as a request of others.
             window.give_back(now, sent=sent and not rejected)
-        if word is not None:
-            self._word = word
+        if reported is not None:
+            self._reported = reported
             if rejected:
-                self._close(word, now)
+                self._close(reported, now)
             else:
                 if now >= self._closed_until:
                     for window in self._windows:
                         window.unsure = False
-                self._count_others(word, now)
+                self._count_others(reported, now)
         if self._windows[-1].in_flight == 0:
             self._settle_others()
         self._wake()
@@ -244,7 +245,7 @@ class WindowLimiter:
             ),
             waiting,
             max(0.0, self._open_at(now, waiting) - now),
-            self._word,
+            self._reported,
         )
 
     def seconds_for(self, requests: int) -> float:
@@ -289,16 +290,16 @@ class WindowLimiter:
         for window in self._windows:
             window.take()
 
-    def _close(self, word: ServerWord, now: float) -> None:
+    def _close(self, reported: RateLimitHeaders, now: float) -> None:
         """Close the gate for all at once after a 429, and count those who used what we did not.
 
         With `retry-after` the shortest window is meant that it fits in, else the longest.
         """
-        asked = word.retry_after
+        asked = reported.retry_after
         fitting = [each for each in self._windows if asked is not None and asked <= each.period]
         window = fitting[0] if fitting else self._windows[-1]
-        delay = word.reset_after if asked is None else asked
-        # No quota is ever further away than its period: a wilder word is not believed.
+        delay = reported.reset_after if asked is None else asked
+        # No quota is ever further away than its period: a wilder report is not believed.
         delay = min(_DEFAULT_CLOSURE if delay is None else delay, window.period)
         known = window.used_by_others(now)
         unknown = window.limit - window.used(now) - known
@@ -310,16 +311,18 @@ class WindowLimiter:
         window.unsure = True
         self._closed_until = max(self._closed_until, now + delay)
 
-    def _count_others(self, word: ServerWord, now: float) -> None:
+    def _count_others(self, reported: RateLimitHeaders, now: float) -> None:
         """Take from `remaining` how much of the longest window others have used.
 
         The server may have counted all that was in flight, or none of it. If all, then others
         have used what is left over: so they have used that much at least.
         """
         window = self._windows[-1]
-        if word.remaining is None or (word.limit is not None and word.limit != window.limit):
+        if reported.remaining is None or (
+            reported.limit is not None and reported.limit != window.limit
+        ):
             return
-        surely = window.limit - word.remaining - window.used_since(now - word.took, now)
+        surely = window.limit - reported.remaining - window.used_since(now - reported.took, now)
         self._others_at_least = max(self._others_at_least or 0, surely)
         new = surely - window.used_by_others(now)
         if new > 0 and self._others_known:
@@ -327,7 +330,7 @@ class WindowLimiter:
                 each.meet_others(new, now)
         elif new > 0:
             # They were there before us, and leave between when the first expires and then.
-            reset = min(word.reset_after or 0.0, window.period)
+            reset = min(reported.reset_after or 0.0, window.period)
             window.add_others(new, now + reset, now + window.period)
 
     def _settle_others(self) -> None:

@@ -18,6 +18,7 @@ import redis.exceptions
 from attrs import frozen
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import (
     Priority,
     RateLimit,
@@ -25,7 +26,6 @@ from aioregistry.ratelimit.limiter import (
     WindowLimiter,
     WindowStatus,
 )
-from aioregistry.ratelimit.windows import ServerWord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +60,8 @@ class _Reply:
 class RedisLimiter:
     """A `Limiter` that shares a token's quota with all that use the same Redis.
 
-    The windows, the API's last word and the turns of the workers are in Redis, changed by one
-    script in one step, on its clock. A permit counts from when it is given until one window after
+    The windows and the turns of the workers are in Redis, changed by one script in one step, on
+    its clock. A permit counts from when it is given until one window after
     its request was answered; when a worker dies, until one window after its lease has ended.
     Workers that wait get equal parts, `interactive` requests of any before `bulk` work of all. Keys
     hold a hash of the token, never the token. A limiter belongs to one event loop.
@@ -130,7 +130,7 @@ class RedisLimiter:
         self._worker_task: asyncio.Task[None] | None = None
         self._alarm: asyncio.Event | None = None
         self._closed = False
-        self._word: ServerWord | None = None
+        self._reported: RateLimitHeaders | None = None
         self._reply: _Reply | None = None
         self._opens = when_away == "fail_open"
         self._share = share
@@ -163,19 +163,19 @@ class RedisLimiter:
         finally:
             self._waiting[priority].pop(waiter, None)
 
-    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+    def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over; see `Limiter.release`."""
         permit = self._permits.popleft()
-        if word is not None:
-            self._word = word
+        if reported is not None:
+            self._reported = reported
         if permit is None and self._alone is not None:
-            self._alone.release(word, sent=sent)
+            self._alone.release(reported, sent=sent)
         self._over.append(
             {
                 # What went while Redis was away counts there from now on.
                 "permit": permit or f"alone:{self._worker}:{secrets.token_hex(8)}",
                 "sent": sent,
-                **({} if word is None else _told(word)),
+                **({} if reported is None else _told(reported)),
             }
         )
         self._work()
@@ -194,7 +194,7 @@ class RedisLimiter:
             )
         )
         waiting = sum(map(len, self._waiting.values()))
-        return RateLimitStatus(windows, waiting, next_free, self._word)
+        return RateLimitStatus(windows, waiting, next_free, self._reported)
 
     def seconds_for(self, requests: int) -> float:
         """Return how many seconds some requests take at least, if nobody else sends any."""
@@ -340,13 +340,13 @@ class RedisLimiter:
         self._alone = None
 
 
-def _told(word: ServerWord) -> dict[str, object]:
+def _told(reported: RateLimitHeaders) -> dict[str, object]:
     said = {
-        "status": word.status,
-        "limit": word.limit,
-        "remaining": word.remaining,
-        "retry_after": word.retry_after,
-        "reset_after": word.reset_after,
-        "took": word.took,
+        "status": reported.status,
+        "limit": reported.limit,
+        "remaining": reported.remaining,
+        "retry_after": reported.retry_after,
+        "reset_after": reported.reset_after,
+        "took": reported.took,
     }
     return {key: value for key, value in said.items() if value is not None}

@@ -17,8 +17,8 @@ from aioregistry.errors import (
     RegistryError,
     error_for_status,
 )
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import Limiter, Priority, WindowLimiter
-from aioregistry.ratelimit.windows import ServerWord
 from aioregistry.session.abort import check_halt, interruptible
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
@@ -264,7 +264,7 @@ class Session:
     ) -> tuple[Answer | NoAnswer, Secret]:
         if self._limiter is not None and not self._acquire_at_once():
             await self._acquire(self._limiter, priority, course)
-        word: ServerWord | None = None
+        word: RateLimitHeaders | None = None
         sent = False
         try:
             if check is not None:
@@ -287,7 +287,7 @@ class Session:
                 course.unsettled = unsettled or _tells_nothing(answer)
                 if self._limiter is not None:
                     took = _now() - departed
-                    word = ServerWord.parse(answer.status, answer.headers, time.time(), took)
+                    word = RateLimitHeaders.parse(answer.status, answer.headers, time.time(), took)
         finally:
             if self._limiter is not None:
                 self._limiter.release(word, sent=sent)
@@ -441,7 +441,7 @@ def _judge(answer: Answer, authorization: Secret) -> tuple[RegistryError, Failur
     error_id, message, request_id = (
         said and said.replace(secret, "<token>") for said in decode_error(answer.body)
     )
-    word = ServerWord.parse(status, answer.headers, time.time())
+    word = RateLimitHeaders.parse(status, answer.headers, time.time())
     error = error_for_status(status)(
         message or f"the server answered with status {status}",
         status=status,

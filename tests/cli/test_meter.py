@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from aioregistry import RateLimit, ServerWord
+from aioregistry import RateLimit, RateLimitHeaders
 from aioregistry.cli.display import meter as meter_module
 from aioregistry.cli.display.meter import Meter, peak_memory
 
@@ -14,7 +14,7 @@ async def test_what_was_sent_counts_for_what_is_to_come():
     meter = Meter(RateLimit(windows=((2, 60.0), (3, 3600.0))))
     assert meter.seconds_for(2) == 0.0
     await meter.acquire()
-    meter.release(ServerWord(200))
+    meter.release(RateLimitHeaders(200))
     assert meter.seconds_for(1) == 0.0
     assert 59.0 < meter.seconds_for(2) <= 60.0
     assert 3599.0 < meter.seconds_for(3) <= 3600.0
@@ -22,9 +22,9 @@ async def test_what_was_sent_counts_for_what_is_to_come():
 
 async def test_every_attempt_and_every_429_is_counted():
     meter = Meter(RateLimit())
-    for word in (ServerWord(204), ServerWord(429, retry_after=0.001), None):
+    for reported in (RateLimitHeaders(204), RateLimitHeaders(429, retry_after=0.001), None):
         await meter.acquire("bulk")
-        meter.release(word)
+        meter.release(reported)
     assert (meter.sent, meter.rate_limited) == (3, 1)
 
 

@@ -14,8 +14,8 @@ from aioregistry import (
     NotFoundError,
     Outcome,
     RateLimit,
+    RateLimitHeaders,
     RegistryClient,
-    ServerWord,
     WindowLimiter,
 )
 from aioregistry.cleanup import (
@@ -625,7 +625,7 @@ async def _limiter_in_redis(at: Stage, client: redis.asyncio.Redis) -> RedisLimi
     """Return a limiter that has heard of an answer: before the first, one goes at a time."""
     limiter = RedisLimiter(client, at.folder.name, SHARED)
     await limiter.acquire()
-    limiter.release(ServerWord(200))
+    limiter.release(RateLimitHeaders(200))
     await limiter._worker_task
     return limiter
 

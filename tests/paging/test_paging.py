@@ -531,7 +531,7 @@ class Counting:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
 
-    def release(self, word=None, *, sent=True) -> None:
+    def release(self, reported=None, *, sent=True) -> None:
         self.under_way -= 1
 
 

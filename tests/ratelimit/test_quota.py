@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from aioregistry.ratelimit.windows import RollingWindow, ServerWord, seconds_for
+from aioregistry.ratelimit.headers import RateLimitHeaders
+from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 
 NOW = 1_700_000_000.0
 PERIOD = 10.0
@@ -25,9 +26,9 @@ def date(seconds: float) -> str:
     return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
-def parse(status: int = 200, now: float = NOW, **headers: str) -> ServerWord:
+def parse(status: int = 200, now: float = NOW, **headers: str) -> RateLimitHeaders:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ServerWord.parse(status, CIMultiDict(named), now)
+    return RateLimitHeaders.parse(status, CIMultiDict(named), now)
 
 
 class EveryTimestamp:
@@ -173,31 +174,31 @@ def test_permits_that_came_back_on_the_way_of_an_answer_count_for_it():
     assert window.used_since(PERIOD + 0.5, PERIOD + 1.5) == 2
 
 
-# The server's word.
+# What the rate-limit headers report.
 
 
 def test_the_names_of_headers_ignore_case():
-    word = parse(**{"RateLimit-Limit": "5000", "RATELIMIT-REMAINING": "7"})
-    assert (word.limit, word.remaining) == (5000, 7)
+    reported = parse(**{"RateLimit-Limit": "5000", "RATELIMIT-REMAINING": "7"})
+    assert (reported.limit, reported.remaining) == (5000, 7)
 
 
 def test_without_headers_nothing_is_said():
-    assert parse() == ServerWord(200)
+    assert parse() == RateLimitHeaders(200)
 
 
 @pytest.mark.parametrize(
     "junk", ["", " ", "soon", "-1", "inf", "-inf", "nan", "1,5", "0x10", "12 34", "1e999"]
 )
 def test_junk_says_nothing(junk):
-    word = parse(
+    reported = parse(
         429, ratelimit_limit=junk, ratelimit_remaining=junk, ratelimit_reset=junk, retry_after=junk
     )
-    assert word == ServerWord(429)
+    assert reported == RateLimitHeaders(429)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_header_makes_the_reading_fail(text, other):
-    word = parse(
+    reported = parse(
         429,
         ratelimit_limit=text,
         ratelimit_remaining=other,
@@ -205,21 +206,27 @@ def test_no_header_makes_the_reading_fail(text, other):
         retry_after=other,
         date=text,
     )
-    for value in (word.limit, word.remaining, word.reset_at, word.reset_after, word.retry_after):
+    for value in (
+        reported.limit,
+        reported.remaining,
+        reported.reset_at,
+        reported.reset_after,
+        reported.retry_after,
+    ):
         assert value is None or 0 <= value < math.inf
 
 
 @given(st.from_regex(r"[A-Z][a-z]{2}, \d{1,2} [JFMASOND][a-z]{2} \d{1,5} \d\d:\d\d:\d\d \S{1,6}"))
 def test_no_date_makes_the_reading_fail(text):
-    word = parse(429, retry_after=text, date=text)
-    assert word.retry_after is None or 0 <= word.retry_after < math.inf
+    reported = parse(429, retry_after=text, date=text)
+    assert reported.retry_after is None or 0 <= reported.retry_after < math.inf
 
 
 def test_times_may_have_fractions():
-    word = parse(
+    reported = parse(
         429, retry_after="0.25", ratelimit_reset=f"{NOW + 0.5:.3f}", ratelimit_remaining="0"
     )
-    assert (word.retry_after, word.reset_after) == (0.25, 0.5)
+    assert (reported.retry_after, reported.reset_after) == (0.25, 0.5)
 
 
 def test_numbers_of_requests_are_whole():
@@ -251,28 +258,28 @@ def test_a_reset_in_the_past_is_now():
 @given(st.integers(-10_000_000, 10_000_000).filter(lambda skew: abs(skew) >= 2))
 def test_times_are_by_the_servers_clock(skew):
     server = NOW + skew
-    word = parse(
+    reported = parse(
         429,
         date=date(server),
         retry_after=date(server + 20),
         ratelimit_remaining="0",
         ratelimit_reset=str(server + 40),
     )
-    assert (word.retry_after, word.reset_after) == (20, 40)
+    assert (reported.retry_after, reported.reset_after) == (20, 40)
 
 
 @given(st.floats(0, 0.99))
 def test_the_granularity_of_the_date_is_no_skew(fraction):
     now = NOW + fraction
-    word = parse(429, now, date=date(NOW), retry_after="", ratelimit_reset=str(NOW + 40))
-    assert word.reset_after == pytest.approx(40 - fraction)
+    reported = parse(429, now, date=date(NOW), retry_after="", ratelimit_reset=str(NOW + 40))
+    assert reported.reset_after == pytest.approx(40 - fraction)
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9))
 def test_seconds_to_reset_are_never_negative(now, reset):
     assume(math.isfinite(reset))
-    word = parse(200, now, ratelimit_reset=repr(reset), ratelimit_remaining="3")
-    assert word.reset_after == max(0.0, reset - now)
+    reported = parse(200, now, ratelimit_reset=repr(reset), ratelimit_remaining="3")
+    assert reported.reset_after == max(0.0, reset - now)
 
 
 def windows_with(answered: dict[float, list[float]]) -> list[RollingWindow]:

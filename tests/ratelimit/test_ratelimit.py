@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import Limiter, RateLimit, WindowLimiter
-from aioregistry.ratelimit.windows import RollingWindow, ServerWord
+from aioregistry.ratelimit.windows import RollingWindow
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
 from tests.ratelimit.strict_server import (
@@ -24,7 +25,7 @@ from tests.ratelimit.strict_server import (
     virtual,
 )
 
-OK = ServerWord(204)
+OK = RateLimitHeaders(204)
 IN_FLIGHT = 32
 
 
@@ -40,18 +41,18 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def too_many(retry_after: float | None, reset_after: float | None = None) -> ServerWord:
-    return ServerWord(429, 5000, 0, None, retry_after, reset_after)
+def too_many(retry_after: float | None, reset_after: float | None = None) -> RateLimitHeaders:
+    return RateLimitHeaders(429, 5000, 0, None, retry_after, reset_after)
 
 
-def remaining(requests: int, limit: int = HOUR[0], reset_after: float = 60.0) -> ServerWord:
-    return ServerWord(204, limit, requests, EPOCH, None, reset_after)
+def remaining(requests: int, limit: int = HOUR[0], reset_after: float = 60.0) -> RateLimitHeaders:
+    return RateLimitHeaders(204, limit, requests, EPOCH, None, reset_after)
 
 
-async def take(limiter: Limiter, count: int, word: ServerWord | None = OK) -> None:
+async def take(limiter: Limiter, count: int, reported: RateLimitHeaders | None = OK) -> None:
     for _ in range(count):
         await limiter.acquire()
-        limiter.release(word)
+        limiter.release(reported)
 
 
 async def settle() -> None:
@@ -117,7 +118,9 @@ async def test_answers_that_never_come_cost_no_more_than_their_window():
             await asyncio.sleep(server.latency())
             answer = server.count(now())
             limiter.release(
-                None if nth % 3 == 0 else ServerWord.parse(answer.status, answer.headers, EPOCH)
+                None
+                if nth % 3 == 0
+                else RateLimitHeaders.parse(answer.status, answer.headers, EPOCH)
             )
 
     await give_up_on_some()
@@ -245,7 +248,7 @@ async def test_after_a_429_one_request_tries_before_all_go():
 
 
 @pytest.mark.parametrize(
-    ("word", "closed"),
+    ("reported", "closed"),
     [
         (too_many(17.0), 17.0),
         (too_many(0.25), 0.25),
@@ -257,10 +260,10 @@ async def test_after_a_429_one_request_tries_before_all_go():
     ],
 )
 @virtual
-async def test_the_gate_is_closed_as_long_as_the_server_says_within_reason(word, closed):
+async def test_the_gate_is_closed_as_long_as_the_server_says_within_reason(reported, closed):
     limiter = WindowLimiter()
     await limiter.acquire()
-    limiter.release(word)
+    limiter.release(reported)
     await limiter.acquire()
     assert now() == pytest.approx(closed, abs=0.001)
 
@@ -667,28 +670,28 @@ async def test_any_limiter_of_the_same_shape_works():
     class OneAtATime:
         def __init__(self) -> None:
             self._lock = asyncio.Lock()
-            self.words: list[ServerWord | None] = []
+            self.reports: list[RateLimitHeaders | None] = []
 
         async def acquire(self, priority: str = "interactive") -> None:
             await self._lock.acquire()
 
-        def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
-            self.words.append(word)
+        def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
+            self.reports.append(reported)
             self._lock.release()
 
     own = OneAtATime()
     server = StrictServer(constant(0.1))
     assert await job(server, 10, own) == pytest.approx(1.0, abs=0.001)
-    assert [word.status for word in own.words] == [204] * 10
+    assert [reported.status for reported in own.reports] == [204] * 10
 
 
 @virtual
 async def test_bulk_work_may_wait_where_people_may_not():
     limiter = WindowLimiter(RateLimit(windows=((1, 10.0),), max_wait=1.0, bulk_may_wait=True))
     await limiter.acquire()
-    limiter.release(ServerWord(204))
+    limiter.release(RateLimitHeaders(204))
     with pytest.raises(RateLimitedError):
         await limiter.acquire()
     await limiter.acquire("bulk")
-    limiter.release(ServerWord(204))
+    limiter.release(RateLimitHeaders(204))
     limiter.close()

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("redis")
 
-from aioregistry import ClientClosedError, RateLimit, RateLimitedError, ServerWord
+from aioregistry import ClientClosedError, RateLimit, RateLimitedError, RateLimitHeaders
 from aioregistry.redis import RedisLimiter
 from benchmarks.sharing import RedisServer, redis_is_there
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not redis_is_there(), reason="needs redis-server
 
 TOKEN = "dop_v1_secret"
 QUOTA = RateLimit(windows=((5, 1.0), (20, 60.0)), burst=1000)
-OK = ServerWord(204)
+OK = RateLimitHeaders(204)
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ async def make(redis):
         await limiter.close()
 
 
-async def take(limiter: RedisLimiter, count: int, word: ServerWord | None = OK) -> None:
+async def take(limiter: RedisLimiter, count: int, reported: RateLimitHeaders | None = OK) -> None:
     for _ in range(count):
         await limiter.acquire()
-        limiter.release(word)
+        limiter.release(reported)
     await told(limiter)
 
 
@@ -105,7 +105,7 @@ async def test_a_permit_that_was_not_used_comes_back_at_once(make):
 async def test_the_servers_word_closes_the_gate_for_all(make):
     one, other = make(), make()
     await take(one, 1)
-    await take(one, 1, ServerWord(429, retry_after=0.6))
+    await take(one, 1, RateLimitHeaders(429, retry_after=0.6))
     assert not await goes_at_once(other)
     await asyncio.sleep(0.6)
     assert await goes_at_once(other)
@@ -113,16 +113,16 @@ async def test_the_servers_word_closes_the_gate_for_all(make):
 
 async def test_what_others_used_of_the_longer_window_is_believed(make):
     one, other = make(), make()
-    await take(one, 1, ServerWord(200, limit=20, remaining=0, reset_after=30.0))
+    await take(one, 1, RateLimitHeaders(200, limit=20, remaining=0, reset_after=30.0))
     assert not await goes_at_once(other)
     assert other.status.windows[1].used_by_others == 19
 
 
 async def test_others_that_are_gone_are_forgotten(make):
     limiter = make()
-    await take(limiter, 1, ServerWord(200, limit=20, remaining=10, reset_after=30.0))
+    await take(limiter, 1, RateLimitHeaders(200, limit=20, remaining=10, reset_after=30.0))
     assert limiter.status.windows[1].used_by_others == 9
-    await take(limiter, 1, ServerWord(200, limit=20, remaining=14, reset_after=30.0))
+    await take(limiter, 1, RateLimitHeaders(200, limit=20, remaining=14, reset_after=30.0))
     assert limiter.status.windows[1].used_by_others == 4
 
 

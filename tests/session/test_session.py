@@ -31,8 +31,8 @@ from aioregistry.errors import (
     ResponseError,
     ServerError,
 )
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
-from aioregistry.ratelimit.windows import ServerWord
 from aioregistry.session.abort import Halt
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Exchange, FinishedRequest, Session
@@ -105,13 +105,13 @@ class Permits:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.told: list[tuple[ServerWord | None, bool]] = []
+        self.told: list[tuple[RateLimitHeaders | None, bool]] = []
 
     async def acquire(self, priority: str = "interactive") -> None:
         self.asked.append(priority)
 
-    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
-        self.told.append((word, sent))
+    def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
+        self.told.append((reported, sent))
 
 
 def opened(transport: Script, limiter=None, retry=None, on_request=None) -> Session:

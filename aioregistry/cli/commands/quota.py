@@ -11,7 +11,7 @@ from aioregistry.cli.display.listing import printer_of
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.options import Access, Output, with_groups
 from aioregistry.errors import PermissionDeniedError, RateLimitedError
-from aioregistry.ratelimit.windows import ServerWord
+from aioregistry.ratelimit.headers import RateLimitHeaders
 
 __all__ = ["app"]
 
@@ -60,7 +60,7 @@ def quota(
     run("quota", access, work())
 
 
-def _quota(word: ServerWord | None) -> _Quota:
+def _quota(word: RateLimitHeaders | None) -> _Quota:
     if word is None:
         return _Quota(None, None, None, None)
     at = None if word.reset_at is None else datetime.fromtimestamp(word.reset_at, UTC)

@@ -4,8 +4,8 @@ import sys
 import time
 from pathlib import Path
 
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import Priority, RateLimit, RateLimitStatus, WindowLimiter
-from aioregistry.ratelimit.windows import ServerWord
 
 __all__ = ["Meter", "peak_memory"]
 
@@ -55,12 +55,12 @@ class Meter:
                 self._waited = self.waited
             self._waiting -= 1
 
-    def release(self, word: ServerWord | None = None, *, sent: bool = True) -> None:
+    def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
         """Tell that a request is over."""
         if sent:
             self.sent += 1
-        self.rate_limited += word is not None and word.status == 429
-        self._limiter.release(word, sent=sent)
+        self.rate_limited += reported is not None and reported.status == 429
+        self._limiter.release(reported, sent=sent)
 
 
 def peak_memory() -> int | None:

@@ -50,8 +50,8 @@ from aioregistry.oci.challenges import parse_challenges
 from aioregistry.oci.distribution import Distribution, _Answer, _complaint, _token_of
 from aioregistry.oci.references import Reference
 from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk, _Link
+from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
-from aioregistry.ratelimit.windows import ServerWord
 from aioregistry.session.retry import Failure, RetryPolicy
 from tests.fuzzing.readers.reader import Reader, header_of, is_sound, text_of
 
@@ -171,7 +171,7 @@ def read_headers(document: bytes) -> None:
         name, _, value = line.partition(":")
         headers.add(name.strip(), value.strip("\r"))
     for status in (200, 429, 503):
-        word = ServerWord.parse(status, CIMultiDictProxy(headers), _NOW, 0.1)
+        word = RateLimitHeaders.parse(status, CIMultiDictProxy(headers), _NOW, 0.1)
         for said in (word.limit, word.remaining, word.reset_at, word.retry_after, word.reset_after):
             assert said is None or 0 <= said < math.inf
         failure = Failure(status, retry_after=word.retry_after)
@@ -180,7 +180,7 @@ def read_headers(document: bytes) -> None:
         asyncio.run(_obey(word))
 
 
-async def _obey(word: ServerWord) -> None:
+async def _obey(word: RateLimitHeaders) -> None:
     limiter = WindowLimiter(_LIMIT)
     assert limiter.acquire_at_once()
     limiter.release(word)
