@@ -54,8 +54,8 @@ if TYPE_CHECKING:
         WindowLimiter,
         WindowStatus,
     )
+    from aioregistry.session.exchange import FinishedRequest
     from aioregistry.session.retry import RetryPolicy
-    from aioregistry.session.session import FinishedRequest
 
 __all__ = [
     "AuthenticationError",
@@ -124,7 +124,7 @@ _MODULES = {
     "ratelimit.headers": "RateLimitHeaders",
     "ratelimit.limiter": "Limiter Priority RateLimit RateLimitStatus WindowLimiter WindowStatus",
     "session.retry": "RetryPolicy",
-    "session.session": "FinishedRequest",
+    "session.exchange": "FinishedRequest",
 }
 # Former names, which go with the next release.
 _RENAMED = {"ServerWord": "RateLimitHeaders"}

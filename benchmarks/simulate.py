@@ -10,9 +10,9 @@ from attrs import define
 
 from aioregistry.api.endpoints import Request
 from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
+from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
-from aioregistry.session.transport import Answer, NoAnswer
 from tests.ratelimit.strict_server import (
     DELETE,
     EPOCH,

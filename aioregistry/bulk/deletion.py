@@ -27,8 +27,8 @@ from aioregistry.errors import (
     RegistryError,
 )
 from aioregistry.paging.closing import Closing
-from aioregistry.session.abort import Halt
-from aioregistry.session.session import Exchange
+from aioregistry.session.abort import AbortScope
+from aioregistry.session.exchange import RequestLog
 
 __all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator", "Pace"]
 
@@ -146,11 +146,11 @@ class Deletion:
 
     Args:
         names: What to delete.
-        delete: Deletes one item, and fills in the exchange on the way.
+        delete: Deletes one item, and fills in its log on the way.
         start: Runs a coroutine as a task of the client's.
         concurrency: How many workers at most.
         on_outcome: Called with each outcome as soon as it is known.
-        halt: Stops the rest after an `AuthenticationError`.
+        scope: Stops the rest after an `AuthenticationError`.
         pace: Acquired before each item.
         progress: Counts the items.
 
@@ -161,11 +161,11 @@ class Deletion:
     def __init__(
         self,
         names: Names,
-        delete: Callable[[str, Exchange], Awaitable[object]],
+        delete: Callable[[str, RequestLog], Awaitable[object]],
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
         on_outcome: Callable[[Outcome], object],
-        halt: Halt,
+        scope: AbortScope,
         pace: Pace | None = None,
         progress: ProgressReporter | None = None,
     ) -> None:
@@ -185,8 +185,8 @@ class Deletion:
         self._next_index = 0
         self._exhausted = False
         self._broken_by: Exception | None = None
-        self._halt = halt
-        # Where callbacks run: what they start is not for the halt to stop.
+        self._scope = scope
+        # Where callbacks run: what they start is not within the scope.
         self._outside = copy_context()
         self._counts: Counter[Status] = Counter()
 
@@ -201,7 +201,7 @@ class Deletion:
         """
         feeder: asyncio.Task[None] | None = None
         # All that a worker calls, the source of names included, stops with the others.
-        with self._halt.within():
+        with self._scope.within():
             workers = [self._start(self._work()) for _ in range(self._concurrency)]
             if self._feed_from is not None:
                 feeder = self._start(self._feed(self._feed_from))
@@ -234,10 +234,10 @@ class Deletion:
             if self._pace is not None:
                 # An async source may have taken its time.
                 await self._pace.be_read()
-            if self._halt.error is None:
+            if self._scope.error is None:
                 await self._settle(index, *given)
             else:
-                self._tell(Outcome(index, *given, "not_attempted", self._halt.error), 0.0)
+                self._tell(Outcome(index, *given, "not_attempted", self._scope.error), 0.0)
                 # What is left may be long, and nothing else here lets others run.
                 await asyncio.sleep(0)
 
@@ -285,36 +285,36 @@ class Deletion:
 
     def _break(self, error: Exception) -> None:
         self._exhausted = True
-        if error is not self._halt.error:
+        if error is not self._scope.error:
             self._broken_by = error
 
     async def _settle(self, index: int, name: str) -> None:
-        exchange = Exchange()
+        log = RequestLog()
         error: RegistryError | None = None
         status: Status = "deleted"
         begun = _now()
         try:
-            await self._delete(name, exchange)
+            await self._delete(name, log)
         except NotFoundError:
             status = "absent"
         except RegistryError as caught:
             error = caught
-            status = _status_of(caught, exchange)
+            status = _status_of(caught, log)
             if isinstance(caught, AuthenticationError | ClientClosedError):
-                self._halt.stop(caught)
+                self._scope.abort(caught)
         except Exception as caught:  # noqa: BLE001, raised at the end
             # Not ours: a limiter's, say. It ends the work, but loses nobody's outcome.
             error = RegistryError(f"{type(caught).__name__}: {caught}")
-            status = _status_of(error, exchange)
-            self._halt.stop(error)
+            status = _status_of(error, log)
+            self._scope.abort(error)
             self._broken_by = caught
         except asyncio.CancelledError:
             error = RegistryError("cancelled")
-            status = _status_of(error, exchange)
-            self._tell(Outcome(index, name, status, error, exchange.attempts), 0.0)
+            status = _status_of(error, log)
+            self._tell(Outcome(index, name, status, error, log.attempts), 0.0)
             raise
-        busy = _now() - begun - exchange.quota_seconds
-        self._tell(Outcome(index, name, status, error, exchange.attempts), busy)
+        busy = _now() - begun - log.quota_seconds
+        self._tell(Outcome(index, name, status, error, log.attempts), busy)
 
     def _tell(self, outcome: Outcome, busy: float) -> None:
         self._counts[outcome.status] += 1
@@ -327,10 +327,10 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _status_of(error: RegistryError, exchange: Exchange) -> Status:
-    if exchange.unsettled:
+def _status_of(error: RegistryError, log: RequestLog) -> Status:
+    if log.outcome_unknown:
         return "unknown"
-    if exchange.attempts == 0 and not isinstance(error, InvalidNameError):
+    if log.attempts == 0 and not isinstance(error, InvalidNameError):
         return "not_attempted"
     return "failed"
 

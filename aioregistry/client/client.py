@@ -20,8 +20,9 @@ from aioregistry.ratelimit.limiter import (
     RateLimitStatus,
     WindowLimiter,
 )
+from aioregistry.session.exchange import FinishedRequest
 from aioregistry.session.retry import RetryPolicy
-from aioregistry.session.session import FinishedRequest, Session
+from aioregistry.session.session import Session
 from aioregistry.session.transport import TokenSource, Transport
 from aioregistry.version import VERSION
 

@@ -9,7 +9,8 @@ from aioregistry.api.endpoints import SECOND_FAMILY, Endpoints, Family, Request
 from aioregistry.api.models import Registry
 from aioregistry.errors import NotFoundError, PreconditionFailedError
 from aioregistry.ratelimit.limiter import Priority
-from aioregistry.session.session import Check, Exchange, Session
+from aioregistry.session.exchange import RequestLog
+from aioregistry.session.session import Check, Session
 
 __all__ = ["REGISTRIES", "REGISTRY", "Api", "Build"]
 
@@ -48,7 +49,7 @@ class Api:
         build: Build,
         *,
         priority: Priority = "interactive",
-        exchange: Exchange | None = None,
+        log: RequestLog | None = None,
         check: Check | None = None,
     ) -> bytes:
         """Send what `build` makes of the family's endpoints, and return the answer's body.
@@ -58,16 +59,14 @@ class Api:
         """
         request = build(self._endpoints)
         try:
-            return await self.session.send(
-                request, priority=priority, exchange=exchange, check=check
-            )
+            return await self.session.send(request, priority=priority, log=log, check=check)
         except PreconditionFailedError as error:
             moved = build(SECOND_FAMILY)
             if moved == request:
                 # The second family has no such call, or this was it.
                 raise
             self._move_or_raise(error)
-        return await self.session.send(moved, priority=priority, exchange=exchange, check=check)
+        return await self.session.send(moved, priority=priority, log=log, check=check)
 
     async def call(self, build: Build, decode: Callable[[bytes], T]) -> T:
         """Send what `build` makes of the family's endpoints, and return the decoded answer.
@@ -76,9 +75,9 @@ class Api:
             InvalidResponseError: The body is not what the API promises.
             RegistryError: Any other of its kinds.
         """
-        exchange = Exchange()
-        body = await self.send(build, exchange=exchange)
-        return self.session.decode(body, decode, exchange)
+        log = RequestLog()
+        body = await self.send(build, log=log)
+        return self.session.decode(body, decode, log)
 
     def _move_or_raise(self, error: PreconditionFailedError) -> None:
         # The same status and id have other causes, too; only the message tells.

@@ -37,8 +37,8 @@ from aioregistry.client.lists import (
 )
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
 from aioregistry.paging.pager import Pager
-from aioregistry.session.abort import Halt
-from aioregistry.session.session import Exchange
+from aioregistry.session.abort import AbortScope
+from aioregistry.session.exchange import RequestLog
 
 __all__ = ["GarbageCollectionType", "RegistryHandle", "RepositoryHandle", "docker_credentials"]
 
@@ -430,15 +430,16 @@ class RepositoryHandle:
     ) -> Deletion:
         self._api.session.check_open()
 
-        def delete(name: str, exchange: Exchange) -> Awaitable[object]:
+        def delete(name: str, log: RequestLog) -> Awaitable[object]:
             return self._api.send(
                 deletion_of(name),
                 priority="bulk",
-                exchange=exchange,
+                log=log,
                 check=None if check is None else partial(check, name),
             )
 
         session = self._api.session
+        scope = AbortScope(session)
         return Deletion(
-            given, delete, session.start, self._concurrency, tell, Halt(session), pace, progress
+            given, delete, session.start, self._concurrency, tell, scope, pace, progress
         )

@@ -6,8 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeGuard, TypeVar
 
-from attrs import define, frozen
-
 from aioregistry.api.decoding import DecodeError, decode_error
 from aioregistry.api.endpoints import Request
 from aioregistry.errors import (
@@ -19,67 +17,20 @@ from aioregistry.errors import (
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import Limiter, Priority, WindowLimiter
-from aioregistry.session.abort import check_halt, interruptible
+from aioregistry.session.abort import interruptible, raise_if_aborted
+from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.exchange import FinishedRequest, RequestLog
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
-from aioregistry.session.transport import Answer, NoAnswer, Transport
+from aioregistry.session.transport import Transport
 
-__all__ = ["Check", "Exchange", "FinishedRequest", "Session"]
+__all__ = ["Check", "Session"]
 
 T = TypeVar("T")
 # Awaited before an attempt; it raises to have nothing sent.
 Check = Callable[[], Awaitable[object]]
 
 logger = logging.getLogger("aioregistry")
-
-
-@frozen
-class FinishedRequest:
-    """What the `on_request` callback is told of each request, however it ended.
-
-    Attributes:
-        method: The HTTP method.
-        route: The path's template, without names.
-        status: The last answer's HTTP status; None when there was none.
-        attempts: How often it was sent.
-        rate_limited: How many of the attempts got a 429.
-        quota_seconds: Seconds that it waited for quota.
-        seconds: Seconds that it took in all.
-        error: The name of the error's class; None when it succeeded.
-    """
-
-    method: str
-    route: str
-    status: int | None
-    attempts: int
-    rate_limited: int
-    quota_seconds: float
-    seconds: float
-    error: str | None
-
-
-@define
-class Exchange:
-    """The course of a request, readable while it runs and after it was cancelled.
-
-    Attributes:
-        request: What was sent.
-        attempts: How often it was sent.
-        rate_limited: How many of the attempts got a 429.
-        status: The last answer's status.
-        quota_seconds: Seconds that it waited for quota.
-        unsettled: Whether an attempt was sent, and no answer tells what became of it.
-        maybe_done: Whether an attempt may have had its effect without saying so: it got no
-            answer, or an error from which that cannot be told.
-    """
-
-    request: Request | None = None
-    attempts: int = 0
-    rate_limited: int = 0
-    status: int | None = None
-    quota_seconds: float = 0.0
-    unsettled: bool = False
-    maybe_done: bool = False
 
 
 class Session:
@@ -195,7 +146,7 @@ class Session:
         request: Request,
         *,
         priority: Priority = "interactive",
-        exchange: Exchange | None = None,
+        log: RequestLog | None = None,
         check: Check | None = None,
     ) -> bytes:
         """Send `request`, again where that is safe, and return the body of a 2xx answer.
@@ -205,7 +156,7 @@ class Session:
         Args:
             request: What to send.
             priority: Whom the limiter serves first.
-            exchange: Filled in as the request goes on.
+            log: Filled in as the request goes on.
             check: Awaited right before each attempt, when all waiting for quota is over; what it
                 raises is raised, and nothing is sent.
 
@@ -213,18 +164,18 @@ class Session:
             RegistryError: Any of its kinds.
         """
         self.check_open()
-        check_halt(self)
-        course = Exchange() if exchange is None else exchange
-        course.request = request
+        raise_if_aborted(self)
+        log = RequestLog() if log is None else log
+        log.request = request
         begun = _now()
         failed: str | None = None
         try:
             while True:
-                answer, authorization = await self._attempt(request, priority, course, check)
-                if _succeeded(answer, request, course):
-                    course.unsettled = False
+                answer, authorization = await self._attempt(request, priority, log, check)
+                if _succeeded(answer, request, log):
+                    log.outcome_unknown = False
                     return answer.body
-                wait = self._wait_after(request, answer, authorization, course)
+                wait = self._wait_after(request, answer, authorization, log)
                 with interruptible(self):
                     await self._sleep(wait)
         except BaseException as error:
@@ -232,7 +183,7 @@ class Session:
             raise
         finally:
             if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
-                self._report(request, course, _now() - begun, failed)
+                self._report(request, log, _now() - begun, failed)
 
     async def fetch(self, request: Request, decode: Callable[[bytes], T]) -> T:
         """Send `request` as `send` does, and return what `decode` makes of the body.
@@ -241,11 +192,11 @@ class Session:
             InvalidResponseError: The body is not what the API promises.
             RegistryError: Any other of its kinds.
         """
-        exchange = Exchange()
-        return self.decode(await self.send(request, exchange=exchange), decode, exchange)
+        log = RequestLog()
+        return self.decode(await self.send(request, log=log), decode, log)
 
-    def decode(self, body: bytes, decode: Callable[[bytes], T], exchange: Exchange) -> T:
-        """Return what `decode` makes of the body that an exchange ended with.
+    def decode(self, body: bytes, decode: Callable[[bytes], T], log: RequestLog) -> T:
+        """Return what `decode` makes of the body that a request's answer has with.
 
         Raises:
             InvalidResponseError: The body is not what the API promises.
@@ -257,13 +208,13 @@ class Session:
         # Raised out here and without the body, which may hold secrets, so that nothing of either
         # hangs on to the error.
         del body
-        raise self._located(InvalidResponseError(problem), exchange)
+        raise self._located(InvalidResponseError(problem), log)
 
     async def _attempt(
-        self, request: Request, priority: Priority, course: Exchange, check: Check | None
+        self, request: Request, priority: Priority, log: RequestLog, check: Check | None
     ) -> tuple[Answer | NoAnswer, Secret]:
         if self._limiter is not None and not self._acquire_at_once():
-            await self._acquire(self._limiter, priority, course)
+            await self._acquire(self._limiter, priority, log)
         word: RateLimitHeaders | None = None
         sent = False
         try:
@@ -273,18 +224,18 @@ class Session:
             authorization = await self._transport.authorization()
             # Much else may have happened, too.
             self._check_not_closed()
-            check_halt(self)
-            course.attempts += 1
-            unsettled = course.unsettled
-            course.unsettled = sent = True
+            raise_if_aborted(self)
+            log.attempts += 1
+            outcome_unknown = log.outcome_unknown
+            log.outcome_unknown = sent = True
             departed = _now()
             answer = await self._transport.attempt(request, authorization)
             if isinstance(answer, NoAnswer):
                 sent = answer.sent
-                course.unsettled = unsettled or sent
+                log.outcome_unknown = outcome_unknown or sent
             else:
-                course.status = answer.status
-                course.unsettled = unsettled or _tells_nothing(answer)
+                log.status = answer.status
+                log.outcome_unknown = outcome_unknown or _tells_nothing(answer)
                 if self._limiter is not None:
                     took = _now() - departed
                     word = RateLimitHeaders.parse(answer.status, answer.headers, time.time(), took)
@@ -293,23 +244,23 @@ class Session:
                 self._limiter.release(word, sent=sent)
         return answer, authorization
 
-    async def _acquire(self, limiter: Limiter, priority: Priority, course: Exchange) -> None:
+    async def _acquire(self, limiter: Limiter, priority: Priority, log: RequestLog) -> None:
         begun = _now()
         try:
             with interruptible(self):
                 await limiter.acquire(priority)
         except RateLimitedError as error:
-            self._located(error, course)
+            self._located(error, log)
             raise
         finally:
-            course.quota_seconds += _now() - begun
+            log.quota_seconds += _now() - begun
 
     def _wait_after(
         self,
         request: Request,
         answer: Answer | NoAnswer,
         authorization: Secret,
-        course: Exchange,
+        log: RequestLog,
     ) -> float:
         """Return how long to wait before the next attempt, or raise what the last one came to."""
         if isinstance(answer, NoAnswer):
@@ -318,13 +269,13 @@ class Session:
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
             error, failure = _judge(answer, authorization)
-        course.maybe_done |= failure.sent and failure.status != 429
+        log.may_have_taken_effect |= failure.sent and failure.status != 429
         if failure.status == 429:
-            course.rate_limited += 1
-            number = course.rate_limited
+            log.rate_limited += 1
+            number = log.rate_limited
         else:
-            number = course.attempts - course.rate_limited
-        self._located(error, course)
+            number = log.attempts - log.rate_limited
+        self._located(error, log)
         if failure.status == 429 and self._limiter is not None:
             # The waiting is done at the limiter's gate, once for everyone.
             failure = Failure(429)
@@ -343,36 +294,34 @@ class Session:
                 "method": request.method,
                 "route": request.route,
                 "status": error.status,
-                "attempts": course.attempts,
+                "attempts": log.attempts,
                 "wait": wait,
             },
         )
         return wait
 
-    def _located(self, error: RegistryError, course: Exchange) -> RegistryError:
-        if course.request is not None:
-            error.method = course.request.method
-            error.url = self._transport.base_url + course.request.target
-        error.attempts = course.attempts
+    def _located(self, error: RegistryError, log: RequestLog) -> RegistryError:
+        if log.request is not None:
+            error.method = log.request.method
+            error.url = self._transport.base_url + log.request.target
+        error.attempts = log.attempts
         if error.status is None and isinstance(error, InvalidResponseError):
-            error.status = course.status
+            error.status = log.status
         return error
 
-    def _report(
-        self, request: Request, course: Exchange, seconds: float, error: str | None
-    ) -> None:
+    def _report(self, request: Request, log: RequestLog, seconds: float, error: str | None) -> None:
         logger.debug(
             "%s %s: %s in %.3f s",
             request.method,
             request.route,
-            course.status or error,
+            log.status or error,
             seconds,
             extra={
                 "method": request.method,
                 "route": request.route,
-                "status": course.status,
-                "attempts": course.attempts,
-                "quota_seconds": course.quota_seconds,
+                "status": log.status,
+                "attempts": log.attempts,
+                "quota_seconds": log.quota_seconds,
                 "seconds": seconds,
                 "error": error,
             },
@@ -381,10 +330,10 @@ class Session:
             finished = FinishedRequest(
                 request.method,
                 request.route,
-                course.status,
-                course.attempts,
-                course.rate_limited,
-                course.quota_seconds,
+                log.status,
+                log.attempts,
+                log.rate_limited,
+                log.quota_seconds,
                 seconds,
                 error,
             )
@@ -404,7 +353,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) -> TypeGuard[Answer]:
+def _succeeded(answer: Answer | NoAnswer, request: Request, log: RequestLog) -> TypeGuard[Answer]:
     if isinstance(answer, NoAnswer):
         return False
     if 200 <= answer.status < 300:
@@ -413,7 +362,7 @@ def _succeeded(answer: Answer | NoAnswer, request: Request, course: Exchange) ->
             return not answer.headers.get("content-type", "").startswith("text/html")
         return not answer.too_large
     # Gone, and it may have been one of our own earlier attempts that did it.
-    return answer.status == 404 and request.method == "DELETE" and course.maybe_done
+    return answer.status == 404 and request.method == "DELETE" and log.may_have_taken_effect
 
 
 def _tells_nothing(answer: Answer) -> bool:

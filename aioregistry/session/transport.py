@@ -6,14 +6,13 @@ and nothing of aiohttp leaves it: no exception, and no answer that is not wholly
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
-from attrs import define, frozen
 from yarl import URL
 
 from aioregistry.api.endpoints import Request
@@ -21,14 +20,14 @@ from aioregistry.errors import (
     ClientClosedError,
     InvalidTokenError,
     RegistryConnectionError,
-    RegistryError,
     RegistryTimeoutError,
 )
+from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import check_origin
 from aioregistry.session.secret import Secret
 
-__all__ = ["Answer", "NoAnswer", "TokenSource", "Transport", "no_hidden_resend", "reason"]
+__all__ = ["TokenSource", "Transport", "no_hidden_resend", "reason"]
 
 TokenSource = str | Callable[[], Awaitable[str]]
 
@@ -37,24 +36,6 @@ _MAX_BODY = 64 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10
 _JSON = "application/json"
 _CONNECT_SHARE = 0.8
-
-
-@define
-class Answer:
-    """An answer. `too_large` tells that the body was longer than any that the API sends."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    too_large: bool = False
-
-
-@frozen
-class NoAnswer:
-    """No answer: why, and whether the request may have reached the server."""
-
-    error: RegistryError
-    sent: bool
 
 
 _FOR_EVER: AbstractContextManager[None] = nullcontext()

@@ -32,8 +32,8 @@ from aioregistry.errors import (
 )
 from aioregistry.ratelimit.limiter import Limiter, WindowLimiter
 from aioregistry.sandbox import Sandbox
+from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.session import Session
-from aioregistry.session.transport import Answer, NoAnswer
 from tests.conftest import push_tags
 from tests.ratelimit.strict_server import virtual
 

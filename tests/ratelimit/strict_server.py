@@ -16,7 +16,7 @@ from unittest import mock
 from multidict import CIMultiDict
 
 from aioregistry.api.endpoints import Endpoints, Request
-from aioregistry.session.transport import Answer, NoAnswer
+from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.testing.virtual_time import run_virtual
 
 EPOCH = 1_700_000_000.0

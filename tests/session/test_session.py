@@ -33,10 +33,11 @@ from aioregistry.errors import (
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
-from aioregistry.session.abort import Halt
+from aioregistry.session.abort import AbortScope
+from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.exchange import FinishedRequest, RequestLog
 from aioregistry.session.retry import RetryPolicy
-from aioregistry.session.session import Exchange, FinishedRequest, Session
-from aioregistry.session.transport import Answer, NoAnswer
+from aioregistry.session.session import Session
 from tests.ratelimit.strict_server import DELETE, virtual
 
 ENDPOINTS = Endpoints("registry")
@@ -225,21 +226,21 @@ async def test_a_post_that_changes_nothing_is_repeated():
 @pytest.mark.parametrize("unclear", [TIMED_OUT, LOST, 500, 502, 504])
 @virtual
 async def test_not_found_after_a_delete_that_may_have_worked_is_success(unclear):
-    exchange = Exchange()
-    await opened(Script(unclear, 404)).send(DELETE, exchange=exchange)
-    assert (exchange.status, exchange.attempts, exchange.unsettled) == (404, 2, False)
+    log = RequestLog()
+    await opened(Script(unclear, 404)).send(DELETE, log=log)
+    assert (log.status, log.attempts, log.outcome_unknown) == (404, 2, False)
 
 
 @pytest.mark.parametrize(
-    ("status", "unsettled"),
+    ("status", "unknown"),
     [(500, True), (502, True), (504, True), (520, True), (524, True), (503, False), (409, False)],
 )
 @virtual
-async def test_an_error_on_the_way_back_leaves_open_whether_a_delete_was_done(status, unsettled):
-    exchange = Exchange()
+async def test_an_error_on_the_way_back_leaves_open_whether_a_delete_was_done(status, unknown):
+    log = RequestLog()
     with pytest.raises(RegistryError):
-        await opened(Script(status)).send(DELETE, exchange=exchange)
-    assert exchange.unsettled is unsettled
+        await opened(Script(status)).send(DELETE, log=log)
+    assert log.outcome_unknown is unknown
 
 
 @pytest.mark.parametrize("without_effect", [REFUSED, 429])
@@ -521,11 +522,11 @@ GONE = AuthenticationError("the token is gone")
 async def test_within_a_halt_nothing_is_sent_after_the_stop():
     script = Script(200)
     session = opened(script)
-    halt = Halt(session)
-    with halt.within():
+    scope = AbortScope(session)
+    with scope.within():
         await session.send(GET)
-        halt.stop(GONE)
-        halt.stop(NotFoundError("too late to count"))
+        scope.abort(GONE)
+        scope.abort(NotFoundError("too late to count"))
         with pytest.raises(AuthenticationError) as caught:
             await session.send(GET)
     assert caught.value is GONE
@@ -536,9 +537,9 @@ async def test_within_a_halt_nothing_is_sent_after_the_stop():
 async def test_outside_of_a_halt_requests_go_on():
     script = Script(200)
     session = opened(script)
-    halt = Halt(session)
-    halt.stop(GONE)
-    with halt.within():
+    scope = AbortScope(session)
+    scope.abort(GONE)
+    with scope.within():
         pass
     await session.send(GET)
     assert len(script.sent) == 1
@@ -547,12 +548,12 @@ async def test_outside_of_a_halt_requests_go_on():
 async def stopped_after(
     seconds: float, session: Session, *, cancel: bool = False
 ) -> asyncio.Future[bytes]:
-    """Send within a halt from a task that was started there, and stop it later."""
-    halt = Halt(session)
-    with halt.within():
+    """Send within a scope from a task that was started there, and stop it later."""
+    scope = AbortScope(session)
+    with scope.within():
         task = asyncio.ensure_future(session.send(DELETE))
     await asyncio.sleep(seconds)
-    halt.stop(GONE)
+    scope.abort(GONE)
     if cancel:
         task.cancel()
     await asyncio.wait([task])

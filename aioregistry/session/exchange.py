@@ -1,0 +1,57 @@
+"""What callbacks and reports see of a request."""
+
+from attrs import define, frozen
+
+from aioregistry.api.endpoints import Request
+
+__all__ = ["FinishedRequest", "RequestLog"]
+
+
+@frozen
+class FinishedRequest:
+    """A request that is over, however it ended, as the `on_request` callback gets it.
+
+    Attributes:
+        method: The HTTP method.
+        route: The path's template, without names.
+        status: The HTTP status of the last answer; None when there was none.
+        attempts: How often the request was sent.
+        rate_limited: How many of the attempts were answered with 429.
+        quota_seconds: Seconds that the request waited for quota.
+        seconds: Seconds that the request took in all, waits included.
+        error: The name of the error's class; None when the request succeeded.
+    """
+
+    method: str
+    route: str
+    status: int | None
+    attempts: int
+    rate_limited: int
+    quota_seconds: float
+    seconds: float
+    error: str | None
+
+
+@define
+class RequestLog:
+    """The record of a request, readable while it runs and after it was cancelled.
+
+    Attributes:
+        request: The request; None until it begins.
+        attempts: How often it was sent.
+        rate_limited: How many of the attempts were answered with 429.
+        status: The HTTP status of the last answer; None when there was none.
+        quota_seconds: Seconds that it waited for quota.
+        outcome_unknown: Whether an attempt was sent, and no answer shows whether the API carried
+            it out.
+        may_have_taken_effect: Whether an attempt may have had its effect unseen: it got no
+            answer, or an error that does not rule it out.
+    """
+
+    request: Request | None = None
+    attempts: int = 0
+    rate_limited: int = 0
+    status: int | None = None
+    quota_seconds: float = 0.0
+    outcome_unknown: bool = False
+    may_have_taken_effect: bool = False
