@@ -186,6 +186,9 @@ class Display:
             console=self._console,
             auto_refresh=False,
             transient=True,
+            # Redirected, what is written to a pipe would appear on the terminal instead.
+            redirect_stdout=False,
+            redirect_stderr=False,
             get_renderable=stage.as_bar,
         ) as live:
             while True:
