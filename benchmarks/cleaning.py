@@ -22,7 +22,7 @@ from aioregistry.cleanup import (
     make_plan,
 )
 from aioregistry.cli.connection import relax_garbage_collector
-from aioregistry.cli.display.meter import peak_memory
+from aioregistry.cli.display.counting import peak_memory
 from benchmarks.server import PER_PAGE, TOKEN
 
 # Most tags that are a commit's, and all manifests that have lost theirs.

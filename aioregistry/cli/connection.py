@@ -14,7 +14,7 @@ from attrs import frozen
 from rich.console import Console
 
 from aioregistry.cleanup.manifests.reader import ContentCache, ContentReader, default_cache_path
-from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.text import safe
 from aioregistry.cli.options import Access
@@ -67,13 +67,13 @@ class Connection:
     Attributes:
         client: The client.
         settings: Whose account it is, and where.
-        meter: Its limiter.
+        limiter: Its limiter.
         display: Shows progress, on stderr.
     """
 
     client: RegistryClient
     settings: Settings
-    meter: Meter
+    limiter: CountingLimiter
     display: Display
 
     @classmethod
@@ -85,7 +85,7 @@ class Connection:
             SettingsError: They make no sense, or name no token.
         """
         settings = Settings.load(access)
-        meter = Meter(RateLimit())
+        limiter = CountingLimiter(RateLimit())
         display = Display(Console(stderr=True), progress=not access.no_progress, lines=False)
         token = settings.token
         try:
@@ -94,14 +94,14 @@ class Connection:
                 base_url=settings.api_url,
                 # These paths serve accounts with one registry and with several.
                 api="registries",
-                rate_limit=meter,
+                rate_limit=limiter,
                 concurrency=32,
             )
         except InvalidTokenError as error:
             raise SettingsError(f"{token.source}: {error}") from None
         async with client:
             try:
-                yield cls(client, settings, meter, display)
+                yield cls(client, settings, limiter, display)
             except AuthenticationError as error:
                 error.hint = f"Check the token: it comes from {token.source}"
                 raise

@@ -74,8 +74,8 @@ class RegistryClient:
         session: "aiohttp.ClientSession | None" = None,
         connector: "aiohttp.BaseConnector | None" = None,
         api: Family = "registry",
-        rate_limit: RateLimit | Limiter | None = RateLimit(),  # noqa: B008, frozen
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008, frozen
+        rate_limit: RateLimit | Limiter | None = RateLimit(),
+        retry: RetryPolicy = RetryPolicy(),
         timeout: "float | aiohttp.ClientTimeout" = 30.0,
         per_page: int = 200,
         concurrency: int = 16,

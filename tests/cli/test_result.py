@@ -13,8 +13,8 @@ from aioregistry.cleanup.garbage import CollectedGarbage
 from aioregistry.cleanup.plan.plan import Condemned, FreedBytes, LeftAlone, Plan
 from aioregistry.cli.demo.content import Content
 from aioregistry.cli.demo.result import Result, Walk
-from aioregistry.cli.display.meter import Meter
-from aioregistry.cli.display.plan_tables import Applied
+from aioregistry.cli.display.counting import CountingLimiter
+from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.progress import Display
 from aioregistry.sandbox import State
 
@@ -42,7 +42,7 @@ def result() -> Result:
         plan=Plan(registry="example", made_at=datetime(2026, 1, 1, tzinfo=UTC), frees=frees),
         report=CleanupReport(deleted=settled),
         collected=CollectedGarbage(GarbageCollection(freed_bytes=7), frees),
-        meter=Meter(RateLimit()),
+        limiter=CountingLimiter(RateLimit()),
         before=walk("new0", "new1", "old0", "old1"),
         expected=walk("new0", "new1").names,
         after=walk("new1", "new0"),
@@ -119,7 +119,7 @@ def test_bytes_that_the_plan_did_not_say_are_a_problem(result):
 
 
 def test_how_far_it_is_tells_what_is_left_undone():
-    applied = Applied()
+    applied = DeleteCounts()
     assert str(applied) == "nothing was deleted"
     applied.total = 2000
     for status in ("deleted", "deleted", "absent", "unknown", "not_attempted"):

@@ -33,7 +33,7 @@ from aioregistry.cli.connection import (
     run,
 )
 from aioregistry.cli.display.plan_tables import (
-    Applied,
+    DeleteCounts,
     lines_of_plan,
     problems_of,
     table_of_plan,
@@ -126,7 +126,7 @@ def plan(
     repository: Repositories = None,
     output: PlanOutput = Path("plan.json"),
     no_cache: NoCache = False,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
     registry_url: RegistryUrl = None,
 ) -> None:
     """Look at a registry, and write down what is to be deleted and why. Nothing is deleted."""
@@ -163,7 +163,7 @@ def apply(
     deadline: Deadline = None,
     gc: Collect = False,
     no_cache: NoCache = False,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
     registry_url: RegistryUrl = None,
 ) -> None:
     """Carry out a plan: look again at each item, and delete what has not changed.
@@ -178,7 +178,7 @@ def apply(
         caps = Caps(max_deletes=max_deletes, max_fraction=max_fraction)
     _show_plan(made)
     _check_caps(command, made, caps, force)
-    applied = Applied(sum(1 for _ in made.condemned))
+    applied = DeleteCounts(sum(1 for _ in made.condemned))
     if not applied.total:
         raise typer.Exit(DONE)
     if not yes:
@@ -220,7 +220,7 @@ def plan_and_apply(
     deadline: Deadline = None,
     gc: Collect = False,
     no_cache: NoCache = False,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
     registry_url: RegistryUrl = None,
 ) -> None:
     """Plan, ask, and apply, in one go. Without a terminal to ask on it needs --yes."""
@@ -231,7 +231,7 @@ def plan_and_apply(
         caps = Caps(max_deletes=max_deletes, max_fraction=max_fraction)
         if output is not None:
             _check_output(output)
-    applied = Applied()
+    applied = DeleteCounts()
     written: list[Path] = []
 
     async def work() -> int:
@@ -268,7 +268,7 @@ class _Applier:
         registry: RegistryHandle,
         contents: ContentReader,
         path: Path,
-        applied: Applied,
+        applied: DeleteCounts,
     ) -> None:
         self._command = command
         self._to = to
@@ -287,7 +287,7 @@ class _Applier:
         seconds: float | None,
     ) -> CleanupReport:
         total = self._applied.total
-        async with self._to.display.stage("Delete", total, "DELETEs", self._to.meter) as stage:
+        async with self._to.display.stage("Delete", total, "DELETEs", self._to.limiter) as stage:
 
             def tell(settled: Settled) -> None:
                 self._applied.add(settled)
@@ -322,7 +322,7 @@ async def _plan(
     uses: list[Use],
     repositories: list[str] | None,
 ) -> Plan:
-    async with to.display.stage("Plan", 0, "repositories", to.meter) as stage:
+    async with to.display.stage("Plan", 0, "repositories", to.limiter) as stage:
 
         def tell(progress: PlanProgress) -> None:
             stage.total, stage.done = progress.of, progress.repositories

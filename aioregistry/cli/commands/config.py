@@ -45,8 +45,8 @@ _COLUMNS: list[Column[_Line]] = [
 @app.command(epilog="Exit codes: 0, done; 2, the configuration makes no sense.")
 @with_groups
 def show(
-    output: Output = Output(),  # noqa: B008, frozen
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """Show each setting in force and what says it; of a token only the last characters."""
     printer = printer_of("config show", _COLUMNS, output)

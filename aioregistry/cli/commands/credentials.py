@@ -104,7 +104,7 @@ def login(
             help="Store nothing: let Docker ask `docker-credential-aioregistry` each time.",
         ),
     ] = False,
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Let Docker pull from a registry: write credentials where Docker looks for them.
 
@@ -143,7 +143,7 @@ def login(
 @app.command(epilog=_EXIT_CODES)
 @with_groups
 def logout(
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Take the credentials away that `login` has written. They stay valid until they expire."""
 
@@ -179,7 +179,7 @@ def credentials(
             help="Merge them into this Docker configuration instead of printing one.",
         ),
     ] = None,
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Print a Docker configuration with new credentials. Treat it as a secret."""
 
@@ -211,7 +211,7 @@ def kubernetes_manifest(
         str, typer.Option(metavar="NAME", help="The namespace that it is in.")
     ] = "default",
     scope: Scope = Scope(),
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Print a pull secret for `kubectl apply -f -`. Treat it as a secret.
 

@@ -19,7 +19,7 @@ from aioregistry.cli.connection import (
     refuse,
     run,
 )
-from aioregistry.cli.display.plan_tables import Applied
+from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.options import Access, RepositoryReference, Yes, with_groups
 from aioregistry.client.registry import RepositoryHandle
@@ -55,7 +55,7 @@ def delete_tags(
     registry: InRegistry = None,
     yes: Yes = False,
     dry_run: DryRun = False,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
 ) -> None:
     """Delete tags; the manifests that they are on stay.
 
@@ -82,7 +82,7 @@ def delete_manifests(
     registry: InRegistry = None,
     yes: Yes = False,
     dry_run: DryRun = False,
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Delete manifests, and all tags on them.
 
@@ -107,7 +107,7 @@ def delete_repository(
     repo: RepositoryReference,
     registry: InRegistry = None,
     yes: Yes = False,
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Delete a repository with all that it holds."""
     command = "delete-repository"
@@ -140,7 +140,7 @@ class _Job:
         self._command = command
         self._unit = unit
         self._access = access
-        self._applied = Applied()
+        self._applied = DeleteCounts()
         self._reads_stdin = False
 
     def names(
@@ -203,7 +203,7 @@ class _Job:
             [Target, list[str], Callable[[Outcome], object]], Awaitable[DeletionReport]
         ],
     ) -> DeletionReport:
-        async with to.display.stage("Delete", len(given), f"{self._unit}s", to.meter) as stage:
+        async with to.display.stage("Delete", len(given), f"{self._unit}s", to.limiter) as stage:
 
             def tell(outcome: Outcome) -> None:
                 self._applied.add(outcome)

@@ -10,7 +10,7 @@ from rich.console import Console
 from aioregistry.cli.demo.content import Content
 from aioregistry.cli.demo.history import FORMAT, HistoryError, read_history
 from aioregistry.cli.demo.run import demonstrate
-from aioregistry.cli.display.plan_tables import Applied
+from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.progress import Display
 from aioregistry.errors import RegistryError
 
@@ -88,7 +88,7 @@ def demo(
     if history is not None and tags is not None:
         _refuse("--tags is for made-up content; a history brings its own")
     display = Display(Console(), progress=not no_progress)
-    applied = Applied()
+    applied = DeleteCounts()
     try:
         if history is None:
             content = Content.generated(tags or _TAGS, _KEEP if keep is None else keep)

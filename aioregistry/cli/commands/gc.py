@@ -75,7 +75,7 @@ def start(
     wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = True,
     timeout: Timeout = None,
     interval: Interval = 10.0,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
 ) -> None:
     """Start a garbage collection. The registry is read-only until it has ended."""
     command = "gc start"
@@ -108,7 +108,7 @@ def start(
 @with_groups
 def status(
     registry: RegistryName = None,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
 ) -> None:
     """Show the garbage collection that is under way."""
 
@@ -144,9 +144,9 @@ _FACTS: Facts[GarbageCollection] = Facts(
 @with_groups
 def list_(
     registry: RegistryName = None,
-    filters: Filters = Filters(),  # noqa: B008, frozen
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    filters: Filters = Filters(),
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List past garbage collections; `--match` looks at their status, too."""
     listing = Listing.of("gc list", _COLUMNS, _FACTS, filters, output)
@@ -168,7 +168,7 @@ def wait(
     ] = None,
     timeout: Timeout = None,
     interval: Interval = 10.0,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
 ) -> None:
     """Wait until a garbage collection has ended."""
     command = "gc wait"
@@ -195,7 +195,7 @@ def cancel(
     uuid: Annotated[
         str | None, typer.Option(show_default="the one under way", help="Which one.")
     ] = None,
-    access: Access = Access(),  # noqa: B008, frozen
+    access: Access = Access(),
 ) -> None:
     """Cancel a garbage collection; what it has freed by then stays freed."""
 

@@ -111,9 +111,9 @@ _MANIFEST_FACTS: Facts[Manifest] = Facts(
 @with_groups
 def repositories(
     registry: RegistryName = None,
-    filters: Filters = Filters(),  # noqa: B008, frozen
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    filters: Filters = Filters(),
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List the repositories of a registry; sizes and times are those of the latest manifest."""
     listing = Listing.of("repositories", _REPOSITORIES, _REPOSITORY_FACTS, filters, output)
@@ -131,9 +131,9 @@ def repositories(
 def tags(
     repo: RepositoryReference,
     registry: InRegistry = None,
-    filters: Filters = Filters(),  # noqa: B008
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    filters: Filters = Filters(),
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List the tags of a repository."""
     listing = Listing.of("tags", _TAGS, _TAG_FACTS, filters, output)
@@ -153,9 +153,9 @@ def tags(
 def manifests(
     repo: RepositoryReference,
     registry: InRegistry = None,
-    filters: Filters = Filters(),  # noqa: B008
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    filters: Filters = Filters(),
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List the manifests of a repository, each with its tags; `--match` looks at these, too."""
     listing = Listing.of("manifests", _MANIFESTS, _MANIFEST_FACTS, filters, output)

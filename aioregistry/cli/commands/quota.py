@@ -37,8 +37,8 @@ _COLUMNS: list[Column[_Quota]] = [
 @app.command(epilog="Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted.")
 @with_groups
 def quota(
-    output: Output = Output(),  # noqa: B008, frozen
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """Show what the server says is left of the token's quota, and when the next request frees.
 
@@ -51,7 +51,7 @@ def quota(
             # Any answer tells it, a refusal too.
             with suppress(PermissionDeniedError, RateLimitedError):
                 await to.client.registries()
-            word = to.meter.status.server
+            word = to.limiter.status.server
         printer.begin()
         printer.rows([_quota(word)])
         printer.end()

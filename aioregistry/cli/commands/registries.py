@@ -96,8 +96,8 @@ def _yes_or_no(value: bool | None) -> str | None:
 @with_groups
 def get(
     registry: RegistryName = None,
-    output: Output = Output(),  # noqa: B008, frozen
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """Show a registry."""
     printer = printer_of("registry get", _REGISTRIES, output)
@@ -114,9 +114,9 @@ def get(
 @registry_app.command(name="list", epilog=_EXIT_CODES)
 @with_groups
 def list_(
-    filters: Filters = Filters(),  # noqa: B008
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    filters: Filters = Filters(),
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List the account's registries."""
     listing = Listing.of("registry list", _REGISTRIES, _FACTS, filters, output)
@@ -144,8 +144,8 @@ def create(
             help="The region: see `aioregistry options regions`.",
         ),
     ] = None,
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """Create a registry. It costs what its tier says."""
     printer = printer_of("registry create", _REGISTRIES, output)
@@ -164,7 +164,7 @@ def create(
 def delete(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The registry.")],
     yes: Yes = False,
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Delete a registry with all that it holds. There is no way back."""
     command = "registry delete"
@@ -185,8 +185,8 @@ def delete(
 @options_app.command(epilog=_EXIT_CODES)
 @with_groups
 def tiers(
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List the subscription tiers, and whether the account may have them."""
     printer = printer_of("options tiers", _TIERS, output)
@@ -202,8 +202,8 @@ def tiers(
 @options_app.command(epilog=_EXIT_CODES)
 @with_groups
 def regions(
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """List the regions that a registry can be in."""
     printer = printer_of("options regions", _REGIONS, output)
@@ -224,8 +224,8 @@ def subscription(
         typer.Option(metavar="SLUG", show_default=False, help="Change to this tier first."),
     ] = None,
     yes: Yes = False,
-    output: Output = Output(),  # noqa: B008
-    access: Access = Access(),  # noqa: B008
+    output: Output = Output(),
+    access: Access = Access(),
 ) -> None:
     """Show the account's subscription, or change its tier."""
     command = "subscription"
@@ -250,7 +250,7 @@ def subscription(
 @with_groups
 def validate_name(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A registry's name.")],
-    access: Access = Access(),  # noqa: B008
+    access: Access = Access(),
 ) -> None:
     """Ask whether a registry could be created under a name."""
 

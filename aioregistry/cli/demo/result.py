@@ -8,7 +8,7 @@ from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.garbage import CollectedGarbage
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.demo.content import Content, Names
-from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.plan_tables import problems_of, rows_of_report
 from aioregistry.cli.display.progress import in_table
 
@@ -45,7 +45,7 @@ class Result:
         plan: What was to be deleted.
         report: What became of it.
         collected: The garbage collection after it.
-        meter: What it took.
+        limiter: What it took.
         before: The walk before the deletes.
         expected: The tags that must be left.
         after: The walk after them.
@@ -59,7 +59,7 @@ class Result:
     plan: Plan
     report: CleanupReport
     collected: CollectedGarbage
-    meter: Meter
+    limiter: CountingLimiter
     before: Walk
     expected: Names
     after: Walk
@@ -106,14 +106,14 @@ class Result:
         freed = self.collected.run.freed_bytes or 0
         collection = [("bytes freed", f"{freed:,}", f"{exact} what the plan said")]
         requests = [
-            ("requests sent", f"{self.meter.sent:,}", ""),
+            ("requests sent", f"{self.limiter.sent:,}", ""),
             (
                 "429s received",
-                f"{self.meter.rate_limited:,}",
+                f"{self.limiter.rate_limited:,}",
                 f"the registry sent {self.rejected:,}",
             ),
         ]
-        costs = [("seconds", f"{self.seconds:.1f}", f"{self.meter.waited:.1f} waiting for quota")]
+        costs = [("seconds", f"{self.seconds:.1f}", f"{self.limiter.waited:.1f} waiting for quota")]
         start, peak = self.memory
         if start is not None and peak is not None:
             grown = (peak - start) / _MEBIBYTE

@@ -10,8 +10,8 @@ from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.demo.content import REGISTRY, Content
 from aioregistry.cli.demo.result import Result, Walk
-from aioregistry.cli.display.meter import Meter, peak_memory
-from aioregistry.cli.display.plan_tables import Applied, lines_of_plan, table_of_plan
+from aioregistry.cli.display.counting import CountingLimiter, peak_memory
+from aioregistry.cli.display.plan_tables import DeleteCounts, lines_of_plan, table_of_plan
 from aioregistry.cli.display.progress import Display
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
@@ -25,7 +25,9 @@ _PER_PAGE = 200
 _LOOK_EVERY = 0.1
 
 
-async def demonstrate(content: Content, scale: float, display: Display, applied: Applied) -> Result:
+async def demonstrate(
+    content: Content, scale: float, display: Display, applied: DeleteCounts
+) -> Result:
     """Start the registry, walk it, delete what its policy condemns, and walk it again.
 
     Args:
@@ -37,38 +39,40 @@ async def demonstrate(content: Content, scale: float, display: Display, applied:
     Raises:
         RegistryError: A walk, the planning or the garbage collection failed.
     """
-    meter = Meter(RateLimit().scaled(scale))
+    limiter = CountingLimiter(RateLimit().scaled(scale))
     memory = peak_memory()
     async with (
         Sandbox(content.state, limits=Limits(scale=scale)) as sandbox,
         RegistryClient(
-            sandbox.token, base_url=sandbox.url, rate_limit=meter, per_page=_PER_PAGE
+            sandbox.token, base_url=sandbox.url, rate_limit=limiter, per_page=_PER_PAGE
         ) as client,
     ):
         display.say(f"an embedded one at {sandbox.url}: {content.title}", begin="Registry")
         display.say(_limits_in(scale), begin="Limits  ")
         begun = time.perf_counter()
         registry = client.registry(REGISTRY)
-        before = await _walk("Walk    ", registry, meter, display)
+        before = await _walk("Walk    ", registry, limiter, display)
         async with Distribution(registry, base_url=sandbox.url) as distribution:
             contents = ContentReader(distribution)
-            plan = await _plan(content, registry, contents, meter, display)
-            report = await _apply(plan, registry, contents, meter, display, applied)
+            plan = await _plan(content, registry, contents, limiter, display)
+            report = await _apply(plan, registry, contents, limiter, display, applied)
         collected = await _collect(plan, registry, display)
-        after = await _walk("Verify  ", registry, meter, display)
+        after = await _walk("Verify  ", registry, limiter, display)
         seconds = time.perf_counter() - begun
         rejected = sandbox.rejected_count
     gone = {(name, tag) for name, item in plan.condemned for tag in item.tags}
     expected = before.names - gone if content.left is None else content.left
     costs = (rejected, seconds, (memory, peak_memory()))
-    return Result(content, plan, report, collected, meter, before, expected, after, *costs)
+    return Result(content, plan, report, collected, limiter, before, expected, after, *costs)
 
 
-async def _walk(name: str, registry: RegistryHandle, meter: Meter, display: Display) -> Walk:
+async def _walk(
+    name: str, registry: RegistryHandle, limiter: CountingLimiter, display: Display
+) -> Walk:
     repositories = await registry.repositories().collect()
     total = sum(repository.tag_count or 0 for repository in repositories)
     tags = []
-    async with display.stage(name, total, "tags", meter, items_a_request=_PER_PAGE) as stage:
+    async with display.stage(name, total, "tags", limiter, items_a_request=_PER_PAGE) as stage:
         async for tag in registry.tags():
             tags.append(tag)
             stage.advance()
@@ -83,11 +87,11 @@ async def _plan(
     content: Content,
     registry: RegistryHandle,
     contents: ContentReader,
-    meter: Meter,
+    limiter: CountingLimiter,
     display: Display,
 ) -> Plan:
     name = "Plan    "
-    async with display.stage(name, 0, "repositories", meter) as stage:
+    async with display.stage(name, 0, "repositories", limiter) as stage:
 
         def tell(progress: PlanProgress) -> None:
             stage.total, stage.done = progress.of, progress.repositories
@@ -103,13 +107,13 @@ async def _apply(
     plan: Plan,
     registry: RegistryHandle,
     contents: ContentReader,
-    meter: Meter,
+    limiter: CountingLimiter,
     display: Display,
-    applied: Applied,
+    applied: DeleteCounts,
 ) -> CleanupReport:
     applied.total = sum(1 for _ in plan.condemned)
     name = "Delete  "
-    async with display.stage(name, applied.total, "DELETEs", meter) as stage:
+    async with display.stage(name, applied.total, "DELETEs", limiter) as stage:
 
         def tell(settled: Settled) -> None:
             applied.add(settled)

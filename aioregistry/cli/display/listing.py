@@ -95,7 +95,7 @@ async def show(
     bar = wanted.sort is not None or not sys.stdout.isatty()
     async with (
         to.display.stage(
-            "Read", 0, listing.unit, to.meter, items_a_request=200, shown=bar
+            "Read", 0, listing.unit, to.limiter, items_a_request=200, shown=bar
         ) as stage,
         pager.pages() as pages,
     ):

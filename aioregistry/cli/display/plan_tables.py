@@ -16,7 +16,7 @@ from aioregistry.cli.display.progress import in_table
 from aioregistry.cli.display.text import counted
 
 __all__ = [
-    "Applied",
+    "DeleteCounts",
     "lines_of_plan",
     "problems_of",
     "rows_of_report",
@@ -30,7 +30,7 @@ _UNCOUNTED = "* those of signatures, attestations and SBOMs not counted"
 
 
 @define
-class Applied:
+class DeleteCounts:
     """How far the carrying out of a plan is; as text, what was done.
 
     Attributes:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.counting import CountingLimiter
 
 __all__ = ["Display", "Stage", "in_table"]
 
@@ -36,15 +36,15 @@ class Stage:
         name: str,
         total: int,
         unit: str,
-        meter: Meter,
+        limiter: CountingLimiter,
         items_a_request: int,
     ) -> None:
         self.done = 0
         self._name = name
         self.total = total
         self._unit = unit
-        self._meter = meter
-        self._waited_before = meter.waited
+        self._limiter = limiter
+        self._waited_before = limiter.waited
         self._items_a_request = items_a_request
         self._begun = time.perf_counter()
 
@@ -60,7 +60,7 @@ class Stage:
     @property
     def waited(self) -> float:
         """Seconds of them during which any request waited for quota."""
-        return self._meter.waited - self._waited_before
+        return self._limiter.waited - self._waited_before
 
     @property
     def pace(self) -> float:
@@ -99,10 +99,10 @@ class Stage:
         left = math.ceil((self.total - self.done) / self._items_a_request)
         # What is not waiting for quota goes at the pace of the server.
         by_pace = (self.seconds - self.waited) / max(self.done, 1) * (self.total - self.done)
-        return _clock(max(by_pace if self.done else 0.0, self._meter.seconds_for(left)))
+        return _clock(max(by_pace if self.done else 0.0, self._limiter.seconds_for(left)))
 
     def _quota(self) -> str:
-        status = self._meter.status
+        status = self._limiter.status
         left = ", ".join(
             f"{name} {window.free:,}/{window.limit:,}"
             for name, window in zip(_WINDOW_NAMES, status.windows, strict=True)
@@ -153,7 +153,7 @@ class Display:
         name: str,
         total: int,
         unit: str,
-        meter: Meter,
+        limiter: CountingLimiter,
         *,
         items_a_request: int = 1,
         shown: bool = True,
@@ -164,11 +164,11 @@ class Display:
             name: What is being done.
             total: How many items there are to do.
             unit: What they are, in the plural.
-            meter: Knows the quota.
+            limiter: Knows the quota.
             items_a_request: How many items one request does.
             shown: Whether to show anything.
         """
-        stage = Stage(name, total, unit, meter, items_a_request)
+        stage = Stage(name, total, unit, limiter, items_a_request)
         if not shown:
             yield stage
             return

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from aioregistry import RateLimit
 from aioregistry.cli.display import progress as render
-from aioregistry.cli.display.meter import Meter
+from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display, in_table
 
 
@@ -33,9 +33,9 @@ def test_times_are_shown_as_on_a_clock(seconds, shown):
     assert render._clock(seconds) == shown
 
 
-async def bar_of(console: Console, meter: Meter, done: int = 1234) -> list[str]:
+async def bar_of(console: Console, limiter: CountingLimiter, done: int = 1234) -> list[str]:
     """The bar that a stage shows when it is that far, as lines."""
-    stage = render.Stage("Delete", 4590, "tags", meter, 1)
+    stage = render.Stage("Delete", 4590, "tags", limiter, 1)
     stage.done = done
     console.print(stage.as_bar())
     return console.file.getvalue().splitlines()
@@ -43,7 +43,7 @@ async def bar_of(console: Console, meter: Meter, done: int = 1234) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 200])
 async def test_a_bar_tells_how_far_how_fast_how_long_and_what_quota_is_left(width):
-    first, second = await bar_of(on_terminal(width=width), Meter(RateLimit()))
+    first, second = await bar_of(on_terminal(width=width), CountingLimiter(RateLimit()))
     assert len(first) <= width
     assert first.startswith("Delete  ━━")
     assert "1,234/4,590 tags" in first
@@ -52,12 +52,12 @@ async def test_a_bar_tells_how_far_how_fast_how_long_and_what_quota_is_left(widt
 
 
 async def test_a_bar_tells_who_waits_and_for_how_long():
-    meter = Meter(RateLimit(windows=((1, 0.5), (100, 60.0))))
+    limiter = CountingLimiter(RateLimit(windows=((1, 0.5), (100, 60.0))))
     display = Display(on_terminal())
-    await meter.acquire()
-    meter.release()
-    async with display.stage("Delete", 2, "tags", meter) as stage:
-        waiter = asyncio.create_task(meter.acquire())
+    await limiter.acquire()
+    limiter.release()
+    async with display.stage("Delete", 2, "tags", limiter) as stage:
+        waiter = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(0.01)
         line = stage.as_line()
         waiter.cancel()
@@ -65,20 +65,20 @@ async def test_a_bar_tells_who_waits_and_for_how_long():
 
 
 async def test_a_bar_tells_when_a_long_wait_ends():
-    meter = Meter(RateLimit(windows=((2, 9.5), (2, 89.5))))
+    limiter = CountingLimiter(RateLimit(windows=((2, 9.5), (2, 89.5))))
     for _ in range(2):
-        await meter.acquire()
-        meter.release()
-    waiter = asyncio.create_task(meter.acquire())
+        await limiter.acquire()
+        limiter.release()
+    waiter = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(0)
-    line = render.Stage("Delete", 2, "tags", meter, 1).as_line()
+    line = render.Stage("Delete", 2, "tags", limiter, 1).as_line()
     waiter.cancel()
     assert line.endswith("; 1 wait, room in 1:30")
 
 
 async def test_a_terminal_sees_a_bar_that_is_gone_at_the_end():
     console = on_terminal()
-    async with Display(console).stage("Delete", 1, "tags", Meter(RateLimit())) as stage:
+    async with Display(console).stage("Delete", 1, "tags", CountingLimiter(RateLimit())) as stage:
         await asyncio.sleep(0.01)
         stage.advance()
     shown = console.file.getvalue()
@@ -106,7 +106,9 @@ async def test_elsewhere_there_are_plain_lines(monkeypatch, console, progress):
             said.set()
 
     display = Observed(console, progress=progress)
-    async with display.stage("Walk", 400, "tags", Meter(RateLimit()), items_a_request=200) as stage:
+    async with display.stage(
+        "Walk", 400, "tags", CountingLimiter(RateLimit()), items_a_request=200
+    ) as stage:
         for _ in range(200):
             stage.advance()
         await said.wait()

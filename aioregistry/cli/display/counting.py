@@ -7,12 +7,12 @@ from pathlib import Path
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import Priority, RateLimit, RateLimitStatus, WindowLimiter
 
-__all__ = ["Meter", "peak_memory"]
+__all__ = ["CountingLimiter", "peak_memory"]
 
 _PROC_STATUS = Path("/proc/self/status")
 
 
-class Meter:
+class CountingLimiter:
     """The client's own limiter, with a count of all that passes.
 
     Attributes:
