@@ -42,9 +42,14 @@ def push_tags(state: State, count: int, repository: str = "repo", prefix: str = 
 
 
 @pytest.fixture(autouse=True)
-def no_token_from_outside(monkeypatch):
-    monkeypatch.delenv("DIGITALOCEAN_TOKEN", raising=False)
-    monkeypatch.delenv("DIGITALOCEAN_ACCESS_TOKEN", raising=False)
+def nothing_from_the_environment(monkeypatch):
+    for name in (
+        "DIGITALOCEAN_TOKEN",
+        "DIGITALOCEAN_ACCESS_TOKEN",
+        "AIOREGISTRY_API_URL",
+        "AIOREGISTRY_REGISTRY_URL",
+    ):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from aioregistry.ratelimit.limiter import (
     WindowLimiter,
 )
 from aioregistry.session.exchange import FinishedRequest
+from aioregistry.session.origins import origin_from_environment
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
 from aioregistry.session.transport import TokenSource, Transport
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RegistryClient"]
 
+_API_URL = "https://api.digitalocean.com"
+_API_URL_VARIABLE = "AIOREGISTRY_API_URL"
 _TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 _OPTIONS = Item("options", RegistryOptions)
 _SUBSCRIPTION = Item("subscription", Subscription)
@@ -46,7 +49,9 @@ class RegistryClient:
     Args:
         token: The API token, or an async callable that returns one and is asked for each attempt;
             None takes ``DIGITALOCEAN_TOKEN``, else ``DIGITALOCEAN_ACCESS_TOKEN``.
-        base_url: The API's origin. The token goes there and nowhere else.
+        base_url: The API's origin. The token is sent there and nowhere else. None takes
+            ``AIOREGISTRY_API_URL`` (https, or http on this machine), else
+            ``https://api.digitalocean.com``.
         session: An `aiohttp.ClientSession` to use; it stays as it is and is never closed here.
             Middlewares of its own stay in force, and one that sends again by itself does so
             unseen by the limiter.
@@ -70,7 +75,7 @@ class RegistryClient:
         self,
         token: TokenSource | None = None,
         *,
-        base_url: str = "https://api.digitalocean.com",
+        base_url: str | None = None,
         session: "aiohttp.ClientSession | None" = None,
         connector: "aiohttp.BaseConnector | None" = None,
         api: Family = "registry",
@@ -88,7 +93,11 @@ class RegistryClient:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         ours = f"aioregistry/{VERSION}"
         transport = Transport(
-            base_url=base_url,
+            base_url=(
+                origin_from_environment(_API_URL_VARIABLE) or _API_URL
+                if base_url is None
+                else base_url
+            ),
             token=_token_from_environment() if token is None else token,
             session=session,
             connector=connector,

@@ -33,7 +33,7 @@ from aioregistry.errors import (
 )
 from aioregistry.oci.challenges import Challenge, may_learn_credentials, parse_challenges
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.session.origins import check_origin
+from aioregistry.session.origins import check_origin, origin_from_environment
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
 from aioregistry.session.transport import no_hidden_resend, reason
@@ -51,6 +51,7 @@ _ACCEPT = (
 )
 # The protocol has registries refuse manifests of more than 4 MiB.
 _MAX_BODY = 16 * 2**20
+_REGISTRY_URL_VARIABLE = "AIOREGISTRY_REGISTRY_URL"
 _CREDENTIALS_SECONDS = 3600
 # The protocol's word for a token that does not say how long it lives.
 _TOKEN_SECONDS = 60.0
@@ -96,7 +97,8 @@ class Distribution:
 
     Args:
         registry: The registry.
-        base_url: Where it is; None for what its credentials name, over HTTPS.
+        base_url: Where it is; None takes ``AIOREGISTRY_REGISTRY_URL`` (https, or http on this
+            machine), else what its credentials name, over HTTPS.
         timeout: Seconds for each attempt.
         retry: Decides on repetition.
         concurrency: How many requests may be under way at once.
@@ -118,7 +120,11 @@ class Distribution:
             raise ValueError(f"concurrency must be 1 or more: {concurrency}")
         self.concurrency = concurrency
         self._registry = registry
-        self._base_url = None if base_url is None else check_origin("base_url", base_url)
+        self._base_url = (
+            origin_from_environment(_REGISTRY_URL_VARIABLE)
+            if base_url is None
+            else check_origin("base_url", base_url)
+        )
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._retry = RetryPolicy() if retry is None else retry
         self._http: aiohttp.ClientSession | None = None

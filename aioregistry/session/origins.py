@@ -1,9 +1,11 @@
 """Where a server is: what counts as the URL of one, and how it is shown."""
 
+import ipaddress
+import os
 import re
 from urllib.parse import urlsplit
 
-__all__ = ["check_origin", "without_login"]
+__all__ = ["check_origin", "origin_from_environment", "without_login"]
 
 _FORM = "http(s)://host[:port][/path], without a login or query"
 _LOGIN = re.compile(r"(?<=//)[^/?#]*@")
@@ -33,6 +35,34 @@ def check_origin(name: str, url: str) -> str:
     ):
         raise ValueError(f"{name} must be {_FORM}")
     return url.rstrip("/")
+
+
+def origin_from_environment(variable: str) -> str | None:
+    """Return the URL that an environment variable names; None when it is unset or empty.
+
+    A token is sent there without the program having named the server. So the URL must be https, or
+    of this machine.
+
+    Raises:
+        ValueError: It is not the URL of a server, or it is http and of another machine.
+    """
+    url = os.environ.get(variable, "").strip()
+    if not url:
+        return None
+    origin = check_origin(variable, url)
+    parts = urlsplit(origin)
+    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        raise ValueError(f"{variable} must be an https URL, or http on this machine")
+    return origin
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def without_login(url: str) -> str:
