@@ -26,7 +26,7 @@ from benchmarks.simulate import best_possible
 
 __all__ = ["Service", "inside_services", "readme_block", "running"]
 
-README = Path(__file__).parent.parent / "README.md"
+_ROOT = Path(__file__).parent.parent
 
 _WORKERS = 8
 _SHARED_SCALE = 20.0
@@ -43,13 +43,15 @@ _NOTE = (
 
 
 def readme_block(name: str) -> str:
-    """Return the README's block that begins with the name of a file."""
-    text = README.read_text(encoding="utf-8")
-    found = re.search(
-        rf"^```python\n(# {re.escape(name)}\n.*?)^```$", text, re.MULTILINE | re.DOTALL
-    )
-    assert found is not None, name
-    return found[1]
+    """Return the block of a README that begins with the name of a file."""
+    for readme in (_ROOT / "aioregistry" / "web" / "README.md", _ROOT / "README.md"):
+        text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+        found = re.search(
+            rf"^```python\n(# {re.escape(name)}\n.*?)^```$", text, re.MULTILINE | re.DOTALL
+        )
+        if found is not None:
+            return found[1]
+    raise LookupError(f"no README has {name}")
 
 
 @frozen
@@ -107,7 +109,7 @@ async def running(
 
 
 def _path(folder: Path) -> str:
-    return os.pathsep.join([str(folder), str(README.parent)])
+    return os.pathsep.join([str(folder), str(_ROOT)])
 
 
 def inside_services(effort: Effort) -> Section:

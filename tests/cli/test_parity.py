@@ -3,14 +3,13 @@
 import json
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 from aioregistry.sandbox import Phases
+from tests.readme import chapter
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-CHAPTER = README.partition("### Beside doctl and acr purge")[2].partition("\n## ")[0]
+CHAPTER = chapter("Beside doctl and acr purge")
 ROWS = {
     cells[0]: re.fullmatch(r"`(.*)`", cells[-1])[1]
     for line in CHAPTER.splitlines()

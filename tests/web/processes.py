@@ -4,12 +4,9 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from benchmarks.service import README as _README
 from benchmarks.service import Service, running
 
-__all__ = ["README", "Service", "events", "running"]
-
-README = _README.read_text()
+__all__ = ["Service", "events", "running"]
 
 
 async def events(answer: aiohttp.ClientResponse) -> AsyncIterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from aioregistry import AuthenticationError, NotFoundError, RegistryClient
 from aioregistry.sandbox import Fault, Faults, Sandbox
-from tests.web.processes import README
+from tests.readme import chapter
 
 pytest.importorskip("opentelemetry.sdk")
 
@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-CHAPTER = README.partition("### Seen from outside")[2].partition("\n## ")[0]
+CHAPTER = chapter("Seen from outside")
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""The README files of the project, and ways to find something in them."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TOP = ROOT / "README.md"
+# A chapter that has moved into a room is found there first.
+READMES = [*sorted((ROOT / "aioregistry").rglob("README.md")), TOP]
+
+
+def name_of(path: Path) -> str:
+    """The path within the project, with slashes on every platform."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced blocks of a language, in order."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [text for kind, text in found if kind == language]
+
+
+def all_blocks(language: str) -> list[str]:
+    """The fenced blocks of a language in all files."""
+    return [text for path in READMES for text in blocks(path, language)]
+
+
+def chapter(title: str) -> str:
+    """The text below a heading, up to the next of its level or above."""
+    for path in READMES:
+        text = path.read_text("utf-8")
+        heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+        if heading:
+            level = len(heading[1])
+            rest = text[heading.end() :]
+            end = re.search(rf"^#{{1,{level}}} ", rest, re.MULTILINE)
+            return rest[: end.start()] if end else rest
+    raise LookupError(f"no README has a chapter {title!r}")
+
+
+def table_with(cell: str) -> list[list[str]]:
+    """The cells of the first table in which one begins with this text, without its heading."""
+    for path in READMES:
+        for table in re.findall(r"(?:^\|.*\n)+", path.read_text("utf-8"), re.MULTILINE):
+            rows = [
+                [text.strip() for text in line.strip("|").split(" | ")]
+                for line in table.splitlines()
+            ]
+            if any(text.startswith(cell) for row in rows for text in row):
+                return rows[2:]
+    raise LookupError(f"no README has a table with {cell!r}")
