@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from aioregistry.client.registry import RegistryHandle, RepositoryHandle
     from aioregistry.paging.pager import ItemIterator, PageIterator, Pager
     from aioregistry.ratelimit.headers import RateLimitHeaders
-    from aioregistry.ratelimit.limiter import (
+    from aioregistry.ratelimit.limiter import WindowLimiter
+    from aioregistry.ratelimit.limits import (
         Limiter,
         Priority,
         RateLimit,
         RateLimitStatus,
-        WindowLimiter,
         WindowStatus,
     )
     from aioregistry.session.exchange import FinishedRequest
@@ -122,7 +122,8 @@ _MODULES = {
     "paging.pager": "ItemIterator PageIterator Pager",
     "bulk.progress": "Progress",
     "ratelimit.headers": "RateLimitHeaders",
-    "ratelimit.limiter": "Limiter Priority RateLimit RateLimitStatus WindowLimiter WindowStatus",
+    "ratelimit.limiter": "WindowLimiter",
+    "ratelimit.limits": "Limiter Priority RateLimit RateLimitStatus WindowStatus",
     "session.retry": "RetryPolicy",
     "session.exchange": "FinishedRequest",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from aioregistry.ratelimit.limiter import RateLimit
+from aioregistry.ratelimit.limits import RateLimit
 from benchmarks.effort import Effort
 from benchmarks.measure import run_module
 from benchmarks.results import Detail, Row, Section, Target

@@ -9,7 +9,8 @@ from typing import Any
 from attrs import define
 
 from aioregistry.api.endpoints import Request
-from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session

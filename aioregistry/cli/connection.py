@@ -31,7 +31,7 @@ from aioregistry.errors import (
 )
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.references import Reference
-from aioregistry.ratelimit.limiter import RateLimit
+from aioregistry.ratelimit.limits import RateLimit
 
 __all__ = [
     "Connection",

@@ -14,12 +14,8 @@ from aioregistry.client.families import REGISTRY, Api
 from aioregistry.client.lists import Lists
 from aioregistry.client.registry import RegistryHandle, docker_credentials
 from aioregistry.errors import ConflictError, InvalidTokenError
-from aioregistry.ratelimit.limiter import (
-    Limiter,
-    RateLimit,
-    RateLimitStatus,
-    WindowLimiter,
-)
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
 from aioregistry.session.exchange import FinishedRequest
 from aioregistry.session.origins import origin_from_environment
 from aioregistry.session.retry import RetryPolicy

@@ -8,7 +8,7 @@ from aioregistry.api.decoding import Item, Listings
 from aioregistry.api.endpoints import SECOND_FAMILY, Endpoints, Family, Request
 from aioregistry.api.models import Registry
 from aioregistry.errors import NotFoundError, PreconditionFailedError
-from aioregistry.ratelimit.limiter import Priority
+from aioregistry.ratelimit.limits import Priority
 from aioregistry.session.exchange import RequestLog
 from aioregistry.session.session import Check, Session
 

@@ -19,13 +19,8 @@ from attrs import frozen
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limiter import (
-    Priority,
-    RateLimit,
-    RateLimitStatus,
-    WindowLimiter,
-    WindowStatus,
-)
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import Priority, RateLimit, RateLimitStatus, WindowStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from aioregistry.errors import (
     error_for_status,
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limiter import Limiter, Priority, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.exchange import FinishedRequest, RequestLog

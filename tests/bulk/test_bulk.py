@@ -30,7 +30,8 @@ from aioregistry.errors import (
     RegistryTimeoutError,
     ServerError,
 )
-from aioregistry.ratelimit.limiter import Limiter, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import Limiter
 from aioregistry.sandbox import Sandbox
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.session import Session

@@ -9,7 +9,8 @@ import pytest
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limiter import Limiter, RateLimit, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import Limiter, RateLimit
 from aioregistry.ratelimit.windows import RollingWindow
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session

@@ -32,7 +32,8 @@ from aioregistry.errors import (
     ServerError,
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.exchange import FinishedRequest, RequestLog

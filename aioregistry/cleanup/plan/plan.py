@@ -17,7 +17,7 @@ from aioregistry.api.models import Time
 from aioregistry.cleanup.manifests.content import subject_of_tag
 from aioregistry.cleanup.policy.documents import DocumentError, without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
-from aioregistry.ratelimit.limiter import RateLimit
+from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 
 __all__ = [

@@ -16,7 +16,7 @@ from aioregistry.cli.display.progress import Display
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.oci.distribution import Distribution
-from aioregistry.ratelimit.limiter import RateLimit
+from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.sandbox import Limits, Sandbox
 
 __all__ = ["demonstrate"]

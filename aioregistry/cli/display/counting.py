@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limiter import Priority, RateLimit, RateLimitStatus, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import Priority, RateLimit, RateLimitStatus
 
 __all__ = ["CountingLimiter", "peak_memory"]
 

@@ -25,7 +25,7 @@ from aioregistry.sandbox.server.tls import Certificates, certificates
 from aioregistry.sandbox.state.state import State
 
 if TYPE_CHECKING:
-    from aioregistry.ratelimit.limiter import RateLimit
+    from aioregistry.ratelimit.limits import RateLimit
 
 # Nobody waits for the answers of a sandbox that is being stopped.
 _SHUTDOWN = 0.1
@@ -158,7 +158,7 @@ class Sandbox:
         limits = self._limits
         if limits is None:
             return None
-        from aioregistry.ratelimit.limiter import RateLimit  # noqa: PLC0415  (else needs no client)
+        from aioregistry.ratelimit.limits import RateLimit  # noqa: PLC0415  (else needs no client)
 
         windows = ((limits.per_minute, MINUTE), (limits.per_hour, HOUR))
         return RateLimit(windows=windows).scaled(limits.scale)

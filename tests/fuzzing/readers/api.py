@@ -51,7 +51,8 @@ from aioregistry.oci.distribution import Distribution, _Answer, _complaint, _tok
 from aioregistry.oci.references import Reference
 from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk, _Link
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limiter import RateLimit, WindowLimiter
+from aioregistry.ratelimit.limiter import WindowLimiter
+from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.session.retry import Failure, RetryPolicy
 from tests.fuzzing.readers.reader import Reader, header_of, is_sound, text_of
 
