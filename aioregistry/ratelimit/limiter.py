@@ -13,10 +13,10 @@ from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 
 __all__ = ["WindowLimiter"]
 
-_DEFAULT_CLOSURE = 1.0
+_DEFAULT_CLOSURE_SECONDS = 1.0
 # In shortest periods. A job at the limit hears of others about once in a period: not hearing of
 # them for so long, and then some, means that they are gone.
-_QUIET = 1.25
+_OTHERS_TIMEOUT_PERIODS = 1.25
 
 
 class WindowLimiter:
@@ -32,9 +32,9 @@ class WindowLimiter:
     def __init__(self, rate_limit: RateLimit | None = None) -> None:
         self._rate_limit = rate_limit or RateLimit()
         keep = 1.0 - self._rate_limit.headroom
-        quiet = _QUIET * self._rate_limit.windows[0][1]
+        others_timeout = _OTHERS_TIMEOUT_PERIODS * self._rate_limit.windows[0][1]
         self._windows = [
-            RollingWindow(limit, period, max(1, math.floor(limit * keep)), quiet)
+            RollingWindow(limit, period, max(1, math.floor(limit * keep)), others_timeout)
             for limit, period in self._rate_limit.windows
         ]
         self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
@@ -112,7 +112,7 @@ class WindowLimiter:
             else:
                 if now >= self._closed_until:
                     for window in self._windows:
-                        window.unsure = False
+                        window.probing = False
                 self._count_others(reported, now)
         if self._windows[-1].in_flight == 0:
             self._settle_others()
@@ -191,15 +191,15 @@ class WindowLimiter:
         window = fitting[0] if fitting else self._windows[-1]
         delay = reported.reset_after if asked is None else asked
         # No quota is ever further away than its period: a wilder report is not believed.
-        delay = min(_DEFAULT_CLOSURE if delay is None else delay, window.period)
+        delay = min(_DEFAULT_CLOSURE_SECONDS if delay is None else delay, window.period)
         known = window.used_by_others(now)
         unknown = window.limit - window.used(now) - known
         if known and now >= self._closed_until:
             # Others were allowed for, and went on.
-            window.meet_others(unknown, now)
+            window.observe_others(unknown, now)
         else:
             window.add_others(unknown, now + delay, now + window.period)
-        window.unsure = True
+        window.probing = True
         self._closed_until = max(self._closed_until, now + delay)
 
     def _count_others(self, reported: RateLimitHeaders, now: float) -> None:
@@ -218,7 +218,7 @@ class WindowLimiter:
         new = surely - window.used_by_others(now)
         if new > 0 and self._others_known:
             for each in self._windows:
-                each.meet_others(new, now)
+                each.observe_others(new, now)
         elif new > 0:
             # They were there before us, and leave between when the first expires and then.
             reset = min(reported.reset_after or 0.0, window.period)
@@ -227,7 +227,7 @@ class WindowLimiter:
     def _settle_others(self) -> None:
         """Take the highest count since the last time for the true one: nothing is in flight."""
         if self._others_at_least is not None:
-            self._windows[-1].keep_others(self._others_at_least)
+            self._windows[-1].cap_others(self._others_at_least)
             self._others_at_least = None
             self._others_known = True
 

@@ -29,7 +29,7 @@ end
 
 local function close_until(time)
   set('closed_until', math.max(get('closed_until'), time))
-  set('unsure', 1)
+  set('probing', 1)
 end
 
 local function next_number(count)
@@ -63,7 +63,7 @@ local epoch = redis.call('HGET', state, 'epoch')
 if not epoch then
   epoch = asked.worker .. '@' .. at(now)
   redis.call('HSET', state, 'epoch', epoch)
-  set('unsure', 1)
+  set('probing', 1)
 end
 if asked.epoch ~= '' and asked.epoch ~= epoch or asked.was_alone then
   close_until(now + shortest)
@@ -104,7 +104,7 @@ for _, word in ipairs(asked.over) do
   if word.status == 429 then
     close(word)
   elseif word.status then
-    if now >= get('closed_until') then set('unsure', 0) end
+    if now >= get('closed_until') then set('probing', 0) end
     local nth = #windows
     if word.remaining and (word.limit or windows[nth].limit) == windows[nth].limit then
       local surely = windows[nth].limit - word.remaining - used_since(nth, now - word.took)
@@ -125,7 +125,7 @@ end
 local free, wait, report = math.huge, 0, {}
 for nth, window in ipairs(windows) do
   local used, theirs = used_since(nth, now), others(nth)
-  local room = math.min(window.ours - used, window.limit - used - theirs)
+  local room = math.min(window.share - used, window.limit - used - theirs)
   if theirs > 0 then room = room - in_flight() end
   free = math.min(free, room)
   report[nth] = {used, theirs, math.max(0, room)}
@@ -139,7 +139,7 @@ for nth, window in ipairs(windows) do
     wait = math.max(wait, next_free)
   end
 end
-if get('unsure') == 1 then
+if get('probing') == 1 then
   free = math.min(free, 1 - in_flight())
   wait = math.max(wait, asked.poll)
 end

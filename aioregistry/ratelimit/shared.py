@@ -33,13 +33,13 @@ _SCRIPT = (files("aioregistry.ratelimit") / "shared.lua").read_text(encoding="ut
 _KEYS = ("flight", "past", "state", "served", "waiting", "urgent", "workers")
 # In shortest periods: how late someone who waits may be, how long others may leave their part
 # lying, and how often is looked for what only answers can tell.
-_STALE = 0.05
-_PATIENCE = 0.02
-_POLL = 0.001
-_LONGEST_NAP = 1.0
-_SLOWEST = 1.0
-_LONGEST_BACKOFF = 1.0
-_FIRST_BACKOFF = 0.02
+_STALE_PERIODS = 0.05
+_PATIENCE_PERIODS = 0.02
+_POLL_PERIODS = 0.001
+_MAX_NAP_SECONDS = 1.0
+_TIMEOUT_SECONDS = 1.0
+_MAX_BACKOFF_SECONDS = 1.0
+_FIRST_BACKOFF_SECONDS = 0.02
 _AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
 
 
@@ -100,7 +100,7 @@ class RedisLimiter:
             {
                 "limit": limit,
                 "period": period,
-                "ours": max(1, math.floor(limit * (1 - limits.headroom))),
+                "share": max(1, math.floor(limit * (1 - limits.headroom))),
             }
             for limit, period in limits.windows
         ]
@@ -237,7 +237,7 @@ class RedisLimiter:
         return sum(map(len, self._waiting.values()))
 
     async def _run(self) -> None:
-        backoff = _FIRST_BACKOFF
+        backoff = _FIRST_BACKOFF_SECONDS
         while (want := self._count()) or self._over:
             self._alarm = asyncio.Event()
             try:
@@ -248,16 +248,16 @@ class RedisLimiter:
                     return
                 self._go_on_alone()
                 await self._nap(backoff)
-                backoff = min(2 * backoff, _LONGEST_BACKOFF)
+                backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
                 continue
             except Exception as error:  # noqa: BLE001, whoever waits must hear of it
                 self._turn_away(error)
                 return
-            backoff = _FIRST_BACKOFF
+            backoff = _FIRST_BACKOFF_SECONDS
             self._come_back()
             self._grant(reply)
             if self._count() and reply.wait > 0:
-                await self._nap(min(reply.wait, _LONGEST_NAP))
+                await self._nap(min(reply.wait, _MAX_NAP_SECONDS))
 
     async def _ask(self, want: int) -> _Reply:
         over, self._over = self._over, []
@@ -271,13 +271,13 @@ class RedisLimiter:
             "was_alone": self._was_alone,
             "windows": self._windows,
             "over": over,
-            "stale": _STALE * self._shortest,
-            "nap": _LONGEST_NAP,
-            "patience": _PATIENCE * self._shortest,
-            "poll": _POLL * self._shortest,
+            "stale": _STALE_PERIODS * self._shortest,
+            "nap": _MAX_NAP_SECONDS,
+            "patience": _PATIENCE_PERIODS * self._shortest,
+            "poll": _POLL_PERIODS * self._shortest,
         }
         try:
-            async with asyncio.timeout(_SLOWEST):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 # Longer than this a client tries by itself to reach a server that is away.
                 raw: Any = await self._script(keys=self._keys, args=[msgspec.json.encode(asked)])
         except BaseException:

@@ -17,17 +17,17 @@ class RollingWindow:
     fuller than ours.
 
     Requests of other clients are inferred from the server's word. Others that were seen lately are
-    thought to take again what theirs leave free, until they were quiet for a while.
+    thought to take again what theirs leave free, until nothing was seen of them for a while.
 
     Args:
         limit: The requests that the server grants in a period.
         period: Seconds.
-        ours: How many of them we may take; the rest is left to others.
-        quiet: Seconds without news of others after which they are thought to be gone.
+        share: How many of them we may take; the rest is left to others.
+        others_timeout: Seconds without news of others after which they are thought to be gone.
 
     Attributes:
         in_flight: Requests of ours without an answer yet.
-        unsure: Whether only one request at a time is to try what room others have left.
+        probing: Whether only one request at a time is to try what room others have left.
     """
 
     __slots__ = (
@@ -38,21 +38,25 @@ class RollingWindow:
         "_returns",
         "in_flight",
         "limit",
-        "ours",
+        "others_timeout",
         "period",
-        "quiet",
-        "unsure",
+        "probing",
+        "share",
     )
 
     def __init__(
-        self, limit: int, period: float, ours: int | None = None, quiet: float | None = None
+        self,
+        limit: int,
+        period: float,
+        share: int | None = None,
+        others_timeout: float | None = None,
     ) -> None:
         self.limit = limit
         self.period = period
-        self.ours = limit if ours is None else ours
-        self.quiet = period if quiet is None else quiet
+        self.share = limit if share is None else share
+        self.others_timeout = period if others_timeout is None else others_timeout
         self.in_flight = 0
-        self.unsure = False
+        self.probing = False
         # When our permits come back, and when the last ones did.
         self._returns: deque[float] = deque()
         self._expired: deque[float] = deque(maxlen=limit)
@@ -68,13 +72,13 @@ class RollingWindow:
         while others and others[0] <= now:
             left = heappop(others)
             if self._is_held(left):
-                self._held.append(left + self.quiet)
+                self._held.append(left + self.others_timeout)
         while self._held and self._held[0] <= now:
             self._held.popleft()
-            self.unsure = True
+            self.probing = True
 
     def _is_held(self, left: float) -> bool:
-        return left < self._others_seen + self.quiet
+        return left < self._others_seen + self.others_timeout
 
     def used(self, now: float) -> int:
         """Return how many permits of ours are out, in flight or not yet come back."""
@@ -100,8 +104,8 @@ class RollingWindow:
         When this is False, `free` tells.
         """
         return (
-            self.in_flight + len(self._returns) < self.ours
-            and not self.unsure
+            self.in_flight + len(self._returns) < self.share
+            and not self.probing
             and not self._others
             and not self._held
         )
@@ -109,12 +113,12 @@ class RollingWindow:
     def free(self, now: float) -> int:
         """Return how many requests may go at once; not positive when none may."""
         used = self.used(now)
-        if self.unsure and self.in_flight:
+        if self.probing and self.in_flight:
             return 0
         others = len(self._others) + len(self._held)
         # Where there are others, each unanswered request of ours may hide one of theirs.
         hidden = self.in_flight if others else 0
-        return min(self.ours - used, self.limit - used - others - hidden)
+        return min(self.share - used, self.limit - used - others - hidden)
 
     def free_at(self, now: float, ahead: int = 0) -> float:
         """Return when a request may go at the earliest that has `ahead` others before it.
@@ -127,10 +131,10 @@ class RollingWindow:
             return now
         coming: Sequence[float] = self._returns
         if self._others or self._held:
-            left = (at + self.quiet if self._is_held(at) else at for at in self._others)
+            left = (at + self.others_timeout if self._is_held(at) else at for at in self._others)
             coming = sorted([*self._returns, *self._held, *left])
             needed -= self.in_flight
-        elif self.unsure:
+        elif self.probing:
             needed -= self.in_flight
         return coming[needed - 1] if 0 < needed <= len(coming) else math.inf
 
@@ -143,7 +147,7 @@ class RollingWindow:
             within: Returns how long fewer than `limit` of them take for other reasons.
         """
         used = self.used(now)
-        limit = max(1, min(self.ours, self.limit - len(self._others) - len(self._held)))
+        limit = max(1, min(self.share, self.limit - len(self._others) - len(self._held)))
         rounds, last = divmod(requests - 1, limit)
         # The last one of them goes at once, or when this permit comes back.
         nth = last - (limit - used)
@@ -169,7 +173,7 @@ class RollingWindow:
         for nth in range(count):
             heappush(self._others, first + nth * step)
 
-    def meet_others(self, count: int, now: float) -> None:
+    def observe_others(self, count: int, now: float) -> None:
         """Count requests of others that came since the last answer, and expect more."""
         self._expire(now)
         self._others_seen = now
@@ -177,7 +181,7 @@ class RollingWindow:
             self._held.popleft()
         self.add_others(count, now + self.period, now + self.period)
 
-    def keep_others(self, count: int) -> None:
+    def cap_others(self, count: int) -> None:
         """Forget all but `count` requests of others, the oldest first."""
         while len(self._others) > max(0, count):
             heappop(self._others)

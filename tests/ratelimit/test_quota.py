@@ -108,7 +108,7 @@ def test_a_permit_that_was_not_used_comes_back_at_once():
 
 
 def test_what_is_left_to_others_is_not_taken():
-    window = RollingWindow(10, PERIOD, ours=7)
+    window = RollingWindow(10, PERIOD, share=7)
     assert window.free(0) == 7
 
 
@@ -125,25 +125,25 @@ def test_no_more_others_are_counted_than_the_window_holds():
 
 
 def test_room_that_others_leave_is_held_for_them_while_they_are_about():
-    window = RollingWindow(10, PERIOD, quiet=PERIOD)
-    window.meet_others(4, 0.0)
+    window = RollingWindow(10, PERIOD, others_timeout=PERIOD)
+    window.observe_others(4, 0.0)
     assert window.free(PERIOD - 1) == 6
-    window.meet_others(0, PERIOD - 1)
+    window.observe_others(0, PERIOD - 1)
     assert window.free(PERIOD + 1) == 6
     assert window.free(2 * PERIOD) == 10
 
 
 def test_room_that_is_held_is_what_others_take_next():
     window = RollingWindow(10, PERIOD)
-    window.meet_others(4, 0.0)
-    window.meet_others(0, PERIOD - 1)
-    window.meet_others(3, PERIOD + 1)
+    window.observe_others(4, 0.0)
+    window.observe_others(0, PERIOD - 1)
+    window.observe_others(3, PERIOD + 1)
     assert window.free(PERIOD + 1) == 6
 
 
 def test_an_unanswered_request_may_hide_one_of_others():
     window = RollingWindow(10, PERIOD)
-    window.meet_others(4, 0.0)
+    window.observe_others(4, 0.0)
     window.take()
     assert window.free(0.0) == 10 - 4 - 1 - 1
     window.give_back(1.0, sent=True)
@@ -152,7 +152,7 @@ def test_an_unanswered_request_may_hide_one_of_others():
 
 def test_while_unsure_one_request_at_a_time_goes():
     window = RollingWindow(10, PERIOD)
-    window.unsure = True
+    window.probing = True
     assert window.free(0.0) == 10
     window.take()
     assert (window.free(0.0), window.free_at(0.0)) == (0, math.inf)
@@ -161,7 +161,7 @@ def test_while_unsure_one_request_at_a_time_goes():
 def test_the_oldest_of_others_are_forgotten_first():
     window = RollingWindow(10, PERIOD)
     window.add_others(4, 1.0, 5.0)
-    window.keep_others(2)
+    window.cap_others(2)
     assert [window.used_by_others(now) for now in (0, 2, 3, 4)] == [2, 2, 1, 0]
 
 
@@ -321,10 +321,10 @@ def test_requests_take_as_long_as_the_windows_make_them(requests, answered, seco
 
 
 def test_what_others_have_and_what_is_held_for_them_is_not_for_ours():
-    window = RollingWindow(10, 60.0, quiet=100.0)
+    window = RollingWindow(10, 60.0, others_timeout=100.0)
     window.add_others(4, 60.0, 60.0)
     # Two of others that were seen left, and are thought to come again.
-    window.meet_others(2, -59.0)
+    window.observe_others(2, -59.0)
     assert (window.used_by_others(1.0), window.free(1.0)) == (4, 4)
     assert window.seconds_for(4, 1.0, lambda _: 0.0) == 0.0
     assert window.seconds_for(5, 1.0, lambda _: 0.0) == 60.0
