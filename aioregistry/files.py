@@ -1,0 +1,68 @@
+"""Files that are written whole or not at all."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["sync_folder", "write_file"]
+
+# The process's umask takes away from this.
+_NEW_FILE = 0o666
+_OWNER_ONLY = 0o600
+
+
+def write_file(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
+    """Write a file so that readers, and a crash, find either the old content or all of the new.
+
+    The content goes to a temporary file in the same folder, is synced to the disk, and takes the
+    place of the old file in one step. A symbolic link is followed and stays; a device or a pipe is
+    written to directly.
+
+    Args:
+        path: The file; its folder must exist.
+        content: The new content; text is written in UTF-8.
+        mode: Its permissions; None keeps those of the old file, or takes those of a new one.
+
+    Raises:
+        OSError: It cannot be written; the old file is as it was, and no temporary file is left.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    if mode is None and path.exists():
+        mode = path.stat().st_mode & 0o777
+    temporary = path.with_name(f".{path.name[:40]}-{secrets.token_hex(8)}")
+    descriptor = os.open(
+        temporary,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+        _NEW_FILE if mode is None else _OWNER_ONLY,
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if mode is not None:
+                temporary.chmod(mode)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync a folder's entries to the disk, where the platform can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some file systems, such as those of networks, sync no folders.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,72 @@
+"""Writing files whole or not at all."""
+
+import os
+import stat
+
+import pytest
+
+from aioregistry import files
+from aioregistry.files import write_file
+
+
+def test_content_takes_the_place_of_the_old(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text("old, and longer")
+    write_file(path, "néw")
+    assert path.read_bytes() == "néw".encode()
+    assert os.listdir(tmp_path) == ["plan.json"]
+
+
+def test_a_new_file_has_the_permissions_of_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "report", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "report").stat().st_mode) == 0o640
+
+
+def test_the_permissions_of_the_old_file_stay(tmp_path):
+    path = tmp_path / "report"
+    path.write_text("old")
+    path.chmod(0o604)
+    write_file(path, b"x")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+def test_permissions_that_are_asked_for(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("old")
+    write_file(path, b"x", mode=0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "file")
+    write_file(tmp_path / "link", "x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "file").read_text() == "x"
+
+
+def test_a_device_is_written_to_and_stays():
+    write_file(files.Path("/dev/null"), "x")
+    assert not files.Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize("fails", ["fsync", "write"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, fails):
+    path = tmp_path / "plan.json"
+    path.write_text("old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if fails == "fsync":
+        monkeypatch.setattr(os, "fsync", fail)
+    else:
+        monkeypatch.setattr(files.Path, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_file(path, "new")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["plan.json"]
