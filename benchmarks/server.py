@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
+from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.content import parse_content
-from aioregistry.cleanup.manifests.reader import ContentCache
 from aioregistry.sandbox import Limits, Sandbox, State
 from aioregistry.sandbox.seed import generated_state
 from aioregistry.sandbox.state import images

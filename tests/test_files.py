@@ -14,7 +14,7 @@ def test_content_takes_the_place_of_the_old(tmp_path):
     path.write_text("old, and longer")
     write_file(path, "néw")
     assert path.read_bytes() == "néw".encode()
-    assert os.listdir(tmp_path) == ["plan.json"]
+    assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
 
 
 def test_a_new_file_has_the_permissions_of_the_umask(tmp_path):
@@ -69,4 +69,4 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     with pytest.raises(OSError, match="No space"):
         write_file(path, "new")
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["plan.json"]
+    assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]

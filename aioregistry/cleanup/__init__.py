@@ -7,30 +7,20 @@ before it deletes it. `collect_garbage` then frees what nothing needs any more.
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import (
     CollectedGarbage,
     GarbageCollectionError,
     collect_garbage,
 )
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use, read_in_use
+from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
-from aioregistry.cleanup.manifests.reader import (
-    ContentCache,
-    ContentReader,
-    ContentSource,
-    default_cache_path,
-)
+from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.items import Condemned, FreedBytes, Kept, LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
-from aioregistry.cleanup.plan.plan import (
-    Condemned,
-    FreedBytes,
-    Kept,
-    LeftAlone,
-    Plan,
-    PlanFileError,
-    RepositoryPlan,
-)
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
 from aioregistry.cleanup.policy.policy import (
@@ -68,6 +58,7 @@ __all__ = [
     "Glob",
     "InUse",
     "InUseError",
+    "ItemOutcome",
     "JournalError",
     "Keep",
     "KeepNewest",
@@ -85,7 +76,6 @@ __all__ = [
     "Regex",
     "RepositoryPlan",
     "Rule",
-    "Settled",
     "UnreadableContentError",
     "Use",
     "apply_plan",

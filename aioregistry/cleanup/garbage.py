@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from aioregistry.api.models import GarbageCollection
-from aioregistry.cleanup.plan.plan import FreedBytes
+from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
 from aioregistry.errors import RegistryError, ServerError
 

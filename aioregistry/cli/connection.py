@@ -13,7 +13,8 @@ import typer
 from attrs import frozen
 from rich.console import Console
 
-from aioregistry.cleanup.manifests.reader import ContentCache, ContentReader, default_cache_path
+from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
+from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.text import safe

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from aioregistry import RegistryClient
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
@@ -40,6 +40,6 @@ class Job:
         return [one.raw_path for one in self.sandbox.requests if one.method == "DELETE"]
 
 
-def names(settled: tuple[Settled, ...]) -> set[str]:
+def names(settled: tuple[ItemOutcome, ...]) -> set[str]:
     """What things are called: by their first tag, or else by their digest."""
     return {one.item.tags[0] if one.item.tags else one.item.digest for one in settled}

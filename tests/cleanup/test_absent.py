@@ -68,7 +68,7 @@ async def test_what_was_found_may_go_with_its_registry(job):
     def vanish(settled):
         job.sandbox.state.registries.pop("example", None)
 
-    report = await job.apply(plan, on_settled=vanish)
+    report = await job.apply(plan, on_outcome=vanish)
     assert names(report.deleted) == {"a"}
     assert names(report.absent) == {"z"}
     assert lists(job.sandbox) == before

@@ -21,7 +21,7 @@ from aioregistry import (
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError
-from aioregistry.cleanup.apply.report import Settled
+from aioregistry.cleanup.apply.report import ItemOutcome
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.policy import (
     Delete,
@@ -270,14 +270,14 @@ async def test_what_is_pushed_on_the_way_is_seen_by_the_next_listing(job):
     push_tags(job.sandbox.state, 150, "web")
     plan = await job.plan()
     last = [item for _, item in plan.condemned][-1]
-    settled: list[Settled] = []
+    settled: list[ItemOutcome] = []
 
-    def tell(one: Settled) -> None:
+    def tell(one: ItemOutcome) -> None:
         settled.append(one)
         if len(settled) == 50:
             job.builder.index("new", children=[last.digest])
 
-    report = await job.apply(plan, on_settled=tell)
+    report = await job.apply(plan, on_outcome=tell)
     assert [one.item for one in report.drift] == [last]
     assert len(report.deleted) == 149
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
-from aioregistry.cleanup.plan.plan import Condemned, Plan, RepositoryPlan
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
+from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -114,7 +115,7 @@ def test_untagged_manifests_are_no_part_of_the_tags():
     Caps(max_fraction=0).check(plan)
 
 
-ONE = (Settled("web", tagged(0), "deleted"),)
+ONE = (ItemOutcome("web", tagged(0), "deleted"),)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from aioregistry import ClientClosedError
+from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
-from aioregistry.cleanup.manifests.reader import ContentCache, ContentReader, default_cache_path
+from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.oci.distribution import Distribution, FetchedManifest
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import OCI_IMAGE, Builder

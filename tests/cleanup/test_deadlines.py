@@ -100,7 +100,7 @@ def test_what_takes_no_time_counts_as_nothing_in_the_pace(tmp_path):
     async def apply(job: Job, plan: Plan) -> CleanupReport:
         (_, first), (_, second), *_ = plan.condemned
         async with Journal(tmp_path / "journal", plan, resume=False) as journal:
-            journal.settle("web", first, "deleted", "")
+            journal.record("web", first, "deleted", "")
         job.sandbox.state.delete_manifest("example", "web", second.digest)
         return await job.apply(
             plan, journal=tmp_path / "journal", resume=True, on_progress=told.append

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.decisions import Held, called, decide, keep_all, may_condemn
-from aioregistry.cleanup.plan.plan import Condemned, Kept, RepositoryPlan
+from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
 from tests.cleanup.registries import NOW, ago
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from aioregistry.cleanup.apply.drift import Look, look_again
+from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.decisions import Held
-from aioregistry.cleanup.plan.plan import Condemned
+from aioregistry.cleanup.plan.items import Condemned
 from tests.cleanup.registries import ago
 
 
@@ -35,7 +35,7 @@ def look(
     held: Held | None = None,
     days: float = 50,
     **more: object,
-) -> Look:
+) -> Recheck:
     """Look again at what is there now: manifests by short names, each with its tags."""
     listed = [ListedManifest(digest(one), tuple(sorted(t)), ago(days)) for one, t in tags.items()]
     contents = {
@@ -43,14 +43,14 @@ def look(
         for one in tags
     }
     inventory = RepositoryInventory("web", tuple(listed))
-    return look_again(pending, inventory, contents, held or Held(), **more)
+    return recheck(pending, inventory, contents, held or Held(), **more)
 
 
-def due(look: Look) -> list[list[str]]:
+def due(look: Recheck) -> list[list[str]]:
     return [[name_of(item.digest) for item in wave] for wave in look.waves]
 
 
-def why(look: Look) -> str:
+def why(look: Recheck) -> str:
     ((_, reason),) = look.drifted
     return reason
 
@@ -179,7 +179,7 @@ def test_an_older_time_of_a_push_is_no_push():
 def test_a_push_whose_time_is_not_known_is_none(planned, listed):
     item = Condemned(delete="manifest", digest=digest("a"), pushed_at=planned)
     inventory = RepositoryInventory("web", (ListedManifest(digest("a"), (), listed),))
-    seen = look_again([item], inventory, {digest("a"): Content("x", 1)}, Held())
+    seen = recheck([item], inventory, {digest("a"): Content("x", 1)}, Held())
     assert due(seen) == [["a"]]
 
 

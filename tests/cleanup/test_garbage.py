@@ -11,7 +11,7 @@ from aioregistry.cleanup.garbage import (
     GarbageCollectionError,
     collect_garbage,
 )
-from aioregistry.cleanup.plan.plan import FreedBytes
+from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.sandbox import Phases
 from tests.cleanup.registries import Builder
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aioregistry.cleanup.apply.journal import Journal, JournalError, Past, PlanLockedError
-from aioregistry.cleanup.plan.plan import Condemned, Plan
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.plan import Plan
 
 ITEM = Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=("v1",))
 OTHER = Condemned(delete="manifest", digest="sha256:" + "b" * 64)
@@ -61,7 +62,7 @@ async def test_what_became_of_it_is_read_by_the_next_process(path):
     async with Journal(path, PLAN, resume=False) as journal:
         await journal.begin("web", ITEM)
         await journal.begin("web", OTHER)
-        journal.settle("web", ITEM, "failed", "no")
+        journal.record("web", ITEM, "failed", "no")
     async with Journal(path, PLAN, resume=True) as journal:
         assert journal.past("web", ITEM) == Past("failed", "no")
         assert journal.past("web", OTHER) == Past("begun")
@@ -82,7 +83,7 @@ async def test_a_line_that_was_cut_off_is_dropped(path):
 async def test_a_journal_cut_off_anywhere_can_be_resumed(path):
     async with Journal(path, PLAN, resume=False) as journal:
         await journal.begin("web", ITEM)
-        journal.settle("web", ITEM, "deleted", "")
+        journal.record("web", ITEM, "deleted", "")
     whole = path.read_bytes()
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
@@ -205,8 +206,8 @@ async def test_a_line_says_when_it_was_written(path):
 
 async def test_what_is_settled_is_written_at_the_end(path):
     async with Journal(path, PLAN, resume=False) as journal:
-        journal.settle("web", ITEM, "drift", "it moved")
-        journal.settle("api", OTHER, "deleted", "")
+        journal.record("web", ITEM, "drift", "it moved")
+        journal.record("api", OTHER, "deleted", "")
         assert len(lines(path)) == 1
     _, first, second = lines(path)
     assert {key: value for key, value in first.items() if key != "at"} == {

@@ -13,7 +13,8 @@ import pytest
 
 from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
 from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.plan.plan import Condemned, Plan
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.plan import Plan
 from tests.conftest import push_tags
 
 ITEMS = [
@@ -126,7 +127,7 @@ async def test_what_is_noted_while_a_write_fails_is_written_after_what_failed(
             patch.setattr(os, "write", fail)
             beginning = asyncio.create_task(journal.begin("web", ITEMS[0]))
             await asyncio.to_thread(writing.wait)
-            journal.settle("web", ITEMS[1], "deleted", "")
+            journal.record("web", ITEMS[1], "deleted", "")
             going_on.set()
             with pytest.raises(JournalError):
                 await beginning
@@ -143,7 +144,7 @@ async def test_a_write_that_failed_leaves_no_part_of_a_line(tmp_path, full_once)
     path = tmp_path / "journal"
     async with Journal(path, PLAN, resume=False) as journal:
         before = path.read_bytes()
-        journal.settle("web", ITEMS[0], "deleted", "")
+        journal.record("web", ITEMS[0], "deleted", "")
         with pytest.raises(JournalError):
             await journal.begin("web", ITEMS[1])
         assert full_once

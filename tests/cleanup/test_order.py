@@ -113,7 +113,7 @@ async def test_the_report_is_in_the_order_of_the_plan(job):
         push_tags(job.sandbox.state, 40, repository)
     plan = await job.plan()
     told: list[object] = []
-    report = await job.apply(plan, on_settled=told.append)
+    report = await job.apply(plan, on_outcome=told.append)
     assert [(one.repository, one.item) for one in report.deleted] == list(plan.condemned)
     assert sorted(map(str, told)) == sorted(map(str, report.deleted))
 
@@ -380,7 +380,7 @@ async def test_a_plan_over_its_caps_is_refused_unless_it_is_told_to_be_forced(jo
         await apply_plan(job.registry, plan, job.contents)
 
 
-@pytest.mark.parametrize("callback", ["on_settled", "on_progress"])
+@pytest.mark.parametrize("callback", ["on_outcome", "on_progress"])
 async def test_a_callback_that_would_have_to_be_awaited_is_refused(job, callback):
     async def call(_: object) -> None: ...
 
@@ -405,7 +405,7 @@ async def test_what_a_callback_raises_ends_it_all(job):
         raise TimeoutError("mine")
 
     with pytest.raises(TimeoutError, match="mine"):
-        await job.apply(await job.plan(), on_settled=fail)
+        await job.apply(await job.plan(), on_outcome=fail)
 
 
 async def test_a_registry_that_is_not_there_is_an_error_and_settles_nothing(job, client):
@@ -414,7 +414,7 @@ async def test_a_registry_that_is_not_there_is_an_error_and_settles_nothing(job,
     job.registry = client.registry("nothing")
     told: list[object] = []
     with pytest.raises(NotFoundError) as caught:
-        await job.apply(plan, on_settled=told.append)
+        await job.apply(plan, on_outcome=told.append)
     assert caught.value.message == (
         "there is no registry 'nothing', or none that the token knows; nothing was deleted"
     )

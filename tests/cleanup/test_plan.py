@@ -12,17 +12,9 @@ from hypothesis import strategies as st
 
 from aioregistry import InvalidNameError
 from aioregistry.api.names import check_digest, check_registry, check_repository, check_tag
-from aioregistry.cleanup.plan.plan import (
-    Condemned,
-    FreedBytes,
-    Kept,
-    LeftAlone,
-    Plan,
-    PlanFileError,
-    RepositoryPlan,
-    batch_size,
-    listings_for,
-)
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.items import Condemned, FreedBytes, Kept, LeftAlone, RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan, batch_size, listings_for
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 MADE = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)

@@ -12,8 +12,9 @@ from attrs import astuple
 from aioregistry import AuthenticationError, PartialListingError, RegistryError
 from aioregistry.cleanup.manifests.content import UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
-from aioregistry.cleanup.plan.plan import Kept, LeftAlone, Plan
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import (
     Delete,
     DeleteOlderThan,

@@ -50,7 +50,7 @@ async def test_what_was_begun_and_is_gone_was_deleted(job, path, what, before, n
             if state == "begun":
                 await journal.begin("web", item)
             else:
-                journal.settle("web", item, state, "")
+                journal.record("web", item, state, "")
     remove(job, plan, what)
     report = await job.apply(plan, journal=path, resume=True)
     assert names(getattr(report, now)) == {"a"}
@@ -72,11 +72,11 @@ async def test_what_was_settled_for_good_is_told_again_with_its_reason(job, path
     plan = await job.plan()
     (_, item), (_, other) = plan.condemned
     async with Journal(path, plan, resume=False) as journal:
-        journal.settle("web", item, state, "the reason")
-        journal.settle("web", other, state, "")
+        journal.record("web", item, state, "the reason")
+        journal.record("web", other, state, "")
     before = job.sandbox.request_count
     told: list[object] = []
-    report = await job.apply(plan, journal=path, resume=True, on_settled=told.append)
+    report = await job.apply(plan, journal=path, resume=True, on_outcome=told.append)
     assert [(one.item, one.reason) for one in getattr(report, state)] == [
         (item, "the reason"),
         (other, ""),
@@ -91,7 +91,7 @@ async def test_what_is_left_is_tried_again(job, path, state):
     plan = await job.plan()
     ((_, item),) = plan.condemned
     async with Journal(path, plan, resume=False) as journal:
-        journal.settle("web", item, state, "the reason")
+        journal.record("web", item, state, "the reason")
     report = await job.apply(plan, journal=path, resume=True)
     assert [(one.item, one.reason) for one in report.deleted] == [(item, "")]
 

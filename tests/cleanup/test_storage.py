@@ -2,7 +2,7 @@
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest
-from aioregistry.cleanup.plan.plan import FreedBytes
+from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.cleanup.plan.storage import Storage
 
 

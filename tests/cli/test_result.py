@@ -8,9 +8,10 @@ from attrs import evolve
 from rich.console import Console
 
 from aioregistry import GarbageCollection, RateLimit, Tag
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import CollectedGarbage
-from aioregistry.cleanup.plan.plan import Condemned, FreedBytes, LeftAlone, Plan
+from aioregistry.cleanup.plan.items import Condemned, FreedBytes, LeftAlone
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.demo.content import Content
 from aioregistry.cli.demo.result import Result, Walk
 from aioregistry.cli.display.counting import CountingLimiter
@@ -33,7 +34,7 @@ def walk(*names: str) -> Walk:
 def result() -> Result:
     """A run that left all as it should be."""
     settled = tuple(
-        Settled("web", Condemned(delete="tag", digest=DIGEST, tags=(f"old{index}",)), "deleted")
+        ItemOutcome("web", Condemned(delete="tag", digest=DIGEST, tags=(f"old{index}",)), "deleted")
         for index in range(2)
     )
     frees = FreedBytes(bytes=7)
@@ -91,7 +92,7 @@ def test_only_the_first_names_are_told(result):
 @pytest.mark.parametrize("status", ["drift", "failed", "unknown", "not_attempted"])
 def test_what_is_not_deleted_is_a_problem(result, status):
     settled = tuple(
-        Settled("web", Condemned(delete="tag", digest=DIGEST, tags=(f"tag{n}",)), status, "no")
+        ItemOutcome("web", Condemned(delete="tag", digest=DIGEST, tags=(f"tag{n}",)), status, "no")
         for n in range(7)
     )
     told = status.replace("_", " ")
@@ -102,7 +103,7 @@ def test_what_is_not_deleted_is_a_problem(result, status):
 
 
 def test_what_was_absent_is_no_problem(result):
-    gone = Settled("web", Condemned(delete="manifest", digest=DIGEST), "absent")
+    gone = ItemOutcome("web", Condemned(delete="manifest", digest=DIGEST), "absent")
     assert evolve(result, report=CleanupReport(absent=(gone,))).problems() == []
 
 
@@ -123,5 +124,5 @@ def test_how_far_it_is_tells_what_is_left_undone():
     assert str(applied) == "nothing was deleted"
     applied.total = 2000
     for status in ("deleted", "deleted", "absent", "unknown", "not_attempted"):
-        applied.add(Settled("web", Condemned(delete="manifest", digest=DIGEST), status))
+        applied.add(ItemOutcome("web", Condemned(delete="manifest", digest=DIGEST), status))
     assert str(applied) == ("2 of 2,000 DELETEs done, 1 absent, 1 unknown, 1,996 not attempted")

@@ -12,7 +12,7 @@ import pytest
 from aioregistry import InvalidTokenError, RateLimit, RegistryClient
 from aioregistry.cleanup import ContentCache, Plan
 from aioregistry.cleanup.apply.journal import Journal
-from aioregistry.cleanup.plan.plan import Condemned
+from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.web import Jobs
 from tests.conftest import push_tags
@@ -236,7 +236,7 @@ async def test_a_journal_is_not_closed_while_a_thread_writes_its_last_lines(disk
     async def work() -> None:
         async with Journal(tmp_path / "journal", PLAN, resume=False) as journal:
             disk.slow_down()
-            journal.settle("web", ITEM, "deleted", "")
+            journal.record("web", ITEM, "deleted", "")
 
     await _cancelled_while_it_writes(disk, work())
     assert '"deleted"' in (tmp_path / "journal").read_text()

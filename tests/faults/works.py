@@ -463,7 +463,7 @@ async def plan_that_is_applied(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
                 resume=resume,
                 force=True,
                 deadline=60.0,
-                on_settled=told.append,
+                on_outcome=told.append,
             )
 
         yield apply(resume=False)

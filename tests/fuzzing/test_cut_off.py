@@ -5,7 +5,8 @@ import json
 import pytest
 
 from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.plan.plan import Plan, PlanFileError
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.plan import Plan
 from tests.fuzzing.readers import READERS
 from tests.fuzzing.readers.cleanup import ITEMS, JOURNAL, PLAN
 from tests.fuzzing.readers.reader import file_of

@@ -9,15 +9,16 @@ from aioregistry.bulk.callbacks import check_callback
 from aioregistry.bulk.deletion import DeletionReport, Outcome
 from aioregistry.bulk.progress import Progress, ProgressReporter
 from aioregistry.cleanup.apply.caps import Caps
-from aioregistry.cleanup.apply.drift import Look, look_again
+from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.apply.report import CleanupReport, Settled, Status
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory, take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.decisions import Held
-from aioregistry.cleanup.plan.plan import Condemned, Plan, RepositoryPlan, batch_size
+from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan, batch_size
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import (
     AuthenticationError,
@@ -29,7 +30,7 @@ from aioregistry.oci.references import Reference
 
 __all__ = ["apply_plan"]
 
-# Settled for good: a process that resumes does not look at these again.
+# ItemOutcome for good: a process that resumes does not look at these again.
 _FINAL: frozenset[str] = frozenset({"deleted", "absent", "drift"})
 # After these nothing more is begun.
 _HALTING = (AuthenticationError, JournalError)
@@ -68,7 +69,7 @@ async def apply_plan(
     | AsyncIterable[Use | Reference | str]
     | None = None,
     deadline: float | None = None,
-    on_settled: Callable[[Settled], object] | None = None,
+    on_outcome: Callable[[ItemOutcome], object] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> CleanupReport:
     """Delete what a plan condemns, and nothing that changed since it was made.
@@ -90,7 +91,7 @@ async def apply_plan(
         force: Whether the plan may go over `Caps.max_fraction`.
         in_use: What runs somewhere now.
         deadline: Seconds after which nothing more is begun; None for no end.
-        on_settled: Called with each `Settled` as soon as it is known.
+        on_outcome: Called with each `ItemOutcome` as soon as it is known.
         on_progress: Called with a `Progress`, ten times a second at most.
 
     Returns:
@@ -105,7 +106,7 @@ async def apply_plan(
         ClientClosedError: The client is closed.
         ValueError: The plan is for another registry, or `resume` is without a journal.
     """
-    check_callback("on_settled", on_settled)
+    check_callback("on_outcome", on_outcome)
     check_callback("on_progress", on_progress)
     if plan.registry != registry.name:
         raise ValueError(f"the plan is for {plan.registry!r}, not for {registry.name!r}")
@@ -117,7 +118,7 @@ async def apply_plan(
     report = None
     try:
         async with writing as opened:
-            job = _Job(registry, plan, contents, opened, running, deadline, on_settled, on_progress)
+            job = _Job(registry, plan, contents, opened, running, deadline, on_outcome, on_progress)
             report = await job.run()
     except JournalError as error:
         error.report = report
@@ -134,7 +135,7 @@ class _Job:
         journal: Journal | None,
         in_use: InUse,
         deadline: float | None,
-        on_settled: Callable[[Settled], object] | None,
+        on_outcome: Callable[[ItemOutcome], object] | None,
         on_progress: Callable[[Progress], object] | None,
     ) -> None:
         clock = asyncio.get_running_loop().time
@@ -148,8 +149,8 @@ class _Job:
         # Whether anything was heard of the registry.
         self.is_found = False
         self._end = None if deadline is None else clock() + deadline
-        self._on_settled = on_settled
-        self._settled: dict[tuple[str, Condemned], Settled] = {}
+        self._on_outcome = on_outcome
+        self._outcomes: dict[tuple[str, Condemned], ItemOutcome] = {}
         self._progress = None
         if on_progress is not None:
             total = sum(1 for _ in plan.condemned)
@@ -165,12 +166,12 @@ class _Job:
         except TimeoutError:
             if not end.expired():
                 raise
-        lists: dict[Status, list[Settled]] = {}
+        lists: dict[Status, list[ItemOutcome]] = {}
         for key in self.plan.condemned:
-            if key not in self._settled:
-                self.settle(*key, "not_attempted", _TIME_IS_UP)
-            settled = self._settled[key]
-            lists.setdefault(settled.status, []).append(settled)
+            if key not in self._outcomes:
+                self.record(*key, "not_attempted", _TIME_IS_UP)
+            outcome = self._outcomes[key]
+            lists.setdefault(outcome.status, []).append(outcome)
         return CleanupReport(**{status: tuple(some) for status, some in lists.items()})
 
     async def _run_repositories(self) -> None:
@@ -179,12 +180,12 @@ class _Job:
             if pending:
                 await _Repository(self, repository, pending).run()
 
-    def settle(
+    def record(
         self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
     ) -> None:
         if self.journal is not None:
-            self.journal.settle(repository, item, status, reason)
-        self._tell(Settled(repository, item, status, reason), busy)
+            self.journal.record(repository, item, status, reason)
+        self._tell(ItemOutcome(repository, item, status, reason), busy)
 
     async def find_registry(self) -> None:
         """Raise `NotFoundError` when what was not found may be the registry, and it is.
@@ -211,13 +212,13 @@ class _Job:
         past = None if self.journal is None else self.journal.past(repository.name, item)
         if past is None or past.state not in _FINAL:
             return False
-        self._tell(Settled(repository.name, item, past.state, past.reason))  # type: ignore[arg-type]
+        self._tell(ItemOutcome(repository.name, item, past.state, past.reason))  # type: ignore[arg-type]
         return True
 
-    def _tell(self, settled: Settled, busy: float = 0.0) -> None:
-        self._settled[settled.repository, settled.item] = settled
-        if self._on_settled is not None:
-            self._on_settled(settled)
+    def _tell(self, outcome: ItemOutcome, busy: float = 0.0) -> None:
+        self._outcomes[outcome.repository, outcome.item] = outcome
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
         if self._progress is not None:
             self._progress.count(busy)
 
@@ -238,7 +239,7 @@ class _Repository:
         self._can_look = True
 
     async def run(self) -> None:
-        """Settle all items.
+        """Record what becomes of every item.
 
         Raises:
             NotFoundError: There is no such registry.
@@ -251,7 +252,7 @@ class _Repository:
             if isinstance(error, _HALTING):
                 self._job.halted = error
             for item in tuple(self._pending):
-                self._settle(item, "not_attempted", str(error))
+                self._record(item, "not_attempted", str(error))
 
     async def _run_batches(self) -> None:
         try:
@@ -264,7 +265,7 @@ class _Repository:
             await self._job.find_registry()
             # The repository is gone, and all that was in it.
             for item in tuple(self._pending):
-                self._settle_gone(item)
+                self._record_gone(item)
 
     async def _run_batch(self) -> None:
         job = self._job
@@ -275,7 +276,7 @@ class _Repository:
             job.in_use.tags_of(job.registry.name, self._name),
             job.in_use.digests_of(job.registry.name, self._name),
         )
-        look = look_again(
+        look = recheck(
             self._pending,
             inventory,
             self._known,
@@ -284,11 +285,11 @@ class _Repository:
             floor=job.plan.floor,
         )
         for item in look.absent:
-            self._settle_gone(item)
+            self._record_gone(item)
         for item, why in look.drifted:
-            self._settle(item, "drift", why)
+            self._record(item, "drift", why)
         for item, why in look.blocked:
-            self._settle(item, "not_attempted", why)
+            self._record(item, "not_attempted", why)
         await self._delete(look, batch_size(len(inventory.manifests)))
 
     async def _read(self, inventory: RepositoryInventory) -> None:
@@ -306,7 +307,7 @@ class _Repository:
                 )
             self._known[digest] = content
 
-    async def _delete(self, look: Look, most: int) -> None:
+    async def _delete(self, look: Recheck, most: int) -> None:
         tags = look.tags[:most]
         if tags:
             await self._send(self._handle.delete_tags, tags)
@@ -366,27 +367,27 @@ class _Repository:
                 # It is left pending, for the next look by a listing.
                 self._can_look = False
             case _GoneError():
-                self._settle(item, "deleted" if unsettled else "absent")
+                self._record(item, "deleted" if unsettled else "absent")
             case _DriftError() if not unsettled:
-                self._settle(item, "drift", error.message)
+                self._record(item, "drift", error.message)
             case _:
                 if isinstance(error, _HALTING):
                     self._job.halted = error
                 reason = "" if error is None else str(error)
-                self._settle(item, outcome.status, reason, busy)
+                self._record(item, outcome.status, reason, busy)
 
-    def _settle_gone(self, item: Condemned) -> None:
-        """Settle an item that is not there: an earlier process may have begun to delete it."""
+    def _record_gone(self, item: Condemned) -> None:
+        """Record an item that is not there: an earlier process may have begun to delete it."""
         journal = self._job.journal
         past = None if journal is None else journal.past(self._name, item)
         begun = past is not None and past.state in {"begun", "unknown"}
-        self._settle(item, "deleted" if begun else "absent")
+        self._record(item, "deleted" if begun else "absent")
 
     def _has_gone(self, item: Condemned) -> bool:
         return item not in self._pending and item.digest not in self._given_up
 
-    def _settle(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
+    def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
         del self._pending[item]
         if item.delete == "manifest" and status not in {"deleted", "absent"}:
             self._given_up.add(item.digest)
-        self._job.settle(self._name, item, status, reason, busy)
+        self._job.record(self._name, item, status, reason, busy)

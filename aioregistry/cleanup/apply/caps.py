@@ -4,7 +4,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from aioregistry.cleanup.plan.plan import Plan, RepositoryPlan
+from aioregistry.cleanup.plan.items import RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import RegistryError
 
 __all__ = ["CapExceededError", "Caps"]

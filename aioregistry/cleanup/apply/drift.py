@@ -8,13 +8,13 @@ from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.decisions import Held, called
-from aioregistry.cleanup.plan.plan import Condemned
+from aioregistry.cleanup.plan.items import Condemned
 
-__all__ = ["Look", "look_again"]
+__all__ = ["Recheck", "recheck"]
 
 
 @frozen
-class Look:
+class Recheck:
     """What a fresh listing says of what is still to be deleted.
 
     Attributes:
@@ -35,7 +35,7 @@ class Look:
     graph: Graph = field(factory=lambda: Graph((), {}), eq=False)
 
 
-def look_again(
+def recheck(
     pending: Iterable[Condemned],
     inventory: RepositoryInventory,
     contents: Mapping[str, Content],
@@ -43,7 +43,7 @@ def look_again(
     *,
     given_up: Collection[str] = (),
     floor: int = 0,
-) -> Look:
+) -> Recheck:
     """Compare what is still to be deleted with what is there now.
 
     Whatever is there and is not to be deleted stays, and so does what it needs: what was pushed
@@ -79,7 +79,7 @@ class _Comparison:
         self._given_up = given_up
         self._floor = floor
 
-    def look(self) -> Look:
+    def look(self) -> Recheck:
         absent = [item for item in self._pending if self._is_absent(item)]
         left = [item for item in self._pending if not self._is_absent(item)]
         drifted = {item: why for item in left if (why := self._drift(item)) is not None}
@@ -91,7 +91,7 @@ class _Comparison:
         needed, blocked = self._needed(going)
         drifted |= {going[digest]: why for digest, why in needed.items()}
         waves = self._graph.waves([one for one in going if one not in needed | blocked])
-        return Look(
+        return Recheck(
             tuple(absent),
             tuple(drifted.items()),
             tuple((going[digest], why) for digest, why in blocked.items()),

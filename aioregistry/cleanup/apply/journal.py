@@ -12,7 +12,8 @@ import msgspec
 from attrs import frozen
 
 from aioregistry.cleanup.apply.report import CleanupReport, Status
-from aioregistry.cleanup.plan.plan import Condemned, Plan
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import RegistryError
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
@@ -150,7 +151,7 @@ class Journal:
                 await self._write(lines)
                 self._written = last
 
-    def settle(self, repository: str, item: Condemned, state: str, reason: str) -> None:
+    def record(self, repository: str, item: Condemned, state: str, reason: str) -> None:
         """Note what became of an item; it is written with what comes next, or at the end."""
         self._lines.append(_line(repository, item, state, reason))
 

@@ -4,15 +4,15 @@ from typing import Literal
 
 from attrs import frozen
 
-from aioregistry.cleanup.plan.plan import Condemned
+from aioregistry.cleanup.plan.items import Condemned
 
-__all__ = ["CleanupReport", "Settled", "Status"]
+__all__ = ["CleanupReport", "ItemOutcome", "Status"]
 
 Status = Literal["deleted", "absent", "drift", "failed", "unknown", "not_attempted"]
 
 
 @frozen
-class Settled:
+class ItemOutcome:
     """What became of one item of a plan.
 
     Attributes:
@@ -35,12 +35,12 @@ class Settled:
 class CleanupReport:
     """What became of every item of a plan, by status, each in the order of the plan."""
 
-    deleted: tuple[Settled, ...] = ()
-    absent: tuple[Settled, ...] = ()
-    drift: tuple[Settled, ...] = ()
-    failed: tuple[Settled, ...] = ()
-    unknown: tuple[Settled, ...] = ()
-    not_attempted: tuple[Settled, ...] = ()
+    deleted: tuple[ItemOutcome, ...] = ()
+    absent: tuple[ItemOutcome, ...] = ()
+    drift: tuple[ItemOutcome, ...] = ()
+    failed: tuple[ItemOutcome, ...] = ()
+    unknown: tuple[ItemOutcome, ...] = ()
+    not_attempted: tuple[ItemOutcome, ...] = ()
 
     @property
     def total(self) -> int:

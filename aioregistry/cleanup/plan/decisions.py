@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 from aioregistry.cleanup.manifests.content import Content, subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan.plan import Condemned, Kept, RepositoryPlan
+from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.policy.policy import Decision, Policy, PushedTag
 
 __all__ = ["Held", "called", "decide", "keep_all", "may_condemn"]

@@ -11,7 +11,8 @@ from aioregistry.cleanup.manifests.content import Content, UnreadableContentErro
 from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory, take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.decisions import Held, decide, keep_all, may_condemn
-from aioregistry.cleanup.plan.plan import LeftAlone, Plan, RepositoryPlan
+from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.storage import Storage
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.client.registry import RegistryHandle

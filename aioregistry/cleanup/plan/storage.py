@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest
-from aioregistry.cleanup.plan.plan import FreedBytes
+from aioregistry.cleanup.plan.items import FreedBytes
 
 __all__ = ["Storage"]
 

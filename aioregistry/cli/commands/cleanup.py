@@ -12,12 +12,13 @@ from rich.console import Console
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use, read_in_use
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
-from aioregistry.cleanup.plan.plan import Plan, PlanFileError
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
@@ -289,7 +290,7 @@ class _Applier:
         total = self._applied.total
         async with self._to.display.stage("Delete", total, "DELETEs", self._to.limiter) as stage:
 
-            def tell(settled: Settled) -> None:
+            def tell(settled: ItemOutcome) -> None:
                 self._applied.add(settled)
                 stage.advance()
 
@@ -304,7 +305,7 @@ class _Applier:
                     force=force,
                     in_use=InUse(uses),
                     deadline=seconds,
-                    on_settled=tell,
+                    on_outcome=tell,
                 )
             except PlanLockedError:
                 raise

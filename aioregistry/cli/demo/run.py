@@ -3,7 +3,7 @@
 import time
 
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import CollectedGarbage, collect_garbage
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
@@ -115,12 +115,12 @@ async def _apply(
     name = "Delete  "
     async with display.stage(name, applied.total, "DELETEs", limiter) as stage:
 
-        def tell(settled: Settled) -> None:
+        def tell(settled: ItemOutcome) -> None:
             applied.add(settled)
             stage.advance()
 
         # The demo takes most of the tags, which a clean-up refuses unless it is forced to.
-        report = await apply_plan(registry, plan, contents, force=True, on_settled=tell)
+        report = await apply_plan(registry, plan, contents, force=True, on_outcome=tell)
     display.say(
         f"{applied}, {stage.seconds:.1f} s, {stage.pace:,.0f}/s,"
         f" waited {stage.waited:.1f} s for quota",

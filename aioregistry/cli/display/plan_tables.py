@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aioregistry.bulk.deletion import Outcome
-from aioregistry.cleanup.apply.report import CleanupReport, Settled
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.connection import wait_in_words
 from aioregistry.cli.display.progress import in_table
@@ -41,7 +41,7 @@ class DeleteCounts:
     total: int = 0
     counts: Counter[str] = field(factory=Counter)
 
-    def add(self, settled: Settled | Outcome) -> None:
+    def add(self, settled: ItemOutcome | Outcome) -> None:
         """Count one that is settled."""
         self.counts[settled.status] += 1
 

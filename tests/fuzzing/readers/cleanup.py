@@ -16,14 +16,9 @@ from aioregistry.cleanup.manifests.content import (
     parse_content,
     subject_of_tag,
 )
-from aioregistry.cleanup.plan.plan import (
-    Condemned,
-    FreedBytes,
-    Kept,
-    Plan,
-    PlanFileError,
-    RepositoryPlan,
-)
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.items import Condemned, FreedBytes, Kept, RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import format_duration, parse_duration
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex

@@ -1,0 +1,142 @@
+"""The parts of a plan: what is deleted and what is kept of each repository, and why."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from attrs import field, frozen
+
+from aioregistry.api.models import Time
+from aioregistry.cleanup.manifests.content import subject_of_tag
+
+__all__ = [
+    "Condemned",
+    "Count",
+    "FreedBytes",
+    "Kept",
+    "LeftAlone",
+    "PlanFields",
+    "RepositoryPlan",
+]
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+@frozen(kw_only=True)
+class Condemned:
+    """One DELETE of a plan.
+
+    Attributes:
+        delete: ``manifest``: the manifest goes, and all of its tags with it; ``tag``: one tag
+            goes, its manifest stays.
+        digest: The manifest, or the manifest that the tag is on.
+        tags: All tags of the manifest, none for an untagged one; or the one tag.
+        reason: Why, in words.
+        pushed_at: When the manifest was pushed.
+        size_bytes: Its compressed size, of which other manifests may share a part.
+    """
+
+    delete: Literal["manifest", "tag"]
+    digest: str
+    tags: tuple[str, ...] = ()
+    reason: str = ""
+    pushed_at: Time | None = None
+    size_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the DELETE names: the digest, or the tag."""
+        return self.digest if self.delete == "manifest" else self.tags[0]
+
+
+@frozen
+class Kept:
+    """What stays for one reason: tags, and untagged manifests by digest."""
+
+    reason: str
+    tags: tuple[str, ...] = ()
+    untagged: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class RepositoryPlan:
+    """What happens to one repository.
+
+    Attributes:
+        name: The repository's name.
+        tags: How many tags it has now, without those of signatures.
+        manifests: How many manifests it has now.
+        condemned: What goes, in an order in which nothing goes before what needs it.
+        kept: What stays, by reason.
+    """
+
+    name: str
+    tags: Count
+    manifests: Count
+    condemned: tuple[Condemned, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+    @property
+    def tags_going(self) -> int:
+        """How many of its tags go, without those of signatures."""
+        tags = (tag for item in self.condemned for tag in item.tags)
+        return sum(subject_of_tag(tag) is None for tag in tags)
+
+
+@frozen
+class LeftAlone:
+    """A repository of which nothing is deleted, and why."""
+
+    repository: str
+    reason: str
+
+
+@frozen(kw_only=True)
+class FreedBytes:
+    """What a garbage collection frees after a plan was carried out: blobs that nothing else has.
+
+    Attributes:
+        bytes: Compressed bytes.
+        at_least: Whether it may be more, because sizes are unknown.
+        at_most: Whether it may be less, because repositories that could not be listed may share
+            some of it.
+    """
+
+    bytes: int = 0
+    at_least: bool = False
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        bounds = {
+            (False, False): "",
+            (True, False): "at least ",
+            (False, True): "at most ",
+            (True, True): "about ",
+        }
+        return f"{bounds[self.at_least, self.at_most]}{self.bytes:,} bytes"
+
+
+@frozen(kw_only=True)
+class PlanFields:
+    """What a plan file says; `Plan` adds how it is read, written and counted.
+
+    Attributes:
+        registry: The registry's name.
+        made_at: When it was made; ages are counted up to then.
+        floor: With how many tags at least the policy leaves a repository.
+        repositories: The repositories that were looked at.
+        left_alone: Those of which nothing is deleted although the policy speaks of them.
+        frees: The bytes that it frees.
+    """
+
+    registry: str
+    made_at: Time
+    floor: Count = 0
+    repositories: tuple[RepositoryPlan, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+    frees: FreedBytes = field(factory=FreedBytes)
+
+    @property
+    def condemned(self) -> Iterator[tuple[str, Condemned]]:
+        """Every DELETE, with the name of its repository."""
+        return ((repo.name, item) for repo in self.repositories for item in repo.condemned)
