@@ -93,7 +93,7 @@ async def aiohttp_decoder(job: Job) -> int:
     from aioregistry.client.lists import TAGS
 
     def decode(body: bytes) -> Read:
-        listing = TAGS.codec.decode(body)
+        listing = TAGS.decoder.decode(body)
         return listing.items, listing.total or 0, listing.next_link is not None
 
     return await _aiohttp(job, decode)
@@ -148,7 +148,7 @@ async def aiohttp_promises(job: Job) -> int:
             return body
 
         async def read(page: int) -> Read:
-            listing = TAGS.codec.decode(await send("GET", _page_url(job, page)))
+            listing = TAGS.decoder.decode(await send("GET", _page_url(job, page)))
             new = fingerprints.add_new(listing.items, lambda tag: tag.tag)
             return new, listing.total or 0, listing.next_link is not None
 

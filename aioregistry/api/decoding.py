@@ -16,9 +16,9 @@ from aioregistry.api.models import Blob, DockerCredentials
 
 __all__ = [
     "DecodeError",
-    "Item",
-    "Listing",
-    "Listings",
+    "ObjectDecoder",
+    "PageDecoder",
+    "RawPage",
     "decode_docker_credentials",
     "decode_error",
 ]
@@ -34,7 +34,7 @@ class DecodeError(ValueError):
 
 
 @frozen
-class Listing(Generic[T]):
+class RawPage(Generic[T]):
     """A page as the server gave it; `next_link` and `last_link` are never called."""
 
     items: tuple[T, ...]
@@ -56,7 +56,7 @@ class _Links(msgspec.Struct, gc=False):
     pages: _Pages | None = None
 
 
-class Item(Generic[T]):
+class ObjectDecoder(Generic[T]):
     """Decodes an answer that holds one object under a key."""
 
     def __init__(self, key: str, model: type[T]) -> None:
@@ -82,7 +82,7 @@ class Item(Generic[T]):
         return _structure(value, self._model)
 
 
-class Listings(Generic[T]):
+class PageDecoder(Generic[T]):
     """Decodes the pages of a list, whose items stand under a key."""
 
     def __init__(self, key: str, model: type[T]) -> None:
@@ -96,7 +96,7 @@ class Listings(Generic[T]):
         self._fast = msgspec.json.Decoder(envelope)
         self._traps = _traps_for(model)
 
-    def decode(self, body: bytes) -> Listing[T]:
+    def decode(self, body: bytes) -> RawPage[T]:
         """Return the page.
 
         Raises:
@@ -108,7 +108,7 @@ class Listings(Generic[T]):
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
             else:
-                return _listing(getattr(answer, self._key), answer.meta, answer.links)
+                return _raw_page(getattr(answer, self._key), answer.meta, answer.links)
         raw = _json_object(body)
         try:
             meta = msgspec.convert(raw.get("meta"), _Meta | None)
@@ -121,12 +121,12 @@ class Listings(Generic[T]):
             raise DecodeError(f"no {self._key!r} in the answer")
         value = raw.get(self._key)
         items = () if value is None else _structure(value, self._items)
-        return _listing(items, meta, links)
+        return _raw_page(items, meta, links)
 
 
-def _listing(items: tuple[T, ...], meta: _Meta | None, links: _Links | None) -> Listing[T]:
+def _raw_page(items: tuple[T, ...], meta: _Meta | None, links: _Links | None) -> RawPage[T]:
     pages = links.pages if links is not None else None
-    return Listing(
+    return RawPage(
         items,
         meta.total if meta is not None else None,
         (pages.next or None) if pages is not None else None,

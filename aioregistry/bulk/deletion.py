@@ -30,11 +30,11 @@ from aioregistry.paging.closing import Closing
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
 
-__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator", "Pace"]
+__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator", "ReaderGate"]
 
 Names = Iterable[str] | AsyncIterable[str]
 # What a worker is given to do: nothing when there are no more names.
-_Given = tuple[str] | None
+_NextName = tuple[str] | None
 Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
 
 
@@ -100,7 +100,7 @@ class DeletionReport:
         raise error
 
 
-class Pace:
+class ReaderGate:
     """Lets items begin as far ahead of a reader as is allowed, and none while nobody reads.
 
     Args:
@@ -151,7 +151,7 @@ class Deletion:
         concurrency: How many workers at most.
         on_outcome: Called with each outcome as soon as it is known.
         scope: Stops the rest after an `AuthenticationError`.
-        pace: Acquired before each item.
+        gate: Acquired before each item.
         progress: Counts the items.
 
     Raises:
@@ -166,7 +166,7 @@ class Deletion:
         concurrency: int,
         on_outcome: Callable[[Outcome], object],
         scope: AbortScope,
-        pace: Pace | None = None,
+        gate: ReaderGate | None = None,
         progress: ProgressReporter | None = None,
     ) -> None:
         if isinstance(names, str | bytes):
@@ -179,9 +179,9 @@ class Deletion:
         self._start = start
         self._concurrency = concurrency
         self._on_outcome = on_outcome
-        self._pace = pace
+        self._gate = gate
         self._progress = progress
-        self._asked: asyncio.Queue[asyncio.Future[_Given]] = asyncio.Queue()
+        self._asked: asyncio.Queue[asyncio.Future[_NextName]] = asyncio.Queue()
         self._next_index = 0
         self._exhausted = False
         self._broken_by: Exception | None = None
@@ -224,24 +224,24 @@ class Deletion:
 
     async def _work(self) -> None:
         while True:
-            if self._pace is not None:
-                await self._pace.acquire()
+            if self._gate is not None:
+                await self._gate.acquire()
             given = await self._ask() if self._names is None else self._take(self._names)
             if given is None:
                 return
             index = self._next_index
             self._next_index += 1
-            if self._pace is not None:
+            if self._gate is not None:
                 # An async source may have taken its time.
-                await self._pace.be_read()
+                await self._gate.be_read()
             if self._scope.error is None:
-                await self._settle(index, *given)
+                await self._delete_one(index, *given)
             else:
-                self._tell(Outcome(index, *given, "not_attempted", self._scope.error), 0.0)
+                self._record(Outcome(index, *given, "not_attempted", self._scope.error), 0.0)
                 # What is left may be long, and nothing else here lets others run.
                 await asyncio.sleep(0)
 
-    def _take(self, names: Iterator[str]) -> _Given:
+    def _take(self, names: Iterator[str]) -> _NextName:
         if self._exhausted:
             return None
         try:
@@ -252,10 +252,10 @@ class Deletion:
             self._break(error)
         return None
 
-    async def _ask(self) -> _Given:
+    async def _ask(self) -> _NextName:
         if self._exhausted:
             return None
-        asked: asyncio.Future[_Given] = asyncio.get_running_loop().create_future()
+        asked: asyncio.Future[_NextName] = asyncio.get_running_loop().create_future()
         self._asked.put_nowait(asked)
         return await asked
 
@@ -267,7 +267,7 @@ class Deletion:
         """
         while True:
             asked = await self._asked.get()
-            given: _Given = None
+            given: _NextName = None
             if not self._exhausted:
                 try:
                     given = (await anext(source),)
@@ -288,7 +288,7 @@ class Deletion:
         if error is not self._scope.error:
             self._broken_by = error
 
-    async def _settle(self, index: int, name: str) -> None:
+    async def _delete_one(self, index: int, name: str) -> None:
         log = RequestLog()
         error: RegistryError | None = None
         status: Status = "deleted"
@@ -311,12 +311,12 @@ class Deletion:
         except asyncio.CancelledError:
             error = RegistryError("cancelled")
             status = _status_of(error, log)
-            self._tell(Outcome(index, name, status, error, log.attempts), 0.0)
+            self._record(Outcome(index, name, status, error, log.attempts), 0.0)
             raise
         busy = _now() - begun - log.quota_seconds
-        self._tell(Outcome(index, name, status, error, log.attempts), busy)
+        self._record(Outcome(index, name, status, error, log.attempts), busy)
 
-    def _tell(self, outcome: Outcome, busy: float) -> None:
+    def _record(self, outcome: Outcome, busy: float) -> None:
         self._counts[outcome.status] += 1
         self._outside.run(self._on_outcome, outcome)
         if self._progress is not None:
@@ -345,16 +345,16 @@ class OutcomeIterator(Closing, AsyncIterator[Outcome]):
 
     def __init__(
         self,
-        begin: Callable[[Callable[[Outcome], object], Pace], Deletion],
+        begin: Callable[[Callable[[Outcome], object], ReaderGate], Deletion],
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
     ) -> None:
         self._task: asyncio.Task[None] | None = None
         self._ended = False
         self._start = start
-        self._pace = Pace(2 * concurrency)
+        self._gate = ReaderGate(2 * concurrency)
         self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._deletion = begin(self._outcomes.put_nowait, self._pace)
+        self._deletion = begin(self._outcomes.put_nowait, self._gate)
 
     async def __anext__(self) -> Outcome:
         if self._ended:
@@ -364,19 +364,19 @@ class OutcomeIterator(Closing, AsyncIterator[Outcome]):
             outcomes = self._outcomes
             self._task = self._start(self._deletion.run())
             self._task.add_done_callback(lambda _: outcomes.put_nowait(None))
-        self._pace.go_on()
+        self._gate.go_on()
         try:
             outcome = await self._outcomes.get()
         except asyncio.CancelledError:
             # It may be read again, or only held by the traceback of what ended the reading.
-            self._pace.pause()
+            self._gate.pause()
             raise
         if outcome is None:
             # For whoever else may be reading.
             self._outcomes.put_nowait(None)
             self._end(self._task)
             raise StopAsyncIteration
-        self._pace.release()
+        self._gate.release()
         return outcome
 
     def _end(self, task: asyncio.Task[None]) -> None:

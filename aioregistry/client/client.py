@@ -6,12 +6,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from aioregistry.api import names
-from aioregistry.api.decoding import Item
+from aioregistry.api.decoding import ObjectDecoder
 from aioregistry.api.endpoints import Endpoints, Family
 from aioregistry.api.models import DockerCredentials, Registry, RegistryOptions, Subscription
 from aioregistry.bulk.callbacks import check_callback
-from aioregistry.client.families import REGISTRY, Api
-from aioregistry.client.lists import Lists
+from aioregistry.client.families import REGISTRY, PathFamilies
+from aioregistry.client.lists import PagerFactory
 from aioregistry.client.registry import RegistryHandle, docker_credentials
 from aioregistry.errors import ConflictError, InvalidTokenError
 from aioregistry.ratelimit.limiter import WindowLimiter
@@ -31,8 +31,8 @@ __all__ = ["RegistryClient"]
 _API_URL = "https://api.digitalocean.com"
 _API_URL_VARIABLE = "AIOREGISTRY_API_URL"
 _TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-_OPTIONS = Item("options", RegistryOptions)
-_SUBSCRIPTION = Item("subscription", Subscription)
+_OPTIONS = ObjectDecoder("options", RegistryOptions)
+_SUBSCRIPTION = ObjectDecoder("subscription", Subscription)
 
 
 class RegistryClient:
@@ -111,8 +111,8 @@ class RegistryClient:
             )
         check_callback("on_request", on_request)
         self._session = Session(transport, self._limiter, retry, on_request)
-        self._api = Api(self._session, api)
-        self._lists = Lists(self._api, per_page, concurrency)
+        self._families = PathFamilies(self._session, api)
+        self._pagers = PagerFactory(self._families, per_page, concurrency)
         self._concurrency = concurrency
 
     async def open(self) -> Self:
@@ -163,11 +163,11 @@ class RegistryClient:
         Raises:
             InvalidNameError: No registry can be called so.
         """
-        return RegistryHandle(name, self._api, self._lists, self._concurrency)
+        return RegistryHandle(name, self._families, self._pagers, self._concurrency)
 
     async def registries(self) -> list[Registry]:
         """Return all registries of the account: ``GET /v2/registries``."""
-        return [*await self._api.list_registries()]
+        return [*await self._families.list_registries()]
 
     async def get_registry(self, name: str | None = None) -> Registry:
         """Return a registry: ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
@@ -181,7 +181,9 @@ class RegistryClient:
             PreconditionFailedError: There are several, and `name` is None.
             RegistryError: Any other of its kinds.
         """
-        return await self._api.get_registry(None if name is None else names.check_registry(name))
+        return await self._families.get_registry(
+            None if name is None else names.check_registry(name)
+        )
 
     async def create_registry(
         self, name: str, *, subscription_tier: str, region: str | None = None
@@ -201,11 +203,12 @@ class RegistryClient:
             RegistryError: Any other of its kinds.
         """
         try:
-            return await self._api.call(
-                lambda to: to.create_registry(name, subscription_tier, region), REGISTRY.decode
+            return await self._families.call(
+                lambda endpoints: endpoints.create_registry(name, subscription_tier, region),
+                REGISTRY.decode,
             )
         finally:
-            self._api.forget_registry()
+            self._families.forget_registry()
 
     async def delete_registry(self, name: str) -> None:
         """Delete a registry with all that it holds: ``DELETE /v2/registries/{name}``.
@@ -216,9 +219,9 @@ class RegistryClient:
             RegistryError: Any other of its kinds.
         """
         try:
-            await self._api.send(lambda to: to.delete_registry(name))
+            await self._families.send(lambda endpoints: endpoints.delete_registry(name))
         finally:
-            self._api.forget_registry()
+            self._families.forget_registry()
 
     async def docker_credentials(
         self, read_write: bool = False, expiry_seconds: int | None = None
@@ -237,7 +240,7 @@ class RegistryClient:
             RegistryError: Any other of its kinds.
         """
         return await docker_credentials(
-            self._api, None, read_write=read_write, expiry_seconds=expiry_seconds
+            self._families, None, read_write=read_write, expiry_seconds=expiry_seconds
         )
 
     async def validate_name(self, name: str) -> None:
@@ -248,7 +251,7 @@ class RegistryClient:
             ConflictError: The name is taken.
             RegistryError: Any other of its kinds.
         """
-        await self._api.send(lambda to: to.validate_name(name))
+        await self._families.send(lambda endpoints: endpoints.validate_name(name))
 
     async def is_name_available(self, name: str) -> bool:
         """Return whether `validate_name` would pass; a name that none can have is an error."""
@@ -260,11 +263,11 @@ class RegistryClient:
 
     async def options(self) -> RegistryOptions:
         """Return the regions and subscription tiers to choose from: ``GET …/options``."""
-        return await self._api.call(Endpoints.get_options, _OPTIONS.decode)
+        return await self._families.call(Endpoints.get_options, _OPTIONS.decode)
 
     async def subscription(self) -> Subscription:
         """Return the account's subscription: ``GET …/subscription``."""
-        return await self._api.call(Endpoints.get_subscription, _SUBSCRIPTION.decode)
+        return await self._families.call(Endpoints.get_subscription, _SUBSCRIPTION.decode)
 
     async def update_subscription(self, tier: str) -> Subscription:
         """Change the account's subscription: ``POST …/subscription``.
@@ -278,7 +281,9 @@ class RegistryClient:
             PreconditionFailedError: The account is not eligible; the message says why.
             RegistryError: Any other of its kinds.
         """
-        return await self._api.call(lambda to: to.update_subscription(tier), _SUBSCRIPTION.decode)
+        return await self._families.call(
+            lambda endpoints: endpoints.update_subscription(tier), _SUBSCRIPTION.decode
+        )
 
 
 def _token_from_environment() -> str:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from aioregistry.api.decoding import Item, Listings
+from aioregistry.api.decoding import ObjectDecoder, PageDecoder
 from aioregistry.api.endpoints import SECOND_FAMILY, Endpoints, Family, Request
 from aioregistry.api.models import Registry
 from aioregistry.errors import NotFoundError, PreconditionFailedError
@@ -12,18 +12,18 @@ from aioregistry.ratelimit.limits import Priority
 from aioregistry.session.exchange import RequestLog
 from aioregistry.session.session import Check, Session
 
-__all__ = ["REGISTRIES", "REGISTRY", "Api", "Build"]
+__all__ = ["REGISTRIES", "REGISTRY", "MakeRequest", "PathFamilies"]
 
 T = TypeVar("T")
-Build = Callable[[Endpoints], Request]
+MakeRequest = Callable[[Endpoints], Request]
 
 logger = logging.getLogger("aioregistry")
 
-REGISTRY = Item("registry", Registry)
-REGISTRIES = Listings("registries", Registry)
+REGISTRY = ObjectDecoder("registry", Registry)
+REGISTRIES = PageDecoder("registries", Registry)
 
 
-class Api:
+class PathFamilies:
     """Sends calls, and moves from the first family to the second when the API asks for it.
 
     Args:
@@ -46,37 +46,37 @@ class Api:
 
     async def send(
         self,
-        build: Build,
+        make_request: MakeRequest,
         *,
         priority: Priority = "interactive",
         log: RequestLog | None = None,
         check: Check | None = None,
     ) -> bytes:
-        """Send what `build` makes of the family's endpoints, and return the answer's body.
+        """Send what `make_request` makes of the family's endpoints, and return the answer's body.
 
         Raises:
             RegistryError: Any of its kinds.
         """
-        request = build(self._endpoints)
+        request = make_request(self._endpoints)
         try:
             return await self.session.send(request, priority=priority, log=log, check=check)
         except PreconditionFailedError as error:
-            moved = build(SECOND_FAMILY)
+            moved = make_request(SECOND_FAMILY)
             if moved == request:
                 # The second family has no such call, or this was it.
                 raise
             self._move_or_raise(error)
         return await self.session.send(moved, priority=priority, log=log, check=check)
 
-    async def call(self, build: Build, decode: Callable[[bytes], T]) -> T:
-        """Send what `build` makes of the family's endpoints, and return the decoded answer.
+    async def call(self, make_request: MakeRequest, decode: Callable[[bytes], T]) -> T:
+        """Send what `make_request` makes of the family's endpoints, and return the decoded answer.
 
         Raises:
             InvalidResponseError: The body is not what the API promises.
             RegistryError: Any other of its kinds.
         """
         log = RequestLog()
-        body = await self.send(build, log=log)
+        body = await self.send(make_request, log=log)
         return self.session.decode(body, decode, log)
 
     def _move_or_raise(self, error: PreconditionFailedError) -> None:
@@ -114,14 +114,14 @@ class Api:
     async def call_for(
         self,
         name: str | None,
-        build: Callable[[Endpoints, str], Request],
+        make_request: Callable[[Endpoints, str], Request],
         decode: Callable[[bytes], T],
     ) -> T:
         """Make a call that carries the registry's name in the second family alone.
 
         Args:
             name: The registry's; None means the account's only one.
-            build: Makes the request.
+            make_request: Makes the request.
             decode: Decodes the answer.
 
         Raises:
@@ -130,12 +130,12 @@ class Api:
         """
         if self.first_family:
             try:
-                return await self.session.fetch(build(self._endpoints, name or ""), decode)
+                return await self.session.fetch(make_request(self._endpoints, name or ""), decode)
             except PreconditionFailedError as error:
                 self._move_or_raise(error)
         if name is None:
             name = await self._only_name()
-        return await self.session.fetch(build(self._endpoints, name), decode)
+        return await self.session.fetch(make_request(self._endpoints, name), decode)
 
     async def _only_name(self) -> str:
         registries = await self.list_registries()

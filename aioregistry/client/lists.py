@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from aioregistry.api.decoding import Listing, Listings
+from aioregistry.api.decoding import PageDecoder, RawPage
 from aioregistry.api.models import GarbageCollection, Manifest, Repository, RepositoryV1, Tag
-from aioregistry.client.families import Api, Build
+from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.pager import ChainedPages, ListPages, Pager
 from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk, Walk
 
@@ -19,18 +19,18 @@ __all__ = [
     "REPOSITORIES",
     "REPOSITORIES_V1",
     "TAGS",
-    "ListKind",
-    "Lists",
+    "ListEndpoint",
+    "PagerFactory",
 ]
 
 T = TypeVar("T")
 
 
 @frozen
-class ListKind(Generic[T]):
-    """A kind of list: the codec of its pages, and the name that each item is known by."""
+class ListEndpoint(Generic[T]):
+    """A kind of list: the decoder of its pages, and the name that each item is known by."""
 
-    codec: Listings[T]
+    decoder: PageDecoder[T]
     name_of: Callable[[Any], str]
     by_token: bool = False
 
@@ -41,16 +41,18 @@ class ListKind(Generic[T]):
         return NumberWalk(self.name_of, per_page)
 
 
-REPOSITORIES = ListKind(Listings("repositories", Repository), attrgetter("name"), by_token=True)
-REPOSITORIES_V1 = ListKind(Listings("repositories", RepositoryV1), attrgetter("name"))
-TAGS = ListKind(Listings("tags", Tag), attrgetter("tag"))
-MANIFESTS = ListKind(Listings("manifests", Manifest), attrgetter("digest"))
-GARBAGE_COLLECTIONS = ListKind(
-    Listings("garbage_collections", GarbageCollection), attrgetter("uuid")
+REPOSITORIES = ListEndpoint(
+    PageDecoder("repositories", Repository), attrgetter("name"), by_token=True
+)
+REPOSITORIES_V1 = ListEndpoint(PageDecoder("repositories", RepositoryV1), attrgetter("name"))
+TAGS = ListEndpoint(PageDecoder("tags", Tag), attrgetter("tag"))
+MANIFESTS = ListEndpoint(PageDecoder("manifests", Manifest), attrgetter("digest"))
+GARBAGE_COLLECTIONS = ListEndpoint(
+    PageDecoder("garbage_collections", GarbageCollection), attrgetter("uuid")
 )
 
 
-class Lists:
+class PagerFactory:
     """Makes pagers over the API's lists.
 
     Args:
@@ -59,20 +61,20 @@ class Lists:
         concurrency: How many pages of a walk may be under way at once.
     """
 
-    def __init__(self, api: Api, per_page: int, concurrency: int) -> None:
-        self._api = api
+    def __init__(self, families: PathFamilies, per_page: int, concurrency: int) -> None:
+        self._families = families
         self._per_page = per_page
         self._concurrency = concurrency
 
-    def pager(self, kind: ListKind[T], build: Build) -> Pager[T]:
-        """Return a pager over the list that `build` asks for."""
-        return Pager(lambda per_page: self._pages(kind, build, per_page), self._per_page)
+    def pager(self, kind: ListEndpoint[T], make_request: MakeRequest) -> Pager[T]:
+        """Return a pager over the list that `make_request` asks for."""
+        return Pager(lambda per_page: self._pages(kind, make_request, per_page), self._per_page)
 
     def chained(
         self,
         outer: Pager[Repository],
-        kind: ListKind[T],
-        build_of: Callable[[Repository], Build],
+        kind: ListEndpoint[T],
+        request_of: Callable[[Repository], MakeRequest],
     ) -> Pager[T]:
         """Return a pager over the lists of all repositories, one after the other."""
 
@@ -81,7 +83,7 @@ class Lists:
             slots = asyncio.Semaphore(self._concurrency)
             return ChainedPages(
                 outer.pages(),
-                lambda repository: self._pages(kind, build_of(repository), per_page, slots),
+                lambda repository: self._pages(kind, request_of(repository), per_page, slots),
                 self._concurrency,
             )
 
@@ -89,26 +91,28 @@ class Lists:
 
     def _pages(
         self,
-        kind: ListKind[T],
-        build: Build,
+        kind: ListEndpoint[T],
+        make_request: MakeRequest,
         per_page: int,
         slots: asyncio.Semaphore | None = None,
     ) -> ListPages[T]:
-        async def fetch(ref: PageRef) -> Listing[T]:
+        async def fetch(ref: PageRef) -> RawPage[T]:
             if slots is None:
-                return await self._fetch(kind, build, per_page, ref)
+                return await self._fetch(kind, make_request, per_page, ref)
             async with slots:
-                return await self._fetch(kind, build, per_page, ref)
+                return await self._fetch(kind, make_request, per_page, ref)
 
-        return ListPages(kind.walk(per_page), fetch, self._api.session.start, self._concurrency)
+        return ListPages(
+            kind.walk(per_page), fetch, self._families.session.start, self._concurrency
+        )
 
     async def _fetch(
-        self, kind: ListKind[T], build: Build, per_page: int, ref: PageRef
-    ) -> Listing[T]:
+        self, kind: ListEndpoint[T], make_request: MakeRequest, per_page: int, ref: PageRef
+    ) -> RawPage[T]:
         place: dict[str, str | int] = (
             {"page": ref.number} if ref.token is None else {"page_token": ref.token}
         )
-        return await self._api.call(
-            lambda endpoints: build(endpoints).with_query(per_page=per_page, **place),
-            kind.codec.decode,
+        return await self._families.call(
+            lambda endpoints: make_request(endpoints).with_query(per_page=per_page, **place),
+            kind.decoder.decode,
         )

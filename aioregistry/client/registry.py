@@ -6,7 +6,7 @@ from functools import partial
 from typing import Literal
 
 from aioregistry.api import names
-from aioregistry.api.decoding import Item, decode_docker_credentials
+from aioregistry.api.decoding import ObjectDecoder, decode_docker_credentials
 from aioregistry.api.endpoints import repository_path
 from aioregistry.api.models import (
     DockerCredentials,
@@ -23,17 +23,17 @@ from aioregistry.bulk.deletion import (
     Names,
     Outcome,
     OutcomeIterator,
-    Pace,
+    ReaderGate,
 )
 from aioregistry.bulk.progress import Progress, ProgressReporter
-from aioregistry.client.families import Api, Build
+from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.client.lists import (
     GARBAGE_COLLECTIONS,
     MANIFESTS,
     REPOSITORIES,
     REPOSITORIES_V1,
     TAGS,
-    Lists,
+    PagerFactory,
 )
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
 from aioregistry.paging.pager import Pager
@@ -48,11 +48,11 @@ GarbageCollectionType = Literal[
     "untagged manifests and unreferenced blobs",
 ]
 
-_GARBAGE_COLLECTION = Item("garbage_collection", GarbageCollection)
+_GARBAGE_COLLECTION = ObjectDecoder("garbage_collection", GarbageCollection)
 
 
 async def docker_credentials(
-    api: Api, name: str | None, *, read_write: bool, expiry_seconds: int | None
+    families: PathFamilies, name: str | None, *, read_write: bool, expiry_seconds: int | None
 ) -> DockerCredentials:
     """Return credentials for the registry with this name, or for the account's only one."""
     if expiry_seconds is not None and (type(expiry_seconds) is not int or expiry_seconds < 0):
@@ -61,8 +61,8 @@ async def docker_credentials(
     if expiry_seconds is not None:
         query["expiry_seconds"] = expiry_seconds
     if name is not None:
-        await api.require_same(name)
-    return await api.call_for(
+        await families.require_same(name)
+    return await families.call_for(
         name,
         lambda endpoints, known: endpoints.get_docker_credentials(known).with_query(**query),
         decode_docker_credentials,
@@ -76,10 +76,12 @@ class RegistryHandle:
         name: The registry's name.
     """
 
-    def __init__(self, name: str, api: Api, lists: Lists, concurrency: int) -> None:
+    def __init__(
+        self, name: str, families: PathFamilies, pagers: PagerFactory, concurrency: int
+    ) -> None:
         self.name = names.check_registry(name)
-        self._api = api
-        self._lists = lists
+        self._families = families
+        self._pagers = pagers
         self._concurrency = concurrency
 
     def __repr__(self) -> str:
@@ -91,14 +93,16 @@ class RegistryHandle:
         Raises:
             InvalidNameError: No repository can be called so.
         """
-        return RepositoryHandle(self.name, name, self._api, self._lists, self._concurrency)
+        return RepositoryHandle(self.name, name, self._families, self._pagers, self._concurrency)
 
     def repositories(self) -> Pager[Repository]:
         """Return a pager over the repositories.
 
         ``GET …/{registry}/repositoriesV2``, by page tokens.
         """
-        return self._lists.pager(REPOSITORIES, lambda to: to.list_repositories(self.name))
+        return self._pagers.pager(
+            REPOSITORIES, lambda endpoints: endpoints.list_repositories(self.name)
+        )
 
     def repositories_v1(self) -> Pager[RepositoryV1]:
         """Return a pager over the repositories as the deprecated list gives them.
@@ -106,7 +110,9 @@ class RegistryHandle:
         ``GET /v2/registry/{registry}/repositories``; accounts with several registries get
         `PreconditionFailedError`.
         """
-        return self._lists.pager(REPOSITORIES_V1, lambda to: to.list_repositories_v1(self.name))
+        return self._pagers.pager(
+            REPOSITORIES_V1, lambda endpoints: endpoints.list_repositories_v1(self.name)
+        )
 
     def tags(self) -> Pager[Tag]:
         """Return a pager over every tag of every repository, one repository after the other.
@@ -115,10 +121,10 @@ class RegistryHandle:
         ``GET …/{registry}/repositoriesV2`` and, for each, ``GET …/repositories/{repository}/tags``.
         """
 
-        def build_of(repository: Repository) -> Build:
-            return lambda to: to.list_tags(self.name, repository.name)
+        def request_of(repository: Repository) -> MakeRequest:
+            return lambda endpoints: endpoints.list_tags(self.name, repository.name)
 
-        return self._lists.chained(self.repositories(), TAGS, build_of)
+        return self._pagers.chained(self.repositories(), TAGS, request_of)
 
     async def delete_repository(self, name: str) -> None:
         """Delete a repository with all its tags and manifests.
@@ -130,7 +136,7 @@ class RegistryHandle:
             NotFoundError: There is no such repository.
             RegistryError: Any other of its kinds.
         """
-        await self._api.send(lambda to: to.delete_repository(self.name, name))
+        await self._families.send(lambda endpoints: endpoints.delete_repository(self.name, name))
 
     async def docker_credentials(
         self, read_write: bool = False, expiry_seconds: int | None = None
@@ -149,12 +155,12 @@ class RegistryHandle:
             RegistryError: Any other of its kinds.
         """
         return await docker_credentials(
-            self._api, self.name, read_write=read_write, expiry_seconds=expiry_seconds
+            self._families, self.name, read_write=read_write, expiry_seconds=expiry_seconds
         )
 
     def seconds_for(self, requests: int) -> float:
         """Return how many seconds the quota makes some further requests take at least."""
-        return self._api.session.seconds_for(requests)
+        return self._families.session.seconds_for(requests)
 
     async def start_garbage_collection(
         self,
@@ -170,8 +176,9 @@ class RegistryHandle:
         Raises:
             RegistryError: One is under way already, or any other of its kinds.
         """
-        return await self._api.call(
-            lambda to: to.start_garbage_collection(self.name, type), _GARBAGE_COLLECTION.decode
+        return await self._families.call(
+            lambda endpoints: endpoints.start_garbage_collection(self.name, type),
+            _GARBAGE_COLLECTION.decode,
         )
 
     async def garbage_collection(self) -> GarbageCollection | None:
@@ -180,8 +187,9 @@ class RegistryHandle:
         ``GET …/{registry}/garbage-collection``.
         """
         try:
-            return await self._api.call(
-                lambda to: to.get_garbage_collection(self.name), _GARBAGE_COLLECTION.decode
+            return await self._families.call(
+                lambda endpoints: endpoints.get_garbage_collection(self.name),
+                _GARBAGE_COLLECTION.decode,
             )
         except NotFoundError:
             return None
@@ -191,8 +199,8 @@ class RegistryHandle:
 
         ``GET …/{registry}/garbage-collections``.
         """
-        return self._lists.pager(
-            GARBAGE_COLLECTIONS, lambda to: to.list_garbage_collections(self.name)
+        return self._pagers.pager(
+            GARBAGE_COLLECTIONS, lambda endpoints: endpoints.list_garbage_collections(self.name)
         )
 
     async def cancel_garbage_collection(self, uuid: str) -> GarbageCollection:
@@ -204,8 +212,9 @@ class RegistryHandle:
             NotFoundError: There is none with this UUID.
             RegistryError: Any other of its kinds.
         """
-        return await self._api.call(
-            lambda to: to.cancel_garbage_collection(self.name, uuid), _GARBAGE_COLLECTION.decode
+        return await self._families.call(
+            lambda endpoints: endpoints.cancel_garbage_collection(self.name, uuid),
+            _GARBAGE_COLLECTION.decode,
         )
 
     async def wait_for_garbage_collection(
@@ -278,13 +287,18 @@ class RepositoryHandle:
     """
 
     def __init__(
-        self, registry_name: str, name: str, api: Api, lists: Lists, concurrency: int
+        self,
+        registry_name: str,
+        name: str,
+        families: PathFamilies,
+        pagers: PagerFactory,
+        concurrency: int,
     ) -> None:
         self.registry_name = registry_name
         self.name = names.check_repository(name)
         self._path = repository_path(registry_name, name)
-        self._api = api
-        self._lists = lists
+        self._families = families
+        self._pagers = pagers
         self._concurrency = concurrency
 
     def __repr__(self) -> str:
@@ -292,12 +306,14 @@ class RepositoryHandle:
 
     def tags(self) -> Pager[Tag]:
         """Return a pager over the tags: ``GET …/repositories/{repository}/tags``."""
-        return self._lists.pager(TAGS, lambda to: to.list_tags(self.registry_name, self.name))
+        return self._pagers.pager(
+            TAGS, lambda endpoints: endpoints.list_tags(self.registry_name, self.name)
+        )
 
     def manifests(self) -> Pager[Manifest]:
         """Return a pager over the manifests: ``GET …/repositories/{repository}/digests``."""
-        return self._lists.pager(
-            MANIFESTS, lambda to: to.list_manifests(self.registry_name, self.name)
+        return self._pagers.pager(
+            MANIFESTS, lambda endpoints: endpoints.list_manifests(self.registry_name, self.name)
         )
 
     async def delete_tag(self, tag: str) -> None:
@@ -310,7 +326,7 @@ class RepositoryHandle:
             NotFoundError: There is no such tag.
             RegistryError: Any other of its kinds.
         """
-        await self._api.send(self._tag_deletion(tag))
+        await self._families.send(self._tag_deletion(tag))
 
     async def delete_manifest(self, digest: str) -> None:
         """Delete a manifest, and **all tags on it**.
@@ -322,7 +338,7 @@ class RepositoryHandle:
             NotFoundError: There is no such manifest.
             RegistryError: Any other of its kinds.
         """
-        await self._api.send(self._manifest_deletion(digest))
+        await self._families.send(self._manifest_deletion(digest))
 
     async def delete_tags(
         self,
@@ -377,16 +393,16 @@ class RepositoryHandle:
         """Delete many manifests as `iter_delete_tags` does tags."""
         return self._iter_delete(digests, self._manifest_deletion)
 
-    def _tag_deletion(self, tag: str) -> Build:
-        return lambda to: to.delete_tag_below(self._path, tag)
+    def _tag_deletion(self, tag: str) -> MakeRequest:
+        return lambda endpoints: endpoints.delete_tag_below(self._path, tag)
 
-    def _manifest_deletion(self, digest: str) -> Build:
-        return lambda to: to.delete_manifest_below(self._path, digest)
+    def _manifest_deletion(self, digest: str) -> MakeRequest:
+        return lambda endpoints: endpoints.delete_manifest_below(self._path, digest)
 
     async def _delete_many(
         self,
         given: Names,
-        deletion_of: Callable[[str], Build],
+        deletion_of: Callable[[str], MakeRequest],
         on_outcome: Callable[[Outcome], object] | None,
         on_progress: Callable[[Progress], object] | None,
         check: Callable[[str], Awaitable[object]] | None,
@@ -400,7 +416,7 @@ class RepositoryHandle:
                 on_progress,
                 len(given) if isinstance(given, Sized) else None,
                 self._concurrency,
-                self._api.session.seconds_for,
+                self._families.session.seconds_for,
                 asyncio.get_running_loop().time,
             )
 
@@ -412,34 +428,42 @@ class RepositoryHandle:
         await self._deletion(given, deletion_of, tell, progress=progress, check=check).run()
         return DeletionReport.of(outcomes)
 
-    def _iter_delete(self, given: Names, deletion_of: Callable[[str], Build]) -> OutcomeIterator:
+    def _iter_delete(
+        self, given: Names, deletion_of: Callable[[str], MakeRequest]
+    ) -> OutcomeIterator:
         return OutcomeIterator(
-            lambda tell, pace: self._deletion(given, deletion_of, tell, pace),
-            self._api.session.start,
+            lambda tell, gate: self._deletion(given, deletion_of, tell, gate),
+            self._families.session.start,
             self._concurrency,
         )
 
     def _deletion(
         self,
         given: Names,
-        deletion_of: Callable[[str], Build],
+        deletion_of: Callable[[str], MakeRequest],
         tell: Callable[[Outcome], object],
-        pace: Pace | None = None,
+        gate: ReaderGate | None = None,
         progress: ProgressReporter | None = None,
         check: Callable[[str], Awaitable[object]] | None = None,
     ) -> Deletion:
-        self._api.session.check_open()
+        self._families.session.check_open()
 
         def delete(name: str, log: RequestLog) -> Awaitable[object]:
-            return self._api.send(
+            return self._families.send(
                 deletion_of(name),
                 priority="bulk",
                 log=log,
                 check=None if check is None else partial(check, name),
             )
 
-        session = self._api.session
-        scope = AbortScope(session)
+        session = self._families.session
         return Deletion(
-            given, delete, session.start, self._concurrency, tell, scope, pace, progress
+            given,
+            delete,
+            session.start,
+            self._concurrency,
+            tell,
+            AbortScope(session),
+            gate,
+            progress,
         )

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from aioregistry.api.decoding import Listing
+from aioregistry.api.decoding import RawPage
 from aioregistry.api.models import Page
 from aioregistry.errors import ClientClosedError, NotFoundError, PartialListingError
 from aioregistry.paging.closing import Closing
@@ -16,7 +16,7 @@ __all__ = ["ChainedPages", "ItemIterator", "ListPages", "PageIterator", "PageSou
 T = TypeVar("T")
 U = TypeVar("U")
 
-Fetch = Callable[[PageRef], Coroutine[Any, Any, Listing[T]]]
+Fetch = Callable[[PageRef], Coroutine[Any, Any, RawPage[T]]]
 Start = Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
 
 
@@ -61,7 +61,7 @@ class ListPages(Generic[T]):
         self._start = start
         self._concurrency = concurrency
         self._window = 1
-        self._under_way: deque[tuple[PageRef, asyncio.Task[Listing[T]] | None]] = deque()
+        self._under_way: deque[tuple[PageRef, asyncio.Task[RawPage[T]] | None]] = deque()
 
     @property
     def found(self) -> int:
@@ -97,7 +97,7 @@ class ListPages(Generic[T]):
                 # Shielded: a caller that gives up waiting finds the page when it comes again.
                 listing = await asyncio.shield(task)
         except NotFoundError:
-            if self._walk.vanish():
+            if self._walk.list_deleted():
                 self.cancel()
                 return None
             raise

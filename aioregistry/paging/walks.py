@@ -9,24 +9,24 @@ the list. What is then not covered is read again. It makes no difference in whic
 saw the requests, so this holds for pages that are asked for at the same time, too.
 """
 
-import re
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 from attrs import frozen
 
-from aioregistry.api.decoding import Listing
+from aioregistry.api.decoding import RawPage
 from aioregistry.errors import InvalidResponseError
+from aioregistry.paging.coverage import Coverage
 from aioregistry.paging.fingerprints import Fingerprints
+from aioregistry.paging.links import Link
 
-__all__ = ["Coverage", "NumberWalk", "PageRef", "TokenWalk", "Walk"]
+__all__ = ["NumberWalk", "PageRef", "TokenWalk", "Walk"]
 
 T = TypeVar("T")
 
 _PASSES = 3
 # So many pages in a row without one new item are a server that goes in circles.
-_BARREN_PAGES = 100
+_MAX_PAGES_WITHOUT_NEWS = 100
 
 
 @frozen
@@ -35,41 +35,6 @@ class PageRef:
 
     number: int
     token: str | None = None
-
-
-# What the API writes: most links are read without taking them apart.
-_PLAIN_LINK = re.compile(
-    r"(?:https?://[\w.:-]+)?[\w/.~-]*\?page=([1-9][0-9]{0,8})(?:&per_page=([1-9][0-9]{0,8}))?",
-    re.ASCII,
-)
-
-
-@frozen
-class _Link:
-    page: int | None
-    token: str | None
-    per_page: int | None
-
-    @classmethod
-    def parse(cls, url: str | None) -> "_Link | None":
-        """Take from a link what is in its query. Where it points to does not matter."""
-        if url is None:
-            return None
-        if plain := _PLAIN_LINK.fullmatch(url):
-            page, per_page = plain.groups()
-            return cls(int(page), None, int(per_page) if per_page else None)
-        try:
-            query = parse_qs(urlsplit(url).query, max_num_fields=100)
-        except ValueError:
-            raise InvalidResponseError("a page's link cannot be read") from None
-
-        def number(key: str) -> int | None:
-            text = query.get(key, [""])[-1]
-            # Ten digits: no page has a longer number, and int() is slow on what is endless.
-            plain = text.isascii() and text.isdigit() and len(text) <= 10
-            return int(text) if plain and int(text) > 0 else None
-
-        return cls(number("page"), query.get("page_token", [None])[-1], number("per_page"))
 
 
 class Walk(Protocol[T]):
@@ -97,7 +62,7 @@ class Walk(Protocol[T]):
         None with nothing under way is the end.
         """
 
-    def receive(self, ref: PageRef, listing: Listing[T]) -> tuple[tuple[T, ...], str | None]:
+    def receive(self, ref: PageRef, listing: RawPage[T]) -> tuple[tuple[T, ...], str | None]:
         """Take in an answer, in the order in which pages were planned.
 
         Returns:
@@ -107,56 +72,11 @@ class Walk(Protocol[T]):
             InvalidResponseError: The pages lead in a circle.
         """
 
-    def vanish(self) -> bool:
+    def list_deleted(self) -> bool:
         """Tell that the list is gone, and return whether the walk may end so."""
 
 
-class Coverage:
-    """The positions of a moving list whose items have been seen."""
-
-    def __init__(self) -> None:
-        self._total: int | None = None
-        self._seen: list[tuple[int, int]] = []
-
-    def observe(self, total: int) -> int:
-        """Take in the list's total, and return by how much it fell."""
-        moved = 0 if self._total is None else total - self._total
-        self._total = total
-        rose, fell = max(0, moved), max(0, -moved)
-        left = ((a + rose if a else 0, b - fell) for a, b in self._seen)
-        self._seen = [(a, b) for a, b in left if a < b]
-        return fell
-
-    def add(self, start: int, end: int) -> None:
-        """Count the positions from `start` up to `end` as seen."""
-        joined = []
-        for a, b in self._seen:
-            if b < start or a > end:
-                joined.append((a, b))
-            else:
-                start, end = min(a, start), max(b, end)
-        joined.append((start, end))
-        joined.sort()
-        self._seen = joined
-
-    def gaps(self, end: int) -> list[tuple[int, int]]:
-        """Return the stretches before position `end` that are not seen."""
-        if self._total is not None:
-            end = min(end, self._total)
-        gaps = []
-        at = 0
-        for a, b in self._seen:
-            if a >= end:
-                break
-            if a > at:
-                gaps.append((at, a))
-            at = b
-        if at < end:
-            gaps.append((at, end))
-        return gaps
-
-
-class _Tally(Generic[T]):
+class _Pass(Generic[T]):
     """What has been found, and how much there should be."""
 
     def __init__(self, name_of: Callable[[T], str]) -> None:
@@ -167,10 +87,10 @@ class _Tally(Generic[T]):
         self.passes = 1
         self.total: int | None = None
         self.highest_total = 0
-        self._barren = 0
+        self._pages_without_news = 0
         self._first_pass = 0  # how many pages it had, once it is over
 
-    def take(self, listing: Listing[T]) -> tuple[T, ...]:
+    def take(self, listing: RawPage[T]) -> tuple[T, ...]:
         """Count an answer, and return its items that are new."""
         self.answers += 1
         if listing.total is not None:
@@ -181,9 +101,10 @@ class _Tally(Generic[T]):
         new = self._known.add_new(listing.items, self._name_of)
         self.found += len(new)
         # A pass after the first has read all the pages before, and need not find anything there.
-        self._barren = 0 if any(map(self._name_of, new)) else self._barren + 1
-        if self._barren > _BARREN_PAGES + self._first_pass:
-            raise InvalidResponseError(f"{self._barren} pages in a row held nothing new")
+        without = 0 if any(map(self._name_of, new)) else self._pages_without_news + 1
+        if without > _MAX_PAGES_WITHOUT_NEWS + self._first_pass:
+            raise InvalidResponseError(f"{without} pages in a row held nothing new")
+        self._pages_without_news = without
         return tuple(new)
 
     def begin_pass(self) -> None:
@@ -191,10 +112,10 @@ class _Tally(Generic[T]):
         if self.passes == 1:
             self._first_pass = self.answers
         self.passes += 1
-        self._barren = 0
+        self._pages_without_news = 0
 
-    def vanish(self) -> bool:
-        """See `Walk.vanish`."""
+    def list_deleted(self) -> bool:
+        """See `Walk.list_deleted`."""
         if self.total is None or self.found < self.highest_total:
             return False
         self.total = 0
@@ -205,7 +126,7 @@ class _Tally(Generic[T]):
         return self.total is not None and self.found < self.total
 
 
-class NumberWalk(_Tally[T]):
+class NumberWalk(_Pass[T]):
     """A walk by page numbers.
 
     It reads forward, and reads again what may have slipped. When it ends with fewer items than
@@ -281,10 +202,10 @@ class NumberWalk(_Tally[T]):
         self._seen = Coverage()
         return True
 
-    def receive(self, ref: PageRef, listing: Listing[T]) -> tuple[tuple[T, ...], str | None]:
+    def receive(self, ref: PageRef, listing: RawPage[T]) -> tuple[tuple[T, ...], str | None]:
         """See `Walk.receive`."""
         self._under_way.discard(ref.number)
-        following = _Link.parse(listing.next_link)
+        following = Link.parse(listing.next_link)
         if not self._size:
             self._size = self._granted(listing, following)
         new = self.take(listing)
@@ -301,7 +222,7 @@ class NumberWalk(_Tally[T]):
             self._ended = True
         return new, following.token if following else None
 
-    def _look_ahead(self, number: int, listing: Listing[T], following: _Link | None) -> None:
+    def _look_ahead(self, number: int, listing: RawPage[T], following: Link | None) -> None:
         last = self._pages(self.total or 0)
         if following is None:
             # An empty page without a next link is past the end, whatever the total says.
@@ -311,15 +232,15 @@ class NumberWalk(_Tally[T]):
             last = max(last, number + 1)
         elif self.total is None or last > number:
             raise InvalidResponseError(f"page {number} names page {following.page} as its next")
-        end = _Link.parse(listing.last_link) if self.total is None else None
+        end = Link.parse(listing.last_link) if self.total is None else None
         self._last = max(last, (end and end.page) or 0)
 
-    def _granted(self, listing: Listing[T], following: _Link | None) -> int:
+    def _granted(self, listing: RawPage[T], following: Link | None) -> int:
         """Return the page size that the server grants: it may clamp what it was asked."""
         count = len(listing.items)
         if count >= self._per_page:
             return count
-        end = _Link.parse(listing.last_link)
+        end = Link.parse(listing.last_link)
         stated = (following and following.per_page) or (end and end.per_page)
         if stated and stated < self._per_page:
             return max(stated, count)
@@ -328,15 +249,15 @@ class NumberWalk(_Tally[T]):
             return self._per_page
         return count or self._per_page
 
-    def vanish(self) -> bool:
-        """See `Walk.vanish`."""
-        gone = super().vanish()
+    def list_deleted(self) -> bool:
+        """See `Walk.list_deleted`."""
+        gone = super().list_deleted()
         if gone:
             self._seen.observe(0)
         return gone
 
 
-class TokenWalk(_Tally[T]):
+class TokenWalk(_Pass[T]):
     """A walk by page tokens, one page after the other; by number where a token is missing.
 
     A token holds its place in a list that moves. Where a page was reached by its number while
@@ -365,13 +286,13 @@ class TokenWalk(_Tally[T]):
         ref, self._next = self._next, None
         return ref
 
-    def receive(self, ref: PageRef, listing: Listing[T]) -> tuple[tuple[T, ...], str | None]:
+    def receive(self, ref: PageRef, listing: RawPage[T]) -> tuple[tuple[T, ...], str | None]:
         """See `Walk.receive`."""
         before = self.total
         new = self.take(listing)
         fell = before is not None and self.total is not None and self.total < before
         self._slipped |= fell and ref.token is None and ref.number > 1
-        following = _Link.parse(listing.next_link)
+        following = Link.parse(listing.next_link)
         if not self._whole_pass and not self.short:
             self._next = None
         elif following is not None:
@@ -385,7 +306,7 @@ class TokenWalk(_Tally[T]):
             self._next = PageRef(1)
         return new, following.token if following else None
 
-    def _follow(self, ref: PageRef, following: _Link) -> PageRef:
+    def _follow(self, ref: PageRef, following: Link) -> PageRef:
         if following.token is not None:
             if following.token in self._tokens:
                 raise InvalidResponseError("a page token came twice: the pages lead in a circle")

@@ -14,8 +14,8 @@ from multidict import CIMultiDict
 from aioregistry import Progress, RateLimit, RegistryClient, RetryPolicy
 from aioregistry.api.endpoints import Request
 from aioregistry.bulk.deletion import DeletionReport, Outcome
-from aioregistry.client.families import Api
-from aioregistry.client.lists import Lists
+from aioregistry.client.families import PathFamilies
+from aioregistry.client.lists import PagerFactory
 from aioregistry.client.registry import RepositoryHandle
 from aioregistry.errors import (
     AuthenticationError,
@@ -146,8 +146,8 @@ class Client:
     ) -> None:
         self.session = Session(registry, limiter, retry or RetryPolicy(attempts=3))
         self.session.open()
-        api = Api(self.session, "registry")
-        lists = Lists(api, 10, concurrency)
+        api = PathFamilies(self.session, "registry")
+        lists = PagerFactory(api, 10, concurrency)
         self.repository = RepositoryHandle("example", "app", api, lists, concurrency)
 
 

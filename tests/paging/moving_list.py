@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from aioregistry.api.decoding import Listing
+from aioregistry.api.decoding import RawPage
 from aioregistry.paging.walks import PageRef
 
 URL = "https://api.digitalocean.com/v2/registry/example/repositories/repo/tags"
@@ -29,13 +29,13 @@ class MovingList:
     def remove_at(self, positions: Iterable[int]) -> None:
         self.remove([self.names[position % len(self.names)] for position in positions])
 
-    def answer(self, ref: PageRef) -> Listing[str]:
+    def answer(self, ref: PageRef) -> RawPage[str]:
         self.requests += 1
         start = (ref.number - 1) * self.page_size
         items = tuple(self.names[start : start + self.page_size])
         more = start + self.page_size < len(self.names)
         last = -(-len(self.names) // self.page_size)
-        return Listing(
+        return RawPage(
             items,
             len(self.names),
             f"{URL}?page={ref.number + 1}&per_page={self.page_size}" if more else None,
@@ -47,7 +47,7 @@ def same(name: str) -> str:
     return name
 
 
-def pages(walk, answer: Callable[[PageRef], Listing[str]]) -> Iterator[tuple[str, ...]]:
+def pages(walk, answer: Callable[[PageRef], RawPage[str]]) -> Iterator[tuple[str, ...]]:
     """Walk one page after the other, and yield what each page brought."""
     while (ref := walk.plan()) is not None:
         yield walk.receive(ref, answer(ref))[0]

@@ -14,7 +14,7 @@ from aioregistry import (
     RegistryClient,
     ServerError,
 )
-from aioregistry.api.decoding import Listing
+from aioregistry.api.decoding import RawPage
 from aioregistry.paging.pager import ChainedPages, ListPages, PageIterator, Pager
 from aioregistry.paging.walks import NumberWalk, TokenWalk
 from aioregistry.sandbox import Sandbox
@@ -215,7 +215,7 @@ async def test_complete_is_none_on_the_way_and_true_at_the_end(sandbox, repo):
 def pager_with_total(total: int, server: MovingList) -> Pager[str]:
     async def fetch(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, total, listing.next_link, None)
+        return RawPage(listing.items, total, listing.next_link, None)
 
     return Pager(lambda per_page: list_pages(fetch, walk=NumberWalk(same, per_page)), 10)
 

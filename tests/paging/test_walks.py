@@ -8,9 +8,10 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aioregistry.api.decoding import Listing
+from aioregistry.api.decoding import RawPage
 from aioregistry.errors import InvalidResponseError
-from aioregistry.paging.walks import Coverage, NumberWalk, PageRef, TokenWalk
+from aioregistry.paging.coverage import Coverage
+from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
 from tests.paging.moving_list import URL, MovingList, pages, same
 
 SIZE = 10
@@ -109,7 +110,7 @@ def test_a_clamp_shows_in_the_number_of_pages_when_links_repeat_what_was_asked()
             link and link.replace("per_page=5", "per_page=10")
             for link in (listing.next_link, listing.last_link)
         )
-        return Listing(listing.items, listing.total, *links)
+        return RawPage(listing.items, listing.total, *links)
 
     walk = number_walk(10)
     assert flat(pages(walk, answer)) == server.names
@@ -175,7 +176,7 @@ def test_without_any_link_the_total_tells_how_many_pages_there_are():
 
     def answer(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, listing.total, None, None)
+        return RawPage(listing.items, listing.total, None, None)
 
     assert flat(pages(number_walk(), answer)) == server.names
     assert server.requests == 5
@@ -186,7 +187,7 @@ def test_without_a_total_the_next_links_tell():
 
     def answer(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, None, listing.next_link, None)
+        return RawPage(listing.items, None, listing.next_link, None)
 
     walk = number_walk()
     assert flat(pages(walk, answer)) == server.names
@@ -202,7 +203,7 @@ def test_nothing_is_asked_for_beside_the_first_page():
 def test_a_page_tells_the_token_of_the_next(begin):
     walk = begin()
     link = f"{URL}?page=2&page_token=t"
-    assert walk.receive(walk.plan(), Listing(("a",), 2, link, None)) == (("a",), "t")
+    assert walk.receive(walk.plan(), RawPage(("a",), 2, link, None)) == (("a",), "t")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_a_page_tells_the_token_of_the_next(begin):
 def test_the_total_or_else_the_links_tell_how_far_can_be_read_ahead(total, last, ahead):
     walk = number_walk(1)
     end = last and f"{URL}?page={last}"
-    walk.receive(walk.plan(), Listing(("a",), total, f"{URL}?page=2", end))
+    walk.receive(walk.plan(), RawPage(("a",), total, f"{URL}?page=2", end))
     assert [ref.number for ref in iter(walk.plan, None)] == ahead
 
 
@@ -220,7 +221,7 @@ def test_a_total_that_counts_the_page_alone_does_not_end_the_walk():
 
     def answer(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, len(listing.items), listing.next_link, None)
+        return RawPage(listing.items, len(listing.items), listing.next_link, None)
 
     assert sorted(flat(pages(number_walk(), answer))) == sorted(server.names)
 
@@ -234,14 +235,14 @@ def test_an_empty_page_in_the_middle_is_not_the_end(links):
         shifted = ref if ref.number < 2 else PageRef(ref.number - 1)
         listing = server.answer(shifted)
         more = f"{URL}?page={ref.number + 1}" if ref.number < 4 else None
-        return Listing(() if hole else listing.items, 30 if links == "next" else 40, more, None)
+        return RawPage(() if hole else listing.items, 30 if links == "next" else 40, more, None)
 
     assert flat(pages(number_walk(), answer)) == server.names
 
 
 def test_last_without_next_is_the_end():
     def answer(ref):
-        return Listing(("a", "b"), 2, None, f"{URL}?page=7")
+        return RawPage(("a", "b"), 2, None, f"{URL}?page=7")
 
     walk = number_walk()
     assert list(pages(walk, answer)) == [("a", "b")]
@@ -253,14 +254,14 @@ def test_a_next_link_without_a_page_means_the_following_one():
 
     def answer(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, None, f"{URL}?x=y" if listing.next_link else None, None)
+        return RawPage(listing.items, None, f"{URL}?x=y" if listing.next_link else None, None)
 
     assert flat(pages(number_walk(), answer)) == server.names
 
 
 def test_a_next_link_that_leads_back_is_an_error():
     def answer(ref):
-        return Listing((f"v{ref.number}",), None, f"{URL}?page=1", None)
+        return RawPage((f"v{ref.number}",), None, f"{URL}?page=1", None)
 
     with pytest.raises(InvalidResponseError, match=r"^page 1 names page 1 as its next$"):
         list(pages(number_walk(), answer))
@@ -268,14 +269,14 @@ def test_a_next_link_that_leads_back_is_an_error():
 
 def test_the_next_link_of_the_last_page_may_lead_nowhere():
     def answer(ref):
-        return Listing(("a", "b"), 2, f"{URL}?page=1", None)
+        return RawPage(("a", "b"), 2, f"{URL}?page=1", None)
 
     assert list(pages(number_walk(), answer)) == [("a", "b")]
 
 
 def test_pages_without_end_and_without_anything_new_are_an_error():
     def answer(ref):
-        return Listing(("a",), None, f"{URL}?page={ref.number + 1}", None)
+        return RawPage(("a",), None, f"{URL}?page={ref.number + 1}", None)
 
     walk = number_walk(1)
     with pytest.raises(InvalidResponseError, match=r"^101 pages in a row held nothing new$"):
@@ -289,14 +290,14 @@ def test_a_page_number_that_is_none_is_not_believed(page):
 
     def answer(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, 30, listing.next_link and f"{URL}?page={page}", None)
+        return RawPage(listing.items, 30, listing.next_link and f"{URL}?page={page}", None)
 
     assert flat(pages(number_walk(), answer)) == server.names
 
 
 def test_a_link_that_is_no_url_is_an_error():
     def answer(ref):
-        return Listing(("a",), 2, "http://[", None)
+        return RawPage(("a",), 2, "http://[", None)
 
     with pytest.raises(InvalidResponseError, match=r"^a page's link cannot be read$"):
         list(pages(number_walk(1), answer))
@@ -310,7 +311,7 @@ def test_a_total_that_is_never_reached_ends_the_walk_after_three_passes_incomple
 
     def answer(ref):
         listing = server.answer(ref)
-        return Listing(listing.items, 43, listing.next_link, None)
+        return RawPage(listing.items, 43, listing.next_link, None)
 
     walk = number_walk()
     assert flat(pages(walk, answer)) == server.names
@@ -373,7 +374,7 @@ def test_what_was_pushed_meanwhile_is_found_at_the_front_with_one_more_request()
 
 def test_a_total_of_a_trillion_does_not_keep_the_walk_going():
     def answer(ref):
-        return Listing(("a", "b") if ref.number == 1 else (), 10**12, None, None)
+        return RawPage(("a", "b") if ref.number == 1 else (), 10**12, None, None)
 
     walk = number_walk(2)
     assert flat(pages(walk, answer)) == ["a", "b"]
@@ -537,9 +538,9 @@ def test_deleting_as_one_walks_leaves_nothing_and_costs_at_most_twice_the_pages(
 @pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
 def test_a_list_that_vanishes_when_all_of_it_was_found_is_complete(begin):
     walk = begin()
-    walk.receive(walk.plan(), Listing(tuple("abcdefghij"), 10, f"{URL}?page=2", None))
+    walk.receive(walk.plan(), RawPage(tuple("abcdefghij"), 10, f"{URL}?page=2", None))
     walk.plan()
-    assert walk.vanish()
+    assert walk.list_deleted()
     assert walk.plan() is None
     assert walk.complete
     assert (walk.found, walk.total) == (10, 0)
@@ -556,15 +557,15 @@ def test_a_list_that_vanishes_as_a_page_is_read_again_is_complete_when_all_was_f
     walk.receive(third, late)
     assert not walk.complete
     assert walk.plan() == PageRef(1)
-    assert walk.vanish()
+    assert walk.list_deleted()
     assert walk.complete
 
 
 @pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
 def test_a_list_that_vanishes_halfway_is_not_taken_for_its_end(begin):
     walk = begin()
-    walk.receive(walk.plan(), Listing(tuple("abcdefghij"), 20, f"{URL}?page=2", None))
-    assert not walk.vanish()
+    walk.receive(walk.plan(), RawPage(tuple("abcdefghij"), 20, f"{URL}?page=2", None))
+    assert not walk.list_deleted()
 
 
 # Page tokens
@@ -581,7 +582,7 @@ class TokenServer:
     def link(self, after: str, page: int) -> str:
         return f"{URL}?page={page}&page_token={after}&per_page=2"
 
-    def answer(self, ref: PageRef) -> Listing[str]:
+    def answer(self, ref: PageRef) -> RawPage[str]:
         self.asked.append(ref)
         if ref.token is not None:
             rest = [name for name in self.names if name > ref.token]
@@ -589,7 +590,7 @@ class TokenServer:
             rest = list(self.names[(ref.number - 1) * 2 :])
         more = self.link(rest[1], ref.number + 1) if len(rest) > 2 else None
         total = len(self.names) if self.total is None else self.total
-        return Listing(tuple(rest[:2]), total, more, None)
+        return RawPage(tuple(rest[:2]), total, more, None)
 
 
 def test_tokens_are_followed_and_pages_counted():
@@ -612,7 +613,7 @@ def test_a_next_link_without_a_token_is_followed_by_its_page(more):
 @pytest.mark.parametrize("page", [2, 9_999_999_999])
 def test_a_page_number_has_up_to_ten_digits(page):
     walk = TokenWalk(same)
-    walk.receive(walk.plan(), Listing(("a",), 2, f"{URL}?sort=name&page={page}", None))
+    walk.receive(walk.plan(), RawPage(("a",), 2, f"{URL}?sort=name&page={page}", None))
     assert walk.plan() == PageRef(page)
 
 
@@ -627,7 +628,7 @@ def test_a_page_number_has_up_to_ten_digits(page):
 def test_a_next_link_that_cannot_be_followed_is_an_error(query, message):
     walk = TokenWalk(same)
     with pytest.raises(InvalidResponseError, match=f"^{message}$"):
-        walk.receive(walk.plan(), Listing(("a",), 2, f"{URL}?{query}", None))
+        walk.receive(walk.plan(), RawPage(("a",), 2, f"{URL}?{query}", None))
 
 
 def test_a_next_link_without_a_page_is_followed_by_its_token():
@@ -663,7 +664,7 @@ def test_a_page_by_number_that_leads_back_is_an_error():
 
 def test_tokens_without_end_and_without_anything_new_are_an_error():
     def answer(ref):
-        return Listing(("a",), None, f"{URL}?page_token={ref.number}", None)
+        return RawPage(("a",), None, f"{URL}?page_token={ref.number}", None)
 
     with pytest.raises(InvalidResponseError, match="held nothing new"):
         list(pages(TokenWalk(same), answer))
@@ -673,7 +674,7 @@ def test_an_empty_token_page_in_the_middle_is_not_the_end():
     def answer(ref):
         items = {1: ("a",), 2: (), 3: ("b",)}[ref.number]
         more = f"{URL}?page_token=t{ref.number}" if ref.number < 3 else None
-        return Listing(items, 2, more, None)
+        return RawPage(items, 2, more, None)
 
     walk = TokenWalk(same)
     assert flat(pages(walk, answer)) == ["a", "b"]
@@ -748,7 +749,7 @@ def test_a_second_pass_without_end_is_an_error(begin, first_pass):
         nonlocal answers
         answers += 1
         more = f"{URL}?page={ref.number + 1}&page_token=t{answers}" if walk.passes > 1 else None
-        return Listing(("a", "b"), 3, more, None)
+        return RawPage(("a", "b"), 3, more, None)
 
     barren = first_pass + 101
     with pytest.raises(InvalidResponseError, match=f"^{barren} pages in a row held nothing new$"):
@@ -758,7 +759,7 @@ def test_a_second_pass_without_end_is_an_error(begin, first_pass):
 
 def test_nameless_items_without_end_are_an_error():
     def answer(ref):
-        return Listing(("", ""), 2, f"{URL}?page={ref.number + 1}", None)
+        return RawPage(("", ""), 2, f"{URL}?page={ref.number + 1}", None)
 
     with pytest.raises(InvalidResponseError, match="held nothing new"):
         list(pages(number_walk(2), answer))
@@ -767,5 +768,5 @@ def test_nameless_items_without_end_are_an_error():
 @pytest.mark.parametrize("begin", [lambda: TokenWalk(same), lambda: NumberWalk(same, 2)])
 def test_a_list_without_a_total_that_vanishes_is_not_taken_for_its_end(begin):
     walk = begin()
-    walk.receive(walk.plan(), Listing(("a", "b"), None, f"{URL}?page=2", None))
-    assert not walk.vanish()
+    walk.receive(walk.plan(), RawPage(("a", "b"), None, f"{URL}?page=2", None))
+    assert not walk.list_deleted()

@@ -13,9 +13,9 @@ from yarl import URL
 
 from aioregistry.api.decoding import (
     DecodeError,
-    Item,
-    Listing,
-    Listings,
+    ObjectDecoder,
+    PageDecoder,
+    RawPage,
     _json_object,
     _structure,
     decode_docker_credentials,
@@ -49,7 +49,8 @@ from aioregistry.errors import (
 from aioregistry.oci.challenges import parse_challenges
 from aioregistry.oci.distribution import Distribution, _Answer, _complaint, _token_of
 from aioregistry.oci.references import Reference
-from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk, _Link
+from aioregistry.paging.links import Link
+from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
@@ -125,9 +126,9 @@ def read_reference(document: bytes) -> None:
 def read_link(document: bytes) -> None:
     """A link gives a page, a token and a page size, and nothing of where it points to."""
     text = text_of(document)
-    link = _Link.parse(text)
+    link = Link.parse(text)
     # A parameter that says nothing keeps the link from being read the short way.
-    assert link == _Link.parse(f"{text.partition('#')[0]}&x=1") or "?" not in text
+    assert link == Link.parse(f"{text.partition('#')[0]}&x=1") or "?" not in text
     for number in (link.page, link.per_page):
         assert number is None or 0 < number < 10**10
     request = Request("GET", "/v2/registry/example/repositoriesV2", "")
@@ -145,12 +146,12 @@ def read_walk(document: bytes) -> None:
     pages = []
     for line in document.splitlines():
         with suppress(DecodeError):
-            pages.append(TAGS.codec.decode(line))
+            pages.append(TAGS.decoder.decode(line))
     for walk in (NumberWalk(TAGS.name_of, 2), TokenWalk(TAGS.name_of)):
-        _walk(walk, pages or [Listing((), 0, None, None)])
+        _walk(walk, pages or [RawPage((), 0, None, None)])
 
 
-def _walk(walk: Walk[Tag], pages: list[Listing[Tag]]) -> None:
+def _walk(walk: Walk[Tag], pages: list[RawPage[Tag]]) -> None:
     asked = 0
     with suppress(InvalidResponseError):
         while (ref := walk.plan()) is not None:
@@ -257,7 +258,7 @@ def read_token(document: bytes) -> None:
 
 
 _LISTINGS = [
-    kind.codec for kind in (TAGS, MANIFESTS, REPOSITORIES, REPOSITORIES_V1, GARBAGE_COLLECTIONS)
+    kind.decoder for kind in (TAGS, MANIFESTS, REPOSITORIES, REPOSITORIES_V1, GARBAGE_COLLECTIONS)
 ]
 _ITEMS = (REGISTRY, _OPTIONS, _SUBSCRIPTION, _GARBAGE_COLLECTION)
 
@@ -282,14 +283,14 @@ def read_answer(document: bytes) -> None:
         raise DecodeError("nobody understands it")
 
 
-def _slowly(codec: "Listings[Any] | Item[Any]", document: bytes) -> object:
+def _slowly(codec: "PageDecoder[Any] | ObjectDecoder[Any]", document: bytes) -> object:
     raw = _json_object(document)
-    if isinstance(codec, Item):
+    if isinstance(codec, ObjectDecoder):
         return _structure(raw[codec._key], codec._model)
     value = raw.get(codec._key)
     items = () if value is None else _structure(value, codec._items)
     decoded = codec.decode(document)
-    return Listing(items, decoded.total, decoded.next_link, decoded.last_link)
+    return RawPage(items, decoded.total, decoded.next_link, decoded.last_link)
 
 
 TAG = {

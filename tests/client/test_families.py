@@ -19,7 +19,7 @@ async def test_a_name_is_compared_even_if_the_family_moves_meanwhile(sandbox, co
     async with connect() as client:
         asked = asyncio.ensure_future(client.get_registry("other"))
         await asyncio.sleep(0.01)
-        client._api._move_or_raise(MoveError())
+        client._families._move_or_raise(MoveError())
         with pytest.raises(NotFoundError):
             await asked
 
@@ -37,7 +37,7 @@ async def test_what_was_asked_before_a_change_is_not_kept(sandbox: Sandbox, conn
         await asyncio.sleep(0.01)
         await client.delete_registry("example")
         await asyncio.gather(asked, return_exceptions=True)
-        assert client._api._only_registry is None
+        assert client._families._only_registry is None
 
 
 async def test_credentials_of_another_registry_are_not_given_out(sandbox, client):
