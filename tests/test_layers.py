@@ -49,7 +49,6 @@ WITHOUT_README = {
     "api",
     "apply",
     "bulk",
-    "calls",
     "cleanup",
     "cli",
     "client",
@@ -64,12 +63,8 @@ WITHOUT_README = {
     "plan",
     "policy",
     "ratelimit",
-    "sandbox",
-    "server",
     "session",
     "settings",
-    "state",
-    "testing",
     "web",
 }
 

@@ -19,7 +19,7 @@ from aioregistry.testing import VirtualClock, running_sandbox
 
 pytest_plugins = ["pytester"]
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[2] / "aioregistry/testing/README.md"
 HOUR = 3600.0
 
 INI = "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nfilterwarnings = error\n"
@@ -398,7 +398,7 @@ def run_readme(pytester):
     return run
 
 
-@pytest.mark.parametrize("name", ["test_cleanup", "test_quota"])
+@pytest.mark.parametrize("name", sorted(TEST_FILES))
 def test_a_test_file_of_the_readme_passes(run_readme, name):
     outcomes = run_readme(name).parseoutcomes()
     assert outcomes.keys() == {"passed"}
