@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan.decisions import Held, called, decide, keep_all, may_condemn
+from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
 from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
+from aioregistry.cleanup.plan.reasons import describe
 from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
 from tests.cleanup.registries import NOW, ago
 
@@ -62,8 +63,8 @@ class Repo:
             for name in tags
         }
 
-    def plan(self, policy: Policy, held: Held | None = None) -> RepositoryPlan:
-        return decide(self.inventory, self.contents, policy, held or Held(), NOW)
+    def plan(self, policy: Policy, exempt: Exempt | None = None) -> RepositoryPlan:
+        return decide(self.inventory, self.contents, policy, exempt or Exempt(), NOW)
 
 
 def going(plan: RepositoryPlan) -> set[str]:
@@ -91,12 +92,12 @@ def test_a_manifest_goes_by_digest_when_all_of_its_tags_go():
 
 PUSHED = ListedManifest(digest("a"), ("keep", "x", "y"), ago(50), size_bytes=123)
 CONTENTS = {digest("a"): Content("x", 1)}
-BY_DELETE = "it matches *, and no rule before keeps it"
+BY_DELETE = "matches *, and no earlier rule keeps it"
 
 
 def test_the_plan_says_all_of_a_manifest_that_goes():
     inventory = RepositoryInventory("web", (PUSHED,))
-    assert decide(inventory, CONTENTS, DELETE_ALL, Held(), NOW) == RepositoryPlan(
+    assert decide(inventory, CONTENTS, DELETE_ALL, Exempt(), NOW) == RepositoryPlan(
         name="web",
         tags=3,
         manifests=1,
@@ -115,7 +116,7 @@ def test_the_plan_says_all_of_a_manifest_that_goes():
 
 def test_the_plan_says_all_of_a_tag_that_goes_and_what_stays():
     inventory = RepositoryInventory("web", (PUSHED,))
-    plan = decide(inventory, CONTENTS, KEEP_ALPHA, Held(), NOW)
+    plan = decide(inventory, CONTENTS, KEEP_ALPHA, Exempt(), NOW)
     assert plan.condemned == tuple(
         Condemned(
             delete="tag",
@@ -127,16 +128,16 @@ def test_the_plan_says_all_of_a_tag_that_goes_and_what_stays():
         )
         for tag in ("x", "y")
     )
-    assert plan.kept == (Kept("it matches keep*", ("keep",)),)
+    assert plan.kept == (Kept("matches keep*", ("keep",)),)
 
 
 def test_what_stays_is_in_the_order_of_reasons_and_names():
     repo = Repo({"b": [], "a": [], "c": ["keep2", "keep1"], "d": ["other"]})
     policy = Policy([Keep(tags="keep*"), Delete(tags="x")])
     assert repo.plan(policy).kept == (
-        Kept("it matches keep*", ("keep1", "keep2")),
-        Kept("no rule speaks of it", ("other",)),
-        Kept("untagged, and no rule speaks of it", (), (digest("a"), digest("b"))),
+        Kept("matches keep*", ("keep1", "keep2")),
+        Kept("matches no rule", ("other",)),
+        Kept("untagged, and matches no rule", (), (digest("a"), digest("b"))),
     )
 
 
@@ -149,7 +150,7 @@ def test_condemned_tags_of_a_manifest_that_stays_go_one_by_one():
 def test_children_of_an_index_that_stays_stay():
     plan = Repo({"i": ["keep"], "a": [], "b": []}, {"i": ["a", "b"]}).plan(KEEP_ALPHA)
     assert plan.condemned == ()
-    assert reasons(plan)["a"] == f"part of {SHORT} (keep), which stays"
+    assert reasons(plan)["a"] == f"part of {SHORT} (keep), which is kept"
 
 
 def test_nested_indexes_keep_what_is_in_them():
@@ -160,7 +161,7 @@ def test_nested_indexes_keep_what_is_in_them():
 def test_an_index_that_goes_takes_its_children_along():
     plan = Repo({"i": ["x"], "a": [], "b": []}, {"i": ["a", "b"]}).plan(Policy([Delete()], floor=0))
     assert going(plan) == {"i", "a", "b"}
-    assert reasons(plan)["a"] == f"part of {SHORT} (x), which goes"
+    assert reasons(plan)["a"] == f"part of {SHORT} (x), which is deleted"
 
 
 def test_a_child_that_another_index_needs_stays():
@@ -177,16 +178,16 @@ def test_a_condemned_tag_on_what_is_needed_goes_and_its_manifest_stays():
     plan = Repo({"i": ["keep"], "a": ["x"]}, {"i": ["a"]}).plan(KEEP_ALPHA)
     assert going(plan) == set()
     assert tags_going(plan) == {"x"}
-    why = f"part of {SHORT} (keep), which stays"
-    assert plan.condemned[0].reason == f"{BY_DELETE}; its manifest stays: {why}"
+    why = f"part of {SHORT} (keep), which is kept"
+    assert plan.condemned[0].reason == f"{BY_DELETE}; its manifest is kept: {why}"
 
 
 def test_a_referrer_stays_and_goes_with_its_subject():
     repo = Repo({"a": ["keep"], "b": ["x"], "ra": [], "rb": []}, None, {"ra": "a", "rb": "b"})
     plan = repo.plan(KEEP_ALPHA)
     assert going(plan) == {"b", "rb"}
-    assert reasons(plan)["ra"] == f"speaks of {SHORT} (keep), which stays"
-    assert reasons(plan)["rb"] == f"speaks of {SHORT} (x), which goes"
+    assert reasons(plan)["ra"] == f"refers to {SHORT} (keep), which is kept"
+    assert reasons(plan)["rb"] == f"refers to {SHORT} (x), which is deleted"
 
 
 def test_a_signature_stays_and_goes_with_what_it_speaks_of():
@@ -194,12 +195,12 @@ def test_a_signature_stays_and_goes_with_what_it_speaks_of():
     plan = repo.plan(KEEP_ALPHA)
     assert going(plan) == {"b", "sb"}
     assert plan.tags == 2
-    assert reasons(plan)[signature_of("a")] == f"speaks of {SHORT} (keep), which stays"
+    assert reasons(plan)[signature_of("a")] == f"signature of {SHORT} (keep), which is kept"
 
 
 def test_a_signature_on_an_image_that_stays_stays_with_it():
     plan = Repo({"a": ["keep", signature_of("gone")]}).plan(KEEP_ALPHA)
-    assert reasons(plan)[signature_of("gone")] == "it has the tag keep"
+    assert reasons(plan)[signature_of("gone")] == "its tag keep is kept"
 
 
 def test_the_signature_of_what_is_not_here_stays():
@@ -207,7 +208,7 @@ def test_the_signature_of_what_is_not_here_stays():
         Policy([Delete()], floor=0)
     )
     assert going(plan) == set()
-    assert reasons(plan)[signature_of("gone")] == "speaks of a manifest that is not here"
+    assert reasons(plan)[signature_of("gone")] == "refers to a manifest that does not exist here"
 
 
 def test_an_untagged_manifest_that_nothing_needs_is_the_policys():
@@ -216,13 +217,15 @@ def test_an_untagged_manifest_that_nothing_needs_is_the_policys():
     assert reasons(plan)["a"] == "untagged, and older than 0s"
     plan = Repo({"a": []}).plan(Policy([Delete()]))
     assert going(plan) == set()
-    assert reasons(plan)["a"] == "untagged, and no rule speaks of it"
+    assert reasons(plan)["a"] == "untagged, and matches no rule"
 
 
 def test_what_needs_only_each_other_stays():
     plan = Repo({"a": [], "b": []}, {"a": ["b"], "b": ["a"]}).plan(DELETE_ALL)
     assert plan.condemned == ()
-    assert reasons(plan) == dict.fromkeys("ab", "nothing decides on it")
+    assert reasons(plan) == dict.fromkeys(
+        "ab", "no rule decides on manifests that only need each other"
+    )
 
 
 def test_what_is_needed_by_what_nothing_decides_on_stays():
@@ -230,8 +233,8 @@ def test_what_is_needed_by_what_nothing_decides_on_stays():
     plan = repo.plan(DELETE_ALL)
     assert going(plan) == set()
     assert tags_going(plan) == {"x"}
-    why = f"part of {SHORT}, which stays"
-    assert plan.condemned[0].reason == f"{BY_DELETE}; its manifest stays: {why}"
+    why = f"part of {SHORT}, which is kept"
+    assert plan.condemned[0].reason == f"{BY_DELETE}; its manifest is kept: {why}"
 
 
 def test_nothing_goes_before_what_needs_it():
@@ -242,17 +245,17 @@ def test_nothing_goes_before_what_needs_it():
 
 
 def test_a_tag_in_use_stays():
-    plan = Repo({"a": ["x"], "b": ["y"]}).plan(DELETE_ALL, Held(tags={"x": "pod web"}))
+    plan = Repo({"a": ["x"], "b": ["y"]}).plan(DELETE_ALL, Exempt(tags={"x": "pod web"}))
     assert going(plan) == {"b"}
     assert reasons(plan)["x"] == "in use: pod web"
 
 
 def test_a_manifest_in_use_stays_with_its_tags_and_the_indexes_that_hold_it():
     repo = Repo({"i": ["x"], "a": [], "b": [], "c": ["y"]}, {"i": ["a", "b"]})
-    plan = repo.plan(DELETE_ALL, Held(digests={digest("a"): "pod web"}))
+    plan = repo.plan(DELETE_ALL, Exempt(digests={digest("a"): "pod web"}))
     assert going(plan) == {"c"}
-    assert reasons(plan)["x"] == f"in use: pod web, which runs {SHORT} of it"
-    assert reasons(plan)["b"] == f"part of {SHORT} (x), which stays"
+    assert reasons(plan)["x"] == f"in use: pod web, which runs its part {SHORT}"
+    assert reasons(plan)["b"] == f"part of {SHORT} (x), which is kept"
     assert reasons(plan)["a"] == "in use: pod web"
 
 
@@ -260,8 +263,8 @@ def test_several_reasons_are_told_by_tag():
     policy = Policy([Delete(tags="x*", name="one"), Delete(tags="y*", name="two")], floor=0)
     (item,) = Repo({"a": ["x1", "x2", "y"]}).plan(policy).condemned
     assert item.reason == (
-        "x1, x2: one: it matches x*, and no rule before keeps it; "
-        "y: two: it matches y*, and no rule before keeps it"
+        "x1, x2: one: matches x*, and no earlier rule keeps it; "
+        "y: two: matches y*, and no earlier rule keeps it"
     )
 
 
@@ -275,7 +278,7 @@ def test_several_reasons_are_told_by_tag():
     ],
 )
 def test_a_manifest_is_called_by_its_digest_and_a_few_tags(tags, name):
-    assert called(ListedManifest("sha256:" + "123456789abcdef0" * 4, tags)) == name
+    assert describe(ListedManifest("sha256:" + "123456789abcdef0" * 4, tags)) == name
 
 
 def test_everything_may_be_kept():
@@ -310,14 +313,14 @@ YOUNG = DeleteUntagged(timedelta(days=90))
     ],
 )
 def test_whether_anything_may_go_shows_without_the_contents(rule, tags, may):
-    held = Held(tags={"in-use": "pod web"})
+    exempt = Exempt(tags={"in-use": "pod web"})
     policy = Policy([rule], floor=0)
-    assert may_condemn(Repo(tags).inventory, policy, held, NOW) is may
+    assert may_condemn(Repo(tags).inventory, policy, exempt, NOW) is may
 
 
 def test_what_is_in_use_by_its_digest_may_not_go():
-    held = Held(digests={digest("a"): "pod web"})
-    assert not may_condemn(Repo({"a": ["x"]}).inventory, DELETE_ALL, held, NOW)
+    exempt = Exempt(digests={digest("a"): "pod web"})
+    assert not may_condemn(Repo({"a": ["x"]}).inventory, DELETE_ALL, exempt, NOW)
 
 
 letters = "abcdef"
@@ -405,7 +408,7 @@ def test_no_plan_takes_fewer_requests(repo):
 @given(repos())
 def test_where_nothing_may_be_condemned_nothing_is(repo):
     for policy in (KEEP_ALPHA, Policy([Keep()]), Policy([Delete(tags="keep9")])):
-        if not may_condemn(repo.inventory, policy, Held(), NOW):
+        if not may_condemn(repo.inventory, policy, Exempt(), NOW):
             assert repo.plan(policy).condemned == ()
 
 

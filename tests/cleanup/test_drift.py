@@ -7,7 +7,7 @@ import pytest
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan.decisions import Held
+from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from tests.cleanup.registries import ago
 
@@ -32,7 +32,7 @@ def look(
     pending: Iterable[Condemned],
     tags: Mapping[str, Iterable[str]],
     children: Mapping[str, Iterable[str]] | None = None,
-    held: Held | None = None,
+    exempt: Exempt | None = None,
     days: float = 50,
     **more: object,
 ) -> Recheck:
@@ -43,7 +43,7 @@ def look(
         for one in tags
     }
     inventory = RepositoryInventory("web", tuple(listed))
-    return recheck(pending, inventory, contents, held or Held(), **more)
+    return recheck(pending, inventory, contents, exempt or Exempt(), **more)
 
 
 def due(look: Recheck) -> list[list[str]]:
@@ -89,21 +89,21 @@ def test_a_manifest_that_was_pushed_again_stays():
 
 
 def test_a_tag_that_came_into_use_stays():
-    held = Held(tags={"x": "pod web"})
-    assert why(look([tag("x", "a")], {"a": ["x", "y"]}, held=held)) == "in use: pod web"
+    exempt = Exempt(tags={"x": "pod web"})
+    assert why(look([tag("x", "a")], {"a": ["x", "y"]}, exempt=exempt)) == "in use: pod web"
 
 
 def test_a_manifest_that_came_into_use_stays_by_tag_and_by_digest():
-    for held in (Held(tags={"x": "pod"}), Held(digests={digest("a"): "pod"})):
-        assert why(look([whole("a", "x")], {"a": ["x"]}, held=held)) == "in use: pod"
-    held = Held(digests={digest("a"): "pod"})
-    assert why(look([whole("a")], {"a": []}, held=held)) == "in use: pod"
+    for exempt in (Exempt(tags={"x": "pod"}), Exempt(digests={digest("a"): "pod"})):
+        assert why(look([whole("a", "x")], {"a": ["x"]}, exempt=exempt)) == "in use: pod"
+    exempt = Exempt(digests={digest("a"): "pod"})
+    assert why(look([whole("a")], {"a": []}, exempt=exempt)) == "in use: pod"
 
 
 def test_the_index_of_what_came_into_use_stays_with_all_that_is_in_it():
     pending = [whole("i", "x"), whole("a"), whole("b")]
-    held = Held(digests={digest("a"): "pod"})
-    seen = look(pending, {"i": ["x"], "a": [], "b": []}, {"i": ["a", "b"]}, held)
+    exempt = Exempt(digests={digest("a"): "pod"})
+    seen = look(pending, {"i": ["x"], "a": [], "b": []}, {"i": ["a", "b"]}, exempt)
     assert due(seen) == []
     assert len(seen.drifted) == 3
 
@@ -179,7 +179,7 @@ def test_an_older_time_of_a_push_is_no_push():
 def test_a_push_whose_time_is_not_known_is_none(planned, listed):
     item = Condemned(delete="manifest", digest=digest("a"), pushed_at=planned)
     inventory = RepositoryInventory("web", (ListedManifest(digest("a"), (), listed),))
-    seen = recheck([item], inventory, {digest("a"): Content("x", 1)}, Held())
+    seen = recheck([item], inventory, {digest("a"): Content("x", 1)}, Exempt())
     assert due(seen) == [["a"]]
 
 
@@ -190,7 +190,7 @@ def test_a_tag_goes_although_its_manifest_was_pushed_again():
 def test_a_signature_stays_with_what_it_speaks_of():
     signature = digest("a").replace(":", "-") + ".sig"
     seen = look([whole("s", signature)], {"a": ["keep"], "s": [signature]})
-    assert why(seen) == f"speaks of {short('a')} (keep)"
+    assert why(seen) == f"signature of {short('a')} (keep)"
 
 
 def test_what_a_new_index_needs_is_told_with_the_index():
@@ -233,9 +233,9 @@ def test_below_the_floor_untagged_manifests_go():
 
 
 def test_what_stays_for_a_reason_of_its_own_is_no_matter_of_the_floor():
-    held = Held(tags={"x": "pod"})
+    exempt = Exempt(tags={"x": "pod"})
     pending = [whole("a", "x"), whole("b", "y")]
-    seen = look(pending, {"a": ["x"], "b": ["y"]}, held=held, floor=2)
+    seen = look(pending, {"a": ["x"], "b": ["y"]}, exempt=exempt, floor=2)
     assert [reason for _, reason in seen.drifted] == [
         "in use: pod",
         "fewer than 2 tags would be left",

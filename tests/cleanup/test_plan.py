@@ -26,7 +26,7 @@ def plan(*condemned: Condemned, **more: object) -> Plan:
 
 
 WHOLE = Condemned(delete="manifest", digest=A, tags=("v1", "v2"), reason="older than 30d")
-TAG = Condemned(delete="tag", digest=B, tags=("pr-1",), reason="it matches pr-*")
+TAG = Condemned(delete="tag", digest=B, tags=("pr-1",), reason="matches pr-*")
 
 texts = st.text(max_size=20)
 times = st.none() | st.datetimes(
@@ -220,7 +220,7 @@ FILE = f"""\
     "condemned": [
      {{"delete": "manifest", "tags": ["v1", "v2"], "digest": "{A}", \
 "pushed_at": "2026-06-01T12:30:00Z", "size_bytes": 7, "reason": "older than 30d"}},
-     {{"delete": "tag", "tags": ["pr-1"], "digest": "{B}", "reason": "it matches pr-*"}}
+     {{"delete": "tag", "tags": ["pr-1"], "digest": "{B}", "reason": "matches pr-*"}}
     ],
     "kept": [
      {{"reason": "newest", "tags": ["v3"], "untagged": ["{B}"]}},

@@ -48,7 +48,7 @@ def rules(*rules: Rule, floor: int = 0) -> Policy:
 
 def test_what_no_rule_speaks_of_stays():
     policy = rules(Delete(tags="pr-*"))
-    assert reasons(policy, tags(main=5)) == {"main": "no rule speaks of it"}
+    assert reasons(policy, tags(main=5)) == {"main": "matches no rule"}
 
 
 def test_the_first_rule_that_decides_decides():
@@ -122,7 +122,7 @@ RELEASES = [PushedTag(tag, ago(50)) for tag in ("v1.0.0", "v1.0.1", "v1.0.10", "
 def test_latest_and_releases_stay_unless_a_rule_says_that_it_speaks_of_them(rule):
     given = [*RELEASES, PushedTag("latest", ago(60))]
     assert kept(rules(rule), given) == {tag.name for tag in given}
-    assert reasons(rules(rule), given)["latest"] == "protected: latest and releases stay"
+    assert reasons(rules(rule), given)["latest"] == "protected: latest and releases are kept"
 
 
 def test_a_rule_may_speak_of_what_is_protected():
@@ -164,8 +164,8 @@ def test_a_rule_for_releases_leaves_other_tags_alone():
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        (Keep(), "it matches *"),
-        (Keep(tags="a*"), "it matches a*"),
+        (Keep(), "matches *"),
+        (Keep(tags="a*"), "matches a*"),
         (KeepNewest(2), "among the 2 newest"),
         (KeepNewest(2, tags="a*"), "among the 2 newest that match a*"),
         (KeepNewest(2, group_by=r"(\w)(\d)"), "among the 2 newest of a-1"),
@@ -174,7 +174,7 @@ def test_a_rule_for_releases_leaves_other_tags_alone():
         (KeepReleases(2, tags="v*"), "among the 2 newest releases of 1.0.x"),
         (KeepReleases(2, per="major"), "among the 2 newest releases of 1.x"),
         (DeleteOlderThan(timedelta(hours=12)), "older than 12h"),
-        (Delete(tags=Regex("a.")), "it matches /a./, and no rule before keeps it"),
+        (Delete(tags=Regex("a.")), "matches /a./, and no earlier rule keeps it"),
     ],
 )
 def test_each_rule_has_its_reason_after_its_name(rule, reason):
@@ -208,7 +208,7 @@ def test_the_floor_keeps_the_newest_of_what_would_go():
     policy = rules(Delete(), floor=2)
     given = [*tags(a=1, b=3, c=2), PushedTag("d")]
     assert kept(policy, given) == {"a", "c"}
-    assert reasons(policy, given)["a"] == "among the 2 tags that always stay"
+    assert reasons(policy, given)["a"] == "among the 2 tags that the floor keeps"
 
 
 def test_the_floor_keeps_the_last_by_name_of_one_time_and_what_has_no_time_last():
@@ -227,7 +227,7 @@ def test_one_tag_stays_unless_told_otherwise():
 
 
 def test_untagged_manifests_stay_unless_a_rule_speaks_of_them():
-    stays = Decision(keep=True, reason="untagged, and no rule speaks of it")
+    stays = Decision(keep=True, reason="untagged, and matches no rule")
     elsewhere = DeleteUntagged(repositories="api")
     assert rules(Delete(), elsewhere).decide_untagged("web", ago(900), NOW) == stays
     assert not rules(Delete(), DeleteUntagged()).decide_untagged("web", ago(900), NOW).keep
@@ -241,7 +241,7 @@ def test_untagged_manifests_without_a_push_time_stay():
 def test_a_rule_for_untagged_manifests_speaks_of_no_tag():
     rule = DeleteUntagged()
     assert kept(rules(rule), tags(a=900)) == {"a"}
-    assert not rule.speaks_of("a")
+    assert not rule.matches("a")
     assert rule.decide(tags(a=900), NOW) == {}
     assert rules(rule).may_delete("web")
 

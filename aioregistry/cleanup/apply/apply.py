@@ -16,7 +16,7 @@ from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory, take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.cleanup.plan.decisions import Held
+from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan, batch_size
 from aioregistry.client.registry import RegistryHandle
@@ -272,7 +272,7 @@ class _Repository:
         inventory = await take_inventory(job.registry, self._name, passes=1)
         job.is_found = True
         await self._read(inventory)
-        held = Held(
+        exempt = Exempt(
             job.in_use.tags_of(job.registry.name, self._name),
             job.in_use.digests_of(job.registry.name, self._name),
         )
@@ -280,7 +280,7 @@ class _Repository:
             self._pending,
             inventory,
             self._known,
-            held,
+            exempt,
             given_up=self._given_up,
             floor=job.plan.floor,
         )

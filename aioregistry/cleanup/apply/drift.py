@@ -6,9 +6,10 @@ from attrs import field, frozen
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.graph import Graph
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan.decisions import Held, called
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.reasons import describe, relation
 
 __all__ = ["Recheck", "recheck"]
 
@@ -39,7 +40,7 @@ def recheck(
     pending: Iterable[Condemned],
     inventory: RepositoryInventory,
     contents: Mapping[str, Content],
-    held: Held,
+    exempt: Exempt,
     *,
     given_up: Collection[str] = (),
     floor: int = 0,
@@ -53,11 +54,11 @@ def recheck(
         pending: What is still to be deleted, of one repository.
         inventory: All that the repository holds now.
         contents: What each of its manifests says.
-        held: What is in use now.
+        exempt: What is in use now.
         given_up: Condemned manifests that could not be deleted; what they need is blocked.
         floor: With how many tags at least the repository is left.
     """
-    return _Comparison(pending, inventory, contents, held, given_up, floor).look()
+    return _Comparison(pending, inventory, contents, exempt, given_up, floor).look()
 
 
 class _Comparison:
@@ -66,7 +67,7 @@ class _Comparison:
         pending: Iterable[Condemned],
         inventory: RepositoryInventory,
         contents: Mapping[str, Content],
-        held: Held,
+        exempt: Exempt,
         given_up: Collection[str],
         floor: int,
     ) -> None:
@@ -74,8 +75,8 @@ class _Comparison:
         self._here = {manifest.digest: manifest for manifest in inventory.manifests}
         self._digest_of = dict(inventory.tags)
         self._graph = Graph(inventory.manifests, contents)
-        self._held = held.with_indexes(self._graph)
-        self._tags_in_use = self._held.tags_on(inventory.manifests)
+        self._exempt = exempt.with_indexes(self._graph)
+        self._tags_in_use = self._exempt.tags_on(inventory.manifests)
         self._given_up = given_up
         self._floor = floor
 
@@ -112,12 +113,12 @@ class _Comparison:
                 return self._tags_in_use[tag]
             now = self._digest_of.get(tag, item.digest)
             if now != item.digest:
-                return f"the tag {tag} moved to {called(self._here[now])}"
+                return f"the tag {tag} moved to {describe(self._here[now])}"
         return self._drift_of_manifest(item) if item.delete == "manifest" else None
 
     def _drift_of_manifest(self, item: Condemned) -> str | None:
-        if item.digest in self._held.digests:
-            return f"in use: {self._held.digests[item.digest]}"
+        if item.digest in self._exempt.digests:
+            return f"in use: {self._exempt.digests[item.digest]}"
         manifest = self._here[item.digest]
         new = sorted({*manifest.tags} - {*item.tags})
         if new:
@@ -149,6 +150,4 @@ class _Comparison:
         return needed, blocked
 
     def _because(self, digest: str, needing: str) -> str:
-        what = "part of" if self._graph.holds(needing, digest) else "speaks of"
-        by: ListedManifest = self._here[needing]
-        return f"{what} {called(by)}"
+        return relation(self._graph, self._here[needing], self._here[digest])

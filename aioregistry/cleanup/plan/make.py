@@ -10,7 +10,7 @@ from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory, take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.cleanup.plan.decisions import Held, decide, keep_all, may_condemn
+from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
 from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.storage import Storage
@@ -166,14 +166,14 @@ class _Planner:
 
     async def _decide(self, inventory: RepositoryInventory) -> RepositoryPlan | LeftAlone:
         name = inventory.repository
-        held = Held(
+        exempt = Exempt(
             self._in_use.tags_of(self._registry.name, name),
             self._in_use.digests_of(self._registry.name, name),
         )
         digests = [manifest.digest for manifest in inventory.manifests]
         # Where nothing goes, what the manifests say changes nothing.
         contents: Mapping[str, Content] = dict.fromkeys(digests, Content("", 0))
-        if may_condemn(inventory, self._policy, held, self._now):
+        if may_condemn(inventory, self._policy, exempt, self._now):
             found = await self._contents.read(name, digests, lambda count: self._tell(read=count))
             unread = _unread(digests, found)
             if unread is not None:
@@ -182,7 +182,7 @@ class _Planner:
             contents = {
                 digest: content for digest, content in found.items() if isinstance(content, Content)
             }
-        plan = decide(inventory, contents, self._policy, held, self._now)
+        plan = decide(inventory, contents, self._policy, exempt, self._now)
         going = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)
         self._storage.condemn((one for one in inventory.manifests if one.digest in going), contents)

@@ -29,7 +29,7 @@ __all__ = [
 # What the groups of a regular expression matched.
 _Group = tuple[str | None, ...]
 
-_NO_RULE = "no rule speaks of it"
+_NO_RULE = "matches no rule"
 _NO_TIME = "its push time is unknown"
 
 
@@ -87,7 +87,7 @@ class Rule(ABC):
     # Whether it ever deletes a tag.
     deletes = False
 
-    def speaks_of(self, tag: str) -> bool:
+    def matches(self, tag: str) -> bool:
         """Return whether this rule is about a tag."""
         if not self.tags.matches(tag):
             return False
@@ -122,7 +122,7 @@ class Keep(Rule):
 
     def decide(self, tags: Sequence[PushedTag], now: datetime) -> Mapping[str, Decision]:  # noqa: ARG002
         """See `Rule.decide`."""
-        kept = Decision(keep=True, reason=self._said(f"it matches {self.tags}"))
+        kept = Decision(keep=True, reason=self._said(f"matches {self.tags}"))
         return {tag.name: kept for tag in tags}
 
 
@@ -215,7 +215,7 @@ class KeepReleases(Rule):
         if self.per not in {"major", "minor"}:
             raise ValueError(f"per must be 'major' or 'minor', not {self.per!r}")
 
-    def speaks_of(self, tag: str) -> bool:
+    def matches(self, tag: str) -> bool:
         """Return whether this rule is about a tag."""
         return Release.parse(tag) is not None and self.tags.matches(tag)
 
@@ -272,7 +272,7 @@ class Delete(Rule):
 
     def decide(self, tags: Sequence[PushedTag], now: datetime) -> Mapping[str, Decision]:  # noqa: ARG002
         """See `Rule.decide`."""
-        reason = f"it matches {self.tags}, and no rule before keeps it"
+        reason = f"matches {self.tags}, and no earlier rule keeps it"
         gone = Decision(keep=False, reason=self._said(reason))
         return {tag.name: gone for tag in tags}
 
@@ -289,7 +289,7 @@ class DeleteUntagged(Rule):
 
     age: timedelta = field(default=timedelta(days=1), validator=_check_age)
 
-    def speaks_of(self, tag: str) -> bool:  # noqa: ARG002
+    def matches(self, tag: str) -> bool:  # noqa: ARG002
         """Return False: it is about no tag."""
         return False
 
@@ -367,12 +367,10 @@ class Policy:
         """
         decided: dict[str, Decision] = {}
         for rule in self._rules_for(repository):
-            open_tags = [
-                tag for tag in tags if tag.name not in decided and rule.speaks_of(tag.name)
-            ]
+            open_tags = [tag for tag in tags if tag.name not in decided and rule.matches(tag.name)]
             if open_tags:
                 decided.update(rule.decide(open_tags, now))
-        protected = Decision(keep=True, reason="protected: latest and releases stay")
+        protected = Decision(keep=True, reason="protected: latest and releases are kept")
         no_rule = Decision(keep=True, reason=_NO_RULE)
         decisions = [
             decided.get(tag.name) or (protected if _protected(tag.name) else no_rule)
@@ -392,7 +390,7 @@ class Policy:
         for rule in self._rules_for(repository):
             if isinstance(rule, DeleteUntagged):
                 return rule.decide_untagged(pushed_at, now)
-        return Decision(keep=True, reason=f"untagged, and {_NO_RULE}")
+        return Decision(keep=True, reason="untagged, and matches no rule")
 
     def _rules_for(self, repository: str) -> list[Rule]:
         return [rule for rule in self.rules if rule.repositories.matches(repository)]
@@ -408,7 +406,7 @@ class Policy:
         ]
         # What is without a time was condemned by its name alone, and counts as the oldest.
         condemned.sort(key=lambda one: (one[0] is not None, one[0], one[1]), reverse=True)
-        kept = Decision(keep=True, reason=f"among the {self.floor} tags that always stay")
+        kept = Decision(keep=True, reason=f"among the {self.floor} tags that the floor keeps")
         for _, _, nth in condemned[:missing]:
             decisions[nth] = kept
         return decisions

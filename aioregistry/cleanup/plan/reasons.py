@@ -1,0 +1,147 @@
+"""Why each tag and manifest is deleted or kept, in words: pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from aioregistry.cleanup.manifests.content import subject_of_tag
+from aioregistry.cleanup.manifests.graph import Graph
+from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.plan.items import Condemned, Kept
+from aioregistry.cleanup.policy.policy import Decision
+
+__all__ = ["Reasons", "describe", "relation", "short"]
+
+_DIGEST_CHARACTERS = len("sha256:") + 12
+_MAX_TAGS_SHOWN = 2
+# By the ending of a tag that names its subject.
+_KINDS = {"sig": "signature of", "att": "attestation of", "sbom": "SBOM of"}
+
+
+class Reasons:
+    """The items that are deleted and those that are kept, each with its reason."""
+
+    def __init__(
+        self,
+        inventory: RepositoryInventory,
+        graph: Graph,
+        in_use: Mapping[str, str],
+        tags: Mapping[str, Decision],
+        alone: Mapping[str, Decision],
+        going: Mapping[str, str | None],
+        needing: Mapping[str, str],
+    ) -> None:
+        self._here = {manifest.digest: manifest for manifest in inventory.manifests}
+        self._graph = graph
+        self._in_use = in_use
+        self._tags = tags
+        self._alone = alone
+        self._going = going
+        self._needing = needing
+
+    def condemned(self) -> Iterator[Condemned]:
+        """Yield each DELETE: tags first, then manifests, none before what needs it."""
+        for digest, manifest in self._here.items():
+            if digest not in self._going:
+                for tag in manifest.image_tags:
+                    if not self._tags[tag].keep:
+                        yield self._condemned_tag(tag, manifest)
+        for wave in self._graph.waves(self._going):
+            for digest in wave:
+                yield self._condemned_manifest(self._here[digest])
+
+    def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Condemned:
+        reason = self._tags[tag].reason
+        if not any(self._tags[other].keep for other in manifest.image_tags):
+            reason = f"{reason}; its manifest is kept: {self._why_kept(manifest.digest)}"
+        return Condemned(
+            delete="tag",
+            digest=manifest.digest,
+            tags=(tag,),
+            reason=reason,
+            pushed_at=manifest.pushed_at,
+            size_bytes=manifest.size_bytes,
+        )
+
+    def _condemned_manifest(self, manifest: ListedManifest) -> Condemned:
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for tag in manifest.image_tags:
+            reasons[self._tags[tag].reason].append(tag)
+        taker = self._going[manifest.digest]
+        if taker is not None:
+            reason = f"{self._relation(taker, manifest.digest)}, which is deleted"
+        elif not reasons:
+            reason = self._alone[manifest.digest].reason
+        elif len(reasons) == 1:
+            (reason,) = reasons
+        else:
+            reason = "; ".join(f"{', '.join(tags)}: {why}" for why, tags in reasons.items())
+        return Condemned(
+            delete="manifest",
+            digest=manifest.digest,
+            tags=manifest.tags,
+            reason=reason,
+            pushed_at=manifest.pushed_at,
+            size_bytes=manifest.size_bytes,
+        )
+
+    def kept(self) -> tuple[Kept, ...]:
+        """Return what stays, by reason."""
+        tags: dict[str, list[str]] = defaultdict(list)
+        untagged: dict[str, list[str]] = defaultdict(list)
+        for digest, manifest in self._here.items():
+            if digest in self._going:
+                continue
+            if not manifest.tags:
+                untagged[self._why_kept(digest)].append(digest)
+            for tag in manifest.tags:
+                decision = self._tags.get(tag)
+                if decision is None:
+                    tags[self._why_kept(digest)].append(tag)
+                elif decision.keep:
+                    tags[decision.reason].append(tag)
+        return tuple(
+            Kept(reason, tuple(sorted(tags[reason])), tuple(sorted(untagged[reason])))
+            for reason in sorted({*tags, *untagged})
+        )
+
+    def _why_kept(self, digest: str) -> str:
+        if digest in self._in_use:
+            return f"in use: {self._in_use[digest]}"
+        needing = self._needing.get(digest)
+        if needing is not None:
+            return f"{self._relation(needing, digest)}, which is kept"
+        if digest in self._alone:
+            return self._alone[digest].reason
+        kept = [tag for tag in self._here[digest].tags if tag in self._tags]
+        if kept:
+            return f"its tag {kept[0]} is kept"
+        return "no rule decides on manifests that only need each other"
+
+    def _relation(self, needing: str, digest: str) -> str:
+        return relation(self._graph, self._here[needing], self._here[digest])
+
+
+def relation(graph: Graph, needing: ListedManifest, manifest: ListedManifest) -> str:
+    """Return how a manifest is related to one that needs it: ``part of …``, ``signature of …``."""
+    kind = "part of"
+    if not graph.holds(needing.digest, manifest.digest):
+        kinds = [
+            _KINDS.get(tag.rpartition(".")[2], "refers to")
+            for tag in manifest.tags
+            if subject_of_tag(tag) == needing.digest
+        ]
+        kind = kinds[0] if kinds else "refers to"
+    return f"{kind} {describe(needing)}"
+
+
+def describe(manifest: ListedManifest) -> str:
+    """Return a manifest as people recognise it: the beginning of its digest, and some tags."""
+    tags = manifest.tags
+    more = ", …" if len(tags) > _MAX_TAGS_SHOWN else ""
+    named = f" ({', '.join(tags[:_MAX_TAGS_SHOWN])}{more})" if tags else ""
+    return f"{short(manifest.digest)}{named}"
+
+
+def short(digest: str) -> str:
+    """Return as much of a digest as people compare."""
+    return digest[:_DIGEST_CHARACTERS]
