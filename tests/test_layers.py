@@ -45,7 +45,6 @@ TOO_LONG = {
     "session.session",
 }
 WITHOUT_README = {
-    "aioregistry",
     "api",
     "apply",
     "bulk",
