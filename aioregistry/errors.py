@@ -26,6 +26,7 @@ __all__ = [
     "ResponseError",
     "ServerError",
     "error_for_status",
+    "printable",
 ]
 
 
@@ -74,8 +75,7 @@ class RegistryError(Exception):
     def __str__(self) -> str:
         answer = " ".join(str(part) for part in (self.status, self.error_id) if part is not None)
         text = ": ".join(part for part in (answer, self.message) if part)
-        # What a server sends is shown so that it cannot take over a terminal.
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        text = printable(text)
         if self.hint:
             text = f"{text.rstrip('.')}. {self.hint}"
         facts = []
@@ -209,3 +209,13 @@ def error_for_status(status: int) -> type[ResponseError]:
     if status >= 500:
         return ServerError
     return _BY_STATUS.get(status, ResponseError)
+
+
+def printable(text: str) -> str:
+    """Return a text in which nothing can take over a terminal: control characters are escaped.
+
+    So is whatever else moves a cursor, hides text or turns its direction, line ends included.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -42,7 +42,6 @@ TOO_LONG = {
     "cli.commands.cleanup",
     "client.registry",
     "oci.distribution",
-    "session.session",
 }
 WITHOUT_README = {
     "api",

@@ -267,7 +267,9 @@ class Distribution:
         except TimeoutError:
             raise RegistryTimeoutError("no answer in time", method=method, url=url) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise RegistryConnectionError(reason(error), method=method, url=url) from None
+            raise RegistryConnectionError(
+                reason(error, authorization), method=method, url=url
+            ) from None
 
     async def _login(self, refused: DockerCredentials | None = None) -> DockerCredentials:
         """Return docker credentials, others than those that were refused."""

@@ -4,22 +4,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
-from aioregistry.api.decoding import DecodeError, decode_error
+from aioregistry.api.decoding import DecodeError
 from aioregistry.api.endpoints import Request
 from aioregistry.errors import (
     ClientClosedError,
     InvalidResponseError,
     RateLimitedError,
     RegistryError,
-    error_for_status,
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.session.abort import interruptible, raise_if_aborted
-from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
 from aioregistry.session.exchange import FinishedRequest, RequestLog
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
@@ -173,7 +172,11 @@ class Session:
         try:
             while True:
                 answer, authorization = await self._attempt(request, priority, log, check)
-                if _succeeded(answer, request, log):
+                if not isinstance(answer, NoAnswer) and is_success(
+                    answer,
+                    is_delete=request.method == "DELETE",
+                    may_have_taken_effect=log.may_have_taken_effect,
+                ):
                     log.outcome_unknown = False
                     return answer.body
                 wait = self._wait_after(request, answer, authorization, log)
@@ -236,7 +239,7 @@ class Session:
                 log.outcome_unknown = outcome_unknown or sent
             else:
                 log.status = answer.status
-                log.outcome_unknown = outcome_unknown or _tells_nothing(answer)
+                log.outcome_unknown = outcome_unknown or is_ambiguous(answer)
                 if self._limiter is not None:
                     took = _now() - departed
                     word = RateLimitHeaders.parse(answer.status, answer.headers, time.time(), took)
@@ -269,7 +272,7 @@ class Session:
             self._check_not_closed()
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
-            error, failure = _judge(answer, authorization)
+            error, failure = classify(answer, authorization, now=time.time())
         log.may_have_taken_effect |= failure.sent and failure.status != 429
         if failure.status == 429:
             log.rate_limited += 1
@@ -352,55 +355,3 @@ def _never_at_once() -> bool:
 def _now() -> float:
     # The limiter's clock, so that what waits and what is measured agree on any event loop.
     return asyncio.get_running_loop().time()
-
-
-def _succeeded(answer: Answer | NoAnswer, request: Request, log: RequestLog) -> TypeGuard[Answer]:
-    if isinstance(answer, NoAnswer):
-        return False
-    if 200 <= answer.status < 300:
-        if request.method == "DELETE" and answer.status != 204:
-            # A proxy's page is no sign that anything is gone.
-            return not answer.headers.get("content-type", "").startswith("text/html")
-        return not answer.too_large
-    # Gone, and it may have been one of our own earlier attempts that did it.
-    return answer.status == 404 and request.method == "DELETE" and log.may_have_taken_effect
-
-
-def _tells_nothing(answer: Answer) -> bool:
-    """Return whether what was asked may have been done for all that an answer says."""
-    # A page in place of what the API says, or an error on the way back: of all those of servers
-    # and gateways, 503 alone is what refuses before.
-    return answer.status < 300 or (answer.status >= 500 and answer.status != 503)
-
-
-def _judge(answer: Answer, authorization: Secret) -> tuple[RegistryError, Failure]:
-    status = answer.status
-    if status < 400:
-        if answer.too_large:
-            what = "too large a body"
-        elif status < 300:
-            what = "a page, not with what the API says; is a proxy in between?"
-        else:
-            what = "a redirect, which is not followed"
-        error: RegistryError = InvalidResponseError(f"the server answered with {what}")
-        error.status = status
-        # Nothing that is tried again would turn out otherwise.
-        return error, Failure(status)
-    # A server that repeats the token in what it says must not have us repeat it.
-    secret = authorization.removeprefix("Bearer ")
-    error_id, message, request_id = (
-        said and said.replace(secret, "<token>") for said in decode_error(answer.body)
-    )
-    word = RateLimitHeaders.parse(status, answer.headers, time.time())
-    error = error_for_status(status)(
-        message or f"the server answered with status {status}",
-        status=status,
-        error_id=error_id,
-        request_id=request_id or answer.headers.get("x-request-id"),
-    )
-    retry_after = word.retry_after
-    if isinstance(error, RateLimitedError):
-        if retry_after is None:
-            retry_after = word.reset_after
-        error.retry_after = retry_after
-    return error, Failure(status, retry_after=retry_after)

@@ -25,7 +25,7 @@ from aioregistry.errors import (
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import check_origin
-from aioregistry.session.secret import Secret
+from aioregistry.session.secret import Secret, redact
 
 __all__ = ["TokenSource", "Transport", "no_hidden_resend", "reason"]
 
@@ -156,8 +156,11 @@ class Transport:
             # Callers may share a task that gets it, and one of them was cancelled with it.
             raise InvalidTokenError("the token's callable was cancelled") from None
         except Exception as error:
-            # What a callable raises must not tear a whole bulk delete apart.
-            raise InvalidTokenError(f"the token's callable raised {error!r}") from error
+            # What a callable raises must not tear a whole bulk delete apart, and its text may be a
+            # vault's secret.
+            raise InvalidTokenError(
+                f"the token's callable raised {type(error).__name__}"
+            ) from error
         return _authorization(token)
 
     async def attempt(self, request: Request, authorization: Secret) -> Answer | NoAnswer:
@@ -185,14 +188,16 @@ class Transport:
                 return await _read(begun)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
-            return NoAnswer((kind or RegistryConnectionError)(reason(error)), sent=False)
+            return NoAnswer(
+                (kind or RegistryConnectionError)(reason(error, authorization)), sent=False
+            )
         except TimeoutError:
             if begun is not None and begun.status >= 400:
                 # The status of an error is worth more than the loss of its body.
                 return Answer(begun.status, begun.headers, b"")
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return NoAnswer(RegistryConnectionError(reason(error)), sent=True)
+            return NoAnswer(RegistryConnectionError(reason(error, authorization)), sent=True)
         except RuntimeError:
             # How aiohttp says it when a session is closed under a request.
             if http.closed:
@@ -244,10 +249,17 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
     return Answer(response.status, response.headers, b"".join(chunks))
 
 
-def reason(error: BaseException) -> str:
-    """Return why there is no answer, in words."""
+def reason(error: BaseException, authorization: str | None) -> str:
+    """Return why there is no answer, in words.
+
+    Args:
+        error: An error of aiohttp or of the operating system.
+        authorization: The value of the Authorization header that was sent; None where none was.
+    """
     # aiohttp names its TLS settings, of which there may be none, in front of what went wrong.
-    return re.sub(r" ssl:.*?(?= \[)", "", str(error), count=1) or type(error).__name__
+    text = re.sub(r" ssl:.*?(?= \[)", "", str(error), count=1) or type(error).__name__
+    # It quotes an answer that is no HTTP, and that may repeat the request.
+    return redact(text) if authorization is None else redact(text, authorization)
 
 
 def _authorization(token: object) -> Secret:

@@ -2,13 +2,10 @@
 
 import re
 
+from aioregistry.errors import printable
+
 __all__ = ["counted", "parse_size", "safe", "size_in_words"]
 
-# What moves a cursor, colours, rings, hides or turns the direction of text.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
 _UNITS = {
     "": 1, "B": 1,
     "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -17,10 +14,7 @@ _UNITS = {
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})", re.ASCII)
 _STEP = 1000
 
-
-def safe(text: str) -> str:
-    """Return a text in which nothing can take over a terminal: control characters are escaped."""
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+safe = printable
 
 
 def counted(count: int, unit: str) -> str:
