@@ -10,9 +10,12 @@ import json
 import time
 from base64 import b64encode
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from attrs import frozen
@@ -32,13 +35,14 @@ from aioregistry.errors import (
     error_for_status,
 )
 from aioregistry.oci.challenges import Challenge, may_learn_credentials, parse_challenges
+from aioregistry.oci.schema1 import signed_payload
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.session.origins import check_origin, origin_from_environment
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
 from aioregistry.session.transport import no_hidden_resend, reason
 
-__all__ = ["Distribution", "FetchedManifest"]
+__all__ = ["CredentialsExpiredError", "Distribution", "FetchedManifest"]
 
 _ACCEPT = (
     "application/vnd.oci.image.index.v1+json, "
@@ -58,6 +62,11 @@ _TOKEN_SECONDS = 60.0
 # Used no longer than this part of its life, so that none runs out on the way.
 _SAFE_SHARE = 0.8
 _RENEWALS = 2
+_TAGS_PER_PAGE = 1000
+
+
+class CredentialsExpiredError(RegistryError):
+    """New docker credentials are needed, and are not to be asked for now."""
 
 
 @frozen
@@ -67,7 +76,7 @@ class FetchedManifest:
     Attributes:
         digest: Its digest, which the body was checked against.
         media_type: What the registry calls it; None when it does not.
-        body: The document.
+        body: The document; of a signed one of Docker's schema 1, the payload without signatures.
     """
 
     digest: str
@@ -130,6 +139,7 @@ class Distribution:
         self._http: aiohttp.ClientSession | None = None
         self._credentials: tuple[DockerCredentials, float] | None = None
         self._credentials_lock = asyncio.Lock()
+        self._no_login = ContextVar("no_login", default=False)
         self._challenges: dict[str, Challenge] = {}
         self._tokens: dict[str, _Token] = {}
         self._token_locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -177,16 +187,17 @@ class Distribution:
             InvalidResponseError: The body is not what its digest says, or far too large.
             RegistryError: Any other of its kinds.
         """
-        answer = await self._send("GET", repository, reference)
+        answer = await self._send("GET", repository, self._path(repository, reference))
         given = answer.headers.get("Docker-Content-Digest")
         digest = reference if ":" in reference else given
         if digest is None:
             digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
-        if _digest_as(digest, answer.body) != digest:
+        body = _body_with(digest, answer.body)
+        if body is None:
             raise InvalidResponseError(
                 f"what the registry sent for {reference!r} does not have the digest {digest!r}"
             )
-        return FetchedManifest(digest, answer.headers.get("Content-Type"), answer.body)
+        return FetchedManifest(digest, answer.headers.get("Content-Type"), body)
 
     async def find_manifest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a manifest: ``HEAD /v2/{registry}/{repository}/manifests/…``.
@@ -203,7 +214,7 @@ class Distribution:
             RegistryError: Any other of its kinds.
         """
         try:
-            answer = await self._send("HEAD", repository, reference)
+            answer = await self._send("HEAD", repository, self._path(repository, reference))
             digest = answer.headers.get("Docker-Content-Digest")
             if digest is None:
                 return (await self.get_manifest(repository, reference)).digest
@@ -211,8 +222,56 @@ class Distribution:
             return None
         return str(digest)
 
-    async def _send(self, method: str, repository: str, reference: str) -> _Answer:
-        path = self._path(repository, reference)
+    async def list_tags(self, repository: str) -> list[str]:
+        """Return the tags of a repository: ``GET /v2/{registry}/{repository}/tags/list``.
+
+        Costs none of the API's quota. Not every registry serves this call.
+
+        Args:
+            repository: The repository's name.
+
+        Raises:
+            InvalidNameError: No repository can be called so; nothing was sent.
+            NotFoundError: There is no such repository, or the registry does not serve the call.
+            InvalidResponseError: The answer is not what the protocol says.
+            RegistryError: Any other of its kinds.
+        """
+        path = f"/v2/{self._registry.name}/{names.check_repository(repository)}/tags/list"
+        found: dict[str, None] = {}
+        query = f"?n={_TAGS_PER_PAGE}"
+        while True:
+            answer = await self._send("GET", repository, path + query)
+            tags = _tags_of(answer.body)
+            before = len(found)
+            found |= dict.fromkeys(tags)
+            if 'rel="next"' not in answer.headers.get("Link", ""):
+                return list(found)
+            if len(found) == before:
+                raise InvalidResponseError(f"the pages of tags of {repository!r} never end")
+            # The link itself is not followed: it may lead anywhere.
+            query = f"?n={_TAGS_PER_PAGE}&last={quote(tags[-1], safe='')}"
+
+    async def renew_credentials(self) -> None:
+        """Get docker credentials now if those known are near their end, or if there are none.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
+        await self._login()
+
+    @contextmanager
+    def known_credentials_only(self) -> Iterator[None]:
+        """Get no docker credentials within the block: a request that needs new ones fails.
+
+        Whoever holds a permit of the API's quota must not wait for another one.
+        """
+        token = self._no_login.set(True)
+        try:
+            yield
+        finally:
+            self._no_login.reset(token)
+
+    async def _send(self, method: str, repository: str, path: str) -> _Answer:
         attempts = renewals = 0
         while True:
             attempts += 1
@@ -273,6 +332,12 @@ class Distribution:
 
     async def _login(self, refused: DockerCredentials | None = None) -> DockerCredentials:
         """Return docker credentials, others than those that were refused."""
+        if self._credentials is not None:
+            known, good_until = self._credentials
+            if known is not refused and _now() < good_until:
+                return known
+        if self._no_login.get():
+            raise CredentialsExpiredError("the docker credentials have to be renewed first")
         async with self._credentials_lock:
             now = _now()
             if self._credentials is not None:
@@ -419,9 +484,25 @@ def _complaint(body: bytes) -> tuple[str | None, str | None]:
     )
 
 
-def _digest_as(digest: str, body: bytes) -> str | None:
-    """Return the body's digest by the algorithm of another one; None when that is not known."""
+def _tags_of(body: bytes) -> list[str]:
+    try:
+        tags = json.loads(body)["tags"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        tags = False
+    # Go's empty list is null.
+    tags = [] if tags is None else tags
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidResponseError("the registry sent no list of tags")
+    return tags
+
+
+def _body_with(digest: str, body: bytes) -> bytes | None:
+    """Return the part of a body that has a digest; None when that cannot be shown."""
     algorithm = digest.partition(":")[0]
-    if algorithm not in {"sha256", "sha384", "sha512"}:
-        return None
-    return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
+    if algorithm in {"sha256", "sha384", "sha512"}:
+        for part in (body, signed_payload(body)):
+            if part is None:
+                continue
+            if digest == f"{algorithm}:{hashlib.new(algorithm, part).hexdigest()}":
+                return part
+    return None

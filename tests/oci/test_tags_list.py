@@ -1,0 +1,117 @@
+"""The registry's own list of tags, signed manifests, and credentials that may not be renewed."""
+
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from aioregistry import InvalidResponseError, NotFoundError
+from aioregistry.oci.distribution import CredentialsExpiredError, Distribution
+from aioregistry.oci.schema1 import signed_payload
+from tests.conftest import QUICK
+
+SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+
+
+@asynccontextmanager
+async def serving(client, answer: Callable[[web.Request], web.Response]) -> AsyncIterator:
+    async def handle(request: web.Request) -> web.Response:
+        return answer(request)
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    registry = client.registry("example")
+    try:
+        url = f"http://127.0.0.1:{port}"
+        async with Distribution(registry, base_url=url, retry=QUICK) as distribution:
+            yield distribution
+    finally:
+        await runner.cleanup()
+
+
+async def test_tags_are_listed_page_by_page_and_the_link_is_not_followed(client):
+    tags = [f"v{number}" for number in range(5)]
+
+    def answer(request):
+        assert request.path == "/v2/example/my/web/tags/list"
+        last = request.query.get("last")
+        some = tags[tags.index(last) + 1 if last else 0 :][:2]
+        more = {"Link": '<http://elsewhere.invalid/v2/?last=x>; rel="next"'}
+        return web.json_response(
+            {"name": "example/my/web", "tags": some}, headers=more if some[-1] != "v4" else None
+        )
+
+    async with serving(client, answer) as distribution:
+        assert await distribution.list_tags("my/web") == tags
+
+
+async def test_an_empty_list_of_tags_may_be_null(client):
+    async with serving(client, lambda _: web.json_response({"tags": None})) as distribution:
+        assert await distribution.list_tags("web") == []
+
+
+@pytest.mark.parametrize("body", ["{}", '{"tags": "v1"}', '{"tags": [1]}', "<html>", "[]"])
+async def test_an_answer_without_a_list_is_an_error(client, body):
+    async with serving(client, lambda _: web.Response(text=body)) as distribution:
+        with pytest.raises(InvalidResponseError, match="no list of tags"):
+            await distribution.list_tags("web")
+
+
+async def test_pages_without_end_are_an_error(client):
+    more = {"Link": '</v2/example/web/tags/list?last=a>; rel="next"'}
+    always = web.json_response
+    async with serving(client, lambda _: always({"tags": ["a"]}, headers=more)) as distribution:
+        with pytest.raises(InvalidResponseError, match="never end"):
+            await distribution.list_tags("web")
+
+
+async def test_a_registry_that_does_not_serve_the_list(client):
+    async with serving(client, lambda _: web.json_response({}, status=404)) as distribution:
+        with pytest.raises(NotFoundError):
+            await distribution.list_tags("web")
+
+
+def signed(payload: bytes) -> bytes:
+    def encoded(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+    head = {"formatLength": len(payload) - 2, "formatTail": encoded(payload[-2:])}
+    protected = encoded(json.dumps(head).encode())
+    signature = json.dumps([{"signature": "x", "protected": protected}])
+    return payload[:-2] + b',\n   "signatures": ' + signature.encode() + b"\n}"
+
+
+async def test_a_signed_manifest_has_the_digest_of_its_payload(client):
+    payload = json.dumps({"schemaVersion": 1, "fsLayers": []}, indent=3).encode()
+    digest = "sha256:" + hashlib.sha256(payload).hexdigest()
+
+    def answer(_):
+        return web.Response(body=signed(payload), headers={"Content-Type": SCHEMA_1})
+
+    async with serving(client, answer) as distribution:
+        fetched = await distribution.get_manifest("web", digest)
+        assert fetched.body == payload
+        with pytest.raises(InvalidResponseError, match="does not have the digest"):
+            await distribution.get_manifest("web", "sha256:" + "a" * 64)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"x", b'{"signatures": [{"protected": "e30"}]}', b"[1]"])
+def test_a_document_without_signatures_has_no_payload(body):
+    assert signed_payload(body) is None
+
+
+async def test_no_credentials_are_asked_for_where_that_is_ruled_out(sandbox, client):
+    sandbox.state.push("example", "web", ["v1"])
+    registry = client.registry("example")
+    async with Distribution(registry, base_url=sandbox.url, retry=QUICK) as distribution:
+        with distribution.known_credentials_only(), pytest.raises(CredentialsExpiredError):
+            await distribution.find_manifest("web", "v1")
+        await distribution.renew_credentials()
+        with distribution.known_credentials_only():
+            assert await distribution.find_manifest("web", "v1") is not None
