@@ -51,7 +51,7 @@ class WindowLimiter:
         self._dispatcher: asyncio.Task[None] | None = None
         self._alarm: asyncio.Future[None] | None = None
 
-    def acquire_at_once(self) -> bool:
+    def acquire_at_once(self, priority: Priority = "interactive") -> bool:  # noqa: ARG002
         """Take a permit if there is one now that nobody waits for, and return whether it was."""
         if not self._idle or not self._is_open(asyncio.get_running_loop().time()):
             return False

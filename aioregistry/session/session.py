@@ -217,7 +217,7 @@ class Session:
     async def _attempt(
         self, request: Request, priority: Priority, log: RequestLog, check: Check | None
     ) -> tuple[Answer | NoAnswer, Secret]:
-        if self._limiter is not None and not self._acquire_at_once():
+        if self._limiter is not None and not self._acquire_at_once(priority):
             await self._acquire(self._limiter, priority, log)
         word: RateLimitHeaders | None = None
         sent = False
@@ -348,7 +348,7 @@ class Session:
                 logger.exception("on_request raised")
 
 
-def _never_at_once() -> bool:
+def _never_at_once(_priority: Priority) -> bool:
     return False
 
 
