@@ -10,7 +10,8 @@ from aioregistry.api.models import Registry
 from aioregistry.errors import NotFoundError, PreconditionFailedError
 from aioregistry.ratelimit.limits import Priority
 from aioregistry.session.exchange import RequestLog
-from aioregistry.session.session import Check, Session
+from aioregistry.session.permits import Check
+from aioregistry.session.session import Session
 
 __all__ = ["REGISTRIES", "REGISTRY", "MakeRequest", "PathFamilies"]
 

@@ -1,10 +1,26 @@
 """What callbacks and reports see of a request."""
 
+from typing import Literal
+
 from attrs import define, frozen
 
 from aioregistry.api.endpoints import Request
 
-__all__ = ["FinishedRequest", "RequestLog"]
+__all__ = ["FinishedRequest", "RequestLog", "Verdict"]
+
+
+@frozen
+class Verdict:
+    """Why a check has a request end unsent. The verdict to go ahead is None.
+
+    Attributes:
+        kind: ``gone``, its object does not exist any more; ``drifted``, the object has changed;
+            ``cannot_tell``, whether it has changed could not be found out.
+        why: The reason, in words; empty where the kind says it all.
+    """
+
+    kind: Literal["gone", "drifted", "cannot_tell"]
+    why: str = ""
 
 
 @frozen
@@ -46,6 +62,8 @@ class RequestLog:
             it out.
         may_have_taken_effect: Whether an attempt may have had its effect unseen: it got no
             answer, or an error that does not rule it out.
+        verdict: The check's verdict that ended the request unsent; None where there was none.
+            Earlier attempts, before another check, may have been sent all the same.
     """
 
     request: Request | None = None
@@ -55,3 +73,4 @@ class RequestLog:
     quota_seconds: float = 0.0
     outcome_unknown: bool = False
     may_have_taken_effect: bool = False
+    verdict: Verdict | None = None

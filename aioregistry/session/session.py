@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from aioregistry.api.decoding import DecodeError
@@ -19,17 +19,15 @@ from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
-from aioregistry.session.exchange import FinishedRequest, RequestLog
+from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict
+from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
 from aioregistry.session.transport import Transport
 
-__all__ = ["Check", "Session"]
+__all__ = ["Session"]
 
 T = TypeVar("T")
-# Awaited before an attempt; it raises to have nothing sent.
-Check = Callable[[], Awaitable[object]]
-
 logger = logging.getLogger("aioregistry")
 
 
@@ -157,8 +155,10 @@ class Session:
             request: What to send.
             priority: Whom the limiter serves first.
             log: Filled in as the request goes on.
-            check: Awaited right before each attempt, when all waiting for quota is over; what it
-                raises is raised, and nothing is sent.
+            check: Awaited right before each attempt, when all waiting for quota is over. When it
+                returns a `Verdict`, that is in `log.verdict`, the body is empty, and nothing is
+                sent; what it raises is raised, and nothing is sent either. A check that needs
+                quota for requests of its own runs before the wait for quota.
 
         Raises:
             RegistryError: Any of its kinds.
@@ -171,7 +171,13 @@ class Session:
         failed: str | None = None
         try:
             while True:
-                answer, authorization = await self._attempt(request, priority, log, check)
+                if check is not None:
+                    log.verdict = await self._acquire_and_check(priority, log, check)
+                    if log.verdict is not None:
+                        return b""
+                answer, authorization = await self._attempt(
+                    request, priority, log, has_permit=check is not None
+                )
                 if not isinstance(answer, NoAnswer) and is_success(
                     answer,
                     is_delete=request.method == "DELETE",
@@ -200,7 +206,7 @@ class Session:
         return self.decode(await self.send(request, log=log), decode, log)
 
     def decode(self, body: bytes, decode: Callable[[bytes], T], log: RequestLog) -> T:
-        """Return what `decode` makes of the body that a request's answer has with.
+        """Return what `decode` makes of the body of a request's answer.
 
         Raises:
             InvalidResponseError: The body is not what the API promises.
@@ -215,15 +221,13 @@ class Session:
         raise self._located(InvalidResponseError(problem), log)
 
     async def _attempt(
-        self, request: Request, priority: Priority, log: RequestLog, check: Check | None
+        self, request: Request, priority: Priority, log: RequestLog, *, has_permit: bool
     ) -> tuple[Answer | NoAnswer, Secret]:
-        if self._limiter is not None and not self._acquire_at_once(priority):
+        if self._limiter is not None and not has_permit and not self._acquire_at_once(priority):
             await self._acquire(self._limiter, priority, log)
         word: RateLimitHeaders | None = None
         sent = False
         try:
-            if check is not None:
-                await check()
             # Asked for only now: a token may have changed while this waited for quota.
             authorization = await self._transport.authorization()
             # Much else may have happened, too.
@@ -248,7 +252,23 @@ class Session:
                 self._limiter.release(word, sent=sent)
         return answer, authorization
 
+    async def _acquire_and_check(
+        self, priority: Priority, log: RequestLog, check: Check
+    ) -> Verdict | None:
+        limiter = self._limiter
+        if limiter is None:
+            return verdict_of(await check())
+
+        async def acquire() -> None:
+            if not self._acquire_at_once(priority):
+                await self._acquire(limiter, priority, log)
+
+        return await acquire_and_check(
+            acquire, lambda: limiter.release(sent=False), check, now=_now
+        )
+
     async def _acquire(self, limiter: Limiter, priority: Priority, log: RequestLog) -> None:
+        give_back_before()
         begun = _now()
         try:
             with interruptible(self):

@@ -520,7 +520,7 @@ GONE = AuthenticationError("the token is gone")
 
 
 @virtual
-async def test_within_a_halt_nothing_is_sent_after_the_stop():
+async def test_within_an_aborted_scope_nothing_is_sent_after_the_stop():
     script = Script(200)
     session = opened(script)
     scope = AbortScope(session)
@@ -535,7 +535,7 @@ async def test_within_a_halt_nothing_is_sent_after_the_stop():
 
 
 @virtual
-async def test_outside_of_a_halt_requests_go_on():
+async def test_outside_of_an_aborted_scope_requests_go_on():
     script = Script(200)
     session = opened(script)
     scope = AbortScope(session)

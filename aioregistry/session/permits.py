@@ -1,0 +1,158 @@
+"""The rule that nothing that holds a permit waits for another, and its guard.
+
+A check runs while its request holds a permit, so that no time passes between the check and the
+request. Should it need a permit as well, for docker credentials say, all permits could be held by
+requests that wait for one: none would ever end. So whatever may have to wait for a permit asks
+here first, and the request gives its own back before anybody waits.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self
+
+from aioregistry.errors import RegistryError
+from aioregistry.session.exchange import Verdict
+
+__all__ = [
+    "Check",
+    "HeldPermit",
+    "PermitHeldError",
+    "acquire_and_check",
+    "give_back_before",
+    "verdict_of",
+]
+
+# Awaited before an attempt; it returns a `Verdict`, or raises, to have nothing sent.
+Check = Callable[[], Awaitable[object]]
+Prepare = Callable[[], Awaitable[object]]
+
+# How often a request gives its permit back for its check before the check runs without one.
+_PREPARATIONS = 3
+# How old, in seconds, such a check may be when the request is sent.
+_MAX_CHECK_AGE = 30.0
+
+_HELD: ContextVar["HeldPermit | None"] = ContextVar("_HELD", default=None)
+
+
+class PermitHeldError(Exception):
+    """A check that holds a permit was about to wait for another; its request begins anew."""
+
+
+class HeldPermit:
+    """The permit of a request whose check runs inside this context.
+
+    Attributes:
+        is_needed_back: Whether the check was about to wait for another permit.
+        prepare: What to wait for without a permit, so that the check need not wait for it; None
+            where only the check itself knows.
+    """
+
+    __slots__ = ("_held", "_reset", "is_needed_back", "prepare")
+
+    def __init__(self) -> None:
+        self._held = False
+        self.is_needed_back = False
+        self.prepare: Prepare | None = None
+        self._reset: Token[HeldPermit | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._held = True
+        self._reset = _HELD.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Tasks that were started inside go on, with a copy of the context, and hold nothing.
+        self._held = False
+        if self._reset is not None:
+            _HELD.reset(self._reset)
+
+    def need_back(self, prepare: Prepare | None) -> None:
+        """Have the permit given back, by an error, unless that has happened."""
+        if self._held:
+            self.is_needed_back = True
+            self.prepare = self.prepare or prepare
+            raise PermitHeldError("a check that holds a permit would wait for another")
+
+
+def give_back_before(prepare: Prepare | None = None) -> None:
+    """Call this before a wait that may be for a permit, a lock of whoever waits for one included.
+
+    Outside of checks it does nothing.
+
+    Args:
+        prepare: Does the waiting when no permit is held; None runs the whole check so.
+
+    Raises:
+        PermitHeldError: A permit is held. It is given back, `prepare` is awaited, and the request
+            begins anew; nobody is to catch this.
+    """
+    permit = _HELD.get()
+    if permit is not None:
+        permit.need_back(prepare)
+
+
+async def acquire_and_check(
+    acquire: Callable[[], Awaitable[object]],
+    give_back: Callable[[], object],
+    check: Check,
+    *,
+    now: Callable[[], float],
+) -> Verdict | None:
+    """Take a permit, await a check, and return its verdict; None means that the permit is held.
+
+    Args:
+        acquire: Waits for a permit and takes it.
+        give_back: Gives a permit back that was not used.
+        check: The check.
+        now: Returns the time, in seconds.
+
+    Raises:
+        RegistryError: The check needs quota itself, and the request's own quota came too long
+            after it, three times in a row.
+        Exception: Whatever the check or `acquire` raises.
+    """
+    for _ in range(_PREPARATIONS):
+        await acquire()
+        permit = HeldPermit()
+        verdict: Verdict | None = None
+        checked = False
+        try:
+            with permit:
+                verdict = verdict_of(await check())
+            checked = not permit.is_needed_back
+        except Exception:
+            # Whatever a check makes of being stopped, it was stopped.
+            if not permit.is_needed_back:
+                raise
+        finally:
+            if verdict is not None or not checked:
+                give_back()
+        if checked:
+            return verdict
+        if permit.prepare is None:
+            break
+        await permit.prepare()
+    # It needs a permit each time: so it comes before the wait for one.
+    for _ in range(_PREPARATIONS):
+        verdict = verdict_of(await check())
+        if verdict is not None:
+            return verdict
+        begun = now()
+        await acquire()
+        if now() - begun <= _MAX_CHECK_AGE:
+            return None
+        give_back()
+    raise RegistryError(
+        "the quota came too long after the check, which needs quota itself; nothing was sent"
+    )
+
+
+def verdict_of(checked: object) -> Verdict | None:
+    """Return the verdict that a check returned, None for anything else: to go ahead."""
+    return checked if isinstance(checked, Verdict) else None
