@@ -6,7 +6,6 @@ from warnings import warn
 
 from aioregistry.errors import (
     AuthenticationError,
-    BulkDeleteError,
     ClientClosedError,
     ConflictError,
     InvalidNameError,
@@ -40,10 +39,12 @@ if TYPE_CHECKING:
         SubscriptionTier,
         Tag,
     )
-    from aioregistry.bulk.deletion import DeletionReport, Outcome, OutcomeIterator
+    from aioregistry.bulk.outcomes import OutcomeIterator
     from aioregistry.bulk.progress import Progress
+    from aioregistry.bulk.report import BulkDeleteError, DeletionReport, Outcome
     from aioregistry.client.client import RegistryClient
-    from aioregistry.client.registry import RegistryHandle, RepositoryHandle
+    from aioregistry.client.registry import RegistryHandle
+    from aioregistry.client.repository import RepositoryHandle
     from aioregistry.paging.pager import ItemIterator, PageIterator, Pager
     from aioregistry.ratelimit.headers import RateLimitHeaders
     from aioregistry.ratelimit.limiter import WindowLimiter
@@ -112,9 +113,11 @@ __all__ = [
 # Where all but the errors are. It is loaded when it is first asked for: the commands' help, and
 # what asks for the errors alone, do without the client and aiohttp.
 _MODULES = {
-    "bulk.deletion": "DeletionReport Outcome OutcomeIterator",
+    "bulk.outcomes": "OutcomeIterator",
+    "bulk.report": "BulkDeleteError DeletionReport Outcome",
     "client.client": "RegistryClient",
-    "client.registry": "RegistryHandle RepositoryHandle",
+    "client.registry": "RegistryHandle",
+    "client.repository": "RepositoryHandle",
     "api.models": (
         "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryOptions "
         "Repository RepositoryV1 Subscription SubscriptionTier Tag"

@@ -1,14 +1,7 @@
 """Every exception that a caller can meet: plain data, picklable, without secrets."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from aioregistry.bulk.deletion import DeletionReport
-
 __all__ = [
     "AuthenticationError",
-    "BulkDeleteError",
     "ClientClosedError",
     "ConflictError",
     "InvalidNameError",
@@ -170,26 +163,6 @@ class InvalidTokenError(RegistryError, ValueError):
 
 class ClientClosedError(RegistryError):
     """The client is not open, not yet or no more, or was to be opened a second time."""
-
-
-class BulkDeleteError(ExceptionGroup[RegistryError], RegistryError):  # type: ignore[override]
-    """Some items of a bulk delete were not deleted.
-
-    Attributes:
-        report: The `DeletionReport` that it was raised for; None on a part that was split off.
-    """
-
-    report: "DeletionReport | None" = None
-
-    def __init__(self, message: str, errors: Sequence[RegistryError]) -> None:
-        # A group has its message and its errors from __new__, and guards them.
-        Exception.__init__(self, message, errors)
-
-    __str__ = ExceptionGroup.__str__
-
-    def derive(self, excs: Sequence[RegistryError]) -> Self:  # type: ignore[override]
-        """Return the same error around a part of its exceptions (for ``except*``)."""
-        return type(self)(self.message, excs)
 
 
 _BY_STATUS: dict[int, type[ResponseError]] = {

@@ -90,10 +90,10 @@ async def aioregistry(job: Job) -> int:
 
 async def aiohttp_decoder(job: Job) -> int:
     """Bare aiohttp, and our decoder into our models."""
-    from aioregistry.client.lists import TAGS
+    from aioregistry.api.endpoints import TAGS
 
     def decode(body: bytes) -> Read:
-        listing = TAGS.decoder.decode(body)
+        listing = TAGS.decode(body)
         return listing.items, listing.total or 0, listing.next_link is not None
 
     return await _aiohttp(job, decode)
@@ -111,7 +111,7 @@ async def aiohttp_promises(job: Job) -> int:
 
     from aioregistry import Outcome, RateLimit, RateLimitHeaders, WindowLimiter
     from aioregistry.api import names
-    from aioregistry.client.lists import TAGS
+    from aioregistry.api.endpoints import TAGS
     from aioregistry.paging.fingerprints import Fingerprints
     from aioregistry.session.deadlines import Deadlines
     from aioregistry.session.transport import no_hidden_resend
@@ -148,7 +148,7 @@ async def aiohttp_promises(job: Job) -> int:
             return body
 
         async def read(page: int) -> Read:
-            listing = TAGS.decoder.decode(await send("GET", _page_url(job, page)))
+            listing = TAGS.decode(await send("GET", _page_url(job, page)))
             new = fingerprints.add_new(listing.items, lambda tag: tag.tag)
             return new, listing.total or 0, listing.next_link is not None
 

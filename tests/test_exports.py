@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import aioregistry
+import aioregistry.errors
 
 PACKAGE = Path(aioregistry.__file__).parent
 
@@ -42,7 +43,7 @@ def test_all_names_everything_that_the_package_exports():
         for alias in line.names
     }
     assert exported == set(aioregistry.__all__)
-    assert set(aioregistry._HOMES) == {name for name in exported if not name.endswith("Error")}
+    assert set(aioregistry._HOMES) == exported - set(vars(aioregistry.errors))
 
 
 def test_every_name_is_what_type_checkers_take_it_for():

@@ -6,21 +6,20 @@ converter, which takes null for absent and refuses wrong types. So both agree on
 accept, and a wrong type is an error in either.
 """
 
-import base64
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
 from attrs import fields, frozen, has
 
-from aioregistry.api.models import Blob, DockerCredentials
+from aioregistry.api.models import Blob
 
 __all__ = [
     "DecodeError",
     "ObjectDecoder",
     "PageDecoder",
     "RawPage",
-    "decode_docker_credentials",
     "decode_error",
+    "json_object",
 ]
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ class ObjectDecoder(Generic[T]):
                 return cast("T", getattr(self._fast.decode(body), self._key))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
-        value = _json_object(body).get(self._key)
+        value = json_object(body).get(self._key)
         if value is None:
             raise DecodeError(f"no {self._key!r} in the answer")
         return _structure(value, self._model)
@@ -109,7 +108,7 @@ class PageDecoder(Generic[T]):
                 pass
             else:
                 return _raw_page(getattr(answer, self._key), answer.meta, answer.links)
-        raw = _json_object(body)
+        raw = json_object(body)
         try:
             meta = msgspec.convert(raw.get("meta"), _Meta | None)
             links = msgspec.convert(raw.get("links"), _Links | None)
@@ -151,7 +150,12 @@ def _plain(body: bytes, traps: tuple[bytes, ...]) -> bool:
     return True
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body is.
+
+    Raises:
+        DecodeError: It is none.
+    """
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
@@ -163,33 +167,10 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def decode_docker_credentials(body: bytes) -> DockerCredentials:
-    """Return the credentials in a Docker ``config.json`` with one registry in it.
-
-    Raises:
-        DecodeError: The body is not such a file; the text repeats nothing of it.
-    """
-    config = _json_object(body)
-    auths = config.get("auths")
-    if not isinstance(auths, dict) or not auths:
-        raise DecodeError("no 'auths' in the Docker config")
-    host, entry = next(iter(auths.items()))
-    auth = entry.get("auth") if isinstance(entry, dict) else None
-    try:
-        pair = base64.b64decode(auth, validate=True).decode() if isinstance(auth, str) else ""
-    except ValueError:
-        pair = ""
-    username, colon, password = pair.partition(":")
-    if not colon:
-        raise DecodeError(f"no user name and password for {host!r} in the Docker config")
-    # The vendor's own example ends in a line feed, which no password holds.
-    return DockerCredentials(host, username, password.rstrip("\n"), config)
-
-
 def decode_error(body: bytes) -> tuple[str | None, str | None, str | None]:
     """Return id, message and request id of an error's body; None for what it does not say."""
     try:
-        raw = _json_object(body)
+        raw = json_object(body)
     except DecodeError:
         return None, None, None
     values = (raw.get(key) for key in ("id", "message", "request_id"))

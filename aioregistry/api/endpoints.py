@@ -1,22 +1,57 @@
-"""Every call of the API as a `Request` value, in both families of paths."""
+"""Every call of the API: its request and the decoder of its answer, in both families of paths."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Generic, Literal, NewType, TypeVar
 from urllib.parse import quote_plus
 
 import msgspec
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from aioregistry.api import names
+from aioregistry.api.decoding import ObjectDecoder, PageDecoder, RawPage
+from aioregistry.api.docker_config import decode_docker_credentials
+from aioregistry.api.models import (
+    DockerCredentials,
+    GarbageCollection,
+    Manifest,
+    Registry,
+    RegistryOptions,
+    Repository,
+    RepositoryV1,
+    Subscription,
+    Tag,
+)
 
-__all__ = ["FIRST_FAMILY", "SECOND_FAMILY", "Endpoints", "Family", "Request", "repository_path"]
+__all__ = [
+    "FIRST_FAMILY",
+    "SECOND_FAMILY",
+    "Call",
+    "Endpoints",
+    "Family",
+    "RepositoryPath",
+    "Request",
+    "repository_path",
+]
 
+T = TypeVar("T")
 Family = Literal["registry", "registries"]
+# A repository's path below its family, with both names checked and encoded.
+RepositoryPath = NewType("RepositoryPath", str)
+
+REGISTRY = ObjectDecoder("registry", Registry)
+REGISTRIES = PageDecoder("registries", Registry)
+OPTIONS = ObjectDecoder("options", RegistryOptions)
+SUBSCRIPTION = ObjectDecoder("subscription", Subscription)
+REPOSITORIES = PageDecoder("repositories", Repository)
+REPOSITORIES_V1 = PageDecoder("repositories", RepositoryV1)
+TAGS = PageDecoder("tags", Tag)
+MANIFESTS = PageDecoder("manifests", Manifest)
+GARBAGE_COLLECTION = ObjectDecoder("garbage_collection", GarbageCollection)
+GARBAGE_COLLECTIONS = PageDecoder("garbage_collections", GarbageCollection)
 
 _CHECKS = {
     "registry": names.check_registry,
     "repository": names.check_repository,
-    "tag": names.check_tag,
-    "digest": names.check_digest,
     "uuid": names.check_garbage_collection_uuid,
 }
 _REGISTRY = "/{registry}"
@@ -28,18 +63,23 @@ def _segment(kind: str, name: str) -> str:
     return names.quote_segment(_CHECKS[kind](name))
 
 
-def repository_path(registry: str, repository: str) -> str:
+def repository_path(registry: str, repository: str) -> RepositoryPath:
     """Return a repository's path below its family: checked and encoded once, for many requests.
 
     Raises:
-        InvalidNameError: No registry, or no repository, can be called so.
+        InvalidNameError: No registry, or no repository, can have such a name.
     """
-    return f"/{_segment('registry', registry)}/repositories/{_segment('repository', repository)}"
+    path = f"/{_segment('registry', registry)}/repositories/{_segment('repository', repository)}"
+    return RepositoryPath(path)
+
+
+def _nothing(_: bytes) -> None:
+    """Decode the answer of a call that answers nothing."""
 
 
 @define
 class Request:
-    """What is to be sent. Nobody changes it; to freeze it would double its cost.
+    """A request. Nobody changes one; to freeze it would double its cost.
 
     Attributes:
         method: The HTTP method.
@@ -47,7 +87,7 @@ class Request:
         route: The path with its parameters unfilled: for logs and measurements.
         repeatable: Whether sending it twice does no more than sending it once. A property of
             the route: validate-name is a POST and repeatable, starting a collection is not.
-        body: The JSON body, encoded.
+        body: The JSON body, encoded; None for no body.
     """
 
     method: str
@@ -56,8 +96,19 @@ class Request:
     repeatable: bool = True
     body: bytes | None = None
 
-    def with_query(self, **query: str | int) -> "Request":
-        """Return the same request with a query."""
+
+@define
+class Call(Request, Generic[T]):
+    """A call: its request, and the decoder of its answer.
+
+    Attributes:
+        decode: Returns the answer that a body is, or raises `DecodeError`.
+    """
+
+    decode: Callable[[bytes], T] = field(kw_only=True)
+
+    def with_query(self, **query: str | int) -> "Call[T]":
+        """Return the same call with a query."""
         if not query:
             return self
         pairs = [
@@ -65,137 +116,170 @@ class Request:
             for key, value in query.items()
         ]
         target = f"{self.target}?{'&'.join(pairs)}"
-        return Request(self.method, target, self.route, self.repeatable, self.body)
+        return Call(self.method, target, self.route, self.repeatable, self.body, decode=self.decode)
 
 
 @frozen
 class Endpoints:
-    """The paths of one family. Names are checked here, so that none is sent unchecked."""
+    """The calls in one family of paths. Names are checked here, so that none is sent unchecked."""
 
     family: Family
 
     def _request(
-        self, method: str, route: str, *, repeatable: bool = True, json: object = None, **given: str
-    ) -> Request:
-        segments = {kind: _segment(kind, name) for kind, name in given.items()}
+        self,
+        method: str,
+        route: str,
+        decode: Callable[[bytes], T],
+        *,
+        repeatable: bool = True,
+        json: object = None,
+        **segments: str,
+    ) -> Call[T]:
+        encoded = {kind: _segment(kind, name) for kind, name in segments.items()}
         route = f"/v2/{self.family}{route}"
         body = None if json is None else msgspec.json.encode(json)
-        return Request(method, route.format_map(segments), route, repeatable, body)
+        target = route.format_map(encoded)
+        return Call(method, target, route, repeatable, body, decode=decode)
+
+    def _in_repository(
+        self, path: RepositoryPath, rest: str, decode: Callable[[bytes], T]
+    ) -> Call[T]:
+        base = f"/v2/{self.family}"
+        return Call("GET", f"{base}{path}{rest}", f"{base}{_REPOSITORY}{rest}", decode=decode)
 
     # Registries. In the first family none of these calls carries a name.
 
-    def list_registries(self) -> Request:
-        """``GET /v2/registries``, whichever family is spoken."""
-        return SECOND_FAMILY._request("GET", "")
+    def list_registries(self) -> Call[RawPage[Registry]]:
+        """``GET /v2/registries``, whichever family this is."""
+        return SECOND_FAMILY._request("GET", "", REGISTRIES.decode)
 
-    def get_registry(self, name: str) -> Request:
+    def get_registry(self, name: str) -> Call[Registry]:
         """``GET /v2/registry`` or ``GET /v2/registries/{registry}``."""
         if self.family == "registry":
-            return self._request("GET", "")
-        return self._request("GET", _REGISTRY, registry=name)
+            return self._request("GET", "", REGISTRY.decode)
+        return self._request("GET", _REGISTRY, REGISTRY.decode, registry=name)
 
-    def create_registry(self, name: str, subscription_tier: str, region: str | None) -> Request:
+    def create_registry(
+        self, name: str, subscription_tier: str, region: str | None
+    ) -> Call[Registry]:
         """``POST /v2/registry`` or ``POST /v2/registries``."""
         json = {
             "name": names.check_registry(name),
             "subscription_tier_slug": subscription_tier,
         } | ({} if region is None else {"region": region})
-        return self._request("POST", "", repeatable=False, json=json)
+        return self._request("POST", "", REGISTRY.decode, repeatable=False, json=json)
 
-    def delete_registry(self, name: str) -> Request:
-        """``DELETE /v2/registries/{registry}``: the first family deletes whatever is there."""
-        return SECOND_FAMILY._request("DELETE", _REGISTRY, registry=name)
+    def delete_registry(self, name: str) -> Call[None]:
+        """``DELETE /v2/registries/{registry}``: the first family deletes whichever there is."""
+        return SECOND_FAMILY._request("DELETE", _REGISTRY, _nothing, registry=name)
 
-    def get_docker_credentials(self, name: str) -> Request:
+    def get_docker_credentials(
+        self, name: str, *, read_write: bool, expiry_seconds: int | None
+    ) -> Call[DockerCredentials]:
         """``GET /v2/registry/docker-credentials``, or the same under the registry's name."""
+        query: dict[str, str | int] = {"read_write": "true"} if read_write else {}
+        if expiry_seconds is not None:
+            query["expiry_seconds"] = expiry_seconds
         if self.family == "registry":
-            return self._request("GET", "/docker-credentials")
-        return self._request("GET", f"{_REGISTRY}/docker-credentials", registry=name)
+            request = self._request("GET", "/docker-credentials", decode_docker_credentials)
+        else:
+            route = f"{_REGISTRY}/docker-credentials"
+            request = self._request("GET", route, decode_docker_credentials, registry=name)
+        return request.with_query(**query)
 
-    def validate_name(self, name: str) -> Request:
+    def validate_name(self, name: str) -> Call[None]:
         """``POST …/validate-name``, which changes nothing."""
-        return self._request("POST", "/validate-name", json={"name": names.check_registry(name)})
+        json = {"name": names.check_registry(name)}
+        return self._request("POST", "/validate-name", _nothing, json=json)
 
-    def get_options(self) -> Request:
+    def get_options(self) -> Call[RegistryOptions]:
         """``GET …/options``."""
-        return self._request("GET", "/options")
+        return self._request("GET", "/options", OPTIONS.decode)
 
-    def get_subscription(self) -> Request:
+    def get_subscription(self) -> Call[Subscription]:
         """``GET …/subscription``."""
-        return self._request("GET", "/subscription")
+        return self._request("GET", "/subscription", SUBSCRIPTION.decode)
 
-    def update_subscription(self, tier: str) -> Request:
+    def update_subscription(self, tier: str) -> Call[Subscription]:
         """``POST …/subscription``."""
-        return self._request("POST", "/subscription", repeatable=False, json={"tier_slug": tier})
-
-    # What a registry holds.
-
-    def list_repositories_v1(self, registry: str) -> Request:
-        """``GET /v2/registry/{registry}/repositories``: the second family has none."""
-        return FIRST_FAMILY._request("GET", f"{_REGISTRY}/repositories", registry=registry)
-
-    def list_repositories(self, registry: str) -> Request:
-        """``GET …/{registry}/repositoriesV2``."""
-        return self._request("GET", f"{_REGISTRY}/repositoriesV2", registry=registry)
-
-    def delete_repository(self, registry: str, repository: str) -> Request:
-        """``DELETE /v2/registries/{registry}/repositories/{repository}``."""
-        return SECOND_FAMILY._request(
-            "DELETE", _REPOSITORY, registry=registry, repository=repository
+        json = {"tier_slug": tier}
+        return self._request(
+            "POST", "/subscription", SUBSCRIPTION.decode, repeatable=False, json=json
         )
 
-    def list_tags(self, registry: str, repository: str) -> Request:
+    # Repositories, tags and manifests of a registry.
+
+    def list_repositories_v1(self, registry: str) -> Call[RawPage[RepositoryV1]]:
+        """``GET /v2/registry/{registry}/repositories``: the second family has none."""
+        route = f"{_REGISTRY}/repositories"
+        return FIRST_FAMILY._request("GET", route, REPOSITORIES_V1.decode, registry=registry)
+
+    def list_repositories(self, registry: str) -> Call[RawPage[Repository]]:
+        """``GET …/{registry}/repositoriesV2``."""
+        route = f"{_REGISTRY}/repositoriesV2"
+        return self._request("GET", route, REPOSITORIES.decode, registry=registry)
+
+    def delete_repository(self, registry: str, repository: str) -> Call[None]:
+        """``DELETE /v2/registries/{registry}/repositories/{repository}``."""
+        return SECOND_FAMILY._request(
+            "DELETE", _REPOSITORY, _nothing, registry=registry, repository=repository
+        )
+
+    def list_tags(self, path: RepositoryPath) -> Call[RawPage[Tag]]:
         """``GET …/repositories/{repository}/tags``."""
-        route = f"{_REPOSITORY}/tags"
-        return self._request("GET", route, registry=registry, repository=repository)
+        return self._in_repository(path, "/tags", TAGS.decode)
 
-    def delete_tag(self, registry: str, repository: str, tag: str) -> Request:
+    def delete_tag(self, path: RepositoryPath, tag: str) -> Call[None]:
         """``DELETE …/repositories/{repository}/tags/{tag}``."""
-        return self.delete_tag_below(repository_path(registry, repository), tag)
-
-    def delete_tag_below(self, path: str, tag: str) -> Request:
-        """Return the same for a repository's path, of which nothing is looked at again."""
         base = f"/v2/{self.family}"
         tag = names.quote_segment(names.check_tag(tag))
-        return Request("DELETE", f"{base}{path}/tags/{tag}", f"{base}{_REPOSITORY}/tags/{{tag}}")
+        route = f"{base}{_REPOSITORY}/tags/{{tag}}"
+        return Call("DELETE", f"{base}{path}/tags/{tag}", route, decode=_nothing)
 
-    def list_manifests(self, registry: str, repository: str) -> Request:
+    def list_manifests(self, path: RepositoryPath) -> Call[RawPage[Manifest]]:
         """``GET …/repositories/{repository}/digests``."""
-        route = f"{_REPOSITORY}/digests"
-        return self._request("GET", route, registry=registry, repository=repository)
+        return self._in_repository(path, "/digests", MANIFESTS.decode)
 
-    def delete_manifest(self, registry: str, repository: str, digest: str) -> Request:
+    def delete_manifest(self, path: RepositoryPath, digest: str) -> Call[None]:
         """``DELETE …/repositories/{repository}/digests/{digest}``."""
-        return self.delete_manifest_below(repository_path(registry, repository), digest)
-
-    def delete_manifest_below(self, path: str, digest: str) -> Request:
-        """Return the same for a repository's path, of which nothing is looked at again."""
         base = f"/v2/{self.family}"
         digest = names.quote_segment(names.check_digest(digest))
         route = f"{base}{_REPOSITORY}/digests/{{digest}}"
-        return Request("DELETE", f"{base}{path}/digests/{digest}", route)
+        return Call("DELETE", f"{base}{path}/digests/{digest}", route, decode=_nothing)
 
     # Garbage collection.
 
-    def start_garbage_collection(self, registry: str, kind: str | None) -> Request:
+    def start_garbage_collection(self, registry: str, kind: str | None) -> Call[GarbageCollection]:
         """``POST …/{registry}/garbage-collection``."""
-        json = None if kind is None else {"type": kind}
         return self._request(
-            "POST", _GARBAGE_COLLECTION, repeatable=False, json=json, registry=registry
+            "POST",
+            _GARBAGE_COLLECTION,
+            GARBAGE_COLLECTION.decode,
+            repeatable=False,
+            json=None if kind is None else {"type": kind},
+            registry=registry,
         )
 
-    def get_garbage_collection(self, registry: str) -> Request:
+    def get_garbage_collection(self, registry: str) -> Call[GarbageCollection]:
         """``GET …/{registry}/garbage-collection``."""
-        return self._request("GET", _GARBAGE_COLLECTION, registry=registry)
+        decode = GARBAGE_COLLECTION.decode
+        return self._request("GET", _GARBAGE_COLLECTION, decode, registry=registry)
 
-    def list_garbage_collections(self, registry: str) -> Request:
+    def list_garbage_collections(self, registry: str) -> Call[RawPage[GarbageCollection]]:
         """``GET …/{registry}/garbage-collections``."""
-        return self._request("GET", f"{_REGISTRY}/garbage-collections", registry=registry)
+        route = f"{_REGISTRY}/garbage-collections"
+        return self._request("GET", route, GARBAGE_COLLECTIONS.decode, registry=registry)
 
-    def cancel_garbage_collection(self, registry: str, uuid: str) -> Request:
+    def cancel_garbage_collection(self, registry: str, uuid: str) -> Call[GarbageCollection]:
         """``PUT …/{registry}/garbage-collection/{uuid}``."""
-        route = f"{_GARBAGE_COLLECTION}/{{uuid}}"
-        return self._request("PUT", route, json={"cancel": True}, registry=registry, uuid=uuid)
+        return self._request(
+            "PUT",
+            f"{_GARBAGE_COLLECTION}/{{uuid}}",
+            GARBAGE_COLLECTION.decode,
+            json={"cancel": True},
+            registry=registry,
+            uuid=uuid,
+        )
 
 
 FIRST_FAMILY = Endpoints("registry")

@@ -13,129 +13,26 @@ from collections.abc import (
     Sized,
 )
 from contextvars import copy_context
-from typing import Any, Literal
+from typing import Any
 
-from attrs import frozen
-
+from aioregistry.bulk.outcomes import ReaderGate
 from aioregistry.bulk.progress import ProgressReporter
+from aioregistry.bulk.report import Outcome, Status
 from aioregistry.errors import (
     AuthenticationError,
-    BulkDeleteError,
     ClientClosedError,
     InvalidNameError,
     NotFoundError,
     RegistryError,
 )
-from aioregistry.paging.closing import Closing
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
 
-__all__ = ["Deletion", "DeletionReport", "Names", "Outcome", "OutcomeIterator", "ReaderGate"]
+__all__ = ["Deletion", "Names"]
 
 Names = Iterable[str] | AsyncIterable[str]
 # What a worker is given to do: nothing when there are no more names.
 _NextName = tuple[str] | None
-Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
-
-
-@frozen
-class Outcome:
-    """What became of one item of a bulk delete.
-
-    Attributes:
-        index: The item's place in the input, from 0.
-        name: The tag or digest, as given.
-        status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused or was
-            not to be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was
-            done; ``not_attempted``, it was not begun.
-        error: Why, for the last three.
-        attempts: How often the DELETE was sent.
-    """
-
-    index: int
-    name: str
-    status: Status
-    error: RegistryError | None = None
-    attempts: int = 0
-
-
-@frozen
-class DeletionReport:
-    """All outcomes of a bulk delete, by status, each in the order of the input."""
-
-    deleted: tuple[Outcome, ...] = ()
-    absent: tuple[Outcome, ...] = ()
-    failed: tuple[Outcome, ...] = ()
-    unknown: tuple[Outcome, ...] = ()
-    not_attempted: tuple[Outcome, ...] = ()
-
-    @classmethod
-    def of(cls, outcomes: Iterable[Outcome]) -> "DeletionReport":
-        """Return the report of `outcomes`, which may come in any order."""
-        lists: dict[Status, list[Outcome]] = {}
-        for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
-            lists.setdefault(outcome.status, []).append(outcome)
-        return cls(**{status: tuple(found) for status, found in lists.items()})
-
-    def raise_for_failures(self) -> None:
-        """Raise `BulkDeleteError` unless every item is deleted or was absent."""
-        bad = (*self.failed, *self.unknown, *self.not_attempted)
-        if not bad:
-            return
-        # One error that stopped many items counts once.
-        errors = {id(outcome.error): outcome.error for outcome in bad if outcome.error}
-        counts = ", ".join(
-            f"{len(found)} {what}"
-            for found, what in (
-                (self.failed, "failed"),
-                (self.unknown, "unknown"),
-                (self.not_attempted, "not attempted"),
-            )
-            if found
-        )
-        error = BulkDeleteError(
-            f"{counts}; the first is {bad[0].name!r}", [*errors.values()] or [RegistryError(counts)]
-        )
-        error.report = self
-        raise error
-
-
-class ReaderGate:
-    """Lets items begin as far ahead of a reader as is allowed, and none while nobody reads.
-
-    Args:
-        ahead: How many items may have begun that nobody has read of.
-    """
-
-    def __init__(self, ahead: int) -> None:
-        self._ahead = asyncio.Semaphore(ahead)
-        self._read = asyncio.Event()
-        self._waiting = 0
-
-    async def acquire(self) -> None:
-        """Wait until an item may begin."""
-        await self._ahead.acquire()
-        await self.be_read()
-
-    async def be_read(self) -> None:
-        """Wait until somebody reads."""
-        await self._read.wait()
-
-    def release(self) -> None:
-        """Tell that one was read."""
-        self._waiting -= 1
-        self._ahead.release()
-
-    def go_on(self) -> None:
-        """Tell that somebody reads."""
-        self._waiting += 1
-        self._read.set()
-
-    def pause(self) -> None:
-        """Tell that somebody who read has given up waiting."""
-        self._waiting -= 1
-        if not self._waiting:
-            self._read.clear()
 
 
 class Deletion:
@@ -333,68 +230,3 @@ def _status_of(error: RegistryError, log: RequestLog) -> Status:
     if log.attempts == 0 and not isinstance(error, InvalidNameError):
         return "not_attempted"
     return "failed"
-
-
-class OutcomeIterator(Closing, AsyncIterator[Outcome]):
-    """Yields outcomes as items finish.
-
-    The deletes begin with the first ``anext`` and keep no further ahead of the reader than the
-    fan-out allows; after one that was cancelled, none begins before the next. Ending early, by
-    ``aclose`` or by dropping the iterator, cancels the rest.
-    """
-
-    def __init__(
-        self,
-        begin: Callable[[Callable[[Outcome], object], ReaderGate], Deletion],
-        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        concurrency: int,
-    ) -> None:
-        self._task: asyncio.Task[None] | None = None
-        self._ended = False
-        self._start = start
-        self._gate = ReaderGate(2 * concurrency)
-        self._outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._deletion = begin(self._outcomes.put_nowait, self._gate)
-
-    async def __anext__(self) -> Outcome:
-        if self._ended:
-            raise StopAsyncIteration
-        if self._task is None:
-            # The task must not know this iterator: dropping it is to cancel the task.
-            outcomes = self._outcomes
-            self._task = self._start(self._deletion.run())
-            self._task.add_done_callback(lambda _: outcomes.put_nowait(None))
-        self._gate.go_on()
-        try:
-            outcome = await self._outcomes.get()
-        except asyncio.CancelledError:
-            # It may be read again, or only held by the traceback of what ended the reading.
-            self._gate.pause()
-            raise
-        if outcome is None:
-            # For whoever else may be reading.
-            self._outcomes.put_nowait(None)
-            self._end(self._task)
-            raise StopAsyncIteration
-        self._gate.release()
-        return outcome
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        # It may have been closed by another task while this one read.
-        if not self._ended:
-            self._ended = True
-            if task.cancelled():
-                raise ClientClosedError("the client was closed while deleting")
-            task.result()
-
-    async def aclose(self) -> None:
-        """Cancel what is not done yet. The iterator yields nothing more."""
-        self._ended = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def __del__(self) -> None:
-        task = self._task
-        if task is not None and not task.done() and not task.get_loop().is_closed():
-            task.cancel()

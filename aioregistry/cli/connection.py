@@ -22,7 +22,8 @@ from aioregistry.cli.options import Access
 from aioregistry.cli.process import interruptible
 from aioregistry.cli.settings.settings import Settings, SettingsError
 from aioregistry.client.client import RegistryClient
-from aioregistry.client.registry import RegistryHandle, RepositoryHandle
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.client.repository import RepositoryHandle
 from aioregistry.errors import (
     AuthenticationError,
     InvalidNameError,

@@ -6,13 +6,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from aioregistry.api import names
-from aioregistry.api.decoding import ObjectDecoder
 from aioregistry.api.endpoints import Endpoints, Family
 from aioregistry.api.models import DockerCredentials, Registry, RegistryOptions, Subscription
-from aioregistry.bulk.callbacks import check_callback
-from aioregistry.client.families import REGISTRY, PathFamilies
+from aioregistry.bulk.progress import check_callback
+from aioregistry.client.credentials import docker_credentials
+from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import PagerFactory
-from aioregistry.client.registry import RegistryHandle, docker_credentials
+from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ConflictError, InvalidTokenError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
@@ -31,8 +31,6 @@ __all__ = ["RegistryClient"]
 _API_URL = "https://api.digitalocean.com"
 _API_URL_VARIABLE = "AIOREGISTRY_API_URL"
 _TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-_OPTIONS = ObjectDecoder("options", RegistryOptions)
-_SUBSCRIPTION = ObjectDecoder("subscription", Subscription)
 
 
 class RegistryClient:
@@ -167,7 +165,7 @@ class RegistryClient:
 
     async def registries(self) -> list[Registry]:
         """Return all registries of the account: ``GET /v2/registries``."""
-        return [*await self._families.list_registries()]
+        return [*(await self._families.call(Endpoints.list_registries)).items]
 
     async def get_registry(self, name: str | None = None) -> Registry:
         """Return a registry: ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
@@ -204,8 +202,7 @@ class RegistryClient:
         """
         try:
             return await self._families.call(
-                lambda endpoints: endpoints.create_registry(name, subscription_tier, region),
-                REGISTRY.decode,
+                lambda endpoints: endpoints.create_registry(name, subscription_tier, region)
             )
         finally:
             self._families.forget_registry()
@@ -219,7 +216,7 @@ class RegistryClient:
             RegistryError: Any other of its kinds.
         """
         try:
-            await self._families.send(lambda endpoints: endpoints.delete_registry(name))
+            await self._families.call(lambda endpoints: endpoints.delete_registry(name))
         finally:
             self._families.forget_registry()
 
@@ -251,7 +248,7 @@ class RegistryClient:
             ConflictError: The name is taken.
             RegistryError: Any other of its kinds.
         """
-        await self._families.send(lambda endpoints: endpoints.validate_name(name))
+        await self._families.call(lambda endpoints: endpoints.validate_name(name))
 
     async def is_name_available(self, name: str) -> bool:
         """Return whether `validate_name` would pass; a name that none can have is an error."""
@@ -263,11 +260,11 @@ class RegistryClient:
 
     async def options(self) -> RegistryOptions:
         """Return the regions and subscription tiers to choose from: ``GET …/options``."""
-        return await self._families.call(Endpoints.get_options, _OPTIONS.decode)
+        return await self._families.call(Endpoints.get_options)
 
     async def subscription(self) -> Subscription:
         """Return the account's subscription: ``GET …/subscription``."""
-        return await self._families.call(Endpoints.get_subscription, _SUBSCRIPTION.decode)
+        return await self._families.call(Endpoints.get_subscription)
 
     async def update_subscription(self, tier: str) -> Subscription:
         """Change the account's subscription: ``POST …/subscription``.
@@ -281,9 +278,7 @@ class RegistryClient:
             PreconditionFailedError: The account is not eligible; the message says why.
             RegistryError: Any other of its kinds.
         """
-        return await self._families.call(
-            lambda endpoints: endpoints.update_subscription(tier), _SUBSCRIPTION.decode
-        )
+        return await self._families.call(lambda endpoints: endpoints.update_subscription(tier))
 
 
 def _token_from_environment() -> str:

@@ -1,11 +1,10 @@
-"""Calls in the path family that the account understands."""
+"""Calls in the path family that the account can use."""
 
 import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from aioregistry.api.decoding import ObjectDecoder, PageDecoder
-from aioregistry.api.endpoints import SECOND_FAMILY, Endpoints, Family, Request
+from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints, Family
 from aioregistry.api.models import Registry
 from aioregistry.errors import NotFoundError, PreconditionFailedError
 from aioregistry.ratelimit.limits import Priority
@@ -13,19 +12,19 @@ from aioregistry.session.exchange import RequestLog
 from aioregistry.session.permits import Check
 from aioregistry.session.session import Session
 
-__all__ = ["REGISTRIES", "REGISTRY", "MakeRequest", "PathFamilies"]
+__all__ = ["MakeRequest", "PathFamilies"]
 
 T = TypeVar("T")
-MakeRequest = Callable[[Endpoints], Request]
+MakeRequest = Callable[[Endpoints], Call[T]]
 
 logger = logging.getLogger("aioregistry")
 
-REGISTRY = ObjectDecoder("registry", Registry)
-REGISTRIES = PageDecoder("registries", Registry)
-
 
 class PathFamilies:
-    """Sends calls, and moves from the first family to the second when the API asks for it.
+    """Makes calls, and moves from the first family to the second when the API asks for it.
+
+    `call` is for calls whose paths differ in the family alone, `call_for` for those that carry
+    the registry's name in the second family only.
 
     Args:
         session: Sends the requests.
@@ -45,43 +44,99 @@ class PathFamilies:
         """Whether calls go to ``/v2/registry``, which serves the account's only registry."""
         return self._endpoints.family == "registry"
 
-    async def send(
+    async def call(
         self,
-        make_request: MakeRequest,
+        make_request: MakeRequest[T],
         *,
         priority: Priority = "interactive",
         log: RequestLog | None = None,
         check: Check | None = None,
-    ) -> bytes:
-        """Send what `make_request` makes of the family's endpoints, and return the answer's body.
+    ) -> T:
+        """Make the call that `make_request` takes from the family's endpoints.
 
-        Raises:
-            RegistryError: Any of its kinds.
-        """
-        request = make_request(self._endpoints)
-        try:
-            return await self.session.send(request, priority=priority, log=log, check=check)
-        except PreconditionFailedError as error:
-            moved = make_request(SECOND_FAMILY)
-            if moved == request:
-                # The second family has no such call, or this was it.
-                raise
-            self._move_or_raise(error)
-        return await self.session.send(moved, priority=priority, log=log, check=check)
-
-    async def call(self, make_request: MakeRequest, decode: Callable[[bytes], T]) -> T:
-        """Send what `make_request` makes of the family's endpoints, and return the decoded answer.
+        Args:
+            make_request: Returns the call.
+            priority: Whom the limiter serves first.
+            log: Filled in as the request goes on; None for a new one.
+            check: Awaited right before each attempt: see `Session.send`.
 
         Raises:
             InvalidResponseError: The body is not what the API promises.
             RegistryError: Any other of its kinds.
         """
-        log = RequestLog()
-        body = await self.send(make_request, log=log)
-        return self.session.decode(body, decode, log)
+        call = make_request(self._endpoints)
+        log = RequestLog() if log is None else log
+        try:
+            body = await self.session.send(call, priority=priority, log=log, check=check)
+        except PreconditionFailedError as error:
+            moved = make_request(SECOND_FAMILY)
+            if moved == call:
+                # The second family has no such call, or this was it.
+                raise
+            self._move_or_raise(error)
+            body = await self.session.send(moved, priority=priority, log=log, check=check)
+        return self.session.decode(body, call.decode, log)
+
+    async def call_for(
+        self, name: str | None, make_request: Callable[[Endpoints, str], Call[T]]
+    ) -> T:
+        """Make a call that carries the registry's name in the second family alone.
+
+        Args:
+            name: The registry's; None means the account's only one.
+            make_request: Returns the call.
+
+        Raises:
+            NotFoundError: There is no registry, or the account's only one has another name.
+            PreconditionFailedError: There are several, and no name says which is meant.
+            RegistryError: Any other of its kinds.
+        """
+        if name is not None:
+            await self._require_same(name)
+        return await self._call_for(name, make_request)
+
+    async def get_registry(self, name: str | None) -> Registry:
+        """Return the registry with this name, or the account's only one; and remember the latter.
+
+        ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
+
+        Raises:
+            NotFoundError: There is none, or the account's only one has another name.
+            PreconditionFailedError: There are several, and no name says which is meant.
+            RegistryError: Any other of its kinds.
+        """
+        changes = self._changes
+        registry = await self._call_for(name, Endpoints.get_registry)
+        if self.first_family and changes == self._changes:
+            self._only_registry = registry
+        _check_same(registry, name)
+        return registry
+
+    def forget_registry(self) -> None:
+        """Forget the account's only registry, because a call may have changed which it is.
+
+        The answer of a call that is under way is not remembered any more.
+        """
+        self._changes += 1
+        self._only_registry = None
+
+    async def _call_for(
+        self, name: str | None, make_request: Callable[[Endpoints, str], Call[T]]
+    ) -> T:
+        if self.first_family:
+            try:
+                return await self._fetch(make_request(self._endpoints, name or ""))
+            except PreconditionFailedError as error:
+                self._move_or_raise(error)
+        if name is None:
+            name = await self._only_name()
+        return await self._fetch(make_request(self._endpoints, name))
+
+    async def _fetch(self, call: Call[T]) -> T:
+        return await self.session.fetch(call, call.decode)
 
     def _move_or_raise(self, error: PreconditionFailedError) -> None:
-        # The same status and id have other causes, too; only the message tells.
+        # The same status and id have other causes, too; the message alone tells them apart.
         if "/v2/registries" not in error.message:
             raise error
         if self.first_family:
@@ -91,55 +146,8 @@ class PathFamilies:
                 "api='registries' saves the detour"
             )
 
-    async def list_registries(self) -> tuple[Registry, ...]:
-        """Return all registries: ``GET /v2/registries``."""
-        listing = await self.call(Endpoints.list_registries, REGISTRIES.decode)
-        return listing.items
-
-    async def get_registry(self, name: str | None) -> Registry:
-        """Return the registry with this name, or the account's only one.
-
-        ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
-
-        Raises:
-            NotFoundError: There is none, or the only one has another name.
-            PreconditionFailedError: There are several, and no name tells which is meant.
-        """
-        changes = self._changes
-        registry = await self.call_for(name, Endpoints.get_registry, REGISTRY.decode)
-        if self.first_family and changes == self._changes:
-            self._only_registry = registry
-        _check_same(registry, name)
-        return registry
-
-    async def call_for(
-        self,
-        name: str | None,
-        make_request: Callable[[Endpoints, str], Request],
-        decode: Callable[[bytes], T],
-    ) -> T:
-        """Make a call that carries the registry's name in the second family alone.
-
-        Args:
-            name: The registry's; None means the account's only one.
-            make_request: Makes the request.
-            decode: Decodes the answer.
-
-        Raises:
-            NotFoundError: There is no registry.
-            PreconditionFailedError: There are several, and no name tells which is meant.
-        """
-        if self.first_family:
-            try:
-                return await self.session.fetch(make_request(self._endpoints, name or ""), decode)
-            except PreconditionFailedError as error:
-                self._move_or_raise(error)
-        if name is None:
-            name = await self._only_name()
-        return await self.session.fetch(make_request(self._endpoints, name), decode)
-
     async def _only_name(self) -> str:
-        registries = await self.list_registries()
+        registries = (await self.call(Endpoints.list_registries)).items
         if len(registries) == 1:
             return registries[0].name
         if not registries:
@@ -147,20 +155,8 @@ class PathFamilies:
         several = ", ".join(registry.name for registry in registries)
         raise PreconditionFailedError(f"the account has several registries, name one of: {several}")
 
-    def forget_registry(self) -> None:
-        """Forget the account's only registry, because a call may have changed which it is.
-
-        What a call under way learns of it is not believed any more.
-        """
-        self._changes += 1
-        self._only_registry = None
-
-    async def require_same(self, name: str) -> None:
-        """Make sure that a call without a name, of the first family, is about this registry.
-
-        Raises:
-            NotFoundError: The account's registry is another.
-        """
+    async def _require_same(self, name: str) -> None:
+        """Make sure that a call without a name, of the first family, is about this registry."""
         if self.first_family and self._only_registry is None:
             await self.get_registry(name)
         if self.first_family and self._only_registry is not None:

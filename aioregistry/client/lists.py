@@ -1,4 +1,4 @@
-"""The API's lists: how each is decoded, what tells its items apart, how it is paged."""
+"""Pagers over the API's lists: where walks, which only decide, meet the calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,56 +7,39 @@ from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
-from aioregistry.api.decoding import PageDecoder, RawPage
-from aioregistry.api.models import GarbageCollection, Manifest, Repository, RepositoryV1, Tag
+from aioregistry.api.decoding import RawPage
+from aioregistry.api.endpoints import Call, Endpoints
+from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
-from aioregistry.paging.pager import ChainedPages, ListPages, Pager
-from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk, Walk
+from aioregistry.paging.pager import Pager
+from aioregistry.paging.read_ahead import ChainedPages, ListPages
+from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
 
-__all__ = [
-    "GARBAGE_COLLECTIONS",
-    "MANIFESTS",
-    "REPOSITORIES",
-    "REPOSITORIES_V1",
-    "TAGS",
-    "ListEndpoint",
-    "PagerFactory",
-]
+__all__ = ["ListEndpoint", "PagerFactory"]
 
 T = TypeVar("T")
 
 
 @frozen
 class ListEndpoint(Generic[T]):
-    """A kind of list: the decoder of its pages, and the name that each item is known by."""
+    """A list of the API.
 
-    decoder: PageDecoder[T]
-    name_of: Callable[[Any], str]
+    Attributes:
+        make_request: Returns the call for its first page.
+        known_by: The attribute that tells its items apart.
+        by_token: Whether its pages have tokens.
+    """
+
+    make_request: MakeRequest[RawPage[T]]
+    known_by: str
     by_token: bool = False
-
-    def walk(self, per_page: int) -> Walk[T]:
-        """Return a new walk over a list of this kind."""
-        if self.by_token:
-            return TokenWalk(self.name_of)
-        return NumberWalk(self.name_of, per_page)
-
-
-REPOSITORIES = ListEndpoint(
-    PageDecoder("repositories", Repository), attrgetter("name"), by_token=True
-)
-REPOSITORIES_V1 = ListEndpoint(PageDecoder("repositories", RepositoryV1), attrgetter("name"))
-TAGS = ListEndpoint(PageDecoder("tags", Tag), attrgetter("tag"))
-MANIFESTS = ListEndpoint(PageDecoder("manifests", Manifest), attrgetter("digest"))
-GARBAGE_COLLECTIONS = ListEndpoint(
-    PageDecoder("garbage_collections", GarbageCollection), attrgetter("uuid")
-)
 
 
 class PagerFactory:
     """Makes pagers over the API's lists.
 
     Args:
-        api: Makes the calls.
+        families: Makes the calls.
         per_page: How many items a page is asked to have.
         concurrency: How many pages of a walk may be under way at once.
     """
@@ -66,53 +49,43 @@ class PagerFactory:
         self._per_page = per_page
         self._concurrency = concurrency
 
-    def pager(self, kind: ListEndpoint[T], make_request: MakeRequest) -> Pager[T]:
-        """Return a pager over the list that `make_request` asks for."""
-        return Pager(lambda per_page: self._pages(kind, make_request, per_page), self._per_page)
+    def pager(self, endpoint: ListEndpoint[T]) -> Pager[T]:
+        """Return a pager over a list."""
+        return Pager(lambda per_page: self._pages(endpoint, per_page), self._per_page)
 
     def chained(
-        self,
-        outer: Pager[Repository],
-        kind: ListEndpoint[T],
-        request_of: Callable[[Repository], MakeRequest],
+        self, outer: Pager[Repository], endpoint_of: Callable[[Repository], ListEndpoint[T]]
     ) -> Pager[T]:
-        """Return a pager over the lists of all repositories, one after the other."""
+        """Return a pager over one list of each repository, one after the other."""
 
         def open_pages(per_page: int) -> ChainedPages[Repository, T]:
             # One bound for the whole walk: the list that is read and those that are next.
             slots = asyncio.Semaphore(self._concurrency)
             return ChainedPages(
                 outer.pages(),
-                lambda repository: self._pages(kind, request_of(repository), per_page, slots),
+                lambda repository: self._pages(endpoint_of(repository), per_page, slots),
                 self._concurrency,
             )
 
         return Pager(open_pages, self._per_page)
 
     def _pages(
-        self,
-        kind: ListEndpoint[T],
-        make_request: MakeRequest,
-        per_page: int,
-        slots: asyncio.Semaphore | None = None,
+        self, endpoint: ListEndpoint[T], per_page: int, slots: asyncio.Semaphore | None = None
     ) -> ListPages[T]:
-        async def fetch(ref: PageRef) -> RawPage[T]:
+        name_of: Callable[[Any], str] = attrgetter(endpoint.known_by)
+        walk = TokenWalk(name_of) if endpoint.by_token else NumberWalk(name_of, per_page)
+
+        async def fetch(page: PageRef) -> RawPage[T]:
+            place: dict[str, str | int] = (
+                {"page": page.number} if page.token is None else {"page_token": page.token}
+            )
+
+            def make_request(endpoints: Endpoints) -> Call[RawPage[T]]:
+                return endpoint.make_request(endpoints).with_query(per_page=per_page, **place)
+
             if slots is None:
-                return await self._fetch(kind, make_request, per_page, ref)
+                return await self._families.call(make_request)
             async with slots:
-                return await self._fetch(kind, make_request, per_page, ref)
+                return await self._families.call(make_request)
 
-        return ListPages(
-            kind.walk(per_page), fetch, self._families.session.start, self._concurrency
-        )
-
-    async def _fetch(
-        self, kind: ListEndpoint[T], make_request: MakeRequest, per_page: int, ref: PageRef
-    ) -> RawPage[T]:
-        place: dict[str, str | int] = (
-            {"page": ref.number} if ref.token is None else {"page_token": ref.token}
-        )
-        return await self._families.call(
-            lambda endpoints: make_request(endpoints).with_query(per_page=per_page, **place),
-            kind.decoder.decode,
-        )
+        return ListPages(walk, fetch, self._families.session.start, self._concurrency)

@@ -1,46 +1,27 @@
-"""Handles on a registry and on a repository: nothing is sent until one of their methods is used."""
+"""The handle of a registry: its repositories, all its tags, its garbage collections."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sized
-from functools import partial
+from collections.abc import Callable
 from typing import Literal
 
 from aioregistry.api import names
-from aioregistry.api.decoding import ObjectDecoder, decode_docker_credentials
 from aioregistry.api.endpoints import repository_path
 from aioregistry.api.models import (
     DockerCredentials,
     GarbageCollection,
-    Manifest,
     Repository,
     RepositoryV1,
     Tag,
 )
-from aioregistry.bulk.callbacks import check_callback
-from aioregistry.bulk.deletion import (
-    Deletion,
-    DeletionReport,
-    Names,
-    Outcome,
-    OutcomeIterator,
-    ReaderGate,
-)
-from aioregistry.bulk.progress import Progress, ProgressReporter
-from aioregistry.client.families import MakeRequest, PathFamilies
-from aioregistry.client.lists import (
-    GARBAGE_COLLECTIONS,
-    MANIFESTS,
-    REPOSITORIES,
-    REPOSITORIES_V1,
-    TAGS,
-    PagerFactory,
-)
+from aioregistry.bulk.progress import check_callback
+from aioregistry.client.credentials import docker_credentials
+from aioregistry.client.families import PathFamilies
+from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.client.repository import RepositoryHandle, list_of_tags
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
 from aioregistry.paging.pager import Pager
-from aioregistry.session.abort import AbortScope
-from aioregistry.session.exchange import RequestLog
 
-__all__ = ["GarbageCollectionType", "RegistryHandle", "RepositoryHandle", "docker_credentials"]
+__all__ = ["GarbageCollectionType", "RegistryHandle"]
 
 GarbageCollectionType = Literal[
     "untagged manifests only",
@@ -48,29 +29,20 @@ GarbageCollectionType = Literal[
     "untagged manifests and unreferenced blobs",
 ]
 
-_GARBAGE_COLLECTION = ObjectDecoder("garbage_collection", GarbageCollection)
-
-
-async def docker_credentials(
-    families: PathFamilies, name: str | None, *, read_write: bool, expiry_seconds: int | None
-) -> DockerCredentials:
-    """Return credentials for the registry with this name, or for the account's only one."""
-    if expiry_seconds is not None and (type(expiry_seconds) is not int or expiry_seconds < 0):
-        raise ValueError(f"expiry_seconds must be whole seconds, 0 or more: {expiry_seconds!r}")
-    query: dict[str, str | int] = {"read_write": "true"} if read_write else {}
-    if expiry_seconds is not None:
-        query["expiry_seconds"] = expiry_seconds
-    if name is not None:
-        await families.require_same(name)
-    return await families.call_for(
-        name,
-        lambda endpoints, known: endpoints.get_docker_credentials(known).with_query(**query),
-        decode_docker_credentials,
-    )
+# A garbage collection that was just started may be unknown to a part of the API for a moment.
+_LOOKS_FOR_A_NEW_COLLECTION = 3
+_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class RegistryHandle:
-    """A registry by name. Made by `RegistryClient.registry`.
+    """A registry by name, made by `RegistryClient.registry`. To make one sends nothing.
+
+    Example:
+        ```python
+        registry = client.registry("example")
+        async for repository in registry.repositories():
+            print(repository.name, repository.tag_count)
+        ```
 
     Attributes:
         name: The registry's name.
@@ -87,56 +59,89 @@ class RegistryHandle:
     def __repr__(self) -> str:
         return f"RegistryHandle({self.name!r})"
 
-    def repository(self, name: str) -> "RepositoryHandle":
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RegistryHandle):
+            return NotImplemented
+        return self.name == other.name and self._families is other._families
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def repository(self, name: str) -> RepositoryHandle:
         """Return a handle on a repository; no request is sent.
 
+        Args:
+            name: The repository's name, such as ``web`` or ``team/web``.
+
         Raises:
-            InvalidNameError: No repository can be called so.
+            InvalidNameError: No repository can have such a name.
         """
         return RepositoryHandle(self.name, name, self._families, self._pagers, self._concurrency)
 
     def repositories(self) -> Pager[Repository]:
         """Return a pager over the repositories.
 
-        ``GET …/{registry}/repositoriesV2``, by page tokens.
+        ``GET …/{registry}/repositoriesV2``, by page tokens. Nothing is sent before the pager is
+        walked; errors come from the walk.
+
+        Example:
+            ```python
+            async for repository in registry.repositories():
+                print(repository.name, repository.manifest_count)
+            ```
         """
         return self._pagers.pager(
-            REPOSITORIES, lambda endpoints: endpoints.list_repositories(self.name)
+            ListEndpoint(
+                lambda endpoints: endpoints.list_repositories(self.name),
+                known_by="name",
+                by_token=True,
+            )
         )
 
     def repositories_v1(self) -> Pager[RepositoryV1]:
         """Return a pager over the repositories as the deprecated list gives them.
 
-        ``GET /v2/registry/{registry}/repositories``; accounts with several registries get
-        `PreconditionFailedError`.
+        ``GET /v2/registry/{registry}/repositories``; an account with several registries may get
+        `PreconditionFailedError`. Nothing is sent before the pager is walked.
         """
         return self._pagers.pager(
-            REPOSITORIES_V1, lambda endpoints: endpoints.list_repositories_v1(self.name)
+            ListEndpoint(
+                lambda endpoints: endpoints.list_repositories_v1(self.name), known_by="name"
+            )
         )
 
     def tags(self) -> Pager[Tag]:
         """Return a pager over every tag of every repository, one repository after the other.
 
-        The repositories to come are read ahead. One that is gone by then is passed over.
+        The repositories to come are read ahead. One that was deleted by then is passed over.
         ``GET …/{registry}/repositoriesV2`` and, for each, ``GET …/repositories/{repository}/tags``.
+        Nothing is sent before the pager is walked.
+
+        Example:
+            ```python
+            async for tag in registry.tags():
+                print(tag.repository, tag.tag)
+            ```
         """
-
-        def request_of(repository: Repository) -> MakeRequest:
-            return lambda endpoints: endpoints.list_tags(self.name, repository.name)
-
-        return self._pagers.chained(self.repositories(), TAGS, request_of)
+        return self._pagers.chained(
+            self.repositories(),
+            lambda repository: list_of_tags(repository_path(self.name, repository.name)),
+        )
 
     async def delete_repository(self, name: str) -> None:
-        """Delete a repository with all its tags and manifests.
+        """Delete a repository with **all its tags and manifests**.
 
         ``DELETE /v2/registries/{registry}/repositories/{repository}``.
 
+        Args:
+            name: The repository's name.
+
         Raises:
-            InvalidNameError: No repository can be called so.
+            InvalidNameError: No repository can have such a name; nothing was sent.
             NotFoundError: There is no such repository.
             RegistryError: Any other of its kinds.
         """
-        await self._families.send(lambda endpoints: endpoints.delete_repository(self.name, name))
+        await self._families.call(lambda endpoints: endpoints.delete_repository(self.name, name))
 
     async def docker_credentials(
         self, read_write: bool = False, expiry_seconds: int | None = None
@@ -144,11 +149,18 @@ class RegistryHandle:
         """Return Docker credentials for this registry.
 
         ``GET …/docker-credentials``. The first family's call carries no name: before it, the name
-        of the account's registry is compared with this one.
+        of the account's registry is compared with this one (``GET /v2/registry``, once).
+
+        Example:
+            ```python
+            credentials = await registry.docker_credentials(expiry_seconds=3600)
+            print(credentials.host)
+            ```
 
         Args:
-            read_write: Whether they may push.
-            expiry_seconds: How long they are valid; None or 0: they never expire.
+            read_write: Whether they may push; by default they may not.
+            expiry_seconds: How many seconds they are valid; None, the default, or 0: they never
+                expire.
 
         Raises:
             NotFoundError: The account has no registry of this name.
@@ -159,7 +171,11 @@ class RegistryHandle:
         )
 
     def seconds_for(self, requests: int) -> float:
-        """Return how many seconds the quota makes some further requests take at least."""
+        """Return how many seconds the quota makes some further requests take at least.
+
+        Args:
+            requests: How many requests.
+        """
         return self._families.session.seconds_for(requests)
 
     async def start_garbage_collection(
@@ -170,26 +186,34 @@ class RegistryHandle:
 
         ``POST …/{registry}/garbage-collection``. Never repeated by itself.
 
+        Example:
+            ```python
+            started = await registry.start_garbage_collection("unreferenced blobs only")
+            ended = await registry.wait_for_garbage_collection(started.uuid, timeout=3600)
+            print(ended.status, ended.freed_bytes)
+            ```
+
         Args:
-            type: What it collects; None leaves the choice to the API.
+            type: Which kind to run; None, the default, leaves the choice to the API.
 
         Raises:
             RegistryError: One is under way already, or any other of its kinds.
         """
         return await self._families.call(
-            lambda endpoints: endpoints.start_garbage_collection(self.name, type),
-            _GARBAGE_COLLECTION.decode,
+            lambda endpoints: endpoints.start_garbage_collection(self.name, type)
         )
 
     async def garbage_collection(self) -> GarbageCollection | None:
         """Return the garbage collection that is under way, or None.
 
         ``GET …/{registry}/garbage-collection``.
+
+        Raises:
+            RegistryError: Any of its kinds, but for the 404 of no garbage collection.
         """
         try:
             return await self._families.call(
-                lambda endpoints: endpoints.get_garbage_collection(self.name),
-                _GARBAGE_COLLECTION.decode,
+                lambda endpoints: endpoints.get_garbage_collection(self.name)
             )
         except NotFoundError:
             return None
@@ -197,10 +221,12 @@ class RegistryHandle:
     def garbage_collections(self) -> Pager[GarbageCollection]:
         """Return a pager over past garbage collections.
 
-        ``GET …/{registry}/garbage-collections``.
+        ``GET …/{registry}/garbage-collections``. Nothing is sent before the pager is walked.
         """
         return self._pagers.pager(
-            GARBAGE_COLLECTIONS, lambda endpoints: endpoints.list_garbage_collections(self.name)
+            ListEndpoint(
+                lambda endpoints: endpoints.list_garbage_collections(self.name), known_by="uuid"
+            )
         )
 
     async def cancel_garbage_collection(self, uuid: str) -> GarbageCollection:
@@ -208,13 +234,16 @@ class RegistryHandle:
 
         ``PUT …/{registry}/garbage-collection/{uuid}``.
 
+        Args:
+            uuid: Its UUID.
+
         Raises:
+            InvalidNameError: This is no UUID; nothing was sent.
             NotFoundError: There is none with this UUID.
             RegistryError: Any other of its kinds.
         """
         return await self._families.call(
-            lambda endpoints: endpoints.cancel_garbage_collection(self.name, uuid),
-            _GARBAGE_COLLECTION.decode,
+            lambda endpoints: endpoints.cancel_garbage_collection(self.name, uuid)
         )
 
     async def wait_for_garbage_collection(
@@ -227,13 +256,17 @@ class RegistryHandle:
     ) -> GarbageCollection | None:
         """Wait until a garbage collection has ended, and return it as it ended.
 
-        Look at `status` of what is returned: it may have failed or been cancelled.
+        ``GET …/{registry}/garbage-collection``, and once it is no longer under way,
+        ``GET …/{registry}/garbage-collections``. Look at `status` of the result: the garbage
+        collection may have failed or been cancelled. One that neither call knows is looked for
+        twice more, because the API may take a moment to know a new one.
 
         Args:
-            uuid: Which; None means the one that is under way now.
-            timeout: Seconds to wait at most; None waits as long as it takes.
-            interval: Seconds between two looks, each a request.
-            on_status: Called after each look while it is under way.
+            uuid: Which; None, the default, means the one that is under way now.
+            timeout: Seconds to wait at most; None, the default, waits as long as it takes.
+            interval: Seconds between two looks, each a request; 10 by default.
+            on_status: Called after each look while it is under way; None, the default, for no
+                call.
 
         Returns:
             The garbage collection; None when `uuid` is None and none is under way.
@@ -250,10 +283,12 @@ class RegistryHandle:
             async with asyncio.timeout(timeout) as deadline:
                 return await self._end_of_garbage_collection(uuid, interval, on_status)
         except TimeoutError:
-            # A request may have timed out for itself, and says more than we could.
+            # A request may have timed out for itself, and its error has more to say.
             if not deadline.expired():
                 raise
-        raise RegistryTimeoutError(f"the garbage collection has not ended within {timeout} s")
+        raise RegistryTimeoutError(
+            f"the garbage collection has not ended within {timeout} s; it goes on"
+        )
 
     async def _end_of_garbage_collection(
         self,
@@ -261,209 +296,30 @@ class RegistryHandle:
         interval: float,
         on_status: Callable[[GarbageCollection], object] | None,
     ) -> GarbageCollection | None:
-        while (active := await self.garbage_collection()) is not None:
-            uuid = uuid or active.uuid
-            if active.uuid != uuid:
-                break
-            if active.ended:
-                return active
+        looks_left = _LOOKS_FOR_A_NEW_COLLECTION
+        while True:
+            found = await self.garbage_collection()
+            if uuid is None:
+                if found is None:
+                    return None
+                uuid = found.uuid
+            if found is None or found.uuid != uuid:
+                found = await self._past_garbage_collection(uuid)
+            if found is None:
+                looks_left -= 1
+                if not looks_left:
+                    raise NotFoundError(f"there is no garbage collection {uuid!r} in {self.name!r}")
+                await asyncio.sleep(min(interval, _SECONDS_BETWEEN_LOOKS))
+                continue
+            if found.ended:
+                return found
+            looks_left = _LOOKS_FOR_A_NEW_COLLECTION
             if on_status is not None:
-                on_status(active)
+                on_status(found)
             await asyncio.sleep(interval)
-        if uuid is None:
-            return None
+
+    async def _past_garbage_collection(self, uuid: str) -> GarbageCollection | None:
         async for past in self.garbage_collections():
             if past.uuid == uuid:
                 return past
-        raise NotFoundError(f"there is no garbage collection {uuid!r} in {self.name!r}")
-
-
-class RepositoryHandle:
-    """A repository by name. Made by `RegistryHandle.repository`.
-
-    Attributes:
-        registry_name: The registry's name.
-        name: The repository's name.
-    """
-
-    def __init__(
-        self,
-        registry_name: str,
-        name: str,
-        families: PathFamilies,
-        pagers: PagerFactory,
-        concurrency: int,
-    ) -> None:
-        self.registry_name = registry_name
-        self.name = names.check_repository(name)
-        self._path = repository_path(registry_name, name)
-        self._families = families
-        self._pagers = pagers
-        self._concurrency = concurrency
-
-    def __repr__(self) -> str:
-        return f"RepositoryHandle({self.registry_name!r}, {self.name!r})"
-
-    def tags(self) -> Pager[Tag]:
-        """Return a pager over the tags: ``GET …/repositories/{repository}/tags``."""
-        return self._pagers.pager(
-            TAGS, lambda endpoints: endpoints.list_tags(self.registry_name, self.name)
-        )
-
-    def manifests(self) -> Pager[Manifest]:
-        """Return a pager over the manifests: ``GET …/repositories/{repository}/digests``."""
-        return self._pagers.pager(
-            MANIFESTS, lambda endpoints: endpoints.list_manifests(self.registry_name, self.name)
-        )
-
-    async def delete_tag(self, tag: str) -> None:
-        """Delete a tag; the manifest that it is on stays.
-
-        ``DELETE …/repositories/{repository}/tags/{tag}``.
-
-        Raises:
-            InvalidNameError: No tag can be called so; nothing was sent.
-            NotFoundError: There is no such tag.
-            RegistryError: Any other of its kinds.
-        """
-        await self._families.send(self._tag_deletion(tag))
-
-    async def delete_manifest(self, digest: str) -> None:
-        """Delete a manifest, and **all tags on it**.
-
-        ``DELETE …/repositories/{repository}/digests/{digest}``.
-
-        Raises:
-            InvalidNameError: That is no digest; nothing was sent.
-            NotFoundError: There is no such manifest.
-            RegistryError: Any other of its kinds.
-        """
-        await self._families.send(self._manifest_deletion(digest))
-
-    async def delete_tags(
-        self,
-        names: Names,
-        on_outcome: Callable[[Outcome], object] | None = None,
-        *,
-        on_progress: Callable[[Progress], object] | None = None,
-        check: Callable[[str], Awaitable[object]] | None = None,
-    ) -> DeletionReport:
-        """Delete many tags at once, and report what became of each.
-
-        One ``DELETE …/tags/{tag}`` for each. No item's failure stops the others, but after an
-        `AuthenticationError` nothing more is sent. When this is cancelled, `on_outcome` has told of
-        every item that was begun.
-
-        Args:
-            names: The tags; an async iterable is read no faster than it is worked off.
-            on_outcome: Called with each `Outcome` as soon as it is known.
-            on_progress: Called with a `Progress`, ten times a second at most; it knows the time
-                that is left when `names` has a length.
-            check: Awaited with the name right before its DELETE is sent, when all waiting for
-                quota is over. A `RegistryError` that it raises keeps the item: its outcome is
-                ``not_attempted``, with this error.
-
-        Raises:
-            ClientClosedError: The client is closed.
-            Exception: Whatever `names` or a callback raises.
-        """
-        return await self._delete_many(names, self._tag_deletion, on_outcome, on_progress, check)
-
-    async def delete_manifests(
-        self,
-        digests: Names,
-        on_outcome: Callable[[Outcome], object] | None = None,
-        *,
-        on_progress: Callable[[Progress], object] | None = None,
-        check: Callable[[str], Awaitable[object]] | None = None,
-    ) -> DeletionReport:
-        """Delete many manifests at once, **all tags on them too**; as `delete_tags` does.
-
-        One ``DELETE …/digests/{digest}`` for each.
-        """
-        return await self._delete_many(
-            digests, self._manifest_deletion, on_outcome, on_progress, check
-        )
-
-    def iter_delete_tags(self, names: Names) -> OutcomeIterator:
-        """Delete many tags as `delete_tags` does, and yield each `Outcome` as it is known."""
-        return self._iter_delete(names, self._tag_deletion)
-
-    def iter_delete_manifests(self, digests: Names) -> OutcomeIterator:
-        """Delete many manifests as `iter_delete_tags` does tags."""
-        return self._iter_delete(digests, self._manifest_deletion)
-
-    def _tag_deletion(self, tag: str) -> MakeRequest:
-        return lambda endpoints: endpoints.delete_tag_below(self._path, tag)
-
-    def _manifest_deletion(self, digest: str) -> MakeRequest:
-        return lambda endpoints: endpoints.delete_manifest_below(self._path, digest)
-
-    async def _delete_many(
-        self,
-        given: Names,
-        deletion_of: Callable[[str], MakeRequest],
-        on_outcome: Callable[[Outcome], object] | None,
-        on_progress: Callable[[Progress], object] | None,
-        check: Callable[[str], Awaitable[object]] | None,
-    ) -> DeletionReport:
-        check_callback("on_outcome", on_outcome)
-        check_callback("on_progress", on_progress)
-        outcomes: list[Outcome] = []
-        progress = None
-        if on_progress is not None:
-            progress = ProgressReporter(
-                on_progress,
-                len(given) if isinstance(given, Sized) else None,
-                self._concurrency,
-                self._families.session.seconds_for,
-                asyncio.get_running_loop().time,
-            )
-
-        def tell(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            if on_outcome is not None:
-                on_outcome(outcome)
-
-        await self._deletion(given, deletion_of, tell, progress=progress, check=check).run()
-        return DeletionReport.of(outcomes)
-
-    def _iter_delete(
-        self, given: Names, deletion_of: Callable[[str], MakeRequest]
-    ) -> OutcomeIterator:
-        return OutcomeIterator(
-            lambda tell, gate: self._deletion(given, deletion_of, tell, gate),
-            self._families.session.start,
-            self._concurrency,
-        )
-
-    def _deletion(
-        self,
-        given: Names,
-        deletion_of: Callable[[str], MakeRequest],
-        tell: Callable[[Outcome], object],
-        gate: ReaderGate | None = None,
-        progress: ProgressReporter | None = None,
-        check: Callable[[str], Awaitable[object]] | None = None,
-    ) -> Deletion:
-        self._families.session.check_open()
-
-        def delete(name: str, log: RequestLog) -> Awaitable[object]:
-            return self._families.send(
-                deletion_of(name),
-                priority="bulk",
-                log=log,
-                check=None if check is None else partial(check, name),
-            )
-
-        session = self._families.session
-        return Deletion(
-            given,
-            delete,
-            session.start,
-            self._concurrency,
-            tell,
-            AbortScope(session),
-            gate,
-            progress,
-        )
+        return None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry import InvalidNameError
-from aioregistry.api.endpoints import Endpoints
+from aioregistry.api.endpoints import FIRST_FAMILY, repository_path
 from aioregistry.api.names import (
     check_digest,
     check_garbage_collection_uuid,
@@ -135,7 +135,7 @@ SEGMENT = st.one_of(
 @given(registry=SEGMENT, repository=SEGMENT, tag=SEGMENT)
 def test_whatever_is_given_the_path_keeps_its_shape(registry, repository, tag):
     try:
-        request = Endpoints("registry").delete_tag(registry, repository, tag)
+        request = FIRST_FAMILY.delete_tag(repository_path(registry, repository), tag)
     except InvalidNameError:
         return
     parts = request.target.split("/")

@@ -13,13 +13,12 @@ from multidict import CIMultiDict
 
 from aioregistry import Progress, RateLimit, RegistryClient, RetryPolicy
 from aioregistry.api.endpoints import Request
-from aioregistry.bulk.deletion import DeletionReport, Outcome
+from aioregistry.bulk.report import BulkDeleteError, DeletionReport, Outcome
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import PagerFactory
-from aioregistry.client.registry import RepositoryHandle
+from aioregistry.client.repository import RepositoryHandle
 from aioregistry.errors import (
     AuthenticationError,
-    BulkDeleteError,
     ClientClosedError,
     InvalidNameError,
     NotFoundError,
@@ -146,9 +145,9 @@ class Client:
     ) -> None:
         self.session = Session(registry, limiter, retry or RetryPolicy(attempts=3))
         self.session.open()
-        api = PathFamilies(self.session, "registry")
-        lists = PagerFactory(api, 10, concurrency)
-        self.repository = RepositoryHandle("example", "app", api, lists, concurrency)
+        families = PathFamilies(self.session, "registry")
+        pagers = PagerFactory(families, 10, concurrency)
+        self.repository = RepositoryHandle("example", "app", families, pagers, concurrency)
 
 
 @pytest.fixture

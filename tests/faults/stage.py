@@ -12,7 +12,8 @@ from attrs import define, field
 
 from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.cleanup import Distribution
-from aioregistry.client.registry import RegistryHandle, RepositoryHandle
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.client.repository import RepositoryHandle
 from aioregistry.sandbox import Phases, Sandbox
 from tests.faults.suspension import AtSuspension
 

@@ -15,7 +15,8 @@ from aioregistry import (
     ServerError,
 )
 from aioregistry.api.decoding import RawPage
-from aioregistry.paging.pager import ChainedPages, ListPages, PageIterator, Pager
+from aioregistry.paging.pager import PageIterator, Pager
+from aioregistry.paging.read_ahead import ChainedPages, ListPages
 from aioregistry.paging.walks import NumberWalk, TokenWalk
 from aioregistry.sandbox import Sandbox
 from tests.conftest import QUICK, push_tags

@@ -15,13 +15,13 @@ from unittest import mock
 
 from multidict import CIMultiDict
 
-from aioregistry.api.endpoints import Endpoints, Request
+from aioregistry.api.endpoints import FIRST_FAMILY, Request, repository_path
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.testing.virtual_time import run_virtual
 
 EPOCH = 1_700_000_000.0
 MINUTE, HOUR = (250, 60.0), (5000, 3600.0)
-DELETE = Endpoints("registry").delete_tag("example", "app", "v1")
+DELETE = FIRST_FAMILY.delete_tag(repository_path("example", "app"), "v1")
 
 
 def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

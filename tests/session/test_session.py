@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from aioregistry import RegistryClient
 from aioregistry.api.decoding import DecodeError
-from aioregistry.api.endpoints import Endpoints, Request
+from aioregistry.api.endpoints import Endpoints, Request, repository_path
 from aioregistry.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -42,7 +42,7 @@ from aioregistry.session.session import Session
 from tests.ratelimit.strict_server import DELETE, virtual
 
 ENDPOINTS = Endpoints("registry")
-GET = ENDPOINTS.list_tags("example", "app")
+GET = ENDPOINTS.list_tags(repository_path("example", "app"))
 START_COLLECTION = ENDPOINTS.start_garbage_collection("example", None)
 VALIDATE_NAME = ENDPOINTS.validate_name("example")
 

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mappin
 from contextlib import nullcontext
 from pathlib import Path
 
-from aioregistry.bulk.callbacks import check_callback
-from aioregistry.bulk.deletion import DeletionReport, Outcome
-from aioregistry.bulk.progress import Progress, ProgressReporter
+from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
+from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.apply.journal import Journal, JournalError

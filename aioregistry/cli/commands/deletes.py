@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from aioregistry.api import names
-from aioregistry.bulk.deletion import DeletionReport, Outcome
+from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cli.commands.lists import InRegistry
 from aioregistry.cli.connection import (
     DONE,
@@ -22,7 +22,7 @@ from aioregistry.cli.connection import (
 from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.options import Access, RepositoryReference, Yes, with_groups
-from aioregistry.client.registry import RepositoryHandle
+from aioregistry.client.repository import RepositoryHandle
 from aioregistry.errors import InvalidNameError, NotFoundError
 
 __all__ = ["app"]

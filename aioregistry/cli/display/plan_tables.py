@@ -8,7 +8,7 @@ from rich.box import ROUNDED
 from rich.table import Table
 from rich.text import Text
 
-from aioregistry.bulk.deletion import Outcome
+from aioregistry.bulk.report import Outcome
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.connection import wait_in_words

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from contextlib import suppress
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,12 +17,24 @@ from aioregistry.api.decoding import (
     ObjectDecoder,
     PageDecoder,
     RawPage,
-    _json_object,
     _structure,
-    decode_docker_credentials,
     decode_error,
+    json_object,
 )
-from aioregistry.api.endpoints import Request
+from aioregistry.api.docker_config import decode_docker_credentials
+from aioregistry.api.endpoints import (
+    FIRST_FAMILY,
+    GARBAGE_COLLECTION,
+    GARBAGE_COLLECTIONS,
+    MANIFESTS,
+    OPTIONS,
+    REGISTRIES,
+    REGISTRY,
+    REPOSITORIES,
+    REPOSITORIES_V1,
+    SUBSCRIPTION,
+    TAGS,
+)
 from aioregistry.api.models import DockerCredentials, Tag
 from aioregistry.api.names import (
     check_digest,
@@ -31,16 +44,6 @@ from aioregistry.api.names import (
     check_tag,
     quote_segment,
 )
-from aioregistry.client.client import _OPTIONS, _SUBSCRIPTION
-from aioregistry.client.families import REGISTRY
-from aioregistry.client.lists import (
-    GARBAGE_COLLECTIONS,
-    MANIFESTS,
-    REPOSITORIES,
-    REPOSITORIES_V1,
-    TAGS,
-)
-from aioregistry.client.registry import _GARBAGE_COLLECTION
 from aioregistry.errors import (
     AuthenticationError,
     InvalidNameError,
@@ -131,7 +134,7 @@ def read_link(document: bytes) -> None:
     assert link == Link.parse(f"{text.partition('#')[0]}&x=1") or "?" not in text
     for number in (link.page, link.per_page):
         assert number is None or 0 < number < 10**10
-    request = Request("GET", "/v2/registry/example/repositoriesV2", "")
+    request = FIRST_FAMILY.list_repositories("example")
     if link.token is not None and is_sound(link.token):
         target = request.with_query(per_page=200, page_token=link.token).target
         assert target.startswith(f"{request.target}?per_page=200&page_token=")
@@ -146,8 +149,8 @@ def read_walk(document: bytes) -> None:
     pages = []
     for line in document.splitlines():
         with suppress(DecodeError):
-            pages.append(TAGS.decoder.decode(line))
-    for walk in (NumberWalk(TAGS.name_of, 2), TokenWalk(TAGS.name_of)):
+            pages.append(TAGS.decode(line))
+    for walk in (NumberWalk(attrgetter("tag"), 2), TokenWalk(attrgetter("tag"))):
         _walk(walk, pages or [RawPage((), 0, None, None)])
 
 
@@ -257,10 +260,15 @@ def read_token(document: bytes) -> None:
     assert 5.0 <= token.good_until < math.inf
 
 
-_LISTINGS = [
-    kind.decoder for kind in (TAGS, MANIFESTS, REPOSITORIES, REPOSITORIES_V1, GARBAGE_COLLECTIONS)
-]
-_ITEMS = (REGISTRY, _OPTIONS, _SUBSCRIPTION, _GARBAGE_COLLECTION)
+_LISTINGS = (
+    TAGS,
+    MANIFESTS,
+    REPOSITORIES,
+    REPOSITORIES_V1,
+    REGISTRIES,
+    GARBAGE_COLLECTIONS,
+)
+_ITEMS = (REGISTRY, OPTIONS, SUBSCRIPTION, GARBAGE_COLLECTION)
 
 
 def read_answer(document: bytes) -> None:
@@ -284,7 +292,7 @@ def read_answer(document: bytes) -> None:
 
 
 def _slowly(codec: "PageDecoder[Any] | ObjectDecoder[Any]", document: bytes) -> object:
-    raw = _json_object(document)
+    raw = json_object(document)
     if isinstance(codec, ObjectDecoder):
         return _structure(raw[codec._key], codec._model)
     value = raw.get(codec._key)

@@ -1,0 +1,306 @@
+"""The handle of a repository: its lists, and deletes of one or of many."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sized
+from functools import partial
+
+from aioregistry.api import names
+from aioregistry.api.endpoints import RepositoryPath, repository_path
+from aioregistry.api.models import Manifest, Tag
+from aioregistry.bulk.deletion import Deletion, Names
+from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
+from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
+from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.client.families import MakeRequest, PathFamilies
+from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.paging.pager import Pager
+from aioregistry.session.abort import AbortScope
+from aioregistry.session.exchange import RequestLog
+
+__all__ = ["RepositoryHandle", "list_of_tags"]
+
+_OnOutcome = Callable[[Outcome], object]
+_Check = Callable[[str], Awaitable[object]]
+_DeletionOf = Callable[[str], MakeRequest[None]]
+
+
+def list_of_tags(path: RepositoryPath) -> ListEndpoint[Tag]:
+    """Return the list of a repository's tags."""
+    return ListEndpoint(lambda endpoints: endpoints.list_tags(path), known_by="tag")
+
+
+class RepositoryHandle:
+    """A repository by name, made by `RegistryHandle.repository`. To make one sends nothing.
+
+    Example:
+        ```python
+        repo = client.registry("example").repository("web")
+        async for tag in repo.tags():
+            print(tag.tag, tag.updated_at)
+        report = await repo.delete_tags(["v1.0.0", "v1.0.1"])
+        report.raise_for_failures()
+        ```
+
+    Attributes:
+        registry_name: The registry's name.
+        name: The repository's name.
+    """
+
+    def __init__(
+        self,
+        registry_name: str,
+        name: str,
+        families: PathFamilies,
+        pagers: PagerFactory,
+        concurrency: int,
+    ) -> None:
+        self.registry_name = registry_name
+        self.name = names.check_repository(name)
+        self._path = repository_path(registry_name, name)
+        self._families = families
+        self._pagers = pagers
+        self._concurrency = concurrency
+
+    def __repr__(self) -> str:
+        return f"RepositoryHandle({self.registry_name!r}, {self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RepositoryHandle):
+            return NotImplemented
+        return self._path == other._path and self._families is other._families
+
+    def __hash__(self) -> int:
+        return hash(self._path)
+
+    def tags(self) -> Pager[Tag]:
+        """Return a pager over the tags: ``GET …/repositories/{repository}/tags``.
+
+        Nothing is sent before the pager is walked; errors come from the walk.
+
+        Example:
+            ```python
+            async for tag in repo.tags():
+                print(tag.tag, tag.manifest_digest)
+            ```
+        """
+        return self._pagers.pager(list_of_tags(self._path))
+
+    def manifests(self) -> Pager[Manifest]:
+        """Return a pager over the manifests: ``GET …/repositories/{repository}/digests``.
+
+        Nothing is sent before the pager is walked; errors come from the walk. A manifest without
+        tags is an untagged one, which may be a part of a tagged index all the same.
+        """
+        return self._pagers.pager(
+            ListEndpoint(lambda endpoints: endpoints.list_manifests(self._path), known_by="digest")
+        )
+
+    async def delete_tag(self, tag: str) -> None:
+        """Delete a tag; the manifest that it is on stays.
+
+        ``DELETE …/repositories/{repository}/tags/{tag}``.
+
+        Args:
+            tag: The tag's name.
+
+        Raises:
+            InvalidNameError: No tag can have such a name; nothing was sent.
+            NotFoundError: There is no such tag.
+            RegistryError: Any other of its kinds.
+        """
+        await self._families.call(self._tag_deletion(tag))
+
+    async def delete_manifest(self, digest: str) -> None:
+        """Delete a manifest, and **all tags on it**.
+
+        ``DELETE …/repositories/{repository}/digests/{digest}``.
+
+        Args:
+            digest: The manifest's digest, such as ``sha256:…``.
+
+        Raises:
+            InvalidNameError: This is no digest; nothing was sent.
+            NotFoundError: There is no such manifest.
+            RegistryError: Any other of its kinds.
+        """
+        await self._families.call(self._manifest_deletion(digest))
+
+    async def delete_tags(
+        self,
+        names: Names,
+        on_outcome: _OnOutcome | None = None,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        check: _Check | None = None,
+    ) -> DeletionReport:
+        """Delete many tags at once, and report the outcome of each.
+
+        One ``DELETE …/repositories/{repository}/tags/{tag}`` for each. A failure of one tag does
+        not stop the others, but after an `AuthenticationError` nothing more is sent. When this is
+        cancelled, `on_outcome` was called for every tag that was begun.
+
+        Example:
+            ```python
+            report = await repo.delete_tags(["v1.0.0", "v1.0.1"])
+            print(len(report.deleted), "deleted,", len(report.absent), "did not exist")
+            report.raise_for_failures()
+            ```
+
+        Args:
+            names: The tags; an async iterable is read no faster than the deletes go on.
+            on_outcome: Called with each `Outcome` as soon as it is known; None, the default, for
+                no call.
+            on_progress: Called with a `Progress`, ten times a second at most; the time that is
+                left is known when `names` has a length. None, the default, for no call.
+            check: Awaited with the tag right before its DELETE is sent, when all waiting for
+                quota is over. A `RegistryError` that it raises keeps the tag: its outcome is
+                ``not_attempted``, with this error. None, the default, for no check.
+
+        Returns:
+            The outcomes by status, each in the order of `names`.
+
+        Raises:
+            TypeError: `names` is one string, or a callback is a coroutine function.
+            ClientClosedError: The client is closed.
+            Exception: Any that `names` or a callback raises.
+        """
+        return await self._delete_many(names, self._tag_deletion, on_outcome, on_progress, check)
+
+    async def delete_manifests(
+        self,
+        digests: Names,
+        on_outcome: _OnOutcome | None = None,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        check: _Check | None = None,
+    ) -> DeletionReport:
+        """Delete many manifests at once, **all tags on them too**; as `delete_tags` does.
+
+        One ``DELETE …/repositories/{repository}/digests/{digest}`` for each.
+
+        Args:
+            digests: The manifests' digests.
+            on_outcome: See `delete_tags`; None by default.
+            on_progress: See `delete_tags`; None by default.
+            check: See `delete_tags`; None by default.
+
+        Returns:
+            The outcomes by status, each in the order of `digests`.
+
+        Raises:
+            TypeError: `digests` is one string, or a callback is a coroutine function.
+            ClientClosedError: The client is closed.
+            Exception: Any that `digests` or a callback raises.
+        """
+        return await self._delete_many(
+            digests, self._manifest_deletion, on_outcome, on_progress, check
+        )
+
+    def iter_delete_tags(self, names: Names) -> OutcomeIterator:
+        """Delete many tags as `delete_tags` does, and yield each `Outcome` as it is known.
+
+        One ``DELETE …/repositories/{repository}/tags/{tag}`` for each. The deletes begin with the
+        first step of the iteration, and end with it.
+
+        Example:
+            ```python
+            async with repo.iter_delete_tags(["v1.0.0", "v1.0.1"]) as outcomes:
+                async for outcome in outcomes:
+                    print(outcome.name, outcome.status)
+            ```
+
+        Args:
+            names: The tags.
+
+        Raises:
+            TypeError: `names` is one string.
+            ClientClosedError: The client is closed.
+        """
+        return self._iter_delete(names, self._tag_deletion)
+
+    def iter_delete_manifests(self, digests: Names) -> OutcomeIterator:
+        """Delete many manifests as `iter_delete_tags` does tags; **all tags on them too**.
+
+        One ``DELETE …/repositories/{repository}/digests/{digest}`` for each.
+
+        Args:
+            digests: The manifests' digests.
+
+        Raises:
+            TypeError: `digests` is one string.
+            ClientClosedError: The client is closed.
+        """
+        return self._iter_delete(digests, self._manifest_deletion)
+
+    def _tag_deletion(self, tag: str) -> MakeRequest[None]:
+        return lambda endpoints: endpoints.delete_tag(self._path, tag)
+
+    def _manifest_deletion(self, digest: str) -> MakeRequest[None]:
+        return lambda endpoints: endpoints.delete_manifest(self._path, digest)
+
+    async def _delete_many(
+        self,
+        names: Names,
+        deletion_of: _DeletionOf,
+        on_outcome: _OnOutcome | None,
+        on_progress: Callable[[Progress], object] | None,
+        check: _Check | None,
+    ) -> DeletionReport:
+        check_callback("on_outcome", on_outcome)
+        check_callback("on_progress", on_progress)
+        outcomes: list[Outcome] = []
+        progress = None
+        if on_progress is not None:
+            progress = ProgressReporter(
+                on_progress,
+                len(names) if isinstance(names, Sized) else None,
+                self._concurrency,
+                self._families.session.seconds_for,
+                asyncio.get_running_loop().time,
+            )
+
+        def record(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            if on_outcome is not None:
+                on_outcome(outcome)
+
+        await self._deletion(names, deletion_of, record, progress=progress, check=check).run()
+        return DeletionReport.of(outcomes)
+
+    def _iter_delete(self, names: Names, deletion_of: _DeletionOf) -> OutcomeIterator:
+        return OutcomeIterator(
+            lambda record, gate: self._deletion(names, deletion_of, record, gate).run,
+            self._families.session.start,
+            self._concurrency,
+        )
+
+    def _deletion(
+        self,
+        names: Names,
+        deletion_of: _DeletionOf,
+        on_outcome: _OnOutcome,
+        gate: ReaderGate | None = None,
+        progress: ProgressReporter | None = None,
+        check: _Check | None = None,
+    ) -> Deletion:
+        session = self._families.session
+        session.check_open()
+
+        def delete(name: str, log: RequestLog) -> Awaitable[None]:
+            return self._families.call(
+                deletion_of(name),
+                priority="bulk",
+                log=log,
+                check=None if check is None else partial(check, name),
+            )
+
+        return Deletion(
+            names,
+            delete,
+            session.start,
+            self._concurrency,
+            on_outcome,
+            AbortScope(session),
+            gate,
+            progress,
+        )
