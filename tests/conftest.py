@@ -1,6 +1,7 @@
 """A sandbox on a socket, and a client on it."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
@@ -20,6 +21,37 @@ if os.environ.get("AIOREGISTRY_LOOP") == "uvloop":
     import uvloop
 
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Use all cores for the whole suite: what names files, `-k` or `--pdb` starts no workers."""
+    option = config.option
+    if (
+        config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        and not hasattr(config, "workerinput")  # a worker would start workers, and so on
+        and getattr(option, "numprocesses", 0) is None
+        and not (option.tx or option.keyword or option.usepdb or option.collectonly)
+    ):
+        option.numprocesses, option.dist = "auto", "worksteal"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put slow tests first, the longest of all at the head, so that no worker is left with one."""
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 0))
+    if not workers:
+        return
+    slow = {item: marker for item in items if (marker := item.get_closest_marker("slow"))}
+    longest_first = sorted(slow, key=lambda item: -slow[item].args[0])
+    quick = iter([item for item in items if item not in slow])
+    dealt: list[pytest.Item] = []
+    # Each worker starts with an equal part of the list, from its front.
+    for worker in range(workers):
+        part = (len(items) - len(dealt)) // (workers - worker)
+        mine = longest_first[worker::workers]
+        dealt += mine + list(itertools.islice(quick, part - len(mine)))
+    items[:] = dealt
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -27,7 +27,7 @@ RESULTS = Section(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow(15)
 def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
     tiny = evolve(
         SHORT,

@@ -17,12 +17,12 @@ def check(soak: Soak) -> None:
     assert grown(soak.resident) < 20, told
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow(40)
 def test_a_quarter_of_an_hour_of_virtual_time_leaves_nothing_behind():
     check(hours(0.25))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow(60)
 def test_a_minute_with_faults_leaves_nothing_behind():
     soak = minutes(1)
     assert soak.errors, "no fault has struck"

@@ -47,6 +47,7 @@ def answers(strict: Sandbox) -> Counter[int | None]:
     return Counter(one.status for one in strict.requests)
 
 
+@pytest.mark.slow(25)
 async def test_eight_processes_share_a_token_and_meet_no_limit(strict, server):
     workers = await start(strict, server, parts(strict))
     await asyncio.gather(*(worker.go() for worker in workers))
@@ -59,6 +60,7 @@ async def test_eight_processes_share_a_token_and_meet_no_limit(strict, server):
     assert max(shares) <= 1.5 * min(shares), shares
 
 
+@pytest.mark.slow(28)
 async def test_dead_workers_and_a_redis_that_forgot_everything_meet_no_limit(strict, server):
     workers = await start(strict, server, parts(strict))
     running = [asyncio.create_task(worker.go()) for worker in workers]
