@@ -1,0 +1,64 @@
+# Sourced by every finding: a temporary folder, pinned public packages in it, registries on loopback.
+# Nothing of aioregistry is used. Needs bash, curl, Python 3.11, Go 1.26 and apt-get (Debian 12).
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+folder=$(mktemp -d)
+servers=()
+leave() {
+  for server in "${servers[@]}"; do kill "$server" 2>/dev/null || true; done
+  rm -rf "$folder"
+}
+trap leave EXIT
+
+go_tool() { GOBIN=$folder/bin go install "$1"; }
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# wait_for PORT: until a server answers there, 20 seconds at most.
+wait_for() {
+  for _ in $(seq 100); do
+    curl -s -o /dev/null "http://127.0.0.1:$1/v2/" && return
+    sleep 0.2
+  done
+  echo "no server on port $1" >&2
+  return 1
+}
+
+# distribution COMMAND: serve with this binary, storage in the folder; its address is in $host.
+distribution() {
+  local port
+  port=$(free_port)
+  host=127.0.0.1:$port
+  mkdir -p "$folder/data-$port"
+  cat >"$folder/$port.yml" <<YML
+version: 0.1
+storage: {filesystem: {rootdirectory: $folder/data-$port}, delete: {enabled: true}}
+http: {addr: $host}
+log: {level: error}
+YML
+  "$1" serve "$folder/$port.yml" >"$folder/$port.log" 2>&1 &
+  servers+=($!)
+  wait_for "$port"
+}
+
+# Debian's build of distribution 2.8.2.
+distribution_2() {
+  (cd "$folder" && { apt-get download -q docker-registry=2.8.2+ds1-1 || { apt-get update -q && apt-get download -q docker-registry=2.8.2+ds1-1; }; } && dpkg -x docker-registry_*.deb debian) >/dev/null 2>&1
+  distribution "$folder/debian/usr/bin/docker-registry"
+}
+
+distribution_3() {
+  go_tool github.com/distribution/distribution/v3/cmd/registry@v3.1.2
+  distribution "$folder/bin/registry"
+}
+
+# push REPOSITORY REFERENCE [CONTENT]: a small OCI image; prints the digests of manifest and config.
+push() { python3 "$here/push.py" "http://$host" "$@"; }
+
+status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
+
+# same WHAT SEEN EXPECTED
+same() {
+  echo "$1: $2"
+  [[ $2 == "$3" ]] || { echo "  was: $3" >&2; exit 1; }
+}
