@@ -9,6 +9,7 @@ from aiolimiter import AsyncLimiter
 from aioregistry.errors import ClientClosedError, RateLimitedError
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limits import Priority, RateLimit, RateLimitStatus, WindowStatus
+from aioregistry.ratelimit.reserve import Reserve
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 
 __all__ = ["WindowLimiter"]
@@ -20,23 +21,36 @@ _OTHERS_TIMEOUT_PERIODS = 1.25
 
 
 class WindowLimiter:
-    """Mirrors the server's windows, believes its rate-limit headers, and shapes bursts.
+    """Keeps one process within the quota, and uses all of it.
 
-    Waiters are served first come first served, all `interactive` ones before any `bulk` one. One
-    task does the waiting for all of them, and only while there are any.
+    It mirrors the server's windows, believes its rate-limit headers, and shapes bursts. Waiters are
+    served in order, all interactive ones before any bulk one. Bulk work leaves a reserve of each
+    window to interactive requests (`RateLimit.reserve`). One task does the waiting for all of them,
+    and only while there are any. A limiter belongs to one event loop.
+
+    Example:
+        ```python
+        from aioregistry import RateLimit, RegistryClient, WindowLimiter
+
+        # Two clients with the same token keep to one quota.
+        limiter = WindowLimiter(RateLimit(headroom=0.1))
+        one = RegistryClient(rate_limit=limiter)
+        other = RegistryClient(rate_limit=limiter)
+        ```
 
     Args:
-        rate_limit: The quota.
+        rate_limit: The quota; by default `RateLimit()`, the API's limits.
     """
 
     def __init__(self, rate_limit: RateLimit | None = None) -> None:
         self._rate_limit = rate_limit or RateLimit()
-        keep = 1.0 - self._rate_limit.headroom
         others_timeout = _OTHERS_TIMEOUT_PERIODS * self._rate_limit.windows[0][1]
         self._windows = [
-            RollingWindow(limit, period, max(1, math.floor(limit * keep)), others_timeout)
+            RollingWindow(limit, period, self._rate_limit.share_of(limit), others_timeout)
             for limit, period in self._rate_limit.windows
         ]
+        self._reserve = Reserve(self._rate_limit)
+        self._bulk_granted_at = -math.inf
         self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
         # In order, and quick to leave from the middle.
         self._waiting: dict[Priority, OrderedDict[asyncio.Future[None], None]] = {
@@ -51,13 +65,23 @@ class WindowLimiter:
         self._dispatcher: asyncio.Task[None] | None = None
         self._alarm: asyncio.Future[None] | None = None
 
-    def acquire_at_once(self, priority: Priority = "interactive") -> bool:  # noqa: ARG002
-        """Take a permit if there is one now that nobody waits for, and return whether it was."""
-        if not self._idle or not self._is_open(asyncio.get_running_loop().time()):
+    def acquire_at_once(self, priority: Priority = "interactive") -> bool:
+        """Take a permit if there is one now that nobody waits for, and return whether it was.
+
+        Args:
+            priority: Of the request; by default ``"interactive"``.
+        """
+        dispatcher = self._dispatcher
+        if dispatcher is not None and not dispatcher.done():
+            return False
+        now = asyncio.get_running_loop().time()
+        if not self._is_open(now):
+            return False
+        if self._reserve.active and priority == "bulk" and not self._is_open_for_bulk(now):
             return False
         if self._closed or not self._bucket.has_capacity():
             return False
-        self._take()
+        self._take(priority, now)
         try:  # noqa: SIM105, suppress() would cost a third of all this
             # With capacity it has nothing to wait for, and is over with its first step.
             self._bucket.acquire().send(None)
@@ -66,8 +90,17 @@ class WindowLimiter:
         return True
 
     async def acquire(self, priority: Priority = "interactive") -> None:
-        """Wait until a request may go; see `Limiter.acquire`."""
-        if self.acquire_at_once():
+        """Wait until a request may be sent.
+
+        Args:
+            priority: ``"interactive"`` (the default) for requests that somebody waits for,
+                ``"bulk"`` for jobs, which are served after them.
+
+        Raises:
+            RateLimitedError: The wait would be, or was, longer than `RateLimit.max_wait`.
+            ClientClosedError: The limiter is closed.
+        """
+        if self.acquire_at_once(priority):
             return
         if self._closed:
             raise ClientClosedError("the client is closed")
@@ -80,6 +113,9 @@ class WindowLimiter:
         self._waiting[priority][waiter] = None
         if self._idle:
             self._start_dispatcher()
+        elif priority == "interactive":
+            # The dispatcher may be waiting for what bulk work may have.
+            self._wake()
         alarm = (
             None
             if max_wait is None
@@ -99,7 +135,12 @@ class WindowLimiter:
             self._wake()
 
     def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
-        """Tell that a request is over; see `Limiter.release`."""
+        """Give a permit back, when its request is over.
+
+        Args:
+            reported: The rate-limit headers of the answer; None, the default, without an answer.
+            sent: Whether the request was sent; by default True.
+        """
         now = asyncio.get_running_loop().time()
         rejected = reported is not None and reported.status == 429
         for window in self._windows:
@@ -131,25 +172,30 @@ class WindowLimiter:
                     window.used(now),
                     window.used_by_others(now),
                     max(0, window.free(now)),
+                    held,
                 )
-                for window in self._windows
+                for window, held in zip(self._windows, self._reserve.held(now), strict=True)
             ),
             waiting,
-            max(0.0, self._open_at(now, waiting) - now),
+            max(0.0, self._foreseen_at(now, waiting) - now),
             self._reported,
         )
 
     def seconds_for(self, requests: int) -> float:
-        """Return how many seconds some requests take at least, by the quota.
+        """Return how many seconds some requests of bulk work take at least, by the quota.
 
-        Those in flight are the first of them. What others do meanwhile cannot be known: they are
+        Those in flight are the first of them. What others will send cannot be known: they are
         thought to keep what they have.
+
+        Args:
+            requests: How many.
         """
         now = asyncio.get_running_loop().time()
         further = requests - self._windows[-1].in_flight
         if further <= 0:
             return 0.0
-        at_least = seconds_for(further, self._windows, self._rate_limit.burst, now)
+        held = self._reserve.held(now)
+        at_least = seconds_for(further, self._windows, self._rate_limit.burst, now, held)
         return max(at_least, self._closed_until - now)
 
     def close(self) -> None:
@@ -173,13 +219,48 @@ class WindowLimiter:
                 return False
         return True
 
-    def _open_at(self, now: float, ahead: int = 0) -> float:
-        at = max(window.free_at(now, ahead) for window in self._windows)
+    def _is_open_for_bulk(self, now: float) -> bool:
+        held = self._reserve.held(now)
+        return all(
+            window.free(now) > left for window, left in zip(self._windows, held, strict=True)
+        )
+
+    def _held_from(self, priority: Priority, now: float) -> list[int]:
+        if priority == "bulk" and self._reserve.active:
+            return self._reserve.held(now)
+        return [0] * len(self._windows)
+
+    def _opens_at(self, priority: Priority, now: float) -> float:
+        """Return when the next request of a priority may be sent, should no answer come any more.
+
+        An answer wakes the dispatcher: this is the timer for when none does.
+        """
+        held = self._held_from(priority, now)
+        at = max(
+            window.opens_at(now, left) for window, left in zip(self._windows, held, strict=True)
+        )
+        if at > now and any(held):
+            # What is held may become less before anything comes back.
+            at = min(at, now + self._rate_limit.windows[0][1])
         return max(at, self._closed_until)
 
-    def _take(self) -> None:
+    def _foreseen_at(self, now: float, ahead: int, priority: Priority = "interactive") -> float:
+        """Return when a request may be sent at the earliest, should all answers come soon."""
+        held = self._held_from(priority, now)
+        at = max(
+            window.free_at(now, ahead + left)
+            for window, left in zip(self._windows, held, strict=True)
+        )
+        return max(at, self._closed_until)
+
+    def _take(self, priority: Priority, now: float) -> None:
         for window in self._windows:
-            window.take()
+            window.take(now)
+        if priority == "bulk":
+            self._bulk_granted_at = now
+        else:
+            lately = now < self._bulk_granted_at + self._rate_limit.windows[0][1]
+            self._reserve.count(now, beside_bulk=lately or bool(self._waiting["bulk"]))
 
     def _close(self, reported: RateLimitHeaders, now: float) -> None:
         """Close the gate for all at once after a 429, and count those who used what we did not.
@@ -235,7 +316,7 @@ class WindowLimiter:
         ahead = len(self._waiting["interactive"])
         if priority == "bulk":
             ahead += len(self._waiting["bulk"])
-        at = self._open_at(now, ahead)
+        at = self._foreseen_at(now, ahead, priority)
         if latest < at < math.inf:
             error = RateLimitedError(
                 f"no quota for another {at - now:.1f} s, and max_wait is {latest - now:g} s"
@@ -245,29 +326,29 @@ class WindowLimiter:
 
     # What follows waits.
 
-    def _next_waiter(self) -> asyncio.Future[None] | None:
-        for waiters in self._waiting.values():
+    def _next_priority(self) -> Priority | None:
+        for priority, waiters in self._waiting.items():
             while waiters:
                 waiter = next(iter(waiters))
                 if not waiter.done():
-                    return waiter
+                    return priority
                 del waiters[waiter]
         return None
 
     async def _dispatch(self) -> None:
         loop = asyncio.get_running_loop()
         through_bucket = False
-        while self._next_waiter() is not None:
+        while (priority := self._next_priority()) is not None:
             now = loop.time()
-            opens_at = self._open_at(now)
+            opens_at = self._opens_at(priority, now)
             if opens_at > now:
                 await self._sleep_until(opens_at)
             elif not through_bucket:
                 await self._bucket.acquire()
                 through_bucket = True
-            elif (waiter := self._next_waiter()) is not None:
-                self._take()
-                waiter.set_result(None)
+            else:
+                self._take(priority, now)
+                next(iter(self._waiting[priority])).set_result(None)
                 through_bucket = False
 
     def _start_dispatcher(self) -> None:
@@ -280,7 +361,7 @@ class WindowLimiter:
         if not dispatcher.cancelled():
             if error := dispatcher.exception():
                 self._turn_away(error)
-        elif self._idle and not self._closed and self._next_waiter() is not None:
+        elif self._idle and not self._closed and self._next_priority() is not None:
             # All tasks were cancelled, and one of them sends something while it ends. It may have
             # started the next one by now: two would wait on one alarm.
             self._start_dispatcher()

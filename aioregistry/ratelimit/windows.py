@@ -12,22 +12,25 @@ __all__ = ["RollingWindow", "seconds_for"]
 class RollingWindow:
     """At most `limit` requests in any `period` seconds, as the server counts them.
 
-    The server counts a request from when it arrives there. We count it from when it may go until
-    one period after its answer arrived, so that no delay on the way can make the server's window
-    fuller than ours.
+    The server counts a request from when it arrives there. A permit counts from when it is given
+    until one full period after its answer arrived, so network delay can never make the server's
+    count exceed ours.
 
-    Requests of other clients are inferred from the server's word. Others that were seen lately are
-    thought to take again what theirs leave free, until nothing was seen of them for a while.
+    Requests of other clients are inferred from the rate-limit headers. Others that were seen lately
+    are expected to use again the room that their old requests leave, until nothing was seen of them
+    for a while. Then one request of ours at a time tries that room (a probe); a probe without an
+    answer is no longer waited for after as long a while.
 
     Args:
         limit: The requests that the server grants in a period.
         period: Seconds.
-        share: How many of them we may take; the rest is left to others.
-        others_timeout: Seconds without news of others after which they are thought to be gone.
+        share: How many of them are ours; the rest is left to others. By default all.
+        others_timeout: Seconds without news of others after which they are thought to be gone; by
+            default one period.
 
     Attributes:
         in_flight: Requests of ours without an answer yet.
-        probing: Whether only one request at a time is to try what room others have left.
+        probing: Whether only one request at a time is to try the room that others have left.
     """
 
     __slots__ = (
@@ -36,6 +39,7 @@ class RollingWindow:
         "_others",
         "_others_seen",
         "_returns",
+        "_taken_at",
         "in_flight",
         "limit",
         "others_timeout",
@@ -57,6 +61,7 @@ class RollingWindow:
         self.others_timeout = period if others_timeout is None else others_timeout
         self.in_flight = 0
         self.probing = False
+        self._taken_at = -math.inf
         # When our permits come back, and when the last ones did.
         self._returns: deque[float] = deque()
         self._expired: deque[float] = deque(maxlen=limit)
@@ -80,6 +85,15 @@ class RollingWindow:
     def _is_held(self, left: float) -> bool:
         return left < self._others_seen + self.others_timeout
 
+    def _waits_for_probe(self, now: float) -> bool:
+        return self.probing and self.in_flight > 0 and now < self._taken_at + self.others_timeout
+
+    def _others_leave(self) -> list[float]:
+        """Return when the room of others will be free, if they do not come again."""
+        timeout = self.others_timeout
+        left = (at + timeout if self._is_held(at) else at for at in self._others)
+        return [*self._held, *left]
+
     def used(self, now: float) -> int:
         """Return how many permits of ours are out, in flight or not yet come back."""
         self._expire(now)
@@ -99,9 +113,9 @@ class RollingWindow:
 
     @property
     def roomy(self) -> bool:
-        """Whether a request may go however old the others are: a look that costs next to nothing.
+        """Whether a request may be sent however old the others are: a look that costs little.
 
-        When this is False, `free` tells.
+        When this is False, `free` decides.
         """
         return (
             self.in_flight + len(self._returns) < self.share
@@ -111,9 +125,9 @@ class RollingWindow:
         )
 
     def free(self, now: float) -> int:
-        """Return how many requests may go at once; not positive when none may."""
+        """Return how many requests may be sent at once; not positive when none may."""
         used = self.used(now)
-        if self.probing and self.in_flight:
+        if self._waits_for_probe(now):
             return 0
         others = len(self._others) + len(self._held)
         # Where there are others, each unanswered request of ours may hide one of theirs.
@@ -121,33 +135,58 @@ class RollingWindow:
         return min(self.share - used, self.limit - used - others - hidden)
 
     def free_at(self, now: float, ahead: int = 0) -> float:
-        """Return when a request may go at the earliest that has `ahead` others before it.
+        """Return when a request may be sent at the earliest that has `ahead` others before it.
 
-        That is `now` when it may go at once, and infinity while it depends on answers that are
-        still to come.
+        That is `now` when it may be sent at once, and infinity while it depends on answers that
+        are still to come: they are thought to come soon.
         """
         needed = ahead + 1 - self.free(now)
         if needed <= 0:
             return now
         coming: Sequence[float] = self._returns
         if self._others or self._held:
-            left = (at + self.others_timeout if self._is_held(at) else at for at in self._others)
-            coming = sorted([*self._returns, *self._held, *left])
+            coming = sorted([*self._returns, *self._others_leave()])
             needed -= self.in_flight
         elif self.probing:
             needed -= self.in_flight
         return coming[needed - 1] if 0 < needed <= len(coming) else math.inf
 
-    def seconds_for(self, requests: int, now: float, within: Callable[[int], float]) -> float:
-        """Return how long some further requests take at least, if nobody else comes.
+    def opens_at(self, now: float, ahead: int = 0) -> float:
+        """Return when more than `ahead` requests may be sent, should no answer come any more.
+
+        That is `now` when they may be sent at once, and infinity when only an answer frees as many.
+        At that time `free` decides anew: others may have left the window for good by then, or the
+        room that they left may have to be tried.
+        """
+        if self.free(now) > ahead:
+            return now
+        if self._waits_for_probe(now):
+            return self._taken_at + self.others_timeout
+        used = self.in_flight + len(self._returns)
+        at = _nth(self._returns, ahead + 1 + used - self.share, now)
+        if leave := sorted(self._others_leave()):
+            coming = sorted([*self._returns, *leave])
+            needed = ahead + 1 + used + len(leave) - self.limit
+            # While any of them is there, our unanswered requests count twice.
+            beside = _nth(coming, needed + self.in_flight, now)
+            after = max(leave[-1], _nth(coming, needed, now))
+            at = max(at, min(beside, after))
+        return at
+
+    def seconds_for(
+        self, requests: int, now: float, within: Callable[[int], float], reserved: int = 0
+    ) -> float:
+        """Return how long some further requests take at least, if nobody else sends any.
 
         Args:
             requests: How many, at least 1.
             now: The time.
             within: Returns how long fewer than `limit` of them take for other reasons.
+            reserved: Requests of the window that are left free; by default none.
         """
         used = self.used(now)
-        limit = max(1, min(self.share, self.limit - len(self._others) - len(self._held)))
+        limit = min(self.share, self.limit - len(self._others) - len(self._held))
+        limit = max(1, limit - reserved)
         rounds, last = divmod(requests - 1, limit)
         # The last one of them goes at once, or when this permit comes back.
         nth = last - (limit - used)
@@ -156,12 +195,13 @@ class RollingWindow:
             wait = self._returns[nth] - now if nth < len(self._returns) else self.period
         return rounds * self.period + max(wait, within(last + 1))
 
-    def take(self) -> None:
+    def take(self, now: float) -> None:
         """Count a request that is about to be sent."""
         self.in_flight += 1
+        self._taken_at = now
 
     def give_back(self, now: float, *, sent: bool) -> None:
-        """Count its answer, or that we gave it up; at once when it was never sent."""
+        """Count its answer, or that we gave it up; it is free at once when it was never sent."""
         self.in_flight -= 1
         if sent:
             self._returns.append(now + self.period)
@@ -187,18 +227,37 @@ class RollingWindow:
             heappop(self._others)
 
 
-def seconds_for(requests: int, windows: Sequence[RollingWindow], burst: float, now: float) -> float:
+def _nth(times: Sequence[float], number: int, now: float) -> float:
+    """Return the `number`-th of some times in order: `now` before the first, infinity after all."""
+    if number <= 0:
+        return now
+    return times[number - 1] if number <= len(times) else math.inf
+
+
+def seconds_for(
+    requests: int,
+    windows: Sequence[RollingWindow],
+    burst: float,
+    now: float,
+    reserved: Sequence[int] = (),
+) -> float:
     """Return how long some further requests take at least, by all windows.
 
     Args:
         requests: How many.
         windows: The shortest first.
-        burst: Requests that may go at once, and then in each second.
+        burst: Requests that may be sent at once, and then in each second.
         now: The time.
+        reserved: How many requests of each window are left free; by default none.
     """
     if requests <= 0:
         return 0.0
     if not windows:
         return max(0.0, (requests - burst) / burst)
     *shorter, longest = windows
-    return longest.seconds_for(requests, now, lambda fewer: seconds_for(fewer, shorter, burst, now))
+
+    def within(fewer: int) -> float:
+        return seconds_for(fewer, shorter, burst, now, reserved)
+
+    kept = reserved[len(shorter)] if reserved else 0
+    return longest.seconds_for(requests, now, within, kept)

@@ -61,7 +61,7 @@ def test_a_window_counts_as_a_list_of_all_timestamps_does(limit, steps, ahead):
     for gap, step in steps:
         now += gap
         if step == "take" and window.free(now) > 0:
-            window.take()
+            window.take(0.0)
             every.in_flight += 1
         elif step != "take" and window.in_flight:
             window.give_back(now, sent=step == "answer")
@@ -87,7 +87,7 @@ def test_no_delay_on_the_way_makes_the_servers_window_fuller_than_the_limit(limi
                 window.give_back(answer, sent=True)
         answers = [answer for answer in answers if answer > now]
         if window.free(now) > 0:
-            window.take()
+            window.take(0.0)
             counted.append(now + where * latency)
             answers.append(now + latency)
     assert most_in_a_period(counted) <= limit
@@ -95,14 +95,14 @@ def test_no_delay_on_the_way_makes_the_servers_window_fuller_than_the_limit(limi
 
 def test_a_permit_comes_back_one_period_after_the_answer():
     window = RollingWindow(1, PERIOD)
-    window.take()
+    window.take(0.0)
     window.give_back(3.0, sent=True)
     assert window.free_at(3.0) == 3.0 + PERIOD
 
 
 def test_a_permit_that_was_not_used_comes_back_at_once():
     window = RollingWindow(1, PERIOD)
-    window.take()
+    window.take(0.0)
     window.give_back(3.0, sent=False)
     assert window.free(3.0) == 1
 
@@ -144,7 +144,7 @@ def test_room_that_is_held_is_what_others_take_next():
 def test_an_unanswered_request_may_hide_one_of_others():
     window = RollingWindow(10, PERIOD)
     window.observe_others(4, 0.0)
-    window.take()
+    window.take(0.0)
     assert window.free(0.0) == 10 - 4 - 1 - 1
     window.give_back(1.0, sent=True)
     assert window.free(1.0) == 10 - 4 - 1
@@ -154,7 +154,7 @@ def test_while_unsure_one_request_at_a_time_goes():
     window = RollingWindow(10, PERIOD)
     window.probing = True
     assert window.free(0.0) == 10
-    window.take()
+    window.take(0.0)
     assert (window.free(0.0), window.free_at(0.0)) == (0, math.inf)
 
 
@@ -168,7 +168,7 @@ def test_the_oldest_of_others_are_forgotten_first():
 def test_permits_that_came_back_on_the_way_of_an_answer_count_for_it():
     window = RollingWindow(10, PERIOD)
     for answered in (0.0, 1.0, 2.0):
-        window.take()
+        window.take(0.0)
         window.give_back(answered, sent=True)
     assert window.used(PERIOD + 1.5) == 1
     assert window.used_since(PERIOD + 0.5, PERIOD + 1.5) == 2
@@ -287,7 +287,7 @@ def windows_with(answered: dict[float, list[float]]) -> list[RollingWindow]:
     windows = [RollingWindow(250, 60.0), RollingWindow(5000, 3600.0)]
     for window in windows:
         for age in answered.get(window.period, []):
-            window.take()
+            window.take(0.0)
             window.give_back(-age, sent=True)
     return windows
 
@@ -339,8 +339,8 @@ def test_at_least_one_request_a_period_is_for_ours():
 
 def test_what_is_in_flight_comes_back_a_period_later_at_the_earliest():
     window = RollingWindow(2, 60.0)
-    window.take()
-    window.take()
+    window.take(0.0)
+    window.take(0.0)
     window.give_back(0.0, sent=True)
     assert window.seconds_for(1, 10.0, lambda _: 0.0) == 50.0
     assert window.seconds_for(2, 10.0, lambda _: 0.0) == 60.0

@@ -556,7 +556,7 @@ async def test_a_limiter_that_fails_fails_all_who_wait_and_keeps_nobody_waiting(
     await limiter.acquire()
     waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(3)]
     await settle()
-    monkeypatch.setattr(limiter, "_open_at", None)
+    monkeypatch.setattr(limiter, "_opens_at", None)
     limiter.release(OK)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [TypeError] * 3
