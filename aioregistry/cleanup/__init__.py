@@ -23,22 +23,34 @@ from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
-from aioregistry.cleanup.policy.policy import (
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rule import (
+    Candidate,
     Decision,
+    PushedTag,
+    Rule,
+    TagRule,
+    UntaggedManifest,
+    UntaggedRule,
+)
+from aioregistry.cleanup.policy.rules import (
     Delete,
     DeleteOlderThan,
-    DeleteUntagged,
     Keep,
     KeepNewest,
     KeepReleases,
     KeepWithin,
-    Policy,
-    PushedTag,
-    Rule,
+)
+from aioregistry.cleanup.policy.schema import policy_schema
+from aioregistry.cleanup.policy.untagged_rules import (
+    DeleteOrphaned,
+    DeleteUntagged,
+    KeepNewestUntagged,
 )
 from aioregistry.oci.distribution import Distribution
 
 __all__ = [
+    "Candidate",
     "CapExceededError",
     "Caps",
     "CleanupReport",
@@ -51,6 +63,7 @@ __all__ = [
     "Decision",
     "Delete",
     "DeleteOlderThan",
+    "DeleteOrphaned",
     "DeleteUntagged",
     "Distribution",
     "FreedBytes",
@@ -62,6 +75,7 @@ __all__ = [
     "JournalError",
     "Keep",
     "KeepNewest",
+    "KeepNewestUntagged",
     "KeepReleases",
     "KeepWithin",
     "Kept",
@@ -76,13 +90,17 @@ __all__ = [
     "Regex",
     "RepositoryPlan",
     "Rule",
+    "TagRule",
     "UnreadableContentError",
+    "UntaggedManifest",
+    "UntaggedRule",
     "Use",
     "apply_plan",
     "collect_garbage",
     "default_cache_path",
     "load_policy",
     "make_plan",
+    "policy_schema",
     "read_in_use",
     "read_policy",
 ]

@@ -8,7 +8,9 @@ from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, Keep
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from aioregistry.sandbox import Sandbox
 from tests.cleanup.registries import NOW, Builder
 

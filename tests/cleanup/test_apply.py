@@ -23,14 +23,9 @@ from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.report import ItemOutcome
 from aioregistry.cleanup.plan.make import make_plan
-from aioregistry.cleanup.policy.policy import (
-    Delete,
-    DeleteOlderThan,
-    DeleteUntagged,
-    Keep,
-    KeepNewest,
-    Policy,
-)
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from aioregistry.sandbox.state.collection import collect
 from tests.cleanup.jobs import Job, names

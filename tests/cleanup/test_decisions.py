@@ -13,7 +13,9 @@ from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryIn
 from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
 from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import describe
-from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, Keep
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from tests.cleanup.registries import NOW, ago
 
 DELETE_ALL = Policy([Delete(), DeleteUntagged(timedelta())], floor=0)
@@ -208,7 +210,9 @@ def test_the_signature_of_what_is_not_here_stays():
         Policy([Delete()], floor=0)
     )
     assert going(plan) == set()
-    assert reasons(plan)[signature_of("gone")] == "refers to a manifest that does not exist here"
+    assert reasons(plan)[signature_of("gone")] == (
+        "its subject does not exist (delete-orphaned-older-than would delete it)"
+    )
 
 
 def test_an_untagged_manifest_that_nothing_needs_is_the_policys():
@@ -254,7 +258,7 @@ def test_a_manifest_in_use_stays_with_its_tags_and_the_indexes_that_hold_it():
     repo = Repo({"i": ["x"], "a": [], "b": [], "c": ["y"]}, {"i": ["a", "b"]})
     plan = repo.plan(DELETE_ALL, Exempt(digests={digest("a"): "pod web"}))
     assert going(plan) == {"c"}
-    assert reasons(plan)["x"] == f"in use: pod web, which runs its part {SHORT}"
+    assert reasons(plan)["x"] == f"in use: pod web runs its part {SHORT}"
     assert reasons(plan)["b"] == f"part of {SHORT} (x), which is kept"
     assert reasons(plan)["a"] == "in use: pod web"
 

@@ -9,7 +9,8 @@ from aioregistry import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError
 from aioregistry.cleanup.manifests.content import UnreadableContentError
-from aioregistry.cleanup.policy.policy import Delete, Keep, Policy
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, Keep
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.jobs import Job, names
 from tests.cleanup.sources import StateContents

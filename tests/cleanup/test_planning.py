@@ -15,14 +15,9 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cleanup.policy.policy import (
-    Delete,
-    DeleteOlderThan,
-    DeleteUntagged,
-    Keep,
-    KeepNewest,
-    Policy,
-)
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import NOW, Builder, digest_of

@@ -8,19 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.policy.patterns import Glob, Regex
-from aioregistry.cleanup.policy.policy import (
-    Decision,
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rule import Decision, PushedTag, Rule, TagRule, UntaggedManifest
+from aioregistry.cleanup.policy.rules import (
     Delete,
     DeleteOlderThan,
-    DeleteUntagged,
     Keep,
     KeepNewest,
     KeepReleases,
     KeepWithin,
-    Policy,
-    PushedTag,
-    Rule,
 )
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from tests.cleanup.registries import NOW, ago
 
 
@@ -40,6 +38,12 @@ def kept(policy: Policy, given: list[PushedTag], **held: str) -> set[str]:
 def reasons(policy: Policy, given: list[PushedTag], **held: str) -> dict[str, str]:
     decisions = policy.decide_tags("web", given, NOW, held)
     return {tag.name: decision.reason for tag, decision in zip(given, decisions, strict=True)}
+
+
+def untagged(policy: Policy, days: float | None) -> Decision:
+    """The decision on an untagged manifest that was pushed so many days ago."""
+    one = UntaggedManifest("sha256:1", None if days is None else ago(days))
+    return policy.decide_untagged("web", [one], NOW)["sha256:1"]
 
 
 def rules(*rules: Rule, floor: int = 0) -> Policy:
@@ -86,7 +90,7 @@ def test_the_newest_of_each_group():
     policy = rules(KeepNewest(1, group_by=r"(\w+)-\d+"), Delete())
     given = tags(main_1=3, main_2=2, dev_1=5, dev_2=4, other=1)
     assert kept(policy, given) == {"main-2", "dev-2"}
-    assert reasons(policy, given)["main-2"] == "among the 1 newest of main"
+    assert reasons(policy, given)["main-2"] == "among the 1 newest images of main"
 
 
 def test_none_of_the_newest_is_none():
@@ -166,11 +170,11 @@ def test_a_rule_for_releases_leaves_other_tags_alone():
     [
         (Keep(), "matches *"),
         (Keep(tags="a*"), "matches a*"),
-        (KeepNewest(2), "among the 2 newest"),
-        (KeepNewest(2, tags="a*"), "among the 2 newest that match a*"),
-        (KeepNewest(2, group_by=r"(\w)(\d)"), "among the 2 newest of a-1"),
-        (KeepNewest(2, tags="a*", group_by="(a)1"), "among the 2 newest of a that match a*"),
-        (KeepWithin(timedelta(days=2)), "pushed within 2d"),
+        (KeepNewest(2), "among the 2 newest images"),
+        (KeepNewest(2, tags="a*"), "among the 2 newest images that match a*"),
+        (KeepNewest(2, group_by=r"(\w)(\d)"), "among the 2 newest images of a-1"),
+        (KeepNewest(2, tags="a*", group_by="(a)1"), "among the 2 newest images of a that match a*"),
+        (KeepWithin(timedelta(days=2)), "newer than 2d"),
         (KeepReleases(2, tags="v*"), "among the 2 newest releases of 1.0.x"),
         (KeepReleases(2, per="major"), "among the 2 newest releases of 1.x"),
         (DeleteOlderThan(timedelta(hours=12)), "older than 12h"),
@@ -193,10 +197,9 @@ def test_each_rule_has_its_reason_after_its_name(rule, reason):
     ],
 )
 def test_an_untagged_manifest_goes_when_it_is_older_with_a_reason(days, keep, reason):
-    decided = rules(DeleteUntagged()).decide_untagged("web", ago(days), NOW)
-    assert decided == Decision(keep, reason)
-    decided = rules(DeleteUntagged(name="mine")).decide_untagged("web", ago(days), NOW)
-    assert decided == Decision(keep, f"mine: {reason}")
+    assert untagged(rules(DeleteUntagged()), days) == Decision(keep, reason)
+    named = rules(DeleteUntagged(name="mine"))
+    assert untagged(named, days) == Decision(keep, f"mine: {reason}")
 
 
 def test_what_is_held_stays_whatever_the_rules_say():
@@ -229,20 +232,19 @@ def test_one_tag_stays_unless_told_otherwise():
 def test_untagged_manifests_stay_unless_a_rule_speaks_of_them():
     stays = Decision(keep=True, reason="untagged, and matches no rule")
     elsewhere = DeleteUntagged(repositories="api")
-    assert rules(Delete(), elsewhere).decide_untagged("web", ago(900), NOW) == stays
-    assert not rules(Delete(), DeleteUntagged()).decide_untagged("web", ago(900), NOW).keep
+    assert untagged(rules(Delete(), elsewhere), 900) == stays
+    assert not untagged(rules(Delete(), DeleteUntagged()), 900).keep
 
 
 def test_untagged_manifests_without_a_push_time_stay():
     stays = Decision(keep=True, reason="its push time is unknown")
-    assert rules(DeleteUntagged()).decide_untagged("web", None, NOW) == stays
+    assert untagged(rules(DeleteUntagged()), None) == stays
 
 
 def test_a_rule_for_untagged_manifests_speaks_of_no_tag():
     rule = DeleteUntagged()
     assert kept(rules(rule), tags(a=900)) == {"a"}
-    assert not rule.matches("a")
-    assert rule.decide(tags(a=900), NOW) == {}
+    assert rule.matching_tags(tags(a=900)) == []
     assert rules(rule).may_delete("web")
 
 
@@ -287,7 +289,7 @@ any_rule = st.one_of(
     st.builds(Keep, **common),
     st.builds(KeepNewest, counts, **common),
     st.builds(KeepWithin, ages, **common),
-    st.builds(KeepReleases, counts, **common),
+    st.builds(KeepReleases, counts, **common | {"tags": st.sampled_from(["*", "v*"])}),
     st.builds(DeleteOlderThan, ages, **common),
     st.builds(Delete, **common),
     st.builds(DeleteUntagged, ages),
@@ -314,7 +316,8 @@ def test_the_order_of_the_tags_does_not_matter(some, given, random):
 
 @given(st.lists(any_rule, max_size=5), given_tags)
 def test_protected_tags_go_only_by_a_rule_that_speaks_of_them(some, given):
-    if not any(rule.including_protected or rule.tags.literal for rule in some):
+    tag_rules = [rule for rule in some if isinstance(rule, TagRule)]
+    if not any(rule.including_protected or rule.tags.literal for rule in tag_rules):
         stay = kept(Policy(some), given)
         assert {tag.name for tag in given if tag.name == "latest" or tag.name[0] == "v"} <= stay
 

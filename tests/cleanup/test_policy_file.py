@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
-from aioregistry.cleanup.policy.policy import (
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import (
     Delete,
     DeleteOlderThan,
-    DeleteUntagged,
     Keep,
     KeepNewest,
     KeepReleases,
     KeepWithin,
-    Policy,
 )
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 
 TOML = r"""
 # Everything that can be said.
@@ -132,9 +132,10 @@ RULE = "[[rules]]\nkeep = true\n"
 
 
 ACTIONS = (
-    "delete, delete-older-than, delete-untagged-older-than, keep, keep-newest, keep-releases, "
-    "keep-within"
+    "delete, delete-older-than, delete-orphaned-older-than, delete-untagged-older-than, keep, "
+    "keep-newest, keep-newest-untagged, keep-releases, keep-within"
 )
+NO_TAGS = "is not for delete-untagged-older-than, which decides on no tags of images"
 WRITE = "write 90s, 15m, 12h, 30d or 1d12h"
 NO_TEXT = "no text, or no number: 'utf-8' codec can't encode character '\\ud800'"
 KEEP_RELEASES = "[[rules]]\nkeep-releases = 1\n"
@@ -148,10 +149,10 @@ UNTAGGED = "[[rules]]\ndelete-untagged-older-than = '1d'\n"
         ("", ": rules: must be a list of rules, and not empty"),
         ("rules = []", ", line 1: rules: must be a list of rules, and not empty"),
         ("rules = [5]", ", line 1: rules[0]: must have keys with values"),
-        ("floor = -1\n" + RULE, ", line 1: floor: floor must be a whole number, 0 or more, not -1"),
+        ("floor = -1\n" + RULE, ", line 1: floor: must be a whole number, 0 or more, not -1"),
         (
             "floor = true\n" + RULE,
-            ", line 1: floor: floor must be a whole number, 0 or more, not True",
+            ", line 1: floor: must be a whole number, 0 or more, not True",
         ),
         (RULE + "flor = 1\nx = 1", ", line 3: rules[0].flor: is no key of a policy"),
         ("flor = 1\n" + RULE, ", line 1: flor: is no key of a policy; did you mean floor?"),
@@ -170,15 +171,15 @@ UNTAGGED = "[[rules]]\ndelete-untagged-older-than = '1d'\n"
         ),
         (
             "[[rules]]\nkeep = false",
-            ", line 2: rules[0].keep: must be true, or not be there, and not False",
+            ", line 2: rules[0].keep: must be true, or be left out, not False",
         ),
         (
             "[[rules]]\ndelete = 1",
-            ", line 2: rules[0].delete: must be true, or not be there, and not 1",
+            ", line 2: rules[0].delete: must be true, or be left out, not 1",
         ),
         (
             "[[rules]]\nkeep-newest = '5'",
-            ", line 2: rules[0].keep-newest: count must be a whole number, 0 or more, not '5'",
+            ", line 2: rules[0].keep-newest: must be a whole number, 0 or more, not '5'",
         ),
         (
             "[[rules]]\nkeep-within = 30",
@@ -209,10 +210,10 @@ UNTAGGED = "[[rules]]\ndelete-untagged-older-than = '1d'\n"
             RULE + "repositories = 5",
             ", line 3: rules[0].repositories: a glob must be a text, and not empty: 5",
         ),
-        (RULE + "per = 'major'", ", line 3: rules[0].per: goes with keep-releases, not with keep"),
+        (RULE + "per = 'major'", ", line 3: rules[0].per: is for keep-releases, not for keep"),
         (
             RULE + "group-by = '(a)'",
-            ", line 3: rules[0].group-by: goes with keep-newest, not with keep",
+            ", line 3: rules[0].group-by: is for keep-newest, not for keep",
         ),
         (KEEP_RELEASES + "per = 'x'", ", line 3: rules[0].per: must be major or minor, not 'x'"),
         (
@@ -224,14 +225,14 @@ UNTAGGED = "[[rules]]\ndelete-untagged-older-than = '1d'\n"
             RULE + "including-protected = 1",
             ", line 3: rules[0].including-protected: must be true or false, not 1",
         ),
-        (UNTAGGED + "tags = 'x'", ", line 3: rules[0].tags: untagged manifests have no tags"),
+        (UNTAGGED + "tags = 'x'", f", line 3: rules[0].tags: {NO_TAGS}"),
         (
             UNTAGGED + "tags-regex = 'x'",
-            ", line 3: rules[0].tags-regex: untagged manifests have no tags",
+            f", line 3: rules[0].tags-regex: {NO_TAGS}",
         ),
         (
             UNTAGGED + "including-protected = true",
-            ", line 3: rules[0].including-protected: untagged manifests have no tags",
+            f", line 3: rules[0].including-protected: {NO_TAGS}",
         ),
         ("a = " + "[" * 5000, ": not TOML: too deep"),
         ("a." * 100 + "a = 1", ": not TOML: a key of too many parts"),
@@ -349,7 +350,7 @@ def test_lines_are_right_in_tables_within_a_line():
         ),
         (
             "rules:\n- keep: true\n- keep-newest: many\n",
-            ", line 3: rules[1].keep-newest: count must be a whole number, 0 or more, not 'many'",
+            ", line 3: rules[1].keep-newest: must be a whole number, 0 or more, not 'many'",
         ),
         ("- 5", ", line 1: the policy: must have keys with values"),
         ("", ": the policy: must have keys with values"),
@@ -389,7 +390,7 @@ def test_yaml_is_read_without_libyaml_too(monkeypatch):
     monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     assert read_policy("rules: [{delete: true}]", "p.yaml") == Policy([Delete()])
     assert wrong("[" * 5000, "p.yaml") == "p.yaml: not YAML: too deep"
-    said = "line 2: floor: floor must be a whole number, 0 or more, not -1"
+    said = "line 2: floor: must be a whole number, 0 or more, not -1"
     assert wrong('{\n\t"floor": -1, "rules": [{"keep": true}]}', "p.json") == f"p.json, {said}"
 
 

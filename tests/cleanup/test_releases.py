@@ -5,7 +5,7 @@ import pytest
 from aioregistry.cleanup.policy.releases import Release
 
 
-@pytest.mark.parametrize("tag", ["v1.2.3", "1.2.3"])
+@pytest.mark.parametrize("tag", ["v1.2.3", "1.2.3", "v01.02.03", "1.2.3_build.5", "1.2.3+build"])
 def test_a_release_is_read(tag):
     assert Release.parse(tag) == Release(1, 2, 3)
 
@@ -15,8 +15,8 @@ def test_a_release_is_read(tag):
     [
         "v1.2",
         "1.2.3-rc1",
-        "1.2.3+build",
-        "v01.2.3",
+        "1.2.3_",
+        "1.2.3-rc1_build",
         "1.2.3.4",
         "V1.2.3",
         "v1.2.x",

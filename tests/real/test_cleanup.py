@@ -12,7 +12,9 @@ from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cleanup.policy.policy import Delete, DeleteUntagged, Keep, Policy
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, Keep
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from aioregistry.oci.distribution import Distribution
 from tests.real.images import Store
 from tests.real.registry import ApiServer, RealRegistry, require_programs

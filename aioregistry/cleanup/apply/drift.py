@@ -75,7 +75,7 @@ class _Comparison:
         self._here = {manifest.digest: manifest for manifest in inventory.manifests}
         self._digest_of = dict(inventory.tags)
         self._graph = Graph(inventory.manifests, contents)
-        self._exempt = exempt.with_indexes(self._graph)
+        self._exempt = exempt.with_indexes(self._graph, inventory.manifests)
         self._tags_in_use = self._exempt.tags_on(inventory.manifests)
         self._given_up = given_up
         self._floor = floor

@@ -1,6 +1,6 @@
-"""What goes and what stays of one repository: pure."""
+"""Which tags and manifests of one repository are deleted, and which are kept: pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from attrs import evolve, field, frozen
@@ -9,33 +9,52 @@ from aioregistry.cleanup.manifests.content import Content, subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.items import Kept, RepositoryPlan
-from aioregistry.cleanup.plan.reasons import Reasons, short
-from aioregistry.cleanup.policy.policy import Decision, Policy, PushedTag
+from aioregistry.cleanup.plan.reasons import Reasons, relation, short
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rule import Candidate, Decision, PushedTag, UntaggedManifest
+from aioregistry.cleanup.policy.usage import RuleUsage
 
 __all__ = ["Exempt", "decide", "keep_all", "may_condemn"]
+
+_NO_SUBJECT = Decision(
+    keep=True,
+    reason="its subject does not exist (delete-orphaned-older-than would delete it)",
+)
 
 
 @frozen
 class Exempt:
-    """What stays in a repository whatever the policy says.
+    """The tags and manifests of a repository that are kept whatever the policy says.
 
     Attributes:
-        tags: Tags that are in use, each with where.
-        digests: Manifests that are in use, each with where.
+        tags: Tags that are in use, each with where. Their manifests are kept, too.
+        digests: Manifests that are in use, each with where. All of their tags are kept, too.
     """
 
     tags: Mapping[str, str] = field(factory=dict)
     digests: Mapping[str, str] = field(factory=dict)
 
-    def with_indexes(self, graph: Graph) -> "Exempt":
-        """Return it with the indexes that hold what is in use: other platforms may be pulled."""
+    def with_indexes(self, graph: Graph, manifests: Iterable[ListedManifest]) -> "Exempt":
+        """Return it with the indexes that include what is in use: other platforms may be pulled.
+
+        Args:
+            graph: What the manifests of the repository need of each other.
+            manifests: These manifests.
+        """
+        where = dict(self.digests)
+        if self.tags:
+            for manifest in manifests:
+                for tag in manifest.tags:
+                    if tag in self.tags:
+                        where.setdefault(manifest.digest, self.tags[tag])
         digests = dict(self.digests)
-        for index, inside in graph.containing(self.digests).items():
-            digests[index] = f"{digests[inside]}, which runs its part {short(inside)}"
+        for index, part in graph.containing(where).items():
+            where.setdefault(index, where[part])
+            digests.setdefault(index, f"{where[part]} runs its part {short(part)}")
         return evolve(self, digests=digests)
 
     def tags_on(self, manifests: Iterable[ListedManifest]) -> dict[str, str]:
-        """Return the tags that stay: those in use, and those of a manifest that is; with why."""
+        """Return the tags that are kept: those in use, and those of manifests that are."""
         tags = {tag: f"in use: {where}" for tag, where in self.tags.items()}
         if self.digests:
             for manifest in manifests:
@@ -48,20 +67,23 @@ class Exempt:
 def may_condemn(
     inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
 ) -> bool:
-    """Return whether anything at all may go, as far as that shows without the contents.
+    """Return whether anything at all may be deleted, as far as that shows without the contents.
 
-    Contents only ever add to what stays, and to what goes with something condemned.
+    Contents only ever add to what is kept, and to what is deleted along with something else.
     """
     if not policy.may_delete(inventory.repository):
         return False
     decided = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now)
-    if any(not decision.keep for decision in decided.values()):
-        return True
-    return any(
-        not policy.decide_untagged(inventory.repository, manifest.pushed_at, now).keep
-        for manifest in inventory.manifests
-        if not manifest.tags
+    untagged = policy.decide_untagged(
+        inventory.repository,
+        [
+            UntaggedManifest(manifest.digest, manifest.pushed_at, is_orphaned=True)
+            for manifest in inventory.manifests
+            if not manifest.tags and manifest.digest not in exempt.digests
+        ],
+        now,
     )
+    return not all(decision.keep for decision in (*decided.values(), *untagged.values()))
 
 
 def decide(
@@ -70,32 +92,32 @@ def decide(
     policy: Policy,
     exempt: Exempt,
     now: datetime,
+    usage: RuleUsage | None = None,
 ) -> RepositoryPlan:
     """Decide on every manifest and every tag of a repository.
 
-    Tags are decided by the policy. A manifest goes when all of its tags go; an untagged one, when
-    the policy says so, or when all that needs it goes. What something that stays needs, stays.
+    Tags are decided by the policy. A manifest is deleted when all of its tags are; an untagged one,
+    when the policy says so, or when all that needs it is deleted. Whatever a kept manifest needs is
+    kept.
 
     Args:
-        inventory: All that the repository holds.
-        contents: What each of its manifests says.
+        inventory: All manifests and tags of the repository.
+        contents: What each manifest says of others.
         policy: Decides on tags, and on untagged manifests that nothing needs.
-        exempt: What is in use.
-        now: Up to when ages are counted.
+        exempt: The tags and manifests that are in use.
+        now: The time up to which ages are counted.
+        usage: Where it is noted which rules had something to decide.
     """
     graph = Graph(inventory.manifests, contents)
-    exempt = exempt.with_indexes(graph)
-    tags = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now)
-    alone = {
-        manifest.digest: _decide_alone(inventory.repository, manifest, policy, now)
-        for manifest in inventory.manifests
-        if not manifest.image_tags and not graph.needed_by(manifest.digest)
-    }
-    going, needing = _partition(inventory, graph, exempt, tags, alone)
-    reasons = Reasons(inventory, graph, exempt.digests, tags, alone, going, needing)
+    exempt = exempt.with_indexes(graph, inventory.manifests)
+    tags = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now, usage)
+    alone = _decide_alone(inventory, contents, graph, policy, now, usage)
+    deleted, needing = _partition(inventory, graph, exempt, tags, alone)
+    _keep_with_subjects(inventory, graph, tags, deleted)
+    reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
     return RepositoryPlan(
         name=inventory.repository,
-        tags=len(tags),
+        tags=sum(len(manifest.image_tags) for manifest in inventory.manifests),
         manifests=len(inventory.manifests),
         condemned=tuple(reasons.condemned()),
         kept=reasons.kept(),
@@ -115,25 +137,70 @@ def keep_all(inventory: RepositoryInventory, reason: str) -> RepositoryPlan:
 
 
 def _decide_tags(
-    inventory: RepositoryInventory, policy: Policy, exempt: Mapping[str, str], now: datetime
+    inventory: RepositoryInventory,
+    policy: Policy,
+    exempt: Mapping[str, str],
+    now: datetime,
+    usage: RuleUsage | None = None,
 ) -> dict[str, Decision]:
-    # Signatures are no images: they are decided with what they speak of, and never counted.
-    tags = [
-        PushedTag(tag, manifest.pushed_at)
-        for manifest in inventory.manifests
-        for tag in manifest.image_tags
-    ]
-    decisions = policy.decide_tags(inventory.repository, tags, now, exempt)
-    return {tag.name: decision for tag, decision in zip(tags, decisions, strict=True)}
+    """Return decisions by tag: on all tags of images, and on those of referrers that have one."""
+    images: list[Candidate] = []
+    referrers: list[Candidate] = []
+    here = {manifest.digest for manifest in inventory.manifests}
+    uncertain: Mapping[str, str] = getattr(inventory, "uncertain", {})
+    exempt = dict(exempt)
+    for manifest in inventory.manifests:
+        if manifest.digest in uncertain:
+            exempt = {**dict.fromkeys(manifest.tags, uncertain[manifest.digest]), **exempt}
+        for tag in manifest.tags:
+            time, subject = _time_of(inventory, tag, manifest), subject_of_tag(tag)
+            one = PushedTag(tag, time, manifest.digest, is_orphaned=_is_orphaned(subject, here))
+            # Tags of referrers are no images: they follow their subject, and are never counted.
+            (images if subject is None else referrers).append(one)
+    decisions = policy.decide_tags(inventory.repository, images, now, exempt, usage)
+    decided = {tag.name: decision for tag, decision in zip(images, decisions, strict=True)}
+    decided |= policy.decide_referrers(inventory.repository, referrers, now, usage)
+    for referrer in referrers:
+        if referrer.name in exempt:
+            decided[referrer.name] = Decision(keep=True, reason=exempt[referrer.name])
+    return decided
+
+
+def _is_orphaned(subject: str | None, here: Collection[str]) -> bool:
+    return subject is not None and subject not in here
+
+
+def _time_of(inventory: RepositoryInventory, tag: str, manifest: ListedManifest) -> datetime | None:
+    set_time = getattr(inventory, "set_time", None)
+    return manifest.pushed_at if set_time is None else set_time(tag, manifest)
 
 
 def _decide_alone(
-    repository: str, manifest: ListedManifest, policy: Policy, now: datetime
-) -> Decision:
-    """Decide on a manifest that has no image's tag, and that nothing needs."""
-    if manifest.tags:
-        return Decision(keep=True, reason="refers to a manifest that does not exist here")
-    return policy.decide_untagged(repository, manifest.pushed_at, now)
+    inventory: RepositoryInventory,
+    contents: Mapping[str, Content],
+    graph: Graph,
+    policy: Policy,
+    now: datetime,
+    usage: RuleUsage | None,
+) -> dict[str, Decision]:
+    """Return decisions on the manifests that have no tag of an image and that nothing needs."""
+    alone = [
+        manifest
+        for manifest in inventory.manifests
+        if not manifest.image_tags and not graph.needed_by(manifest.digest)
+    ]
+    here = {manifest.digest for manifest in inventory.manifests}
+    untagged = [
+        UntaggedManifest(
+            manifest.digest,
+            manifest.pushed_at,
+            is_orphaned=_is_orphaned(contents[manifest.digest].subject, here),
+        )
+        for manifest in alone
+        if not manifest.tags
+    ]
+    decided = policy.decide_untagged(inventory.repository, untagged, now, usage)
+    return {manifest.digest: decided.get(manifest.digest, _NO_SUBJECT) for manifest in alone}
 
 
 def _partition(
@@ -143,31 +210,57 @@ def _partition(
     tags: Mapping[str, Decision],
     alone: Mapping[str, Decision],
 ) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Return the manifests that go, and those that stay because they are needed.
+    """Return the manifests that are deleted, and those that are kept because they are needed.
 
     Returns:
-        For each that goes, the digest that takes it along, or None; for each that is needed, the
-        digest that needs it.
+        For each deleted one, the digest that it is deleted along with, or None; for each needed
+        one, the digest that needs it.
     """
-    staying: list[str] = []
+    kept: list[str] = []
     chosen: list[str] = []
+    uncertain: Collection[str] = getattr(inventory, "uncertain", ())
     for manifest in inventory.manifests:
-        decided = [tags[tag] for tag in manifest.image_tags]
-        if manifest.digest in alone:
+        decided = [tags[tag] for tag in manifest.tags if tag in tags]
+        undecided = len(decided) < len(manifest.tags) or not manifest.tags
+        if undecided and manifest.digest in alone:
             decided.append(alone[manifest.digest])
-        if manifest.digest in exempt.digests or any(decision.keep for decision in decided):
-            staying.append(manifest.digest)
+        if (
+            manifest.digest in exempt.digests
+            or manifest.digest in uncertain
+            or any(decision.keep for decision in decided)
+        ):
+            kept.append(manifest.digest)
         elif decided:
             chosen.append(manifest.digest)
-    needed = graph.reached_from(staying)
-    kept = {*staying, *needed}
-    going: dict[str, str | None] = {digest: None for digest in chosen if digest not in kept}
-    along = graph.reached_from(going)
-    going |= {digest: needing for digest, needing in along.items() if digest not in kept}
-    # What is decided by nothing, such as manifests that need only each other, stays, and with it
-    # what it needs.
+    needed = graph.reached_from(kept)
+    stays = {*kept, *needed}
+    deleted: dict[str, str | None] = {digest: None for digest in chosen if digest not in stays}
+    along = graph.reached_from(deleted)
+    deleted |= {digest: needing for digest, needing in along.items() if digest not in stays}
+    # A manifest that no decision reaches, such as two that need only each other, is kept, and with
+    # it what it needs.
     rest = graph.reached_from(
-        manifest.digest for manifest in inventory.manifests if manifest.digest not in going
+        manifest.digest for manifest in inventory.manifests if manifest.digest not in deleted
     )
-    going = {digest: taker for digest, taker in going.items() if digest not in rest}
-    return going, rest | needed
+    deleted = {digest: taker for digest, taker in deleted.items() if digest not in rest}
+    return deleted, rest | needed
+
+
+def _keep_with_subjects(
+    inventory: RepositoryInventory,
+    graph: Graph,
+    tags: dict[str, Decision],
+    deleted: Mapping[str, str | None],
+) -> None:
+    """Overrule decisions to delete the tag of a referrer whose subject is kept."""
+    here = {manifest.digest: manifest for manifest in inventory.manifests}
+    for manifest in inventory.manifests:
+        if manifest.digest in deleted:
+            continue
+        for tag in manifest.tags:
+            subject = subject_of_tag(tag)
+            if subject not in here or subject in deleted or subject == manifest.digest:
+                continue
+            if tag in tags and not tags[tag].keep:
+                why = f"{relation(graph, here[subject], manifest)}, which is kept"
+                tags[tag] = Decision(keep=True, reason=why)

@@ -7,7 +7,7 @@ from aioregistry.cleanup.manifests.content import subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.items import Condemned, Kept
-from aioregistry.cleanup.policy.policy import Decision
+from aioregistry.cleanup.policy.rule import Decision
 
 __all__ = ["Reasons", "describe", "relation", "short"]
 
@@ -27,31 +27,32 @@ class Reasons:
         in_use: Mapping[str, str],
         tags: Mapping[str, Decision],
         alone: Mapping[str, Decision],
-        going: Mapping[str, str | None],
+        deleted: Mapping[str, str | None],
         needing: Mapping[str, str],
     ) -> None:
         self._here = {manifest.digest: manifest for manifest in inventory.manifests}
+        self._uncertain: Mapping[str, str] = getattr(inventory, "uncertain", {})
         self._graph = graph
         self._in_use = in_use
         self._tags = tags
         self._alone = alone
-        self._going = going
+        self._deleted = deleted
         self._needing = needing
 
     def condemned(self) -> Iterator[Condemned]:
         """Yield each DELETE: tags first, then manifests, none before what needs it."""
         for digest, manifest in self._here.items():
-            if digest not in self._going:
-                for tag in manifest.image_tags:
-                    if not self._tags[tag].keep:
+            if digest not in self._deleted:
+                for tag, decision in self._decided(manifest):
+                    if not decision.keep:
                         yield self._condemned_tag(tag, manifest)
-        for wave in self._graph.waves(self._going):
+        for wave in self._graph.waves(self._deleted):
             for digest in wave:
                 yield self._condemned_manifest(self._here[digest])
 
     def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Condemned:
         reason = self._tags[tag].reason
-        if not any(self._tags[other].keep for other in manifest.image_tags):
+        if not any(decision.keep for _, decision in self._decided(manifest)):
             reason = f"{reason}; its manifest is kept: {self._why_kept(manifest.digest)}"
         return Condemned(
             delete="tag",
@@ -64,9 +65,9 @@ class Reasons:
 
     def _condemned_manifest(self, manifest: ListedManifest) -> Condemned:
         reasons: dict[str, list[str]] = defaultdict(list)
-        for tag in manifest.image_tags:
-            reasons[self._tags[tag].reason].append(tag)
-        taker = self._going[manifest.digest]
+        for tag, decision in self._decided(manifest):
+            reasons[decision.reason].append(tag)
+        taker = self._deleted[manifest.digest]
         if taker is not None:
             reason = f"{self._relation(taker, manifest.digest)}, which is deleted"
         elif not reasons:
@@ -85,11 +86,11 @@ class Reasons:
         )
 
     def kept(self) -> tuple[Kept, ...]:
-        """Return what stays, by reason."""
+        """Return the tags and untagged manifests that are kept, by reason."""
         tags: dict[str, list[str]] = defaultdict(list)
         untagged: dict[str, list[str]] = defaultdict(list)
         for digest, manifest in self._here.items():
-            if digest in self._going:
+            if digest in self._deleted:
                 continue
             if not manifest.tags:
                 untagged[self._why_kept(digest)].append(digest)
@@ -107,15 +108,21 @@ class Reasons:
     def _why_kept(self, digest: str) -> str:
         if digest in self._in_use:
             return f"in use: {self._in_use[digest]}"
+        if digest in self._uncertain:
+            return self._uncertain[digest]
         needing = self._needing.get(digest)
         if needing is not None:
             return f"{self._relation(needing, digest)}, which is kept"
         if digest in self._alone:
             return self._alone[digest].reason
-        kept = [tag for tag in self._here[digest].tags if tag in self._tags]
-        if kept:
-            return f"its tag {kept[0]} is kept"
+        for tag, decision in self._decided(self._here[digest]):
+            if decision.keep:
+                return f"its tag {tag} is kept"
         return "no rule decides on manifests that only need each other"
+
+    def _decided(self, manifest: ListedManifest) -> Iterator[tuple[str, Decision]]:
+        """Yield the tags of a manifest that have a decision of their own."""
+        return ((tag, self._tags[tag]) for tag in manifest.tags if tag in self._tags)
 
     def _relation(self, needing: str, digest: str) -> str:
         return relation(self._graph, self._here[needing], self._here[digest])

@@ -7,17 +7,19 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["ANY", "Glob", "Pattern", "Regex", "pattern"]
+__all__ = ["ANY", "Glob", "Pattern", "Regex", "covers", "pattern"]
 
-_LONGEST = 1000
-_MEMORY = 8 * 2**20
+_MAX_CHARACTERS = 1000
+_MEMORY_BYTES = 8 * 2**20
 
 
 def _check_length(_: object, attribute: Any, text: Any) -> None:
     if not isinstance(text, str) or not text:
         raise ValueError(f"a {attribute.name} must be a text, and not empty: {text!r}")
-    if len(text) > _LONGEST:
-        raise ValueError(f"a {attribute.name} may have {_LONGEST} characters, not {len(text):,}")
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(
+            f"a {attribute.name} may have {_MAX_CHARACTERS} characters, not {len(text):,}"
+        )
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f"a {attribute.name} must be a text: {text!r}")
 
@@ -41,6 +43,11 @@ class Glob:
         """The one name that it matches; None when it matches several."""
         return None if any(sign in self.glob for sign in "*?[") else self.glob
 
+    @property
+    def prefix(self) -> str:
+        """The text that all names that it matches begin with."""
+        return re.split(r"[*?\[]", self.glob, maxsplit=1)[0]
+
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
         # Each part between two stars is an atomic group: nothing is tried twice.
@@ -62,7 +69,7 @@ class Regex:
     regex: str = field(validator=_check_length)
 
     def __attrs_post_init__(self) -> None:
-        self._compiled  # noqa: B018  (a mistake is told at once)
+        self._compiled  # noqa: B018  (a mistake is raised at once)
 
     def matches(self, name: str) -> bool:
         """Return whether a whole name matches."""
@@ -75,8 +82,26 @@ class Regex:
 
     @property
     def literal(self) -> str | None:
-        """The one name that it matches; None when that does not show."""
+        """The one name that it matches; None when that cannot be seen."""
         return self.regex if re.fullmatch(r"[A-Za-z0-9_-]+", self.regex) else None
+
+    @property
+    def prefix(self) -> str:
+        """A text that all names that it matches begin with, as far as it can be seen."""
+        if "|" in self.regex:
+            return ""
+        found = re.match(r"\^?((?:[A-Za-z0-9_/-](?![*?{])|\\[./-](?![*?{]))*)", self.regex)
+        return "" if found is None else found[1].replace("\\", "")
+
+    @property
+    def group_names(self) -> dict[str, int]:
+        """The numbers of its groups that have a name."""
+        return dict(self._compiled.groupindex)
+
+    @property
+    def group_count(self) -> int:
+        """How many groups it has."""
+        return int(self._compiled.groups)
 
     @cached_property
     def _compiled(self) -> Any:
@@ -88,7 +113,7 @@ class Regex:
                 "or use a glob"
             ) from None
         options = re2.Options()
-        options.max_mem = _MEMORY
+        options.max_mem = _MEMORY_BYTES
         options.log_errors = False
         try:
             return re2.compile(self.regex, options)
@@ -108,3 +133,19 @@ ANY = Glob("*")
 def pattern(given: str | Pattern) -> Pattern:
     """Return a pattern; a text is a glob."""
     return Glob(given) if isinstance(given, str) else given
+
+
+def covers(wider: Pattern, narrower: Pattern) -> bool:
+    """Return whether one pattern matches all that another does, as far as that can be seen."""
+    if wider in {narrower, ANY}:
+        return True
+    if narrower.literal is not None:
+        return wider.matches(narrower.literal)
+    # Only * may stand for the signs of the narrower one; what is in [] could be taken for text.
+    return (
+        isinstance(wider, Glob)
+        and isinstance(narrower, Glob)
+        and not any(sign in wider.glob for sign in "?[")
+        and "[" not in narrower.glob
+        and wider.matches(narrower.glob)
+    )

@@ -1,27 +1,52 @@
-"""Releases: tags that are semantic versions."""
+"""Releases: tags that are versions."""
 
 import re
 
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = ["Release"]
 
-_RELEASE = re.compile(r"v?(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})")
+_NUMBER = r"([0-9]{1,18})"
+# Helm writes the + before build metadata as _, because a tag cannot contain +.
+_BUILD = r"(?:[_+]([0-9A-Za-z.-]+))?"
+_RELEASE = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}{_BUILD}")
+_BEGINNING = re.compile(r"v?(?:[0-9]+(?:\.(?:[0-9]+(?:\.(?:[0-9]+(?:[_+][0-9A-Za-z.-]*)?)?)?)?)?)?")
 
 
 @frozen(order=True)
 class Release:
-    """A release's version, in the order of versions."""
+    """The version of a release, in the order of versions.
+
+    Builds of one version are equal: build metadata has no part in the order of versions.
+
+    Attributes:
+        major: The first number; the year of a calendar version.
+        minor: The second number.
+        patch: The third number.
+        build: The build metadata; empty where there is none.
+    """
 
     major: int
     minor: int
     patch: int
+    build: str = field(default="", eq=False, order=False)
 
     @classmethod
     def parse(cls, tag: str) -> "Release | None":
-        """Return the version of a tag such as ``v1.2.3`` or ``1.2.3``.
+        """Return the version of a tag such as ``v1.2.3``, ``1.2.3_build.5`` or ``2024.09.01``.
 
-        None for all else: a pre-release, or a build, is no release.
+        Numbers may begin with zeros, as those of calendar versions do.
+
+        Returns:
+            The version; None for any other tag. A pre-release, such as ``1.2.3-rc1``, is no
+            release.
         """
         found = _RELEASE.fullmatch(tag)
-        return cls(*map(int, found.groups())) if found else None
+        if found is None:
+            return None
+        return cls(int(found[1]), int(found[2]), int(found[3]), found[4] or "")
+
+    @staticmethod
+    def may_begin_with(text: str) -> bool:
+        """Return whether there are releases whose tags begin with a text."""
+        return _BEGINNING.fullmatch(text) is not None

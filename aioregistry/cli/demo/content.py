@@ -5,7 +5,8 @@ from typing import Self
 import msgspec
 from attrs import frozen
 
-from aioregistry.cleanup.policy.policy import Delete, Keep, KeepNewest, Policy
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rules import Delete, Keep, KeepNewest
 from aioregistry.cli.demo.history import COMMIT_DIGITS, History
 from aioregistry.sandbox import State
 from aioregistry.sandbox.seed import generated_state, history_state

@@ -22,8 +22,8 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import format_duration, parse_duration
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
-from aioregistry.cleanup.policy.policy import PushedTag
 from aioregistry.cleanup.policy.releases import Release
+from aioregistry.cleanup.policy.rule import PushedTag
 from aioregistry.cli.settings.settings import whole_seconds
 from tests.fuzzing.readers.reader import Reader, file_of, is_sound, text_of
 

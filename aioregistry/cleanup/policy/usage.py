@@ -1,0 +1,69 @@
+"""Which rules of a policy had something to decide, over all repositories of a plan."""
+
+from collections.abc import Iterator, Sequence
+
+from attrs import define, field
+
+from aioregistry.cleanup.policy.patterns import ANY
+from aioregistry.cleanup.policy.rule import Rule
+
+__all__ = ["RuleUsage"]
+
+
+@define
+class _Counts:
+    applied: bool = False
+    matched: int = 0
+    undecided: int = 0
+    protected: int = 0
+
+
+@define
+class RuleUsage:
+    """Counts what each rule of a policy matched; `notes` names the rules that had no effect.
+
+    Args:
+        rules: The rules of the policy, in order.
+    """
+
+    rules: Sequence[Rule]
+    _counts: list[_Counts] = field(init=False)
+
+    @_counts.default
+    def _none_yet(self) -> list[_Counts]:
+        return [_Counts() for _ in self.rules]
+
+    def add(self, number: int, matched: int, undecided: int, protected: int) -> None:
+        """Count what a rule matched in one repository.
+
+        Args:
+            number: The place of the rule in the policy, from 0.
+            matched: How many tags or manifests it matched.
+            undecided: How many of these no earlier rule had decided on.
+            protected: How many tags it would have matched if they were not protected.
+        """
+        counts = self._counts[number]
+        counts.applied = True
+        counts.matched += matched
+        counts.undecided += undecided
+        counts.protected += protected
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence for each rule that had no effect, with what is behind it."""
+        for number, (rule, counts) in enumerate(zip(self.rules, self._counts, strict=True), 1):
+            called = rule.describe(number)
+            if not counts.applied:
+                where = "" if rule.repositories == ANY else f": it is for {rule.repositories}"
+                yield f"{called} applied to no repository that this policy deletes from{where}"
+            elif not counts.matched and counts.protected:
+                yield (
+                    f"{called} matched nothing but protected tags ({counts.protected:,}); only a"
+                    " rule with including-protected = true decides on these"
+                )
+            elif not counts.matched:
+                yield f"{called} matched nothing"
+            elif not counts.undecided:
+                yield (
+                    f"{called} had nothing to decide: earlier rules decided on all that it matched"
+                    f" ({counts.matched:,})"
+                )
