@@ -1,6 +1,7 @@
 """A state as a JSON file, to keep it or to write one by hand."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def _registry_to_json(registry: Registry) -> dict[str, Any]:
         "created_at": registry.created_at,
         "storage_at": registry.storage_at,
         "blobs": {digest_text(digest): size for digest, size in registry.blobs.items()},
+        "contents": [b64encode(content).decode() for content in registry.contents.values()],
         "repositories": [
             {
                 "name": repository.name,
@@ -110,6 +112,8 @@ def _fill(registry: Registry, content: Mapping[str, Any]) -> None:
     registry.created_at = _time(content["created_at"])
     blobs = [(digest_bytes(digest), _size(size)) for digest, size in content["blobs"].items()]
     registry.store(blobs, _time(content["storage_at"]))
+    for pushed in content.get("contents", ()):
+        registry.store_content(b64decode(pushed, validate=True), registry.storage_at)
     for repository in content["repositories"]:
         name = repository["name"]
         for described in repository["manifests"]:

@@ -181,8 +181,9 @@ async def test_a_registry_is_made_read_and_deleted_by_the_first_family(call, san
     body = {"name": "fresh", "subscription_tier_slug": "starter", "region": "ams3"}
     made = await call("POST", "/v2/registry", json=body)
     assert made.status == 201
+    assert made.json["subscription"]["tier"]["slug"] == "starter"
     read = await call("GET", "/v2/registry")
-    assert read.json == made.json
+    assert read.json["registry"].items() >= made.json["registry"].items()
     assert read.json["registry"]["region"] == "ams3"
     assert read.json["registry"]["subscription"]["tier"]["slug"] == "starter"
     assert (await call("POST", "/v2/registry", json=body)).status == 409
@@ -198,12 +199,47 @@ async def test_registries_are_made_listed_and_deleted_by_the_second_family(call,
     assert (await call("GET", "/v2/registries/second")).status == 404
 
 
-async def test_a_tier_allows_only_so_many_registries(call):
-    reply = await call("POST", "/v2/registries", json={"name": "second"})
+@pytest.mark.parametrize("family", ["registry", "registries"])
+async def test_where_a_plan_has_one_registry_a_second_is_refused(call, family):
+    body = {"name": "second", "subscription_tier_slug": "basic"}
+    reply = await call("POST", f"/v2/{family}", json=body)
+    assert reply.status == 422
+    assert reply.json["message"] == "user already has a registry"
+
+
+@pytest.mark.parametrize("family", ["registry", "registries"])
+async def test_either_family_makes_a_further_registry_where_the_plan_allows_it(call, family):
+    body = {"name": "second", "subscription_tier_slug": "professional"}
+    assert (await call("POST", f"/v2/{family}", json=body)).status == 201
+    listed = (await call("GET", "/v2/registries")).json["registries"]
+    assert [registry["name"] for registry in listed] == ["example", "second"]
+
+
+async def test_a_plan_allows_only_so_many_registries(call, sandbox):
+    sandbox.state.subscribe("professional")
+    for number in range(9):
+        sandbox.state.add_registry(f"more-{number}")
+    reply = await call("POST", "/v2/registries", json={"name": "eleventh"})
     assert reply.status == 412
     assert reply.json["message"] == (
         "registry is not eligible for tier because: [OverRegistryLimit]"
     )
+
+
+async def test_the_storage_of_all_registries_is_added_up(call, sandbox):
+    sandbox.state.add_registry("second")
+    for name in ("example", "second"):
+        sandbox.state.push(name, "repo", ["v1"])
+    reply = (await call("GET", "/v2/registries")).json
+    parts = [registry["storage_usage_bytes"] for registry in reply["registries"]]
+    assert reply["total_storage_usage_bytes"] == sum(parts) > max(parts)
+
+
+async def test_a_registry_is_read_only_while_a_collection_runs(call, sandbox):
+    assert (await call("GET", "/v2/registry")).json["registry"]["read_only"] is False
+    started = await call("POST", "/v2/registry/example/garbage-collection")
+    assert started.json["garbage_collection"]["type"] == "unreferenced blobs only"
+    assert (await call("GET", "/v2/registry")).json["registry"]["read_only"] is True
 
 
 @pytest.mark.parametrize(
@@ -283,18 +319,16 @@ async def test_a_tier_that_holds_less_than_there_is_is_refused(call, sandbox):
     assert "[OverRepositoryLimit]" in reply.json["message"]
 
 
-async def test_the_first_family_fails_when_there_are_several_registries(call, sandbox):
+async def test_calls_without_a_name_fail_when_there_are_several_registries(call, sandbox):
     fill(sandbox, 1, "repo")
     sandbox.state.add_registry("second")
-    for path in ("", "/docker-credentials", "/example/repositoriesV2"):
+    for path in ("", "/docker-credentials"):
         reply = await call("GET", f"/v2/registry{path}")
         assert reply.status == 412
         assert reply.json["id"] == "precondition_failed"
         assert "/v2/registries/{registry_name}" in reply.json["message"]
-    body = {"name": "third", "subscription_tier_slug": "professional"}
-    assert (await call("POST", "/v2/registry", json=body)).status == 412
-    reply = await call("GET", "/v2/registries/example/repositoriesV2")
-    assert reply.status == 200
+    for family in ("registry", "registries"):
+        assert (await call("GET", f"/v2/{family}/example/repositoriesV2")).status == 200
     assert (await call("GET", "/v2/registry/options")).status == 200
 
 

@@ -150,3 +150,34 @@ async def test_a_sandbox_can_be_stopped_twice_and_started_again(session):
     await sandbox.start()
     assert (await Caller(session, sandbox)("GET", "/v2/registry")).status == 200
     await sandbox.stop()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"PATCH /v2/example/web/blobs/uploads/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na",
+        b"PUT /v2/registry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
+        b"GET /v2/example/web/blobs/DIGEST HTTP/1.1\r\nHost: x\r\nAuthorization: TOKEN\r\n\r\n",
+    ],
+    ids=["upload", "chunk", "download"],
+)
+async def test_a_client_that_hangs_up_leaves_no_traceback(sandbox, session, caplog, sent):
+    digest = f"sha256:{'1' * 64}"
+    blobs = [(f"sha256:{'0' * 64}", 2), (digest, 50_000_000)]
+    sandbox.state.push("example", "web", ["v1"], blobs=blobs)
+    credentials = sandbox.state.issue_credentials("example")
+    scopes = ["repository:example/web:pull"]
+    token = sandbox.state.keyring.grant(credentials, scopes, sandbox.state.clock(), ())
+    data = sent.replace(b"DIGEST", digest.encode()).replace(b"TOKEN", f"Bearer {token}".encode())
+    port = int(sandbox.url.rpartition(":")[2])
+    for close in (lambda writer: writer.transport.abort(), lambda writer: writer.close()):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(data)
+        await writer.drain()
+        if b"GET" in data:
+            assert b"200" in await reader.read(100)
+        close(writer)
+    async with session.get(f"{sandbox.url}/v2/registry") as answered:
+        assert answered.status == 401
+    await asyncio.sleep(0.05)
+    assert not caplog.records

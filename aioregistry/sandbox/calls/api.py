@@ -53,9 +53,9 @@ class Call:
     def registry(self) -> Registry:
         """The registry that the path names, or the only one there is."""
         name = self.parameters.get("registry")
-        if self.first_family and len(self.state.registries) > 1:
-            raise precondition_failed(SEVERAL_REGISTRIES)
         if name is None:
+            if len(self.state.registries) > 1:
+                raise precondition_failed(SEVERAL_REGISTRIES)
             name = next(iter(self.state.registries), "")
         return self.state.registry(name)
 
@@ -113,6 +113,7 @@ def _registry_json(state: State, registry: Registry, *, subscription: bool) -> d
         "region": registry.region,
         "storage_usage_bytes": registry.storage_bytes,
         "storage_usage_bytes_updated_at": rfc3339(registry.storage_at),
+        "read_only": state.active_collection(registry.name) is not None,
     }
     if subscription:
         described["subscription"] = _subscription_json(state)
@@ -124,7 +125,8 @@ def _list_registries(call: Call) -> Answer:
     registries = [
         _registry_json(state, state.registry(name), subscription=True) for name in state.registries
     ]
-    return answer_json(200, {"registries": registries})
+    total = sum(registry.storage_bytes for registry in state.registries.values())
+    return answer_json(200, {"registries": registries, "total_storage_usage_bytes": total})
 
 
 def _get_registry(call: Call) -> Answer:
@@ -136,25 +138,23 @@ def _create_registry(call: Call) -> Answer:
     state, body = call.state, call.json()
     name = check_registry(body.get("name"))
     slug, region = body.get("subscription_tier_slug"), body.get("region")
-    if call.first_family and len(state.registries) > 1:
-        raise precondition_failed(SEVERAL_REGISTRIES)
     if slug is None and call.first_family:
         raise unprocessable("subscription_tier_slug is required")
     tier = state.tier if slug is None else state.tier_named(slug)
     if region is not None and region not in REGIONS:
         raise unprocessable("invalid region")
-    if name in state.registries or (call.first_family and state.registries):
-        raise conflict(
-            "name already exists" if name in state.registries else "registry already exists"
-        )
+    if name in state.registries:
+        raise conflict("name already exists")
+    if state.registries and tier.registries == 1:
+        raise unprocessable("user already has a registry")
     reasons = state.reasons_against(tier, more_registries=1)
     if reasons:
         raise ineligible(reasons)
     if tier is not state.tier:
         state.subscribe(tier.slug)
     registry = state.add_registry(name, region or REGIONS[0])
-    described = _registry_json(state, registry, subscription=call.first_family)
-    return answer_json(201, {"registry": described})
+    described = _registry_json(state, registry, subscription=False)
+    return answer_json(201, {"registry": described, "subscription": _subscription_json(state)})
 
 
 def _delete_registry(call: Call) -> Answer:

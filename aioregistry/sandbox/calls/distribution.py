@@ -1,144 +1,249 @@
-"""The registry's own side, read-only: manifests and blobs, and the token service before them."""
+"""The registry itself: the OCI distribution protocol, to pull, push and list."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import urlencode
 
 import attrs
 
-from aioregistry.sandbox.calls.answers import Answer, answer_json
+from aioregistry.sandbox.calls import push
+from aioregistry.sandbox.calls.accept import accepts
+from aioregistry.sandbox.calls.answers import (
+    Answer,
+    ProtocolError,
+    answer_json,
+    digest_invalid,
+    name_unknown,
+    unauthorized,
+    unsupported,
+)
+from aioregistry.sandbox.calls.pages import natural
+from aioregistry.sandbox.calls.paths import ProtocolPath
+from aioregistry.sandbox.calls.tokens import TOKEN_ROUTE, answer_token
 from aioregistry.sandbox.refusal import Refusal
 from aioregistry.sandbox.state import images
-from aioregistry.sandbox.state.credentials import HOST
-from aioregistry.sandbox.state.model import Manifest, Registry, Repository
+from aioregistry.sandbox.state.credentials import CATALOG, HOST, BearerToken
+from aioregistry.sandbox.state.documents import OCI_INDEX, compact
+from aioregistry.sandbox.state.model import Registry, Repository
 from aioregistry.sandbox.state.names import digest_bytes, digest_text, is_digest, is_repository
 from aioregistry.sandbox.state.state import State
 
-TOKEN_ROUTE = "/v2/registry/auth"  # noqa: S105  (a path)
-_CONTENT = re.compile(
-    r"/v2/(?P<registry>[^/]+)/(?P<name>.+)/(?P<kind>manifests|blobs)/(?P<reference>[^/]+)"
-)
-_MANIFEST_UNKNOWN = ("MANIFEST_UNKNOWN", "manifest unknown")
-_BLOB_UNKNOWN = ("BLOB_UNKNOWN", "blob unknown to registry")
+__all__ = ["ProtocolCall"]
+
+_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+_READ = frozenset({"GET", "HEAD"})
+# Which methods each kind of path has; those that are not of `_READ` need the right to push.
+_METHODS = {
+    "version": _READ,
+    "catalog": _READ,
+    "tags": _READ,
+    "referrers": _READ,
+    "manifest": _READ | {"PUT"},
+    "blob": _READ,
+    "uploads": frozenset({"POST"}),
+    "upload": frozenset({"GET", "PATCH", "PUT", "DELETE"}),
+}
+_PER_PAGE = 100
+_MAX_PER_PAGE = 1000
 
 
 @attrs.frozen
-class Pull:
-    """One request to the registry's own side.
+class ProtocolCall:
+    """One request of the protocol.
 
     Attributes:
         state: The account.
         base: Scheme and host, where the token service is.
         method: In capitals.
-        path: Still percent-encoded.
+        path: Where it leads.
         query: The decoded query; a name may come several times.
         headers: With names in any case.
+        accept: The values of all ``Accept`` headers.
+        body: As it came.
     """
 
     state: State
     base: str
     method: str
-    path: str
+    path: ProtocolPath
     query: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
+    accept: Sequence[str] = ()
+    body: bytes = b""
 
     def answer(self) -> Answer:
         """Do what is asked."""
-        if self.path == TOKEN_ROUTE:
-            return self._token()
-        found = _CONTENT.fullmatch(self.path)
-        # A name is decoded after the path was split: what decoding brings out stays a name.
-        name = unquote(f"{found['registry']}/{found['name']}") if found else ""
-        if not self._may_pull(name):
-            return self._challenge(name)
-        if self.method not in {"GET", "HEAD"}:
-            return _error(405, "UNSUPPORTED", "the operation is unsupported")
-        if found is None:
-            return answer_json(200, {})
-        return self._content(name, found["kind"], unquote(found["reference"]))
+        try:
+            answer = self._answer()
+        except ProtocolError as error:
+            answer = error.answer()
+        return attrs.evolve(answer, headers={**_VERSION, **answer.headers})
 
-    def _content(self, name: str, kind: str, reference: str) -> Answer:
-        registry, _, repository = name.partition("/")
+    def _answer(self) -> Answer:
+        if self.path.kind == "token":
+            authorization = self.headers.get("Authorization", "")
+            return answer_token(self.state, self.method, authorization, self.query, self.body)
+        token = self.state.keyring.token(self.headers.get("Authorization", ""), self.state.clock())
+        if token is None or not self._needed <= token.grants:
+            raise self._challenge(token)
+        if self.method not in _METHODS[self.path.kind]:
+            raise unsupported()
+        if "push" in self._actions:
+            return self._push(token)
+        match self.path.kind:
+            case "version":
+                return answer_json(200, {})
+            case "catalog":
+                return self._catalog(token)
+            case _:
+                return self._pull()
+
+    # Who may
+
+    @property
+    def _actions(self) -> tuple[str, ...]:
+        reads = self.method in _READ and self.path.kind != "upload"
+        # Nobody may delete: a token for what is refused anyway needs no more than to pull.
+        allowed = self.method in _METHODS[self.path.kind]
+        return ("pull",) if reads or not allowed else ("pull", "push")
+
+    @property
+    def _needed(self) -> frozenset[tuple[str, str]]:
+        if self.path.kind == "catalog":
+            return frozenset({CATALOG})
+        return frozenset((self.path.name, action) for action in self._actions if self.path.name)
+
+    def _challenge(self, token: BearerToken | None) -> ProtocolError:
+        scope = ""
+        if self.path.kind == "catalog":
+            scope = ',scope="registry:catalog:*"'
+        elif is_repository(self.path.name):
+            scope = f',scope="repository:{self.path.name}:{",".join(self._actions)}"'
+        error = ',error="insufficient_scope"' if token is not None else ""
+        challenge = f'Bearer realm="{self.base}{TOKEN_ROUTE}",service="{HOST}"{scope}{error}'
+        return unauthorized({"Www-Authenticate": challenge})
+
+    # Reading
+
+    def _pull(self) -> Answer:
+        registry, _, name = self.path.name.partition("/")
         try:
             held = self.state.registry(registry)
-            holder = held.repository(repository)
         except Refusal:
-            return _error(404, "NAME_UNKNOWN", "repository name not known to registry")
-        if kind == "blobs":
-            return _blob(held, holder, reference)
-        return self._manifest(held, holder.find(reference))
+            raise name_unknown() from None
+        repository = held.repositories.get(name)
+        if self.path.kind == "blob":
+            return _blob(held, name, repository, self.path.reference)
+        if repository is None:
+            raise name_unknown()
+        match self.path.kind:
+            case "tags":
+                return self._names("tags", sorted(repository.tags), {"name": self.path.name})
+            case "referrers":
+                return self._referrers(held, repository)
+            case _:
+                return self._manifest(held, repository)
 
-    def _token(self) -> Answer:
-        state, now = self.state, self.state.clock()
-        credentials = state.keyring.login(self._authorization(), now)
-        if credentials is None:
-            return _error(401, "UNAUTHORIZED", "authentication required")
-        scopes = [scope for given in self.query.get("scope", ()) for scope in given.split(" ")]
-        read_only = [name for name in state.registries if state.active_collection(name)]
-        token = state.keyring.grant(credentials, scopes, now, read_only)
-        return answer_json(200, {"token": token, "access_token": token, "expires_in": 900})
-
-    def _may_pull(self, name: str) -> bool:
-        token = self.state.keyring.token(self._authorization(), self.state.clock())
-        return token is not None and (not name or (name, "pull") in token.grants)
-
-    def _authorization(self) -> str:
-        return self.headers.get("Authorization", "")
-
-    def _challenge(self, name: str) -> Answer:
-        scope = f',scope="repository:{name}:pull"' if is_repository(name) else ""
-        challenge = f'Bearer realm="{self.base}{TOKEN_ROUTE}",service="{HOST}"{scope}'
-        refused = _error(401, "UNAUTHORIZED", "authentication required")
-        return attrs.evolve(refused, headers={"WWW-Authenticate": challenge})
-
-    def _manifest(self, registry: Registry, manifest: Manifest | None) -> Answer:
-        accepted = self.headers.get("Accept", "*/*")
+    def _manifest(self, registry: Registry, repository: Repository) -> Answer:
+        manifest = repository.find(self.path.reference)
         if manifest is None:
-            return _error(404, *_MANIFEST_UNKNOWN)
+            raise ProtocolError(404, "MANIFEST_UNKNOWN", "manifest unknown")
         media_type = manifest.form.media_type
-        if "*/*" not in accepted and media_type not in accepted:
-            return _error(404, "MANIFEST_UNKNOWN", f"Accept header does not support {media_type}")
-        document = images.document_of(registry, manifest)
+        if not accepts(self.accept, media_type):
+            message = f"Accept header does not support {media_type}"
+            raise ProtocolError(404, "MANIFEST_UNKNOWN", message)
         return Answer(
             200,
-            document,
+            images.document_of(registry, manifest),
             {"Docker-Content-Digest": digest_text(manifest.digest), "Content-Type": media_type},
         )
 
+    def _referrers(self, registry: Registry, repository: Repository) -> Answer:
+        if not is_digest(self.path.reference):
+            raise digest_invalid()
+        subject = digest_bytes(self.path.reference)
+        found = [
+            images.referrer_descriptor(registry, manifest)
+            for manifest in repository.manifests.values()
+            if manifest.form.subject == subject
+        ]
+        headers = {"Content-Type": OCI_INDEX}
+        kinds = self.query.get("artifactType")
+        if kinds:
+            found = [each for each in found if each.get("artifactType") == kinds[0]]
+            headers["OCI-Filters-Applied"] = "artifactType"
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
+        return Answer(200, compact(index), headers)
 
-def is_pull(path: str) -> bool:
-    """Whether a path, still percent-encoded, belongs to the registry's own side."""
-    return path in {"/v2/", TOKEN_ROUTE} or _CONTENT.fullmatch(path) is not None
+    def _catalog(self, token: BearerToken) -> Answer:
+        registry = self.state.registry(token.registry)
+        names = [f"{registry.name}/{name}" for name in registry.repository_names]
+        return self._names("repositories", names, {})
+
+    def _names(self, key: str, names: Sequence[str], more: Mapping[str, Any]) -> Answer:
+        """A page of names, which are sorted."""
+        wanted = natural(self._value("n", str(_PER_PAGE if key == "repositories" else len(names))))
+        if wanted is None:
+            raise ProtocolError(400, "PAGINATION_NUMBER_INVALID", "invalid number of results")
+        last = self._value("last", "")
+        rest = [name for name in names if name > last]
+        page = rest[: min(wanted, _MAX_PER_PAGE) if "n" in self.query else wanted]
+        headers = {}
+        if page and len(page) < len(rest):
+            route = "/v2/_catalog" if key == "repositories" else f"/v2/{self.path.name}/tags/list"
+            query = urlencode({"last": page[-1], "n": len(page)})
+            headers["Link"] = f'<{route}?{query}>; rel="next"'
+        return Answer(200, compact({**more, key: page}), headers)
+
+    def _value(self, name: str, default: str) -> str:
+        return next(iter(self.query.get(name, ())), default)
+
+    # Writing
+
+    def _push(self, token: BearerToken) -> Answer:
+        if self.state.active_collection(token.registry) is not None:
+            # A token from before the collection opens nothing while the registry is read-only.
+            raise self._challenge(token)
+        calls: Mapping[tuple[str, str], Callable[[], Answer]] = {
+            ("manifest", "PUT"): lambda: push.put_manifest(
+                self.state, self.path.name, self.path.reference, self.body, self.headers
+            ),
+            ("uploads", "POST"): lambda: push.begin(
+                self.state, self.path.name, self.query, self.body, token
+            ),
+            ("upload", "GET"): lambda: push.progress(self.state, self.path),
+            ("upload", "PATCH"): lambda: push.append(
+                self.state, self.path, self.body, self.headers
+            ),
+            ("upload", "PUT"): lambda: push.finish(self.state, self.path, self.query, self.body),
+            ("upload", "DELETE"): lambda: push.cancel(self.state, self.path),
+        }
+        return calls[self.path.kind, self.method]()
 
 
-def template_of(path: str) -> str:
-    """The route of such a path."""
-    found = _CONTENT.fullmatch(path)
-    return f"/v2/{{registry}}/{{repository}}/{found['kind']}/{{reference}}" if found else path
-
-
-def _blob(registry: Registry, repository: Repository, reference: str) -> Answer:
+def _blob(registry: Registry, name: str, repository: Repository | None, reference: str) -> Answer:
     """A blob: its content where that is known, else as many zeros as it is long."""
+    if repository is None and name not in registry.uploaded:
+        raise name_unknown()
     if not is_digest(reference):
-        return _error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+        raise digest_invalid()
     digest = digest_bytes(reference)
-    manifests = repository.manifests.values()
+    manifests = repository.manifests.values() if repository is not None else ()
     needed = next((m for m in manifests if digest == m.digest or digest in m.blobs), None)
-    if needed is None or digest not in registry.blobs:
-        return _error(404, *_BLOB_UNKNOWN)
-    content = b""
-    if digest == needed.digest:
-        content = images.document_of(registry, needed)
-    elif digest == needed.blobs[0]:
-        config = images.config_of(needed)
-        content = config if sha256(config).digest() == digest else b""
+    uploaded = digest in registry.uploaded.get(name, ())
+    if (needed is None and not uploaded) or digest not in registry.blobs:
+        raise ProtocolError(404, "BLOB_UNKNOWN", "blob unknown to registry")
+    size = registry.blobs[digest]
+    content = registry.contents.get(digest, b"")
+    if not content and size and needed is not None:
+        if digest == needed.digest:
+            content = images.document_of(registry, needed)
+        elif digest == needed.blobs[0]:
+            config = images.config_of(needed)
+            content = config if sha256(config).digest() == digest else b""
     headers = {
         "Docker-Content-Digest": digest_text(digest),
         "Content-Type": "application/octet-stream",
     }
-    return Answer(200, content, headers, zeros=0 if content else registry.blobs[digest])
-
-
-def _error(status: int, code: str, message: str) -> Answer:
-    return answer_json(status, {"errors": [{"code": code, "message": message, "detail": None}]})
+    return Answer(200, content, headers, zeros=0 if content else size)

@@ -6,8 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+import aiohttp
 import attrs
 from aiohttp import web
 
@@ -27,6 +28,8 @@ from aioregistry.sandbox.state.state import State
 if TYPE_CHECKING:
     from aioregistry.ratelimit.limits import RateLimit
 
+# The largest layer that can be pushed.
+_MAX_BODY = 2**30
 # Nobody waits for the answers of a sandbox that is being stopped.
 _SHUTDOWN = 0.1
 
@@ -169,7 +172,7 @@ class Sandbox:
         Raises:
             OSError: The port is taken.
         """
-        server = web.Server(self._serve, access_log=None)
+        server = web.Server(self._serve, access_log=None, request_factory=_request)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN)
         await runner.setup()
         # Not a TCPSite: cancelled while it starts, that leaves its port open.
@@ -214,13 +217,18 @@ class Sandbox:
         if self.latency:
             # Half on the way in and half on the way out: a request counts when it is processed.
             await asyncio.sleep(self.latency / 2)
+        try:
+            body = await request.read() if request.body_exists else b""
+        except (aiohttp.ClientPayloadError, ConnectionError):
+            # The client hung up; nobody reads this.
+            return reset(request)
         match = self._routes.find(path)
         exchange = Exchange(
             self.state,
             request,
             path,
             query,
-            await request.read() if request.body_exists else b"",
+            body,
             match,
             self._token_of(request),
             self._max_per_page,
@@ -253,9 +261,10 @@ class Sandbox:
 
     def _process(self, exchange: Exchange, fault: Fault) -> tuple[Answer, dict[str, str]]:
         """Count a request against its quota and carry it out."""
-        if exchange.is_pull:
-            # The registry's own side has credentials and limits of its own.
-            return exchange.spoil(fault) or exchange.pull(), {}
+        if exchange.protocol_path is not None:
+            # The registry itself has credentials and limits of its own.
+            path = exchange.protocol_path
+            return exchange.spoil(fault) or exchange.call_protocol(path), {}
         headers: dict[str, str] = {}
         try:
             if exchange.token is None:
@@ -288,3 +297,12 @@ class Sandbox:
         given = secret.encode("utf-8", "surrogateescape")
         known = [token for token in self.tokens if hmac.compare_digest(token.encode(), given)]
         return known[0] if known and scheme.lower() == "bearer" else None
+
+
+def _request(
+    message: Any, payload: Any, protocol: Any, writer: Any, task: "asyncio.Task[None]"
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY
+    )

@@ -56,10 +56,14 @@ class Delivery:
         response = web.StreamResponse(status=self.answer.status, headers=headers)
         if self.answer.status != 204:
             response.content_length = len(body) + self.answer.zeros
-        await response.prepare(self.request)
-        if self.request.method != "HEAD":
-            async for piece in self._pieces(body):
-                await response.write(piece)
+        try:
+            await response.prepare(self.request)
+            if self.request.method != "HEAD":
+                async for piece in self._pieces(body):
+                    await response.write(piece)
+        except ConnectionError:
+            # The client hung up; nobody reads this.
+            return reset(self.request)
         if self.fault.kind == "reset-after":
             await response.write_eof()
         if self.fault.kind in {"reset-within", "reset-after"}:

@@ -8,8 +8,9 @@ import attrs
 from aiohttp import web
 
 from aioregistry.sandbox.calls import api
-from aioregistry.sandbox.calls.answers import Answer
-from aioregistry.sandbox.calls.distribution import Pull, is_pull, template_of
+from aioregistry.sandbox.calls.answers import Answer, ProtocolError
+from aioregistry.sandbox.calls.distribution import ProtocolCall
+from aioregistry.sandbox.calls.paths import ProtocolPath, protocol_path
 from aioregistry.sandbox.calls.routing import Match
 from aioregistry.sandbox.faults import Fault
 from aioregistry.sandbox.refusal import Refusal, method_not_allowed, not_found
@@ -44,16 +45,16 @@ class Exchange:
     max_per_page: int
 
     @cached_property
-    def is_pull(self) -> bool:
-        """Whether it is for the registry's own side."""
-        return self.match is None and is_pull(self.path)
+    def protocol_path(self) -> ProtocolPath | None:
+        """Where it leads in the OCI distribution protocol; None for a call of the API."""
+        return protocol_path(self.path) if self.match is None else None
 
     @property
     def route(self) -> str | None:
         """The route's template, or None."""
         if self.match is not None:
             return self.match.template
-        return template_of(self.path) if self.is_pull else None
+        return self.protocol_path.template if self.protocol_path is not None else None
 
     def carry_out(self) -> Answer:
         """Do what the API does for it.
@@ -79,18 +80,26 @@ class Exchange:
             )
         )
 
-    def pull(self) -> Answer:
-        """Do what the registry's own side does for it."""
+    def call_protocol(self, path: ProtocolPath) -> Answer:
+        """Do what the registry itself does for it."""
         request = self.request
-        query = parse_qs(self.query)
-        return Pull(
-            self.state, self._base, request.method, self.path, query, request.headers
+        return ProtocolCall(
+            self.state,
+            self._base,
+            request.method,
+            path,
+            parse_qs(self.query),
+            request.headers,
+            request.headers.getall("Accept", ()),
+            self.body,
         ).answer()
 
     def spoil(self, fault: Fault) -> Answer | None:
         """The answer that a fault gives instead of doing anything, if it does."""
         headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
         if fault.kind == "status":
+            if self.protocol_path is not None:
+                return ProtocolError(fault.status, "UNKNOWN", "unknown error", headers).answer()
             refusal = Refusal(fault.status, "server_error", "Unexpected server-side error")
             return attrs.evolve(self.refuse(refusal), headers=headers)
         if fault.kind == "html":

@@ -95,6 +95,7 @@ class Collection:
             "updated_at": rfc3339(self.updated_at),
             "blobs_deleted": self.blobs_deleted,
             "freed_bytes": self.freed_bytes,
+            "type": self.kind,
         }
 
     def _enter(self, status: str, at: int) -> None:

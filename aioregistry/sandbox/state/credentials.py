@@ -3,13 +3,15 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from random import Random
 from typing import Any
 
 import attrs
 
 HOST = "registry.digitalocean.com"
+# The grant that lists the repositories of a registry.
+CATALOG = ("registry:catalog", "*")
 _TOKEN_SECONDS = 900
 _SCOPE = re.compile(r"repository:(?P<registry>[^/:]+)/(?P<name>[^:]+):(?P<actions>[a-z,*]+)")
 
@@ -45,10 +47,12 @@ class BearerToken:
     """What a token of the registry's own side allows.
 
     Attributes:
-        grants: ``(repository with its registry, action)``.
+        registry: The only registry that it opens.
+        grants: ``(repository with its registry, action)``, and `CATALOG`.
         expires_at: Unix seconds.
     """
 
+    registry: str
     grants: frozenset[tuple[str, str]]
     expires_at: float
 
@@ -92,13 +96,17 @@ class Keyring:
         return self.find(password, now)
 
     def grant(
-        self, credentials: Credentials, scopes: Iterable[str], now: float, read_only: Iterable[str]
+        self,
+        credentials: Credentials,
+        scopes: Collection[str],
+        now: float,
+        read_only: Iterable[str],
     ) -> str:
         """Make a bearer token with those of the scopes asked for that the credentials allow.
 
         Args:
             credentials: Who asks.
-            scopes: As ``repository:registry/name:pull,push``.
+            scopes: As ``repository:registry/name:pull,push``, or ``registry:catalog:*``.
             now: The time.
             read_only: Registries to which nobody may push for now.
         """
@@ -111,12 +119,14 @@ class Keyring:
             if scope["registry"] == credentials.registry
             for action in actions.intersection(scope["actions"].split(","))
         )
+        if ":".join(CATALOG) in scopes:
+            grants |= {CATALOG}
         token = self._secret()
         ends = now + _TOKEN_SECONDS
         if credentials.expires_at is not None:
             ends = min(ends, credentials.expires_at)
         self._tokens = {name: held for name, held in self._tokens.items() if held.expires_at > now}
-        self._tokens[token] = BearerToken(grants, ends)
+        self._tokens[token] = BearerToken(credentials.registry, grants, ends)
         return token
 
     def token(self, authorization: str, now: float) -> BearerToken | None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
 from aioregistry.sandbox.state import documents
 from aioregistry.sandbox.state.model import Form, Manifest, Registry
@@ -62,27 +63,58 @@ def index(
     return described(at, documents.image_index(described_children, media_type))
 
 
-def described(at: int, document: bytes) -> tuple[Manifest, list[Sized]]:
+def described(at: int, document: bytes, media_type: str = "") -> tuple[Manifest, list[Sized]]:
     """Whatever a document describes: an image, an index, a signature.
+
+    Args:
+        at: Unix microseconds.
+        document: Its JSON.
+        media_type: The type that it was sent with; documents may leave theirs out.
 
     Raises:
         Refusal: 422: it names a digest that is none.
+        ValueError: It is no manifest, or of a type that is not supported.
     """
     content = json.loads(document)
-    parts = [content["config"]] if "config" in content else []
-    parts += content.get("layers", [])
-    blobs = [(digest_bytes(part["digest"]), part["size"]) for part in parts]
+    own_type = content.get("mediaType", media_type)
+    if not own_type or own_type != (media_type or own_type):
+        raise ValueError(f"media type {own_type!r} does not agree with {media_type!r}")
+    if "fsLayers" in content:
+        raise ValueError("schema 1 is not supported")
+    parts = [content["config"]] if content.get("config") else []
+    # What is fetched from elsewhere is not stored here.
+    parts += [layer for layer in content.get("layers") or () if not layer.get("urls")]
+    blobs = [(digest_bytes(part["digest"]), _size(part["size"])) for part in parts]
     subject = content.get("subject")
     form = Form(
-        content["mediaType"],
+        own_type,
         "",
         document,
-        tuple(digest_bytes(child["digest"]) for child in content.get("manifests", [])),
+        tuple(digest_bytes(child["digest"]) for child in content.get("manifests") or ()),
         digest_bytes(subject["digest"]) if subject else None,
     )
     digest = sha256(document).digest()
     manifest = Manifest(digest, at, tuple(blob for blob, _ in blobs), form)
     return manifest, [*blobs, (digest, len(document))]
+
+
+def _size(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no size in bytes")
+    return value
+
+
+def referrer_descriptor(registry: Registry, manifest: Manifest) -> dict[str, Any]:
+    """A referrer, as the list of a subject's referrers has it."""
+    document = document_of(registry, manifest)
+    content = json.loads(document)
+    described_by = documents.descriptor(manifest.digest, len(document), manifest.form.media_type)
+    kind = content.get("artifactType") or (content.get("config") or {}).get("mediaType")
+    if kind:
+        described_by["artifactType"] = kind
+    if content.get("annotations"):
+        described_by["annotations"] = content["annotations"]
+    return described_by
 
 
 def document_of(registry: Registry, manifest: Manifest) -> bytes:

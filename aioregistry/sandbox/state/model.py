@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 
 import attrs
 
@@ -150,6 +151,8 @@ class Registry:
         blobs: The size of each stored blob, referenced or not.
         storage_bytes: The sum of ``blobs``.
         storage_at: When that sum last changed, Unix microseconds.
+        contents: The bytes of blobs that clients have pushed; of others only the size is known.
+        uploaded: The blobs that clients have pushed, by repository.
     """
 
     name: str
@@ -160,6 +163,8 @@ class Registry:
     blobs: dict[bytes, int] = attrs.field(factory=dict)
     storage_bytes: int = 0
     storage_at: int = 0
+    contents: dict[bytes, bytes] = attrs.field(factory=dict)
+    uploaded: dict[str, set[bytes]] = attrs.field(factory=dict)
     # One object for each size that occurs: configs and documents have few different ones.
     _sizes: dict[int, int] = attrs.field(factory=dict, init=False)
 
@@ -188,6 +193,26 @@ class Registry:
                 self.storage_bytes += size
         self.storage_at = at
 
+    def store_content(self, content: bytes, at: int) -> None:
+        """Put a blob in with its bytes."""
+        digest = sha256(content).digest()
+        self.store([(digest, len(content))], at)
+        self.contents[digest] = content
+
+    def link(self, repository: str, digest: bytes) -> None:
+        """Let a repository, which may be new, have a stored blob without a manifest."""
+        self.uploaded.setdefault(check_repository(repository), set()).add(digest)
+
+    def has_blob(self, repository: str, digest: bytes) -> bool:
+        """Whether a repository has a blob: pushed to it, or part of one of its manifests."""
+        if digest not in self.blobs:
+            return False
+        if digest in self.uploaded.get(repository, ()):
+            return True
+        held = self.repositories.get(repository)
+        manifests = held.manifests.values() if held is not None else ()
+        return any(digest in manifest.blobs for manifest in manifests)
+
     def free(self, digests: Iterable[bytes], at: int) -> int:
         """Throw blobs away.
 
@@ -197,6 +222,7 @@ class Registry:
         freed = 0
         for digest in digests:
             freed += self.blobs.pop(digest)
+            self.contents.pop(digest, None)
         self.storage_bytes -= freed
         self.storage_at = at
         return freed

@@ -33,6 +33,11 @@ def is_repository(text: str) -> bool:
     return _REPOSITORY.fullmatch(text) is not None
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text may be a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
 def is_digest(text: str) -> bool:
     """Whether a text is a digest."""
     return _DIGEST.fullmatch(text) is not None

@@ -24,6 +24,7 @@ from aioregistry.sandbox.state.documents import OCI_INDEX, compact, unix_microse
 from aioregistry.sandbox.state.model import Manifest, Registry
 from aioregistry.sandbox.state.names import check_registry, digest_bytes, digest_text, is_digest
 from aioregistry.sandbox.state.tiers import REGIONS, TIERS, Tier
+from aioregistry.sandbox.state.uploads import Uploads
 
 
 @attrs.define(eq=False)
@@ -38,6 +39,7 @@ class State:
         phases: How long a garbage collection takes.
         registries: By name.
         keyring: The credentials handed out.
+        uploads: Blobs of which clients have sent a part.
         tier: The subscription's.
         subscribed_at: When the account subscribed, Unix microseconds.
         subscription_updated_at: When it last changed its tier, Unix microseconds.
@@ -48,6 +50,7 @@ class State:
     phases: Phases = attrs.field(factory=Phases, kw_only=True)
     registries: dict[str, Registry] = attrs.field(factory=dict, init=False)
     keyring: Keyring = attrs.field(init=False)
+    uploads: Uploads = attrs.field(init=False)
     tier: Tier = attrs.field(default=TIERS["basic"], init=False)
     subscribed_at: int = attrs.field(init=False)
     subscription_updated_at: int = attrs.field(init=False)
@@ -56,6 +59,7 @@ class State:
 
     def __attrs_post_init__(self) -> None:
         self.keyring = Keyring(self.random)
+        self.uploads = Uploads(self.new_uuid)
         self.subscribed_at = self.subscription_updated_at = self.now()
 
     def now(self) -> int:

@@ -1,0 +1,66 @@
+"""The token service: docker credentials in, a bearer token out, by GET or by POST."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
+
+from aioregistry.sandbox.calls.answers import Answer, answer_json, unauthorized, unsupported
+from aioregistry.sandbox.state.credentials import HOST, Credentials
+from aioregistry.sandbox.state.state import State
+
+__all__ = ["TOKEN_ROUTE", "answer_token"]
+
+TOKEN_ROUTE = "/v2/registry/auth"  # noqa: S105  (a path)
+_SECONDS = 900
+
+
+def answer_token(
+    state: State, method: str, authorization: str, query: Mapping[str, Sequence[str]], body: bytes
+) -> Answer:
+    """Answer a request for a bearer token.
+
+    Args:
+        state: The account.
+        method: GET, with ``Authorization: Basic`` and any number of ``scope`` parameters; or POST,
+            with the form of OAuth2's password or refresh-token grant.
+        authorization: That header, or an empty text.
+        query: The decoded query.
+        body: The form of a POST.
+
+    Raises:
+        ProtocolError: 401: the credentials are not good.
+    """
+    now = state.clock()
+    if method == "GET":
+        credentials = state.keyring.login(authorization, now)
+        asked = query.get("scope", ())
+    elif method == "POST":
+        form = parse_qs(body.decode("utf-8", "replace"))
+        credentials = _login_by_form(state, form, now)
+        asked = form.get("scope", ())
+    else:
+        raise unsupported()
+    if credentials is None:
+        raise unauthorized({"Www-Authenticate": f'Basic realm="{HOST}"'})
+    scopes = [scope for value in asked for scope in value.split(" ")]
+    read_only = [name for name in state.registries if state.active_collection(name)]
+    token = state.keyring.grant(credentials, scopes, now, read_only)
+    granted = {"token": token, "access_token": token, "expires_in": _SECONDS}
+    if method == "POST":
+        # The secret itself does for the next time: it needs no state of its own.
+        granted |= {"refresh_token": credentials.secret, "scope": " ".join(scopes)}
+    return answer_json(200, granted)
+
+
+def _login_by_form(
+    state: State, form: Mapping[str, Sequence[str]], now: float
+) -> Credentials | None:
+    def value(name: str) -> str:
+        return next(iter(form.get(name, ())), "")
+
+    match value("grant_type"):
+        case "password" if value("username") == value("password"):
+            return state.keyring.find(value("password"), now)
+        case "refresh_token":
+            return state.keyring.find(value("refresh_token"), now)
+        case _:
+            return None
