@@ -39,7 +39,6 @@ DOORS = {"aioregistry", "aioregistry.__main__", "aioregistry.cleanup"}
 UPWARDS: set[tuple[str, str]] = set()
 TOO_LONG = {
     "cli.commands.cleanup",
-    "oci.distribution",
 }
 WITHOUT_README = {
     "api",

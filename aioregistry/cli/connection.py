@@ -98,6 +98,7 @@ class Connection:
                 api="registries",
                 rate_limit=limiter,
                 concurrency=32,
+                trust_env=True,
             )
         except InvalidTokenError as error:
             raise SettingsError(f"{token.source}: {error}") from None
@@ -105,7 +106,9 @@ class Connection:
             try:
                 yield cls(client, settings, limiter, display)
             except AuthenticationError as error:
-                error.hint = f"Check the token: it comes from {token.source}"
+                # Where the registry refuses its own credentials, the error says so.
+                if error.hint == AuthenticationError.hint:
+                    error.hint = f"Check the token: it comes from {token.source}"
                 raise
 
     async def registry(self, name: str | None) -> RegistryHandle:
@@ -153,7 +156,7 @@ class Connection:
         async with AsyncExitStack() as stack:
             kept = stack.enter_context(ContentCache(default_cache_path())) if cache else None
             where = self.settings.contents_url(url)
-            distribution = Distribution(registry, base_url=where, concurrency=32)
+            distribution = Distribution(registry, base_url=where, concurrency=32, trust_env=True)
             yield ContentReader(await stack.enter_async_context(distribution), kept)
 
 

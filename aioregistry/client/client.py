@@ -50,6 +50,8 @@ class RegistryClient:
             Middlewares of its own stay in force, and one that sends again by itself does so
             unseen by the limiter.
         connector: An `aiohttp` connector for a session of the client's own.
+        trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` are honoured; by default
+            they are not. A session that is given has its own setting.
         api: ``"registry"`` speaks ``/v2/registry…`` and moves to ``/v2/registries…`` for good when
             the API asks for it; ``"registries"`` begins there.
         rate_limit: The quota to keep, or any `Limiter`; None keeps none.
@@ -80,6 +82,7 @@ class RegistryClient:
         concurrency: int = 16,
         user_agent: str | None = None,
         on_request: Callable[[FinishedRequest], object] | None = None,
+        trust_env: bool = False,
     ) -> None:
         if not 1 <= per_page <= 200:
             raise ValueError(f"per_page must be 1 to 200, not {per_page}")
@@ -97,6 +100,7 @@ class RegistryClient:
             connector=connector,
             timeout=timeout,
             user_agent=ours if user_agent is None else f"{user_agent} {ours}",
+            trust_env=trust_env,
         )
         own_limiter = WindowLimiter(rate_limit) if isinstance(rate_limit, RateLimit) else None
         self._own_limiter = own_limiter

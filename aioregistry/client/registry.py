@@ -67,6 +67,11 @@ class RegistryHandle:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    @property
+    def api_url(self) -> str:
+        """The origin of the API that calls for this registry go to."""
+        return self._families.session.base_url
+
     def repository(self, name: str) -> RepositoryHandle:
         """Return a handle on a repository; no request is sent.
 

@@ -5,7 +5,7 @@ import os
 import re
 from urllib.parse import urlsplit
 
-__all__ = ["check_origin", "origin_from_environment", "without_login"]
+__all__ = ["check_origin", "is_loopback", "origin_from_environment", "without_login"]
 
 _FORM = "http(s)://host[:port][/path], without a login or query"
 _LOGIN = re.compile(r"(?<=//)[^/?#]*@")
@@ -51,12 +51,13 @@ def origin_from_environment(variable: str) -> str | None:
         return None
     origin = check_origin(variable, url)
     parts = urlsplit(origin)
-    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError(f"{variable} must be an https URL, or http on this machine")
     return origin
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine itself."""
     if host == "localhost":
         return True
     try:

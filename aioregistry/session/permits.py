@@ -135,10 +135,28 @@ async def acquire_and_check(
                 give_back()
         if checked:
             return verdict
-        if permit.prepare is None:
+        if not await _is_prepared(permit.prepare):
             break
-        await permit.prepare()
-    # It needs a permit each time: so it comes before the wait for one.
+    return await _check_and_acquire(acquire, give_back, check, now)
+
+
+async def _is_prepared(prepare: Prepare | None) -> bool:
+    if prepare is None:
+        return False
+    try:
+        await prepare()
+    except Exception:  # noqa: BLE001, the check meets it again, and knows what it means
+        return False
+    return True
+
+
+async def _check_and_acquire(
+    acquire: Callable[[], Awaitable[object]],
+    give_back: Callable[[], object],
+    check: Check,
+    now: Callable[[], float],
+) -> Verdict | None:
+    """Do the same for a check that needs a permit each time: it comes before the wait for one."""
     for _ in range(_PREPARATIONS):
         verdict = verdict_of(await check())
         if verdict is not None:

@@ -6,13 +6,14 @@ and nothing of aiohttp leaves it: no exception, and no answer that is not wholly
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
 from aioregistry.api.endpoints import Request
@@ -24,10 +25,18 @@ from aioregistry.errors import (
 )
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.deadlines import Deadlines
-from aioregistry.session.origins import check_origin
+from aioregistry.session.origins import check_origin, is_loopback
 from aioregistry.session.secret import Secret, redact
 
-__all__ = ["TokenSource", "Transport", "no_hidden_resend", "reason"]
+__all__ = [
+    "TokenSource",
+    "Transport",
+    "environment_proxy",
+    "no_hidden_resend",
+    "read_answer",
+    "reason",
+    "request_options",
+]
 
 TokenSource = str | Callable[[], Awaitable[str]]
 
@@ -58,9 +67,12 @@ async def no_hidden_resend(
 
 
 async def _authorize(
-    authorization: Secret, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    authorization: Secret | None, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    request.headers[hdrs.AUTHORIZATION] = authorization
+    # A session's `auth` is its owner's, for other servers.
+    request.headers.pop(hdrs.AUTHORIZATION, None)
+    if authorization is not None:
+        request.headers[hdrs.AUTHORIZATION] = authorization
     return await no_hidden_resend(request, send)
 
 
@@ -74,6 +86,7 @@ class Transport:
         connector: An aiohttp connector for a session of our own, closed with it.
         timeout: For one attempt: seconds, or an `aiohttp.ClientTimeout`.
         user_agent: The User-Agent header.
+        trust_env: Whether the environment's proxies are used; by default they are not.
 
     Raises:
         InvalidTokenError: The token cannot be sent in a header.
@@ -89,13 +102,17 @@ class Transport:
         connector: aiohttp.BaseConnector | None,
         timeout: float | aiohttp.ClientTimeout,
         user_agent: str,
+        trust_env: bool = False,
     ) -> None:
         if session is not None and connector is not None:
             raise ValueError("give a session or a connector, not both: a session has its own")
+        if session is not None and trust_env:
+            raise ValueError("give a session or trust_env, not both: a session has its own setting")
         self.base_url = check_origin("base_url", base_url)
         self._token = token if callable(token) else _authorization(token)
         self._borrowed = session
         self._connector = connector
+        self._trusts_env = trust_env
         if isinstance(timeout, aiohttp.ClientTimeout):
             self._timeout, self._deadlines = timeout, None
         else:
@@ -106,7 +123,7 @@ class Transport:
             connect = timeout * _CONNECT_SHARE
             self._timeout = aiohttp.ClientTimeout(total=None, connect=connect)
             self._deadlines = Deadlines(timeout)
-        self._headers = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
+        self._headers: dict[str, str] = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
@@ -123,6 +140,7 @@ class Transport:
             headers=self._headers,
             middlewares=(no_hidden_resend,),
             timeout=self._timeout,
+            **(environment_proxy(self.base_url) if self._trusts_env else {}),
         )
 
     async def close(self) -> None:
@@ -185,7 +203,7 @@ class Transport:
                 # nothing.
                 if request.method == hdrs.METH_DELETE and 200 <= begun.status < 300:
                     return Answer(begun.status, begun.headers, b"")
-                return await _read(begun)
+                return await read_answer(begun)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
             return NoAnswer(
@@ -210,28 +228,77 @@ class Transport:
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: Secret
     ) -> dict[str, Any]:
-        headers = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
-        if self._borrowed is None:
-            if not isinstance(self._token, str):
-                headers[hdrs.AUTHORIZATION] = authorization
-            return {"headers": headers} if headers else {}
-        # A borrowed session's defaults are its owner's. The header goes in behind them, because
-        # aiohttp refuses one beside a session's `auth`. aiohttp shows a session's middlewares to
-        # nobody, and middlewares given with a request replace them: so they are given along.
-        theirs = getattr(http, "_middlewares", ())
-        ours = partial(_authorize, authorization)
-        return {
-            "headers": self._headers | headers,
-            "timeout": self._timeout,
-            "raise_for_status": False,
-            "auto_decompress": True,
-            "middlewares": (*theirs, ours),
-        }
+        headers: dict[str, str] = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
+        if self._borrowed is not None:
+            return request_options(http, self._headers | headers, authorization, self._timeout)
+        if not isinstance(self._token, str):
+            headers[hdrs.AUTHORIZATION] = authorization
+        return {"headers": headers} if headers else {}
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
+def request_options(
+    http: aiohttp.ClientSession,
+    headers: Mapping[str, str],
+    authorization: Secret | None,
+    borrowed_timeout: aiohttp.ClientTimeout | None,
+) -> dict[str, Any]:
+    """Return the options of a request in a session of our own, or in a borrowed one.
+
+    Args:
+        http: The session.
+        headers: The headers, but for the one for authorization.
+        authorization: The value of that one; None for none.
+        borrowed_timeout: The timeout, for a borrowed session; None for one of our own, which has
+            it.
+    """
+    if borrowed_timeout is None:
+        own = {} if authorization is None else {hdrs.AUTHORIZATION: authorization}
+        return {"headers": {**headers, **own}}
+    # A borrowed session's defaults are its owner's. The header goes in behind them, because
+    # aiohttp refuses one beside a session's `auth`. aiohttp shows a session's middlewares to
+    # nobody, and middlewares given with a request replace them: so they are given along.
+    theirs = getattr(http, "_middlewares", ())
+    return {
+        "headers": headers,
+        "timeout": borrowed_timeout,
+        "raise_for_status": False,
+        "auto_decompress": True,
+        "middlewares": (*theirs, partial(_authorize, authorization)),
+    }
+
+
+def environment_proxy(url: str) -> dict[str, Any]:
+    """Return the options for the proxy that the environment names for a URL; none for no proxy.
+
+    ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``, in capitals or not. This machine is reached
+    without a proxy, whatever they say. aiohttp's own reading of the environment would take logins
+    from ``.netrc`` as well, in place of the token.
+    """
+    address = URL(url, encoded=True)
+    if is_loopback(address.host or ""):
+        return {}
+    try:
+        proxy, login = get_env_proxy_for_url(address)
+    except LookupError:
+        return {}
+    return {"proxy": proxy, "proxy_auth": login}
+
+
+async def read_answer(response: aiohttp.ClientResponse, limit: int = _MAX_BODY) -> Answer:
+    """Return a response's status, headers and body; a body that is too large is not read.
+
+    Args:
+        response: The response.
+        limit: The most bytes that a body without error may have; by default 64 MiB. One of an error
+            may have 64 KiB.
+    """
     succeeded = 200 <= response.status < 300
-    limit = _MAX_BODY if succeeded else _MAX_ERROR_BODY
+    if not succeeded:
+        limit = _MAX_ERROR_BODY
+    length = response.content_length
+    if length is not None and length > limit and response.method != hdrs.METH_HEAD:
+        response.close()
+        return Answer(response.status, response.headers, b"", too_large=True)
     chunks: list[bytes] = []
     size = 0
     try:

@@ -85,7 +85,9 @@ def _mint(settings: Settings) -> dict[str, str]:
     from aioregistry.errors import RegistryError  # noqa: PLC0415
 
     async def mint() -> dict[str, str]:
-        async with RegistryClient(settings.token.value, base_url=settings.api_url) as client:
+        async with RegistryClient(
+            settings.token.value, base_url=settings.api_url, trust_env=True
+        ) as client:
             source = client.registry(settings.registry) if settings.registry else client
             made = await source.docker_credentials(settings.read_write, _seconds(settings))
             return {"Username": made.username, "Secret": made.password}

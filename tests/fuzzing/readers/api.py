@@ -50,13 +50,15 @@ from aioregistry.errors import (
     InvalidResponseError,
 )
 from aioregistry.oci.challenges import parse_challenges
-from aioregistry.oci.distribution import Distribution, _Answer, _complaint, _token_of
+from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.references import Reference
+from aioregistry.oci.tokens import parse_token
 from aioregistry.paging.links import Link
 from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
+from aioregistry.session.answers import Answer, parse_error_body
 from aioregistry.session.retry import Failure, RetryPolicy
 from tests.fuzzing.readers.reader import Reader, header_of, is_sound, text_of
 
@@ -214,7 +216,9 @@ class _Distribution(Distribution):
         super().__init__(_Registry(host))
         self._body = answer
 
-    async def _attempt(self, method: str, url: str, authorization: str | None, *_: str) -> _Answer:
+    async def _attempt(
+        self, method: str, url: str, authorization: str | None, *_: object
+    ) -> Answer:
         assert authorization is not None
         asked = URL(url, encoded=True)
         base = URL(await self._base())
@@ -224,7 +228,7 @@ class _Distribution(Distribution):
         ]
         assert asked.origin() == base.origin() or (all(vendors) and asked.scheme == "https")
         assert asked.user is None
-        return _Answer(200, {}, self._body)
+        return Answer(200, {}, self._body)
 
 
 def read_challenge(document: bytes) -> None:
@@ -237,25 +241,28 @@ def read_challenge(document: bytes) -> None:
     for challenge in parse_challenges(header_of(header)):
         assert challenge.scheme == challenge.scheme.lower()
         assert all(name == name.lower() for name in challenge.parameters)
-    _complaint(answer)
+    assert all(said is None or is_sound(said) for said in parse_error_body(answer))
     headers = CIMultiDict({"WWW-Authenticate": header_of(header)})
     asyncio.run(_authorize(text_of(host), headers, answer))
 
 
 async def _authorize(host: str, headers: CIMultiDict[str], answer: bytes) -> None:
     distribution = _Distribution(host, answer)
-    assert URL(await distribution._base()).path == "/"
-    distribution._refused("web", _Answer(401, headers, b""), None)
-    authorization = await distribution._authorize("web")
+    base = await distribution._base()
+    assert URL(base).path == "/"
+    authorizer = distribution._authorizer
+    authorizer.on_unauthorized("web", Answer(401, headers, b""), None)
+    authorization = await authorizer.authorize("web", base)
     assert authorization is not None
     assert authorization.isascii()
     assert authorization.isprintable()
-    assert math.isfinite(distribution._tokens["web"].good_until)
+    token = authorizer._good_token("web")
+    assert token is None or math.isfinite(token.good_until)
 
 
 def read_token(document: bytes) -> None:
     """A token that the token service answers can be sent, and ends some day."""
-    token = _token_of(document, 5.0)
+    token = parse_token(document, 5.0)
     assert re.fullmatch(r"Bearer [ -~]+", token.authorization)
     assert 5.0 <= token.good_until < math.inf
 
