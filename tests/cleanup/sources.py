@@ -1,6 +1,7 @@
 """Contents straight from a sandbox's state, for tests that are about something else."""
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
 from aioregistry.sandbox import State
@@ -33,8 +34,17 @@ class StateContents:
             on_read(len(found))
         return found
 
-    async def current_digest(self, repository: str, tag: str) -> str | None:
+    async def current_digest(self, repository: str, reference: str) -> str | None:
         self.looks += 1
         self.on_look()
-        manifest = self._state.registry("example").repository(repository).find(tag)
+        manifest = self._state.registry("example").repository(repository).find(reference)
         return None if manifest is None else digest_text(manifest.digest)
+
+    async def list_tags(self, repository: str) -> list[str]:
+        return list(self._state.registry("example").repository(repository).tags)
+
+    async def prepare(self) -> None:
+        """Nothing has to be asked for."""
+
+    def without_api(self) -> nullcontext[None]:
+        return nullcontext()

@@ -20,7 +20,7 @@ from aioregistry.cleanup import (
     make_plan,
     read_in_use,
 )
-from aioregistry.cleanup.manifests.inventory import take_inventory
+from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.sandbox import Fault, Faults, Limits, Sandbox
 from tests.cleanup.registries import NOW, Builder
 from tests.cleanup.sources import StateContents

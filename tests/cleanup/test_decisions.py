@@ -110,6 +110,7 @@ def test_the_plan_says_all_of_a_manifest_that_goes():
                 tags=("keep", "x", "y"),
                 reason=BY_DELETE,
                 pushed_at=ago(50),
+                set_at=ago(50),
                 size_bytes=123,
             ),
         ),
@@ -126,6 +127,7 @@ def test_the_plan_says_all_of_a_tag_that_goes_and_what_stays():
             tags=(tag,),
             reason=BY_DELETE,
             pushed_at=ago(50),
+            set_at=ago(50),
             size_bytes=123,
         )
         for tag in ("x", "y")

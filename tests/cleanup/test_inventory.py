@@ -1,4 +1,4 @@
-"""What a repository holds: whole, or refused."""
+"""The manifests and tags of a repository: two lists that agree, or what of them is certain."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -7,44 +7,64 @@ import pytest
 from aiohttp import web
 
 from aioregistry import PartialListingError, RegistryClient, RegistryHandle
-from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest, take_inventory
+from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest
+from aioregistry.cleanup.manifests.listing import take_inventory
 from tests.conftest import push_tags
 
 DIGEST = "sha256:" + "5" * 64
 
 
-def pages_read(sandbox) -> int:
-    return sum("digests" in request.raw_path for request in sandbox.requests)
+def pages_read(sandbox, of: str) -> int:
+    return sum(of in request.raw_path for request in sandbox.requests)
 
 
-class Listings:
-    """A server of one repository's manifests, each pass as it was told."""
+class Lists:
+    """A server of one repository's two lists, each round as it was told."""
 
     def __init__(self) -> None:
-        self.passes: list[tuple[list[dict[str, object]], int | None]] = []
-        self.asked = 0
+        self.manifests: list[tuple[list[dict], int | None]] = []
+        self.tags: list[tuple[list[dict], int | None]] = []
+        self.asked = {"digests": 0, "tags": 0}
 
     def add(self, *tagged: tuple[str, list[str]], total: int | None = -1, **more: object) -> None:
-        """Answer one more pass: digests and tags, and how many it says there are."""
+        """Answer one more round: digests and tags, and how many manifests it says there are."""
         items = [{"digest": digest_of(name), "tags": tags, **more} for name, tags in tagged]
-        self.passes.append((items, len(items) if total == -1 else total))
+        self.manifests.append((items, len(items) if total == -1 else total))
+        self.add_tags(*((tag, name) for name, tags in tagged for tag in tags))
+
+    def add_tags(
+        self, *on: tuple[str, str], total: int | None = -1, at: str = "2024-01-01T00:00:00Z"
+    ) -> None:
+        """Answer one more round of the list of tags: each tag, and its manifest."""
+        items = [
+            {"tag": tag, "manifest_digest": digest_of(name) if name else "", "updated_at": at}
+            for tag, name in on
+        ]
+        self.tags.append((items, len(items) if total == -1 else total))
+
+    def retag(self, *on: tuple[str, str], total: int | None = -1, at: str = "2024-01-01T00:00:00Z"):
+        """Answer otherwise in the round that was added last."""
+        self.tags.pop()
+        self.add_tags(*on, total=total, at=at)
 
     async def answer(self, request: web.Request) -> web.Response:
-        items, total = self.passes[min(self.asked, len(self.passes) - 1)]
-        self.asked += 1
-        meta = {} if total is None else {"total": total}
-        return web.json_response({"manifests": items, "meta": meta})
+        which = request.path.rpartition("/")[2]
+        rounds = self.manifests if which == "digests" else self.tags
+        items, total = rounds[min(self.asked[which], len(rounds) - 1)]
+        self.asked[which] += 1
+        key = "manifests" if which == "digests" else "tags"
+        return web.json_response({key: items, "meta": {} if total is None else {"total": total}})
 
 
 @pytest.fixture
-def listings() -> Listings:
-    return Listings()
+def listings() -> Lists:
+    return Lists()
 
 
 @pytest.fixture
 async def registry(listings) -> AsyncIterator[RegistryHandle]:
     app = web.Application()
-    app.router.add_get("/v2/registry/example/repositories/web/digests", listings.answer)
+    app.router.add_get("/v2/registry/example/repositories/web/{list}", listings.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -68,74 +88,168 @@ async def test_every_manifest_comes_with_its_tags(sandbox, client):
     sandbox.state.push("example", "web", [])
     inventory = await take_inventory(client.registry("example"), "web")
     assert sorted(manifest.tags for manifest in inventory.manifests) == [(), ("v1", "v2")]
+    assert not inventory.uncertain
 
 
-async def test_a_quiet_repository_is_read_twice(sandbox, client):
+async def test_a_quiet_repository_costs_one_pass_of_each_list(sandbox, client):
     push_tags(sandbox.state, 25)
     inventory = await take_inventory(client.registry("example"), "repo")
     assert len(inventory.manifests) == 25
-    assert pages_read(sandbox) == 6
+    assert (pages_read(sandbox, "/digests"), pages_read(sandbox, "/tags")) == (3, 3)
 
 
-async def test_one_pass_is_enough_where_it_is_asked_for(sandbox, client):
+async def test_the_list_of_tags_is_read_where_it_is_needed(sandbox, client):
     push_tags(sandbox.state, 25)
-    await take_inventory(client.registry("example"), "repo", passes=1)
-    assert pages_read(sandbox) == 3
+    inventory = await take_inventory(
+        client.registry("example"), "repo", needs_tags=lambda found: len(found.manifests) != 25
+    )
+    assert (pages_read(sandbox, "/digests"), pages_read(sandbox, "/tags")) == (3, 0)
+    assert not inventory.tags_read
 
 
-async def test_passes_that_differ_are_read_again_until_two_agree(listings, registry):
+async def test_a_tag_has_the_time_at_which_it_was_set(listings, registry):
+    listings.add(("a", ["v1"]), updated_at="2023-01-01T00:00:00Z")
+    inventory = await take_inventory(registry, "web")
+    (manifest,) = inventory.manifests
+    assert inventory.set_time("v1", manifest) == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+async def test_a_tag_is_no_older_than_the_push_of_its_manifest(listings, registry):
+    listings.add(("a", ["v1"]), updated_at="2025-01-01T00:00:00Z")
+    inventory = await take_inventory(registry, "web")
+    (manifest,) = inventory.manifests
+    assert inventory.set_time("v1", manifest) == datetime(2025, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("missing", ["tag", "manifest"])
+async def test_a_tag_of_which_a_time_is_missing_has_none(listings, registry, missing):
+    listings.add(
+        ("a", ["v1"]), **({} if missing == "manifest" else {"updated_at": "2023-01-01T00:00:00Z"})
+    )
+    if missing == "tag":
+        listings.retag(("v1", "a"), at="0001-01-01T00:00:00Z")
+    inventory = await take_inventory(registry, "web")
+    (manifest,) = inventory.manifests
+    assert inventory.set_time("v1", manifest) is None
+
+
+async def test_lists_that_differ_are_read_again_once(listings, registry):
     listings.add(("a", ["v1"]))
+    listings.retag(("v1", "a"), ("latest", "a"))
     listings.add(("a", ["v1", "latest"]))
     inventory = await take_inventory(registry, "web")
     assert tags_of(inventory) == {digest_of("a"): ("latest", "v1")}
-    assert listings.asked == 3
+    assert not inventory.uncertain
+    assert listings.asked == {"digests": 2, "tags": 2}
 
 
-async def test_a_tag_that_moves_between_passes_is_a_difference(listings, registry):
-    listings.add(("a", ["latest"]), ("b", []))
-    listings.add(("a", []), ("b", ["latest"]))
-    await take_inventory(registry, "web")
-    assert listings.asked == 3
+async def test_a_manifest_without_the_tag_that_the_other_list_has_on_it_is_uncertain(
+    listings, registry
+):
+    listings.add(("a", []), ("b", ["x"]))
+    listings.retag(("v1", "a"), ("x", "b"))
+    inventory = await take_inventory(registry, "web")
+    assert tags_of(inventory) == {digest_of("a"): ("v1",), digest_of("b"): ("x",)}
+    assert list(inventory.uncertain) == [digest_of("a")]
 
 
-async def test_another_push_time_is_a_difference(listings, registry):
-    listings.add(("a", []), updated_at="2024-01-01T00:00:00Z")
-    listings.add(("a", []), updated_at="2024-01-02T00:00:00Z")
-    await take_inventory(registry, "web")
-    assert listings.asked == 3
+async def test_a_tag_that_only_the_list_of_manifests_has_is_uncertain(listings, registry):
+    listings.add(("a", ["v1"]), ("b", ["x"]))
+    listings.retag(("x", "b"))
+    inventory = await take_inventory(registry, "web")
+    assert list(inventory.uncertain) == [digest_of("a")]
+    assert tags_of(inventory)[digest_of("a")] == ("v1",)
 
 
-async def test_the_order_of_a_listing_makes_no_difference(listings, registry):
+async def test_both_manifests_of_a_tag_that_moved_are_uncertain(listings, registry):
+    listings.add(("a", ["latest"]), ("b", ["x"]), ("c", ["y"]))
+    listings.retag(("latest", "b"), ("x", "b"), ("y", "c"))
+    inventory = await take_inventory(registry, "web")
+    assert set(inventory.uncertain) == {digest_of("a"), digest_of("b")}
+    assert tags_of(inventory)[digest_of("a")] == ()
+    assert tags_of(inventory)[digest_of("b")] == ("latest", "x")
+
+
+async def test_a_manifest_that_only_the_list_of_tags_names_is_uncertain(listings, registry):
+    listings.add(("a", ["v1"]))
+    listings.retag(("v1", "a"), ("new", "b"))
+    inventory = await take_inventory(registry, "web")
+    assert list(inventory.uncertain) == [digest_of("b")]
+    assert tags_of(inventory) == {digest_of("a"): ("v1",), digest_of("b"): ("new",)}
+
+
+async def test_a_tag_without_a_digest_stays_where_the_other_list_has_it(listings, registry):
+    listings.add(("a", ["v1"]))
+    listings.retag(("v1", ""))
+    inventory = await take_inventory(registry, "web")
+    assert tags_of(inventory) == {digest_of("a"): ("v1",)}
+    assert list(inventory.uncertain) == [digest_of("a")]
+
+
+async def test_the_order_of_a_list_makes_no_difference(listings, registry):
     listings.add(("a", ["x", "y"]), ("b", []))
-    listings.add(("b", []), ("a", ["y", "x"]))
-    await take_inventory(registry, "web")
-    assert listings.asked == 2
+    listings.retag(("y", "a"), ("x", "a"))
+    assert not (await take_inventory(registry, "web")).uncertain
 
 
-async def test_a_listing_that_never_comes_to_rest_is_refused(listings, registry):
-    for number in range(9):
-        listings.add((f"m{number}", []))
+@pytest.mark.parametrize("total", [2, 0])
+async def test_a_list_that_never_has_its_total_is_refused(listings, registry, total):
+    listings.add(("a", []), total=total)
     with pytest.raises(PartialListingError, match="when nothing is being pushed"):
         await take_inventory(registry, "web")
 
 
-@pytest.mark.parametrize("total", [2, 0])
-async def test_passes_that_agree_but_not_with_the_total_are_refused(listings, registry, total):
-    listings.add(("a", []), total=total)
+@pytest.mark.parametrize("total", [None, 0, 3])
+async def test_a_list_of_tags_that_never_has_its_total_is_refused(listings, registry, total):
+    listings.add(("a", ["v1"]))
+    listings.retag(("v1", "a"), total=total)
     with pytest.raises(PartialListingError):
         await take_inventory(registry, "web")
 
 
-async def test_a_listing_that_does_not_count_itself_is_refused(listings, registry):
+async def test_a_list_that_does_not_count_itself_is_refused(listings, registry):
     listings.add(("a", []), total=None)
-    with pytest.raises(PartialListingError, match="does not say how many"):
+    with pytest.raises(PartialListingError, match="does not say how many") as caught:
         await take_inventory(registry, "web")
+    assert caught.value.message == (
+        "the manifests of 'web' could not be listed for certain: the API does not say how many "
+        "manifests there are; try again when nothing is being pushed"
+    )
+
+
+async def test_a_refusal_says_how_many_were_found(listings, registry):
+    listings.add(("a", []), ("b", []), total=3)
+    with pytest.raises(PartialListingError) as caught:
+        await take_inventory(registry, "web")
+    assert (caught.value.found, caught.value.total) == (2, 3)
 
 
 async def test_an_empty_repository_is_whole(listings, registry):
     listings.add()
     assert (await take_inventory(registry, "web")).manifests == ()
-    assert listings.asked == 2
+
+
+@pytest.mark.parametrize("pushes", [1, 3])
+async def test_a_repository_that_is_pushed_to_all_the_time_is_listed(
+    sandbox, client, monkeypatch, pushes
+):
+    old = [f"v{number}" for number in range(45)]
+    for tag in old:
+        sandbox.state.push("example", "web", [tag])
+    new: list[str] = []
+
+    def push(_: object) -> None:
+        # After every fourth page.
+        if len(sandbox.requests) % 4 == 0:
+            for _ in range(pushes):
+                new.append(f"new{len(new)}")
+                sandbox.state.push("example", "web", new[-1:])
+
+    monkeypatch.setattr(client._session, "_on_request", push)
+    inventory = await take_inventory(client.registry("example"), "web")
+    certain = [m.tags for m in inventory.manifests if m.digest not in inventory.uncertain]
+    assert new
+    assert {(tag,) for tag in old} <= set(certain)
 
 
 async def test_sizes_are_taken_in_with_the_digests(listings, registry):
@@ -171,63 +285,6 @@ def test_a_size_of_zero_is_not_known():
 def test_whatever_a_server_calls_a_blob_has_a_number(digest):
     sizes = BlobSizes()
     assert sizes.size_of(sizes.number_of(digest, 3)) == 3
-
-
-async def test_what_was_agreed_on_before_a_pass_that_failed_is_forgotten(listings, registry):
-    listings.add(("a", []))
-    listings.add(("a", []), total=0)
-    listings.add(("a", []))
-    inventory = await take_inventory(registry, "web")
-    assert tags_of(inventory) == {digest_of("a"): ()}
-    assert listings.asked == 4
-
-
-async def test_a_manifest_that_went_between_passes_is_a_difference(listings, registry):
-    listings.add(("a", []), ("b", []))
-    listings.add(("a", []))
-    assert tags_of(await take_inventory(registry, "web")) == {digest_of("a"): ()}
-    assert listings.asked == 3
-
-
-async def test_a_manifest_instead_of_another_is_a_difference(listings, registry):
-    listings.add(("a", []), ("b", []))
-    listings.add(("a", []), ("c", []))
-    assert set(tags_of(await take_inventory(registry, "web"))) == {digest_of("a"), digest_of("c")}
-    assert listings.asked == 3
-
-
-@pytest.mark.parametrize(("passes", "most"), [(1, 3), (2, 4), (3, 5)])
-async def test_how_often_it_is_read_at_most(listings, registry, passes, most):
-    listings.add(("a", []), total=0)
-    with pytest.raises(PartialListingError):
-        await take_inventory(registry, "web", passes=passes)
-    assert listings.asked == most
-
-
-@pytest.mark.parametrize(
-    ("total", "problem"),
-    [
-        (None, "the API does not say how many manifests there are"),
-        (2, "what is listed changes from one pass to the next, or is not all there is"),
-    ],
-)
-async def test_a_refusal_says_which_and_why(listings, registry, total, problem):
-    listings.add(("a", []), total=total)
-    with pytest.raises(PartialListingError) as caught:
-        await take_inventory(registry, "web")
-    assert caught.value.message == (
-        f"the manifests of 'web' could not be listed for certain: {problem}; "
-        "try again when nothing is being pushed"
-    )
-    assert caught.value.total == total
-
-
-async def test_a_refusal_says_how_many_were_found(listings, registry):
-    for number in range(4):
-        listings.add((f"m{number}", []), (f"n{number}", []))
-    with pytest.raises(PartialListingError) as caught:
-        await take_inventory(registry, "web")
-    assert (caught.value.found, caught.value.total) == (2, 2)
 
 
 async def test_manifests_that_nothing_tells_apart_are_refused(listings, registry):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from attrs import astuple
+from attrs import astuple, evolve
 
-from aioregistry import AuthenticationError, PartialListingError, RegistryError
+from aioregistry import AuthenticationError, PartialListingError, RegistryError, ServerError
 from aioregistry.cleanup.manifests.content import UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
@@ -90,17 +90,16 @@ async def test_only_the_chosen_repositories_are_touched(sandbox, planned):
     assert names(plan) == ["b"]
 
 
-async def test_a_repository_that_may_lose_something_is_listed_twice_the_others_once(
-    sandbox, planned
-):
+async def test_tags_are_listed_only_where_something_may_be_deleted(sandbox, planned):
     Builder(sandbox.state, "web").image("a")
     Builder(sandbox.state, "api").image("b")
     await planned(Policy([Delete(repositories="web")], floor=0))
-    listed = [
-        one.raw_path for one in sandbox.requests if one.raw_path.split("?")[0].endswith("digests")
+    paths = [one.raw_path.split("?")[0] for one in sandbox.requests]
+    assert [path.split("/")[-2:] for path in paths if path.endswith(("/digests", "/tags"))] == [
+        ["api", "digests"],
+        ["web", "digests"],
+        ["web", "tags"],
     ]
-    assert sum("/web/" in path for path in listed) == 2
-    assert sum("/api/" in path for path in listed) == 1
 
 
 async def test_contents_are_read_only_where_something_may_go(sandbox, planned):
@@ -122,12 +121,101 @@ async def test_a_repository_whose_contents_cannot_be_read_is_left_alone(sandbox,
 async def test_a_repository_that_cannot_be_listed_is_left_alone(sandbox, planned):
     Builder(sandbox.state, "web").image("a")
     Builder(sandbox.state, "api").image("b")
-    # Eight pages, and every one of them moves what comes after it.
-    sandbox.faults = Faults(Fault(kind="move", route="*/digests", change="push"))
+    page = '{"manifests": [], "meta": {"total": 1}}'
+    sandbox.faults = Faults(Fault(kind="body", route="*/digests", body=page))
     plan = await planned(Policy([Delete()], floor=0))
     assert {left.repository for left in plan.left_alone} == {"web", "api"}
     assert names(plan) == []
     assert plan.frees.at_most
+
+
+async def test_a_push_with_every_page_keeps_nothing_else(sandbox, planned):
+    old = [Builder(sandbox.state, "web").image(f"v{number}") for number in range(30)]
+    sandbox.faults = Faults(Fault(kind="move", route="*/digests", change="push"))
+    plan = await planned(Policy([Delete(tags="v*")], floor=0))
+    assert not plan.left_alone
+    assert {item.digest for _, item in plan.condemned} >= set(old)
+
+
+async def test_a_repository_with_an_odd_name_is_left_alone(sandbox, planned):
+    Builder(sandbox.state, "web").image("a")
+    page = '{"repositories": [{"name": "web"}, {"name": "Odd//Name"}], "meta": {"total": 2}}'
+    sandbox.faults = Faults(Fault(kind="body", route="*/repositoriesV2", body=page))
+    plan = await planned(Policy([Delete()], floor=0))
+    assert names(plan) == ["a"]
+    assert [left.repository for left in plan.left_alone] == ["Odd//Name"]
+
+
+async def test_a_manifest_that_cannot_be_read_keeps_what_may_be_its_parts(sandbox, client):
+    web = Builder(sandbox.state)
+    odd = web.image("1.0")
+    kept = {odd, web.image("1.0-amd64"), web.image("1.0_arm64"), web.image()}
+    deleted = {web.image("1.01"), web.image("x")}
+    contents = Unreadable(sandbox.state, odd)
+    policy = Policy([Delete(including_protected=True), DeleteUntagged(timedelta())], floor=0)
+    plan = await make_plan(client.registry("example"), policy, contents, now=NOW)
+    assert {item.digest for _, item in plan.condemned} == deleted
+    (repository,) = plan.repositories
+    reasons = {kept.reason for kept in repository.kept}
+    assert any(f"aioregistry delete-manifests web {odd}" in reason for reason in reasons)
+    assert kept
+
+
+class Unreadable(StateContents):
+    """Contents but for one manifest's."""
+
+    def __init__(self, state, digest):
+        super().__init__(state)
+        self._digest = digest
+
+    async def read(self, repository, digests, on_read=None):
+        left = [digest for digest in digests if digest != self._digest]
+        found = await super().read(repository, left, on_read)
+        return found | {self._digest: UnreadableContentError("no luck")}
+
+
+def exists(reference: str) -> str | None:
+    return reference
+
+
+def is_missing(_: str) -> str | None:
+    return None
+
+
+def is_unknown(_: str) -> str | None:
+    raise ServerError("busy", status=503)
+
+
+@pytest.mark.parametrize(
+    ("look", "deleted"), [(exists, []), (is_unknown, []), (is_missing, ["old"])]
+)
+async def test_a_manifest_that_is_named_but_not_listed_means_a_short_list(
+    sandbox, client, look, deleted
+):
+    web = Builder(sandbox.state)
+    child = web.image()
+    index = web.index("all", children=[child])
+    web.image("old")
+
+    class Hiding(StateContents):
+        async def read(self, repository, digests, on_read=None):
+            found = await super().read(repository, [*digests, index], on_read)
+            named = (*found[index].children, digest_of("hidden"))
+            if index not in digests:
+                return found
+            return found | {index: evolve(found[index], children=named)}
+
+        async def current_digest(self, repository, reference):
+            if reference == digest_of("hidden"):
+                return look(reference)
+            return await super().current_digest(repository, reference)
+
+    registry, policy = client.registry("example"), Policy([Delete(tags="old")], floor=0)
+    plan = await make_plan(registry, policy, Hiding(sandbox.state), now=NOW)
+    assert names(plan) == deleted
+    assert [digest_of("hidden") in left.reason for left in plan.left_alone] == [True] * (
+        not deleted
+    )
 
 
 async def test_what_is_wrong_everywhere_ends_it(sandbox, planned):
@@ -249,7 +337,7 @@ async def test_how_many_could_not_be_read_is_told_and_why_the_first(sandbox, cli
         (
             LeftAlone(
                 "web",
-                "2 of 3 manifests could not be read, and might need what would go; the first is "
+                "2 of 3 manifests could not be read, and might need any other; the first is "
                 f"{digest}: {told}",
             ),
         )

@@ -13,7 +13,8 @@ from aioregistry.cleanup.apply.journal import Journal, JournalError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import RepositoryInventory, take_inventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
@@ -268,7 +269,7 @@ class _Repository:
 
     async def _run_batch(self) -> None:
         job = self._job
-        inventory = await take_inventory(job.registry, self._name, passes=1)
+        inventory = await take_inventory(job.registry, self._name, needs_tags=lambda _: False)
         job.is_found = True
         await self._read(inventory)
         exempt = Exempt(

@@ -1,30 +1,31 @@
-"""What manifests say, kept on disk between runs."""
+"""Manifests that were read, kept on disk between runs."""
 
-import json
+import hashlib
 import logging
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-import msgspec
+from attrs import evolve
 
-from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
 
 __all__ = ["ContentCache", "default_cache_path"]
 
-_WRITTEN = msgspec.json.Decoder(tuple[str, int, tuple[str, ...], str | None])
-
 logger = logging.getLogger("aioregistry")
 
-_SCHEMA = 1
+_SCHEMA = 2
 _BATCH_SIZE = 500
+_BUSY_SECONDS = 10
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def default_cache_path() -> Path:
-    """Return where contents are kept unless told otherwise.
+    """Return the path of the cache unless another is given.
 
     ``aioregistry/manifests.sqlite`` in ``XDG_CACHE_HOME``, or in ``~/.cache``.
     """
@@ -32,13 +33,19 @@ def default_cache_path() -> Path:
     return Path(caches or Path.home() / ".cache") / "aioregistry" / "manifests.sqlite"
 
 
-class ContentCache:
-    """Contents on disk, by digest; several processes may share it.
+class _UntrustedError(Exception):
+    """Others than this user can write to the file."""
 
-    A cache that cannot be used is told to the log, and does without: it saves time, nothing more.
+
+class ContentCache:
+    """The documents of manifests on disk, by digest; several processes may share it.
+
+    The digest of each document is checked when it is read back. A file that another user owns or
+    may write to is not used. A cache that cannot be used is logged as a warning, and the work goes
+    on without it: it saves time, nothing more.
 
     Args:
-        path: The file, which is made if it is not there.
+        path: The file, which is made if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,6 +55,8 @@ class ContentCache:
         self._database: sqlite3.Connection | None = None
         try:
             self._database = self._open()
+        except _UntrustedError as error:
+            logger.warning("the cache %s is not used: %s", path, error)
         except (OSError, sqlite3.Error) as error:
             self._give_up(error)
 
@@ -66,55 +75,63 @@ class ContentCache:
                 database.close()
 
     def get(self, digests: Iterable[str]) -> dict[str, Content]:
-        """Return the contents that are known of some digests."""
+        """Return the contents of those digests that are in the cache."""
         found: dict[str, Content] = {}
         # Most images say the same, but for their size: of a million few hundred are different.
-        same: dict[str, Content | None] = {}
+        same: dict[Content, Content] = {}
         for some in _batches(digests):
             marks = ",".join("?" * len(some))
-            query = f"SELECT digest, content FROM contents WHERE digest IN ({marks})"  # noqa: S608
-            for digest, written in self._do(query, some):
-                if written not in same:
-                    same[written] = _read(written)
-                content = same[written]
+            query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
+            for digest, media_type, body in self._do(query, some):
+                content = _checked(digest, media_type, body)
                 if content is not None:
-                    found[digest] = content
+                    found[digest] = same.setdefault(content, content)
         return found
 
     def put(self, contents: Mapping[str, Content]) -> None:
-        """Keep some contents."""
-        rows = [(digest, _written(content)) for digest, content in contents.items()]
+        """Keep contents, those that still have their document."""
+        rows = [
+            (digest, content.document.media_type, content.document.body)
+            for digest, content in contents.items()
+            if content.document is not None
+        ]
         try:
             with self._lock:
                 if self._database is not None:
                     with self._database:
                         self._database.executemany(
-                            "INSERT OR REPLACE INTO contents (digest, content) VALUES (?, ?)", rows
+                            "INSERT OR REPLACE INTO documents (digest, type, body)"
+                            " VALUES (?, ?, ?)",
+                            rows,
                         )
         except sqlite3.Error as error:
             self._give_up(error)
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Whoever can write here decides what is taken for an index without children.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        database = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _check_owner(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        database = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, check_same_thread=False)
         try:
             (version,) = database.execute("PRAGMA user_version").fetchone()
             with database:
                 if version != _SCHEMA:
                     database.execute("DROP TABLE IF EXISTS contents")
+                    database.execute("DROP TABLE IF EXISTS documents")
                     database.execute(f"PRAGMA user_version = {_SCHEMA}")
                 database.execute(
-                    "CREATE TABLE IF NOT EXISTS contents"
-                    " (digest TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID"
+                    "CREATE TABLE IF NOT EXISTS documents"
+                    " (digest TEXT PRIMARY KEY, type TEXT, body BLOB NOT NULL) WITHOUT ROWID"
                 )
         except BaseException:
             database.close()
             raise
         return database
 
-    def _do(self, query: str, values: list[str]) -> list[tuple[str, str]]:
+    def _do(self, query: str, values: list[str]) -> list[tuple[str, object, object]]:
         try:
             with self._lock:
                 if self._database is None:
@@ -126,9 +143,18 @@ class ContentCache:
 
     def _give_up(self, error: Exception) -> None:
         logger.warning(
-            "contents are not kept in %s: %s; delete it if it is broken", self._path, error
+            "manifests are not kept in %s: %s; delete it if it is broken", self._path, error
         )
         self.close()
+
+
+def _check_owner(file: os.stat_result) -> None:
+    if os.name != "posix":
+        return
+    if file.st_uid != os.geteuid():
+        raise _UntrustedError("it belongs to another user; delete it, or give another path")
+    if file.st_mode & _OTHERS_MAY_WRITE:
+        raise _UntrustedError("others may write to it; delete it, or 'chmod 600' it")
 
 
 def _batches(digests: Iterable[str]) -> Iterator[list[str]]:
@@ -137,14 +163,16 @@ def _batches(digests: Iterable[str]) -> Iterator[list[str]]:
         yield waiting[start : start + _BATCH_SIZE]
 
 
-def _written(content: Content) -> str:
-    said = [content.media_type, content.size, content.children, content.subject]
-    return json.dumps(said, separators=(",", ":"))
-
-
-def _read(written: object) -> Content | None:
-    """Return what `_written` wrote; None for anything else, which is then read anew."""
+def _checked(digest: str, media_type: object, body: object) -> Content | None:
+    """Return the content of a document; None for one without the digest, which is read anew."""
+    if not isinstance(body, bytes) or not (media_type is None or isinstance(media_type, str)):
+        return None
+    algorithm, _, expected = digest.partition(":")
+    if algorithm not in {"sha256", "sha384", "sha512"}:
+        return None
+    if hashlib.new(algorithm, body).hexdigest() != expected:
+        return None
     try:
-        return Content(*_WRITTEN.decode(str(written)))
-    except msgspec.DecodeError:
+        return evolve(parse_content(body, media_type), document=None)
+    except UnreadableContentError:
         return None

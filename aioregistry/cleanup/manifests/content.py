@@ -1,16 +1,23 @@
-"""What a manifest says of other manifests: pure."""
+"""Reading a manifest's document: which other manifests it names: pure."""
 
 import json
 import re
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from aioregistry.api import names
 from aioregistry.cleanup.policy.documents import without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
-__all__ = ["Content", "UnreadableContentError", "parse_content", "subject_of_tag"]
+__all__ = [
+    "Content",
+    "Document",
+    "MissingContentError",
+    "UnreadableContentError",
+    "parse_content",
+    "subject_of_tag",
+]
 
 # What these name, but for their subject, are blobs.
 _IMAGES = frozenset(
@@ -22,40 +29,61 @@ _IMAGES = frozenset(
         "application/vnd.oci.artifact.manifest.v1+json",
     }
 )
-_SPEAKING_TAG = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
-_MOST_VALUES = 100_000
+_REFERRER_TAG = re.compile(
+    r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{128}))(?:\.(?:sig|att|sbom))?"
+)
+_MAX_VALUES = 100_000
 
 
 class UnreadableContentError(RegistryError):
-    """A manifest's content could not be had, or not be understood; so it may need anything."""
+    """A manifest could not be read, or not be understood; so it may need anything."""
+
+
+class MissingContentError(UnreadableContentError):
+    """The registry has no such manifest."""
+
+
+@frozen
+class Document:
+    """A manifest as the registry sent it, by which its digest can be checked.
+
+    Attributes:
+        body: The document.
+        media_type: What the registry called it; None when it did not.
+    """
+
+    body: bytes
+    media_type: str | None
 
 
 @frozen
 class Content:
-    """What a manifest says of other manifests.
+    """The other manifests that a manifest names.
 
     Attributes:
         media_type: Its media type; empty when nobody says.
         size: Bytes of its document.
         children: The manifests that it names: the entries of an index; of a media type that is
             not known here, every digest but the subject's.
-        subject: The manifest that it speaks of, as a referrer.
+        subject: The manifest that it refers to.
+        document: The document itself, right after it was read; None later on.
     """
 
     media_type: str
     size: int
     children: tuple[str, ...] = ()
     subject: str | None = None
+    document: Document | None = field(default=None, eq=False, repr=False)
 
 
 def subject_of_tag(tag: str) -> str | None:
-    """Return the digest that a tag speaks of by its name, as cosign's do; None for any other."""
-    found = _SPEAKING_TAG.fullmatch(tag)
-    return f"sha256:{found[1]}" if found else None
+    """Return the digest that a tag refers to by its name, as cosign's do; None for any other."""
+    found = _REFERRER_TAG.fullmatch(tag)
+    return f"{found[1] or found[3]}:{found[2] or found[4]}" if found else None
 
 
 def parse_content(body: bytes, media_type: str | None) -> Content:
-    """Return what a manifest says.
+    """Return the content of a manifest's document.
 
     Args:
         body: The document.
@@ -83,12 +111,19 @@ def parse_content(body: bytes, media_type: str | None) -> Content:
     else:
         children = _every_digest(document)
     return Content(
-        own or given, len(body), children, None if subject is None else _digest_of(subject)
+        own or given,
+        len(body),
+        children,
+        None if subject is None else _digest_of(subject),
+        Document(body, media_type),
     )
 
 
 def _entries(index: dict[str, Any]) -> tuple[str, ...]:
     entries = index["manifests"]
+    if entries is None:
+        # Go's empty list.
+        return ()
     if not isinstance(entries, list):
         raise UnreadableContentError("its manifests are no list")
     return tuple(dict.fromkeys(_digest_of(entry) for entry in entries))
@@ -110,8 +145,8 @@ def _every_digest(document: dict[str, Any]) -> tuple[str, ...]:
     while waiting:
         value = waiting.pop()
         seen += 1
-        if seen > _MOST_VALUES:
-            raise UnreadableContentError(f"more than {_MOST_VALUES:,} values")
+        if seen > _MAX_VALUES:
+            raise UnreadableContentError(f"more than {_MAX_VALUES:,} values")
         if isinstance(value, dict):
             if isinstance(value.get("digest"), str):
                 found[_digest_of(value)] = None

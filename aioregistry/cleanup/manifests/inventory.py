@@ -1,18 +1,17 @@
-"""What a repository holds, by a listing that is whole or is not believed."""
+"""The manifests and tags of a repository, by two lists that are held against each other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from aioregistry.api.models import Blob, Manifest
+from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.content import subject_of_tag
-from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import PartialListingError
 
-__all__ = ["BlobSizes", "ListedManifest", "RepositoryInventory", "take_inventory"]
+__all__ = ["BlobSizes", "ListedManifest", "RepositoryInventory", "TagComparison", "listed"]
 
-_MOST_PASSES = 4
+_DIFFERS = "the list of manifests and the list of tags differ on its tags"
+_UNLISTED = "the list of tags names it, and the list of manifests does not"
 
 
 class BlobSizes:
@@ -62,97 +61,115 @@ class ListedManifest:
     @image_tags.default
     def _image_tags(self) -> tuple[str, ...]:
         for tag in self.tags:
-            if tag.startswith("sha256-"):
+            if tag.startswith(("sha256-", "sha512-")):
                 return tuple(tag for tag in self.tags if subject_of_tag(tag) is None)
         return self.tags
 
 
 @frozen
 class RepositoryInventory:
-    """All manifests of a repository, each with its tags."""
+    """All manifests of a repository, each with its tags.
+
+    Attributes:
+        repository: The repository's name.
+        manifests: The manifests.
+        uncertain: The manifests on which the lists differ, by digest, each with the reason. They
+            are kept, and so is all that they need.
+        tags_read: Whether the list of tags was read: only then are the times of tags known.
+        set_at: When a tag was set, of the tags for which this is later than the push of their
+            manifest, or unknown.
+    """
 
     repository: str
     manifests: tuple[ListedManifest, ...]
+    uncertain: Mapping[str, str] = field(factory=dict)
+    tags_read: bool = False
+    set_at: Mapping[str, datetime | None] = field(factory=dict)
 
     @property
     def tags(self) -> Iterator[tuple[str, str]]:
         """Every tag, with the digest of the manifest that it is on."""
         return ((tag, manifest.digest) for manifest in self.manifests for tag in manifest.tags)
 
+    def set_time(self, tag: str, manifest: ListedManifest) -> datetime | None:
+        """Return when a tag of a manifest was set, or its manifest pushed if that was later.
 
-async def take_inventory(
-    registry: RegistryHandle, repository: str, sizes: BlobSizes | None = None, *, passes: int = 2
-) -> RepositoryInventory:
-    """List the manifests of a repository, tags and all, until passes agree.
+        Returns:
+            The time; None when either is unknown.
+        """
+        if manifest.pushed_at is None:
+            return None
+        return self.set_at.get(tag, manifest.pushed_at)
 
-    ``GET …/repositories/{repository}/digests``, each page once a pass. A pass counts when it found
-    as many manifests as the API counts in `meta.total`; a listing that moves is read again.
+
+class TagComparison:
+    """Holds the list of tags against the list of manifests, one tag at a time.
 
     Args:
-        registry: The registry.
-        repository: The repository's name.
-        sizes: Where the blobs and their sizes are noted.
-        passes: How many passes in a row must agree.
-
-    Raises:
-        PartialListingError: They do not agree, or the API does not count what it lists.
-        RegistryError: Any other of its kinds.
+        manifests: The manifests that were listed, by digest.
     """
-    sizes = BlobSizes() if sizes is None else sizes
-    agreed = 0
-    known: dict[str, ListedManifest] = {}
-    for _ in range(passes + _MOST_PASSES - 2):
-        found, total = await _list(registry, repository, sizes, known)
-        if found is None:
-            agreed = 0
-            continue
-        # What has not changed is the same object: comparing costs next to nothing.
-        same = len(found) == len(known) and all(known.get(key) is found[key] for key in found)
-        agreed = agreed + 1 if same else 1
-        known = found
-        if agreed >= passes:
-            return RepositoryInventory(repository, tuple(known.values()))
-    problem = (
-        "the API does not say how many manifests there are"
-        if total is None
-        else "what is listed changes from one pass to the next, or is not all there is"
-    )
-    raise PartialListingError(
-        f"the manifests of {repository!r} could not be listed for certain: {problem}; "
-        "try again when nothing is being pushed",
-        found=len(known),
-        total=total,
-    )
+
+    def __init__(self, manifests: Mapping[str, ListedManifest]) -> None:
+        self._manifests = manifests
+        self._agreed: dict[str, int] = {}
+        self._set_at: dict[str, datetime | None] = {}
+        # The tags on which the lists differ, each where the list of tags says it is.
+        self._moved: dict[str, str] = {}
+        self._unlisted: dict[str, list[str]] = {}
+
+    def add(self, tag: Tag) -> None:
+        """Take in one tag of the list of tags."""
+        manifest = self._manifests.get(tag.manifest_digest)
+        if not tag.manifest_digest:
+            # It stays where the list of manifests has it, which then shows one tag too many.
+            return
+        if manifest is None:
+            self._moved[tag.tag] = tag.manifest_digest
+            self._unlisted.setdefault(tag.manifest_digest, []).append(tag.tag)
+            return
+        if tag.tag in manifest.tags:
+            self._agreed[manifest.digest] = self._agreed.get(manifest.digest, 0) + 1
+        else:
+            self._moved[tag.tag] = manifest.digest
+        pushed_at = manifest.pushed_at
+        if tag.updated_at is None or pushed_at is None or tag.updated_at > pushed_at:
+            self._set_at[tag.tag] = tag.updated_at
+
+    def _short(self) -> Iterator[ListedManifest]:
+        """Yield the manifests with a tag that the list of tags has elsewhere, or not at all."""
+        for digest, manifest in self._manifests.items():
+            if manifest.tags and self._agreed.get(digest, 0) != len(manifest.tags):
+                yield manifest
+
+    def inventory(self, repository: str) -> RepositoryInventory:
+        """Return what both lists say together."""
+        uncertain = {manifest.digest: _DIFFERS for manifest in self._short()}
+        uncertain |= {
+            digest: _DIFFERS for digest in self._moved.values() if digest in self._manifests
+        }
+        uncertain |= dict.fromkeys(self._unlisted, _UNLISTED)
+        gained: dict[str, list[str]] = {}
+        for tag, digest in self._moved.items():
+            gained.setdefault(digest, []).append(tag)
+
+        def corrected(manifest: ListedManifest) -> ListedManifest:
+            if manifest.digest not in uncertain:
+                return manifest
+            left = {tag for tag in manifest.tags if tag not in self._moved}
+            return evolve(manifest, tags=tuple(sorted({*left, *gained.get(manifest.digest, ())})))
+
+        known = [corrected(manifest) for manifest in self._manifests.values()]
+        new = [
+            ListedManifest(digest, tuple(sorted(tags))) for digest, tags in self._unlisted.items()
+        ]
+        return RepositoryInventory(
+            repository, (*known, *new), uncertain, tags_read=True, set_at=self._set_at
+        )
 
 
-async def _list(
-    registry: RegistryHandle, repository: str, sizes: BlobSizes, known: dict[str, ListedManifest]
-) -> tuple[dict[str, ListedManifest] | None, int | None]:
-    """Return what one pass found, None when it is not whole, and how many the API counts."""
-    found: dict[str, ListedManifest] = {}
-    walk = aiter(registry.repository(repository).manifests())
-    async with walk:
-        async for manifest in walk:
-            digest = manifest.digest
-            if digest in found:
-                # A walk tells items apart by their digests: these have none.
-                return None, walk.total
-            before = known.get(digest)
-            # What a digest stands for never changes: its tags may, and the time of its last push.
-            if (
-                before is not None
-                and before.pushed_at == manifest.updated_at
-                and before.tags == tuple(sorted(manifest.tags))
-            ):
-                found[digest] = before
-            else:
-                found[digest] = _listed(manifest, sizes)
-    whole = walk.complete and walk.total is not None and walk.total == len(found)
-    return (found if whole else None), walk.total
-
-
-def _listed(manifest: Manifest, sizes: BlobSizes) -> ListedManifest:
-    blobs: Iterable[Blob] = manifest.blobs
+def listed(manifest: Manifest, sizes: BlobSizes) -> ListedManifest:
+    """Return a manifest of the API's list, its blobs noted by their numbers."""
+    blobs = manifest.blobs
     numbers = [sizes.number_of(blob.digest, blob.compressed_size_bytes) for blob in blobs]
     own = sizes.number_of(manifest.digest)
     return ListedManifest(

@@ -1,13 +1,22 @@
-"""The contents of manifests, read from the registry itself."""
+"""Reading manifests and tags from the registry itself."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
+from attrs import evolve
+
 from aioregistry.cleanup.manifests.cache import ContentCache
-from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    MissingContentError,
+    UnreadableContentError,
+    parse_content,
+)
 from aioregistry.errors import (
     ClientClosedError,
+    NotFoundError,
     RegistryConnectionError,
     RegistryError,
     RegistryTimeoutError,
@@ -17,10 +26,12 @@ from aioregistry.oci.distribution import Distribution
 __all__ = ["ContentReader", "ContentSource"]
 
 _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
+# So many documents at most are lost when the process is killed.
+_DOCUMENTS_PER_WRITE = 200
 
 
 class ContentSource(Protocol):
-    """Where a clean-up learns what manifests say, and where tags point now."""
+    """Where a clean-up reads manifests, and where tags point now."""
 
     async def read(
         self,
@@ -28,22 +39,41 @@ class ContentSource(Protocol):
         digests: Iterable[str],
         on_read: Callable[[int], object] | None = None,
     ) -> Mapping[str, Content | UnreadableContentError]:
-        """Return what some manifests of a repository say; for each at least why not."""
+        """Return the contents of some manifests of a repository, each or the reason why not."""
 
-    async def current_digest(self, repository: str, tag: str) -> str | None:
+    async def current_digest(self, repository: str, reference: str) -> str | None:
         """Return the digest that a tag is on now; None when there is no such tag.
 
+        For a digest it returns the digest itself, or None when there is no such manifest.
+
         Raises:
-            RegistryError: That cannot be said.
+            RegistryError: The registry does not answer that.
         """
+
+    async def list_tags(self, repository: str) -> Iterable[str]:
+        """Return the tags of a repository now.
+
+        Raises:
+            RegistryError: The registry does not answer that.
+        """
+
+    async def prepare(self) -> None:
+        """Send now what later reads need of the API, such as a request for credentials.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
+
+    def without_api(self) -> AbstractContextManager[None]:
+        """Send nothing to the API within the block: a read that needs it fails."""
 
 
 class ContentReader:
-    """Reads contents from the registry itself, each digest once: content never changes.
+    """Reads manifests from the registry itself, each digest once: content never changes.
 
     Args:
         distribution: The registry itself.
-        cache: Where contents are kept; None keeps none.
+        cache: Where documents are kept; None keeps none.
     """
 
     def __init__(self, distribution: Distribution, cache: ContentCache | None = None) -> None:
@@ -57,7 +87,7 @@ class ContentReader:
         digests: Iterable[str],
         on_read: Callable[[int], object] | None = None,
     ) -> dict[str, Content | UnreadableContentError]:
-        """Return what some manifests say: ``GET /v2/{registry}/{repository}/manifests/{digest}``.
+        """Return the contents of manifests: ``GET /v2/{registry}/{repository}/manifests/{digest}``.
 
         Args:
             repository: The repository's name.
@@ -68,7 +98,7 @@ class ContentReader:
             For each digest its content, or why that could not be read.
 
         Raises:
-            ClientClosedError: The client, or what reads, is closed.
+            ClientClosedError: The client, or the distribution, is closed.
             RegistryConnectionError: The registry was not reached, not once so far.
             RegistryTimeoutError: The same, after waiting for it.
         """
@@ -79,14 +109,18 @@ class ContentReader:
             if on_read is not None:
                 on_read(len(found))
         left = iter([digest for digest in wanted if digest not in found])
-        fresh: dict[str, Content] = {}
+        unwritten: dict[str, Content] = {}
 
         async def work() -> None:
             for digest in left:
                 try:
-                    found[digest] = fresh[digest] = await self._fetch(repository, digest)
+                    content = unwritten[digest] = await self._fetch(repository, digest)
                 except UnreadableContentError as error:
                     found[digest] = error
+                else:
+                    found[digest] = evolve(content, document=None)
+                if len(unwritten) >= _DOCUMENTS_PER_WRITE:
+                    await self._write(unwritten)
                 if on_read is not None:
                     on_read(1)
 
@@ -97,13 +131,30 @@ class ContentReader:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            if self._cache is not None and fresh:
-                await asyncio.to_thread(self._cache.put, fresh)
+            await self._write(unwritten)
         return found
 
-    async def current_digest(self, repository: str, tag: str) -> str | None:
-        """See `ContentSource`: ``HEAD /v2/{registry}/{repository}/manifests/{tag}``."""
-        return await self._distribution.find_manifest(repository, tag)
+    async def _write(self, unwritten: dict[str, Content]) -> None:
+        some = dict(unwritten)
+        unwritten.clear()
+        if self._cache is not None and some:
+            await asyncio.to_thread(self._cache.put, some)
+
+    async def current_digest(self, repository: str, reference: str) -> str | None:
+        """See `ContentSource`: ``HEAD /v2/{registry}/{repository}/manifests/{reference}``."""
+        return await self._distribution.find_manifest(repository, reference)
+
+    async def list_tags(self, repository: str) -> list[str]:
+        """See `ContentSource`: ``GET /v2/{registry}/{repository}/tags/list``."""
+        return await self._distribution.list_tags(repository)
+
+    async def prepare(self) -> None:
+        """See `ContentSource`: ``GET …/docker-credentials`` when those known are near their end."""
+        await self._distribution.renew_credentials()
+
+    def without_api(self) -> AbstractContextManager[None]:
+        """See `ContentSource`."""
+        return self._distribution.known_credentials_only()
 
     async def _fetch(self, repository: str, digest: str) -> Content:
         try:
@@ -114,11 +165,13 @@ class ContentReader:
             if isinstance(error, _UNREACHED) and not self._is_reached:
                 # So it would be with every other manifest.
                 error.hint = (
-                    "Manifests are read there; where else the registry is, --registry-url tells, or"
-                    " Distribution's base_url"
+                    "Manifests are read there; --registry-url, or Distribution's base_url, says"
+                    " where the registry is if it is elsewhere"
                 )
                 raise
             self._is_reached = True
+            if isinstance(error, NotFoundError):
+                raise MissingContentError(str(error)) from error
             raise UnreadableContentError(str(error)) from error
         self._is_reached = True
         return parse_content(fetched.body, fetched.media_type)

@@ -147,32 +147,27 @@ def _decide_tags(
     images: list[Candidate] = []
     referrers: list[Candidate] = []
     here = {manifest.digest for manifest in inventory.manifests}
-    uncertain: Mapping[str, str] = getattr(inventory, "uncertain", {})
-    exempt = dict(exempt)
+    kept = dict(exempt)
     for manifest in inventory.manifests:
-        if manifest.digest in uncertain:
-            exempt = {**dict.fromkeys(manifest.tags, uncertain[manifest.digest]), **exempt}
+        if manifest.digest in inventory.uncertain:
+            why = inventory.uncertain[manifest.digest]
+            kept = {**dict.fromkeys(manifest.tags, why), **kept}
         for tag in manifest.tags:
-            time, subject = _time_of(inventory, tag, manifest), subject_of_tag(tag)
+            time, subject = inventory.set_time(tag, manifest), subject_of_tag(tag)
             one = PushedTag(tag, time, manifest.digest, is_orphaned=_is_orphaned(subject, here))
             # Tags of referrers are no images: they follow their subject, and are never counted.
             (images if subject is None else referrers).append(one)
-    decisions = policy.decide_tags(inventory.repository, images, now, exempt, usage)
+    decisions = policy.decide_tags(inventory.repository, images, now, kept, usage)
     decided = {tag.name: decision for tag, decision in zip(images, decisions, strict=True)}
     decided |= policy.decide_referrers(inventory.repository, referrers, now, usage)
     for referrer in referrers:
-        if referrer.name in exempt:
-            decided[referrer.name] = Decision(keep=True, reason=exempt[referrer.name])
+        if referrer.name in kept:
+            decided[referrer.name] = Decision(keep=True, reason=kept[referrer.name])
     return decided
 
 
 def _is_orphaned(subject: str | None, here: Collection[str]) -> bool:
     return subject is not None and subject not in here
-
-
-def _time_of(inventory: RepositoryInventory, tag: str, manifest: ListedManifest) -> datetime | None:
-    set_time = getattr(inventory, "set_time", None)
-    return manifest.pushed_at if set_time is None else set_time(tag, manifest)
 
 
 def _decide_alone(
@@ -218,7 +213,6 @@ def _partition(
     """
     kept: list[str] = []
     chosen: list[str] = []
-    uncertain: Collection[str] = getattr(inventory, "uncertain", ())
     for manifest in inventory.manifests:
         decided = [tags[tag] for tag in manifest.tags if tag in tags]
         undecided = len(decided) < len(manifest.tags) or not manifest.tags
@@ -226,7 +220,7 @@ def _partition(
             decided.append(alone[manifest.digest])
         if (
             manifest.digest in exempt.digests
-            or manifest.digest in uncertain
+            or manifest.digest in inventory.uncertain
             or any(decision.keep for decision in decided)
         ):
             kept.append(manifest.digest)

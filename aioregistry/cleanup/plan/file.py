@@ -108,6 +108,8 @@ def _condemned(item: Condemned) -> str:
     said: dict[str, Any] = {"delete": item.delete, "tags": item.tags, "digest": item.digest}
     if item.pushed_at is not None:
         said["pushed_at"] = _time(item.pushed_at)
+    if item.set_at is not None:
+        said["set_at"] = _time(item.set_at)
     if item.size_bytes is not None:
         said["size_bytes"] = item.size_bytes
     return _text({**said, "reason": item.reason})

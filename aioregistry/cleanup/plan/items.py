@@ -33,6 +33,8 @@ class Condemned:
         tags: All tags of the manifest, none for an untagged one; or the one tag.
         reason: Why, in words.
         pushed_at: When the manifest was pushed.
+        set_at: When the last of the tags was set, or the manifest pushed if that was later; None
+            where that is unknown.
         size_bytes: Its compressed size, of which other manifests may share a part.
     """
 
@@ -41,6 +43,7 @@ class Condemned:
     tags: tuple[str, ...] = ()
     reason: str = ""
     pushed_at: Time | None = None
+    set_at: Time | None = None
     size_bytes: int | None = None
 
     @property

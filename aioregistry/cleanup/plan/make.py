@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 from attrs import evolve, frozen
 
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
-from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
-from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory, take_inventory
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    MissingContentError,
+    UnreadableContentError,
+)
+from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
+from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
+from aioregistry.cleanup.plan.bounds import could_condemn
 from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
 from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
@@ -17,6 +24,8 @@ from aioregistry.cleanup.plan.storage import Storage
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import (
+    ClientClosedError,
+    InvalidNameError,
     InvalidResponseError,
     NotFoundError,
     PartialListingError,
@@ -29,8 +38,17 @@ from aioregistry.oci.references import Reference
 __all__ = ["PlanProgress", "make_plan"]
 
 _REPOSITORIES_AT_ONCE = 4
+_LOOKS_AT_ONCE = 8
+# A repository whose lists turn out to be out of date is listed so often in all.
+_LISTINGS = 2
 # What may be wrong with one repository alone. Any other error is everybody's, and ends the job.
-_OF_ONE_REPOSITORY = (PartialListingError, ServerError, InvalidResponseError, RegistryTimeoutError)
+_OF_ONE_REPOSITORY = (
+    PartialListingError,
+    ServerError,
+    InvalidNameError,
+    InvalidResponseError,
+    RegistryTimeoutError,
+)
 
 
 @frozen
@@ -147,45 +165,109 @@ class _Planner:
         )
 
     async def _plan_repository(self, name: str) -> RepositoryPlan | LeftAlone | None:
-        here = self._chosen is None or name in self._chosen
-        may_delete = here and self._policy.may_delete(name)
+        problem = ""
         try:
-            inventory = await take_inventory(
-                self._registry, name, self._sizes, passes=2 if may_delete else 1
-            )
+            for attempt in range(_LISTINGS):
+                inventory = await self._list(name)
+                if not self._may_delete(name):
+                    self._storage.keep(inventory.manifests)
+                    return keep_all(inventory, "the policy deletes nothing here")
+                contents = await self._read(inventory)
+                problem = await self._short_list(inventory, contents)
+                missing = any(isinstance(one, MissingContentError) for one in contents.values())
+                if not problem and (not missing or attempt > 0):
+                    return self._decide(inventory, contents)
         except NotFoundError:
             return None
         except _OF_ONE_REPOSITORY as error:
             self._storage.miss()
             return LeftAlone(name, str(error))
-        self._tell(manifests=len(inventory.manifests))
-        if not may_delete:
-            self._storage.keep(inventory.manifests)
-            return keep_all(inventory, "the policy deletes nothing here")
-        return await self._decide(inventory)
+        self._storage.keep(inventory.manifests)
+        self._storage.miss()
+        return LeftAlone(name, problem)
 
-    async def _decide(self, inventory: RepositoryInventory) -> RepositoryPlan | LeftAlone:
+    async def _list(self, name: str) -> RepositoryInventory:
+        may_delete = self._may_delete(name)
+        inventory = await take_inventory(
+            self._registry,
+            name,
+            self._sizes,
+            needs_tags=lambda found: may_delete and could_condemn(found, self._policy, self._now),
+        )
+        self._tell(manifests=len(inventory.manifests))
+        return inventory
+
+    def _may_delete(self, name: str) -> bool:
+        return (self._chosen is None or name in self._chosen) and self._policy.may_delete(name)
+
+    async def _read(
+        self, inventory: RepositoryInventory
+    ) -> Mapping[str, Content | UnreadableContentError]:
+        """Return the contents of all manifests; empty ones where nothing can be deleted."""
         name = inventory.repository
-        exempt = Exempt(
+        digests = [manifest.digest for manifest in inventory.manifests]
+        exempt = self._exempt(name)
+        if not inventory.tags_read or not may_condemn(inventory, self._policy, exempt, self._now):
+            return dict.fromkeys(digests, Content("", 0))
+        return await self._contents.read(name, digests, lambda count: self._tell(read=count))
+
+    async def _short_list(
+        self,
+        inventory: RepositoryInventory,
+        contents: Mapping[str, Content | UnreadableContentError],
+    ) -> str:
+        """Return what shows that the list of manifests lacks some; empty when nothing does."""
+        name = inventory.repository
+        unlisted = iter(unlisted_children(inventory, contents).items())
+        problems: list[str] = []
+
+        async def work() -> None:
+            for child, index in unlisted:
+                try:
+                    exists = await self._contents.current_digest(name, child) is not None
+                except ClientClosedError:
+                    raise
+                except RegistryError as error:
+                    problems.append(f"{index} names {child}, which may exist unlisted: {error}")
+                    continue
+                if exists:
+                    problems.append(
+                        f"the list of manifests is short: {index} names {child}, which exists"
+                    )
+
+        await asyncio.gather(*(work() for _ in range(_LOOKS_AT_ONCE)))
+        return problems[0] if problems else ""
+
+    def _exempt(self, name: str) -> Exempt:
+        return Exempt(
             self._in_use.tags_of(self._registry.name, name),
             self._in_use.digests_of(self._registry.name, name),
         )
-        digests = [manifest.digest for manifest in inventory.manifests]
-        # Where nothing goes, what the manifests say changes nothing.
-        contents: Mapping[str, Content] = dict.fromkeys(digests, Content("", 0))
-        if may_condemn(inventory, self._policy, exempt, self._now):
-            found = await self._contents.read(name, digests, lambda count: self._tell(read=count))
-            unread = _unread(digests, found)
-            if unread is not None:
-                self._storage.keep(inventory.manifests)
-                return LeftAlone(name, unread)
-            contents = {
-                digest: content for digest, content in found.items() if isinstance(content, Content)
-            }
-        plan = decide(inventory, contents, self._policy, exempt, self._now)
+
+    def _decide(
+        self,
+        inventory: RepositoryInventory,
+        contents: Mapping[str, Content | UnreadableContentError],
+    ) -> RepositoryPlan | LeftAlone:
+        name = inventory.repository
+        unread = unreadable(inventory, contents)
+        if 2 * len(unread) > len(inventory.manifests):
+            self._storage.keep(inventory.manifests)
+            digest, error = next(iter(unread.items()))
+            return LeftAlone(
+                name,
+                f"{len(unread):,} of {len(inventory.manifests):,} manifests could not be read, and"
+                f" might need any other; the first is {digest}: {error}",
+            )
+        inventory = keep_unreadable(inventory, unread)
+        read = {
+            digest: content if isinstance(content, Content) else Content("", 0)
+            for digest, content in contents.items()
+        }
+        plan = decide(inventory, read, self._policy, self._exempt(name), self._now)
         going = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)
-        self._storage.condemn((one for one in inventory.manifests if one.digest in going), contents)
+        self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
         return plan
 
     def _tell(self, repositories: int = 0, of: int = 0, manifests: int = 0, read: int = 0) -> None:
@@ -199,17 +281,3 @@ class _Planner:
         )
         if self._on_progress is not None:
             self._on_progress(self._progress)
-
-
-def _unread(
-    digests: Collection[str], found: Mapping[str, Content | UnreadableContentError]
-) -> str | None:
-    """Return why contents are missing; None when all are there."""
-    missing = [digest for digest in digests if not isinstance(found.get(digest), Content)]
-    if not missing:
-        return None
-    error: RegistryError | Content | None = found.get(missing[0])
-    return (
-        f"{len(missing):,} of {len(digests):,} manifests could not be read, and might need what "
-        f"would go; the first is {missing[0]}: {error or 'it was not read'}"
-    )

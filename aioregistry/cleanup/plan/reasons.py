@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from aioregistry.cleanup.manifests.content import subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
@@ -34,6 +35,8 @@ class Reasons:
         self._uncertain: Mapping[str, str] = getattr(inventory, "uncertain", {})
         self._graph = graph
         self._in_use = in_use
+        self._uncertain = inventory.uncertain
+        self._set_time = inventory.set_time
         self._tags = tags
         self._alone = alone
         self._deleted = deleted
@@ -60,6 +63,7 @@ class Reasons:
             tags=(tag,),
             reason=reason,
             pushed_at=manifest.pushed_at,
+            set_at=self._set_time(tag, manifest),
             size_bytes=manifest.size_bytes,
         )
 
@@ -82,8 +86,14 @@ class Reasons:
             tags=manifest.tags,
             reason=reason,
             pushed_at=manifest.pushed_at,
+            set_at=self._youngest(manifest),
             size_bytes=manifest.size_bytes,
         )
+
+    def _youngest(self, manifest: ListedManifest) -> datetime | None:
+        times = [self._set_time(tag, manifest) for tag in manifest.tags]
+        known = [time for time in times if time is not None]
+        return max(known) if known and len(known) == len(times) else None
 
     def kept(self) -> tuple[Kept, ...]:
         """Return the tags and untagged manifests that are kept, by reason."""

@@ -1,15 +1,12 @@
-"""Contents: read from the registry itself, each once, and kept on disk."""
+"""Manifests read from the registry itself, each once."""
 
 import asyncio
-import sqlite3
-import stat
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from aioregistry import ClientClosedError
-from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
+from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.oci.distribution import Distribution, FetchedManifest
@@ -18,7 +15,6 @@ from tests.cleanup.registries import OCI_IMAGE, Builder
 from tests.conftest import QUICK
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
-CONTENT = Content("application/x", 7, (A, B), A)
 
 
 @pytest.fixture
@@ -129,126 +125,3 @@ async def test_where_a_tag_points_now(sandbox, distribution):
     reader = ContentReader(distribution)
     assert await reader.current_digest("web", "v1") == image
     assert await reader.current_digest("web", "v2") is None
-
-
-def test_what_is_put_is_got(tmp_path):
-    contents = {A: CONTENT, B: Content("", 0)}
-    with ContentCache(tmp_path / "new" / "deep" / "cache") as cache:
-        cache.put(contents)
-        assert cache.get([A, B, "sha256:" + "c" * 64]) == contents
-
-
-def test_an_entry_is_as_short_as_it_can_be(tmp_path):
-    with ContentCache(tmp_path / "cache") as cache:
-        cache.put({A: CONTENT, B: Content("", 0)})
-    with sqlite3.connect(tmp_path / "cache") as other:
-        written = other.execute("SELECT content FROM contents ORDER BY digest").fetchall()
-    other.close()
-    assert written == [(f'["application/x",7,["{A}","{B}"],"{A}"]',), ('["",0,[],null]',)]
-
-
-def test_more_digests_than_a_query_takes(tmp_path):
-    contents = {f"sha256:{number:064x}": CONTENT for number in range(1201)}
-    with ContentCache(tmp_path / "cache") as cache:
-        cache.put(contents)
-        assert cache.get(contents) == contents
-
-
-def test_each_digest_is_asked_for_in_one_query_of_many(tmp_path):
-    asked: list[str] = []
-    with ContentCache(tmp_path / "cache") as cache:
-        cache._database.set_trace_callback(asked.append)
-        cache.get(f"sha256:{number:064x}" for number in range(1001))
-    assert [query.count("sha256:") for query in asked] == [500, 500, 1]
-
-
-def test_another_process_that_writes_is_waited_for_ten_seconds(tmp_path):
-    with ContentCache(tmp_path / "cache") as cache:
-        assert cache._database.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
-
-
-def test_nobody_else_can_write_to_it(tmp_path):
-    with ContentCache(tmp_path / "new" / "cache"):
-        assert stat.S_IMODE((tmp_path / "new" / "cache").stat().st_mode) == 0o600
-        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
-
-
-def test_a_broken_file_is_told_and_done_without(tmp_path, caplog):
-    path = tmp_path / "cache"
-    path.write_bytes(b"this is no database" * 100)
-    with ContentCache(path) as cache:
-        cache.put({A: CONTENT})
-        assert cache.get([A]) == {}
-    assert caplog.messages == [
-        f"contents are not kept in {path}: file is not a database; delete it if it is broken"
-    ]
-
-
-def test_a_folder_that_cannot_be_made_is_told_and_done_without(tmp_path, caplog):
-    (tmp_path / "file").touch()
-    path = tmp_path / "file" / "cache"
-    with ContentCache(path) as cache:
-        assert cache.get([A]) == {}
-    (message,) = caplog.messages
-    assert message.startswith(f"contents are not kept in {path}: [Errno ")
-
-
-@pytest.mark.parametrize("statement", ["DROP TABLE contents", "ALTER TABLE contents RENAME TO old"])
-@pytest.mark.parametrize(
-    "use", [lambda cache: cache.get([A]), lambda cache: cache.put({A: CONTENT})]
-)
-def test_a_file_that_breaks_later_is_told_and_done_without(tmp_path, caplog, statement, use):
-    path = tmp_path / "cache"
-    with ContentCache(path) as cache:
-        with sqlite3.connect(path) as other:
-            other.execute(statement)
-        other.close()
-        assert not use(cache)
-        assert caplog.messages == [
-            f"contents are not kept in {path}: no such table: contents; delete it if it is broken"
-        ]
-        assert cache.get([A]) == {}
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "",
-        "null",
-        "[]",
-        "[" * 100_000,
-        '["x", "1", [], null]',
-        '["x", 1, [5], null]',
-        "[1, 1, [], null]",
-        '["x", 1, [], 5]',
-        '["x", 1, {}, null]',
-        '["x", true, [], null]',
-    ],
-)
-def test_an_entry_that_makes_no_sense_is_read_anew(tmp_path, written):
-    with ContentCache(tmp_path / "cache") as cache:
-        cache.put({A: CONTENT})
-        with sqlite3.connect(tmp_path / "cache") as other:
-            other.execute("UPDATE contents SET content = ?", [written])
-        other.close()
-        assert cache.get([A]) == {}
-
-
-def test_a_file_of_another_version_is_begun_anew(tmp_path):
-    with ContentCache(tmp_path / "cache") as cache:
-        cache.put({A: CONTENT})
-    with sqlite3.connect(tmp_path / "cache") as other:
-        other.execute("PRAGMA user_version = 99")
-    other.close()
-    with ContentCache(tmp_path / "cache") as cache:
-        assert cache.get([A]) == {}
-        cache.put({A: CONTENT})
-        assert cache.get([A]) == {A: CONTENT}
-
-
-def test_where_it_is_unless_told_otherwise(monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert default_cache_path() == Path("/caches/aioregistry/manifests.sqlite")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert default_cache_path() == Path("/home/someone/.cache/aioregistry/manifests.sqlite")

@@ -1,0 +1,140 @@
+"""Reading the lists of a repository until they agree, or as far as they do."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
+
+from attrs import define
+
+from aioregistry.cleanup.manifests.inventory import (
+    BlobSizes,
+    ListedManifest,
+    RepositoryInventory,
+    TagComparison,
+    listed,
+)
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import PartialListingError
+from aioregistry.paging.pager import Pager
+
+__all__ = ["take_inventory"]
+
+T = TypeVar("T")
+
+# After so many rounds, each of both lists, what still differs is kept.
+_ROUNDS_TO_AGREE = 2
+# After so many, a list that is still shorter than its total is not believed.
+_MAX_ROUNDS = 4
+
+
+def _always(_: RepositoryInventory) -> bool:
+    return True
+
+
+async def take_inventory(
+    registry: RegistryHandle,
+    repository: str,
+    sizes: BlobSizes | None = None,
+    *,
+    needs_tags: Callable[[RepositoryInventory], bool] = _always,
+) -> RepositoryInventory:
+    """List the manifests of a repository and its tags, and hold the two lists against each other.
+
+    ``GET …/repositories/{repository}/digests`` and ``…/tags``, each page once a round. Both lists
+    must be as long as their totals, and every tag must be on the same manifest in both. What
+    differs is read again, in one more round; what differs even then is `uncertain`. A list that is
+    short of its total by no more than what was added to it meanwhile is whole: what is added while
+    a list is read is seen by whoever looks again before a delete.
+
+    Args:
+        registry: The registry.
+        repository: The repository's name.
+        sizes: Where the blobs and their sizes are noted.
+        needs_tags: Returns whether the list of tags is needed, too, when the manifests are listed;
+            by default it is.
+
+    Raises:
+        PartialListingError: A list is shorter than its total each time, or has no total.
+        RegistryError: Any other of its kinds.
+    """
+    sizes = BlobSizes() if sizes is None else sizes
+    known: dict[str, ListedManifest] = {}
+    for number in range(1, _MAX_ROUNDS + 1):
+        manifests = _Walk(registry.repository(repository).manifests())
+        found: dict[str, ListedManifest] = {}
+        async for manifest in manifests.items():
+            if not manifest.digest or manifest.digest in found:
+                # A walk tells items apart by their digests: these have none.
+                manifests.has_repeats = True
+            before = known.get(manifest.digest)
+            # The same object for what is the same: a second list then takes no memory.
+            now = listed(manifest, sizes)
+            found[manifest.digest] = before if before == now and before is not None else now
+        known = found
+        inventory = RepositoryInventory(repository, tuple(found.values()))
+        if not needs_tags(inventory):
+            if manifests.is_whole(len(found)):
+                return inventory
+            continue
+        comparison = TagComparison(found)
+        tags = _Walk(registry.repository(repository).tags())
+        async for tag in tags.items():
+            comparison.add(tag)
+        inventory = comparison.inventory(repository)
+        whole = manifests.is_whole(len(found)) and tags.is_whole(tags.found)
+        if whole and (not inventory.uncertain or number >= _ROUNDS_TO_AGREE):
+            return inventory
+    problem = (
+        "the API does not say how many manifests there are"
+        if manifests.total is None
+        else "a list is shorter than its total each time"
+    )
+    raise PartialListingError(
+        f"the manifests of {repository!r} could not be listed for certain: {problem}; "
+        "try again when nothing is being pushed",
+        found=len(known),
+        total=manifests.total,
+    )
+
+
+@define
+class _Walk(Generic[T]):
+    """One walk over a list, and what its totals were."""
+
+    pager: Pager[T]
+    found: int = 0
+    first_total: int | None = None
+    total: int | None = None
+    has_fallen: bool = False
+    has_repeats: bool = False
+    complete: bool = False
+
+    async def items(self) -> AsyncIterator[T]:
+        pages = self.pager.pages()
+        async with pages:
+            async for page in pages:
+                if self.first_total is None:
+                    self.first_total = page.total
+                elif page.total is not None and self.total is not None:
+                    self.has_fallen |= page.total < self.total
+                self.total = page.total
+                self.found += len(page.items)
+                for item in page.items:
+                    yield item
+            self.total = pages.total
+            self.complete = bool(pages.complete)
+
+    def is_whole(self, found: int) -> bool:
+        """Return whether a list shows all that there was when its reading began.
+
+        Args:
+            found: How many different things it shows.
+        """
+        if self.total is None or self.first_total is None or self.has_repeats:
+            return False
+        if found > self.total + max(0, self.first_total - self.total):
+            return False
+        if self.complete and found >= self.total:
+            return True
+        # Where items are only added, each of the others moves away from the pages already read.
+        added = max(0, self.total - self.first_total)
+        return not self.has_fallen and found + added >= self.total

@@ -1,0 +1,85 @@
+"""Manifests that cannot be read, and others that may be needed by them: pure."""
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+
+__all__ = ["keep_unreadable", "unlisted_children", "unreadable"]
+
+_DIGEST_CHARACTERS = len("sha256:") + 12
+_SEPARATORS = ("-", "_", ".")
+
+
+def unreadable(
+    inventory: RepositoryInventory, contents: Mapping[str, Content | UnreadableContentError]
+) -> dict[str, str]:
+    """Return the manifests that could not be read, by digest, each with the reason."""
+    return {
+        manifest.digest: str(contents.get(manifest.digest) or "it was not read")
+        for manifest in inventory.manifests
+        if not isinstance(contents.get(manifest.digest), Content)
+    }
+
+
+def keep_unreadable(
+    inventory: RepositoryInventory, unread: Mapping[str, str]
+) -> RepositoryInventory:
+    """Return an inventory in which unreadable manifests are uncertain, with all they may need.
+
+    A manifest that cannot be read may be an index of any untagged manifest, and of tagged ones
+    whose tags continue one of its own, as ``1.0-amd64`` continues ``1.0``.
+
+    Args:
+        inventory: All manifests of the repository.
+        unread: Those that cannot be read, by digest, each with the reason.
+    """
+    if not unread:
+        return inventory
+    uncertain = dict(inventory.uncertain)
+    own = [manifest for manifest in inventory.manifests if manifest.digest in unread]
+    stems = {
+        tag + separator: index.digest
+        for index in own
+        for tag in index.tags
+        for separator in _SEPARATORS
+    }
+    for manifest in inventory.manifests:
+        if manifest.digest in unread:
+            continue
+        needing = [
+            index
+            for stem, index in stems.items()
+            if any(tag.startswith(stem) for tag in manifest.tags)
+        ]
+        if not manifest.tags:
+            needing.append(own[0].digest)
+        if needing:
+            why = f"it may be a part of {needing[0][:_DIGEST_CHARACTERS]}, which cannot be read"
+            uncertain.setdefault(manifest.digest, why)
+    for digest, problem in unread.items():
+        uncertain[digest] = (
+            f"{digest} cannot be read ({problem}) and may need others; if nobody needs it, run:"
+            f" aioregistry delete-manifests {inventory.repository} {digest}"
+        )
+    return evolve(inventory, uncertain=uncertain)
+
+
+def unlisted_children(
+    inventory: RepositoryInventory, contents: Mapping[str, Content | UnreadableContentError]
+) -> dict[str, str]:
+    """Return the manifests that a listed one names and that are not listed, each with that one.
+
+    Those that an uncertain manifest names may be as new as that one.
+    """
+    here = {manifest.digest for manifest in inventory.manifests}
+    return {
+        child: manifest.digest
+        for manifest in inventory.manifests
+        if manifest.digest not in inventory.uncertain
+        and isinstance(content := contents.get(manifest.digest), Content)
+        for child in content.children
+        if child not in here
+    }
