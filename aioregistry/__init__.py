@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Manifest,
         Page,
         Registry,
+        RegistryList,
         RegistryOptions,
         Repository,
         RepositoryV1,
@@ -95,6 +96,7 @@ __all__ = [
     "RegistryConnectionError",
     "RegistryError",
     "RegistryHandle",
+    "RegistryList",
     "RegistryOptions",
     "RegistryTimeoutError",
     "Repository",
@@ -119,8 +121,8 @@ _MODULES = {
     "client.registry": "RegistryHandle",
     "client.repository": "RepositoryHandle",
     "api.models": (
-        "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryOptions "
-        "Repository RepositoryV1 Subscription SubscriptionTier Tag"
+        "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryList "
+        "RegistryOptions Repository RepositoryV1 Subscription SubscriptionTier Tag"
     ),
     "paging.pager": "ItemIterator PageIterator Pager",
     "bulk.progress": "Progress",

@@ -1,7 +1,7 @@
 """Plain values to models, strictly, by cattrs: what msgspec refuses, or cannot know.
 
-Null counts as absent, Go's zero time as no time, and the field that the vendor misspells as the
-one that is meant. A wrong type is an error.
+Null counts as absent, Go's zero time as no time, and another spelling of a field as the one that
+is described. A wrong type is an error.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from attrs import has
 from cattrs import ClassValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn
 
-from aioregistry.api.models import Blob
+from aioregistry.api.models import OTHER_SPELLINGS
 
 __all__ = ["structure"]
 
@@ -84,13 +84,15 @@ def _tuple_of(kind: Any, converter: Converter) -> Callable[[object, object], tup
 
 def _model(model: type[Any], converter: Converter) -> Callable[[object, object], Any]:
     fill = make_dict_structure_fn(model, converter)
+    spellings = OTHER_SPELLINGS.get(model, {})
 
     def structure(value: object, _: object) -> Any:
         if type(value) is not dict:
             raise TypeError(f"expected an object, got {_kind(value)}")
         given = {key: entry for key, entry in value.items() if entry is not None}
-        if model is Blob and "compressed_size_byte" in given:
-            given.setdefault("compressed_size_bytes", given["compressed_size_byte"])
+        for other, described in spellings.items():
+            if other in given:
+                given.setdefault(described, given[other])
         return fill(given, model)
 
     return structure

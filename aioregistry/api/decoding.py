@@ -1,9 +1,9 @@
 """Bytes to models, strictly: cattrs is the converter, msgspec its fast way for what is common.
 
 msgspec fills the attrs classes straight from the bytes, and refuses what it does not expect. What
-it refuses, or cannot know (Go's zero time, the field that the vendor misspells), goes to the
-converter, which takes null for absent and refuses wrong types. So both agree on all that both
-accept, and a wrong type is an error in either.
+it refuses, or cannot know (Go's zero time, other spellings of a field), goes to the converter,
+which takes null for absent and refuses wrong types. So both agree on all that both accept, and a
+wrong type is an error in either.
 """
 
 from typing import Any, Generic, TypeVar, cast, get_args
@@ -11,13 +11,14 @@ from typing import Any, Generic, TypeVar, cast, get_args
 import msgspec
 from attrs import fields, frozen, has
 
-from aioregistry.api.models import Blob
+from aioregistry.api.models import OTHER_SPELLINGS
 
 __all__ = [
     "DecodeError",
     "ObjectDecoder",
     "PageDecoder",
     "RawPage",
+    "decode_beside",
     "decode_error",
     "json_object",
 ]
@@ -25,7 +26,6 @@ __all__ = [
 T = TypeVar("T")
 
 _ZERO_TIME = b'"0001-01-01'
-_MISSPELLED = b'"compressed_size_byte"'
 
 
 class DecodeError(ValueError):
@@ -135,12 +135,12 @@ def _raw_page(items: tuple[T, ...], meta: _Meta | None, links: _Links | None) ->
 
 def _traps_for(model: Any) -> tuple[bytes, ...]:
     """Return what msgspec would take for something else than it is, where such a model comes."""
-    return (_ZERO_TIME, _MISSPELLED) if _holds_blobs(model) else (_ZERO_TIME,)
+    return (_ZERO_TIME, *(f'"{name}"'.encode() for name in sorted(_other_spellings(model))))
 
 
-def _holds_blobs(kind: Any) -> bool:
+def _other_spellings(kind: Any) -> set[str]:
     parts = [field.type for field in fields(kind)] if has(kind) else get_args(kind)
-    return kind is Blob or any(map(_holds_blobs, parts))
+    return set(OTHER_SPELLINGS.get(kind, ())).union(*map(_other_spellings, parts))
 
 
 def _plain(body: bytes, traps: tuple[bytes, ...]) -> bool:
@@ -165,6 +165,16 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DecodeError(f"expected a JSON object, got {_kind(value)}")
     return value
+
+
+def decode_beside(body: bytes, key: str, kind: type[T]) -> T | None:
+    """Return the value that stands under a key beside the answer's object; None when absent.
+
+    Raises:
+        DecodeError: The body is not JSON, or the value is of a wrong type.
+    """
+    value = json_object(body).get(key)
+    return None if value is None else _structure(value, kind)
 
 
 def decode_error(body: bytes) -> tuple[str | None, str | None, str | None]:

@@ -5,16 +5,17 @@ from typing import Generic, Literal, NewType, TypeVar
 from urllib.parse import quote_plus
 
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from aioregistry.api import names
-from aioregistry.api.decoding import ObjectDecoder, PageDecoder, RawPage
+from aioregistry.api.decoding import ObjectDecoder, PageDecoder, RawPage, decode_beside
 from aioregistry.api.docker_config import decode_docker_credentials
 from aioregistry.api.models import (
     DockerCredentials,
     GarbageCollection,
     Manifest,
     Registry,
+    RegistryList,
     RegistryOptions,
     Repository,
     RepositoryV1,
@@ -71,6 +72,17 @@ def repository_path(registry: str, repository: str) -> RepositoryPath:
     """
     path = f"/{_segment('registry', registry)}/repositories/{_segment('repository', repository)}"
     return RepositoryPath(path)
+
+
+def _registries(body: bytes) -> RegistryList:
+    total = decode_beside(body, "total_storage_usage_bytes", int)
+    return RegistryList(REGISTRIES.decode(body).items, total)
+
+
+def _created_registry(body: bytes) -> Registry:
+    registry = REGISTRY.decode(body)
+    subscription = decode_beside(body, "subscription", Subscription)
+    return registry if subscription is None else evolve(registry, subscription=subscription)
 
 
 def _nothing(_: bytes) -> None:
@@ -149,9 +161,9 @@ class Endpoints:
 
     # Registries. In the first family none of these calls carries a name.
 
-    def list_registries(self) -> Call[RawPage[Registry]]:
+    def list_registries(self) -> Call[RegistryList]:
         """``GET /v2/registries``, whichever family this is."""
-        return SECOND_FAMILY._request("GET", "", REGISTRIES.decode)
+        return SECOND_FAMILY._request("GET", "", _registries)
 
     def get_registry(self, name: str) -> Call[Registry]:
         """``GET /v2/registry`` or ``GET /v2/registries/{registry}``."""
@@ -160,14 +172,15 @@ class Endpoints:
         return self._request("GET", _REGISTRY, REGISTRY.decode, registry=name)
 
     def create_registry(
-        self, name: str, subscription_tier: str, region: str | None
+        self, name: str, subscription_tier: str | None, region: str | None
     ) -> Call[Registry]:
-        """``POST /v2/registry`` or ``POST /v2/registries``."""
-        json = {
-            "name": names.check_registry(name),
-            "subscription_tier_slug": subscription_tier,
-        } | ({} if region is None else {"region": region})
-        return self._request("POST", "", REGISTRY.decode, repeatable=False, json=json)
+        """``POST /v2/registries``: the first family demands a tier, and has no other use."""
+        json = {"name": names.check_registry(name)}
+        if subscription_tier is not None:
+            json["subscription_tier_slug"] = subscription_tier
+        if region is not None:
+            json["region"] = region
+        return SECOND_FAMILY._request("POST", "", _created_registry, repeatable=False, json=json)
 
     def delete_registry(self, name: str) -> Call[None]:
         """``DELETE /v2/registries/{registry}``: the first family deletes whichever there is."""

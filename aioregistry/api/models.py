@@ -4,6 +4,7 @@ One rule for what an answer leaves out: fields that name a thing are always `str
 absent; lists are tuples, empty when absent; all else is None when absent.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -17,6 +18,7 @@ __all__ = [
     "Manifest",
     "Page",
     "Registry",
+    "RegistryList",
     "RegistryOptions",
     "Repository",
     "RepositoryV1",
@@ -114,7 +116,18 @@ class Subscription:
 
 @frozen
 class Registry:
-    """A container registry."""
+    """A container registry.
+
+    Attributes:
+        name: Its name.
+        created_at: When it was created.
+        region: The slug of its region.
+        storage_usage_bytes: The bytes that it stores, computed from time to time.
+        storage_usage_bytes_updated_at: When they were computed.
+        subscription: The account's subscription, where the call answers it.
+        read_only: Whether pushes and deletes are refused, as during a garbage collection.
+        type: Its type.
+    """
 
     name: str = ""
     created_at: Time | None = None
@@ -122,6 +135,23 @@ class Registry:
     storage_usage_bytes: int | None = None
     storage_usage_bytes_updated_at: Time | None = None
     subscription: Subscription | None = None
+    read_only: bool | None = None
+    type: str | None = None
+
+
+class RegistryList(list[Registry]):
+    """The registries of an account, a list.
+
+    Attributes:
+        total_storage_usage_bytes: The bytes that all of them store, which count against the
+            subscription's storage; None where the API does not answer it.
+    """
+
+    def __init__(
+        self, registries: Iterable[Registry] = (), total_storage_usage_bytes: int | None = None
+    ) -> None:
+        super().__init__(registries)
+        self.total_storage_usage_bytes = total_storage_usage_bytes
 
 
 @frozen
@@ -137,7 +167,18 @@ _ENDED = frozenset({"succeeded", "success", "failed", "cancelled"})
 
 @frozen
 class GarbageCollection:
-    """A run of the garbage collection. `status` is an open set of words."""
+    """A run of the garbage collection.
+
+    Attributes:
+        uuid: Its identifier.
+        registry_name: The registry's name.
+        status: How far it is, such as ``requested`` or ``succeeded``: an open set of words.
+        created_at: When it was asked for.
+        updated_at: When its status changed last.
+        blobs_deleted: How many blobs it has deleted.
+        freed_bytes: The bytes that it has freed.
+        type: Which kind it is, such as ``unreferenced blobs only``.
+    """
 
     uuid: str = ""
     registry_name: str = ""
@@ -146,6 +187,7 @@ class GarbageCollection:
     updated_at: Time | None = None
     blobs_deleted: int | None = None
     freed_bytes: int | None = None
+    type: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -185,3 +227,10 @@ class Page(Generic[T]):
     total: int | None
     number: int
     next_token: str | None = None
+
+
+# Fields that some answers spell in another way.
+OTHER_SPELLINGS: dict[Any, dict[str, str]] = {
+    Blob: {"compressed_size_byte": "compressed_size_bytes"},
+    Registry: {"storage_usage_updated_at": "storage_usage_bytes_updated_at"},
+}

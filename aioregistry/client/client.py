@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Self
 
 from aioregistry.api import names
 from aioregistry.api.endpoints import Endpoints, Family
-from aioregistry.api.models import DockerCredentials, Registry, RegistryOptions, Subscription
+from aioregistry.api.models import (
+    DockerCredentials,
+    Registry,
+    RegistryList,
+    RegistryOptions,
+    Subscription,
+)
 from aioregistry.bulk.progress import check_callback
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import PagerFactory
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import ConflictError, InvalidTokenError
+from aioregistry.errors import ConflictError, InvalidRequestError, InvalidTokenError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
 from aioregistry.session.exchange import FinishedRequest
@@ -36,31 +42,42 @@ _TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 class RegistryClient:
     """A client of DigitalOcean's container registry API.
 
-    Use it as ``async with RegistryClient() as client:``. One client belongs to one event loop, is
-    not thread-safe, and when closed stays closed. Share it: the quota is the token's, and only
-    requests of one client are counted together.
+    One client belongs to one event loop, is not thread-safe, and stays closed once it is closed.
+    Share it: the quota is the token's, and only requests of one client are counted together.
+
+    Example:
+        ```python
+        async with RegistryClient() as client:
+            for registry in await client.registries():
+                print(registry.name)
+        ```
 
     Args:
-        token: The API token, or an async callable that returns one and is asked for each attempt;
-            None takes ``DIGITALOCEAN_TOKEN``, else ``DIGITALOCEAN_ACCESS_TOKEN``.
-        base_url: The API's origin. The token is sent there and nowhere else. None takes
-            ``AIOREGISTRY_API_URL`` (https, or http on this machine), else
+        token: The API token, or an async callable that returns one and is called for each attempt.
+            None, the default, takes ``DIGITALOCEAN_TOKEN``, else ``DIGITALOCEAN_ACCESS_TOKEN``.
+        base_url: The API's origin. The token is sent there and nowhere else. None, the default,
+            takes ``AIOREGISTRY_API_URL`` (https, or http on this machine), else
             ``https://api.digitalocean.com``.
-        session: An `aiohttp.ClientSession` to use; it stays as it is and is never closed here.
-            Middlewares of its own stay in force, and one that sends again by itself does so
-            unseen by the limiter.
-        connector: An `aiohttp` connector for a session of the client's own.
+        session: An `aiohttp.ClientSession` to use; it is never changed or closed here. Its
+            middlewares stay in force, and one that sends again by itself does so unseen by the
+            limiter. None, the default, for a session of the client's own.
+        connector: An `aiohttp` connector for a session of the client's own, closed with it; None,
+            the default, for aiohttp's own.
         trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` are honoured; by default
             they are not. A session that is given has its own setting.
-        api: ``"registry"`` speaks ``/v2/registry…`` and moves to ``/v2/registries…`` for good when
-            the API asks for it; ``"registries"`` begins there.
-        rate_limit: The quota to keep, or any `Limiter`; None keeps none.
-        retry: How often, and when, a request is sent again.
-        timeout: For each attempt, without its wait for quota: seconds or `aiohttp.ClientTimeout`.
-        per_page: How many items a page is asked to have, 1 to 200.
-        concurrency: How many pages of a walk, or deletes of a bulk delete, run at once.
-        user_agent: Goes before the client's own name in the User-Agent header.
-        on_request: Called with a `FinishedRequest` after each request.
+        api: ``"registry"``, the default, begins with ``/v2/registry…`` and moves to
+            ``/v2/registries…`` for good when the API asks for it; ``"registries"`` begins there.
+        rate_limit: The quota to keep: by default the API's, 250 requests a minute and 5,000 an
+            hour. Or any `Limiter`; None keeps none.
+        retry: How often, and when, a request is sent again; by default `RetryPolicy()`.
+        timeout: For each attempt, without its wait for quota: seconds, 30 by default, or an
+            `aiohttp.ClientTimeout`.
+        per_page: How many items a page is asked to have, 1 to 200; 200 by default.
+        concurrency: How many pages of a walk, or deletes of a bulk delete, may be under way at
+            once; 16 by default.
+        user_agent: Put before the client's own name in the User-Agent header; None by default.
+        on_request: Called with a `FinishedRequest` after each request; None, the default, for no
+            call.
 
     Raises:
         InvalidTokenError: There is no token, or one that cannot be sent.
@@ -127,7 +144,7 @@ class RegistryClient:
         return self
 
     async def close(self) -> None:
-        """Close the client: what still runs is ended, who waits for quota is turned away."""
+        """Close the client: tasks that still run are cancelled, and waits for quota end."""
         if self._own_limiter is not None:
             self._own_limiter.close()
         await self._session.close()
@@ -145,14 +162,15 @@ class RegistryClient:
 
     @property
     def closed(self) -> bool:
-        """Whether it can send nothing more, or not yet."""
+        """Whether it is not open: not yet, or no more."""
         return self._session.state != "open"
 
     @property
     def rate_limit_status(self) -> RateLimitStatus | None:
-        """What the client has left, and what the server said last; asked in the event loop.
+        """What is left of the quota, and what the rate-limit headers reported last.
 
-        None without a limiter, and with one of your own that has no `status`.
+        Read it in the event loop. None without a limiter, and with a limiter of your own that has
+        no `status`.
         """
         return getattr(self._limiter, "status", None)
 
@@ -162,23 +180,47 @@ class RegistryClient:
     def registry(self, name: str) -> RegistryHandle:
         """Return a handle on a registry; no request is sent.
 
+        Args:
+            name: The registry's name.
+
         Raises:
-            InvalidNameError: No registry can be called so.
+            InvalidNameError: No registry can have such a name.
         """
         return RegistryHandle(name, self._families, self._pagers, self._concurrency)
 
-    async def registries(self) -> list[Registry]:
-        """Return all registries of the account: ``GET /v2/registries``."""
-        return [*(await self._families.call(Endpoints.list_registries)).items]
+    async def registries(self) -> RegistryList:
+        """Return all registries of the account: ``GET /v2/registries``.
+
+        Example:
+            ```python
+            registries = await client.registries()
+            for registry in registries:
+                print(registry.name, registry.storage_usage_bytes)
+            print(registries.total_storage_usage_bytes)
+            ```
+
+        Returns:
+            A list, with `total_storage_usage_bytes` of the account.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
+        return await self._families.call(Endpoints.list_registries)
 
     async def get_registry(self, name: str | None = None) -> Registry:
         """Return a registry: ``GET /v2/registry`` or ``GET /v2/registries/{name}``.
 
+        Example:
+            ```python
+            registry = await client.get_registry()
+            print(registry.name, registry.read_only)
+            ```
+
         Args:
-            name: Which; None means the account's only one.
+            name: Which; None, the default, means the account's only one.
 
         Raises:
-            InvalidNameError: No registry can be called so.
+            InvalidNameError: No registry can have such a name; nothing was sent.
             NotFoundError: There is none, or none of this name.
             PreconditionFailedError: There are several, and `name` is None.
             RegistryError: Any other of its kinds.
@@ -188,34 +230,52 @@ class RegistryClient:
         )
 
     async def create_registry(
-        self, name: str, *, subscription_tier: str, region: str | None = None
+        self, name: str, *, subscription_tier: str | None = None, region: str | None = None
     ) -> Registry:
-        """Create a registry: ``POST /v2/registry`` or ``POST /v2/registries``.
+        """Create a registry: ``POST /v2/registries``.
 
         Never repeated by itself once it may have reached the API.
 
         Args:
             name: Its name, unique among all accounts.
-            subscription_tier: A tier's slug, as `options` lists them.
-            region: A region's slug; None leaves the choice to the API.
+            subscription_tier: A tier's slug, as `options` lists them; None, the default, keeps
+                the account's.
+            region: A region's slug, which stays for good; None, the default, leaves the choice to
+                the API.
+
+        Returns:
+            The registry, with the account's subscription.
 
         Raises:
-            InvalidNameError: No registry can be called so.
-            ConflictError: The name is taken.
+            InvalidNameError: No registry can have such a name; nothing was sent.
+            ConflictError: The name is taken, perhaps by another account.
+            InvalidRequestError: The tier or the region does not exist, or the account's tier
+                allows no further registry.
+            PreconditionFailedError: The account is not eligible for the tier.
             RegistryError: Any other of its kinds.
         """
         try:
             return await self._families.call(
                 lambda endpoints: endpoints.create_registry(name, subscription_tier, region)
             )
+        except ConflictError as error:
+            error.hint = f"Names are unique among all accounts: choose another than {name!r}"
+            raise
+        except InvalidRequestError as error:
+            if "already has" in error.message:
+                error.hint = "The subscription's tier allows no further registry: see options()"
+            raise
         finally:
             self._families.forget_registry()
 
     async def delete_registry(self, name: str) -> None:
-        """Delete a registry with all that it holds: ``DELETE /v2/registries/{name}``.
+        """Delete a registry with **all its repositories**: ``DELETE /v2/registries/{name}``.
+
+        Args:
+            name: The registry's name.
 
         Raises:
-            InvalidNameError: No registry can be called so.
+            InvalidNameError: No registry can have such a name; nothing was sent.
             NotFoundError: There is no such registry.
             RegistryError: Any other of its kinds.
         """
@@ -232,12 +292,13 @@ class RegistryClient:
         ``GET /v2/registry/docker-credentials``, or the same under its name.
 
         Args:
-            read_write: Whether they may push.
-            expiry_seconds: How long they are valid; None or 0: they never expire.
+            read_write: Whether they may push; by default they may not.
+            expiry_seconds: How many seconds they are valid; None, the default, or 0: they never
+                expire.
 
         Raises:
             NotFoundError: There is no registry.
-            PreconditionFailedError: There are several: ask a `registry` handle.
+            PreconditionFailedError: There are several: use `RegistryHandle.docker_credentials`.
             RegistryError: Any other of its kinds.
         """
         return await docker_credentials(
@@ -247,15 +308,26 @@ class RegistryClient:
     async def validate_name(self, name: str) -> None:
         """Check that a registry could be created under a name: ``POST …/validate-name``.
 
+        Args:
+            name: The name.
+
         Raises:
-            InvalidNameError: No registry can be called so.
+            InvalidNameError: No registry can have such a name; nothing was sent.
             ConflictError: The name is taken.
             RegistryError: Any other of its kinds.
         """
         await self._families.call(lambda endpoints: endpoints.validate_name(name))
 
     async def is_name_available(self, name: str) -> bool:
-        """Return whether `validate_name` would pass; a name that none can have is an error."""
+        """Return whether a registry could be created under a name: ``POST …/validate-name``.
+
+        Args:
+            name: The name.
+
+        Raises:
+            InvalidNameError: No registry can have such a name; nothing was sent.
+            RegistryError: Any other of its kinds, but for the conflict of a name that is taken.
+        """
         try:
             await self.validate_name(name)
         except ConflictError:
@@ -263,11 +335,19 @@ class RegistryClient:
         return True
 
     async def options(self) -> RegistryOptions:
-        """Return the regions and subscription tiers to choose from: ``GET …/options``."""
+        """Return the regions and subscription tiers to choose from: ``GET …/options``.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
         return await self._families.call(Endpoints.get_options)
 
     async def subscription(self) -> Subscription:
-        """Return the account's subscription: ``GET …/subscription``."""
+        """Return the account's subscription: ``GET …/subscription``.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
         return await self._families.call(Endpoints.get_subscription)
 
     async def update_subscription(self, tier: str) -> Subscription:

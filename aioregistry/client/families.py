@@ -147,7 +147,7 @@ class PathFamilies:
             )
 
     async def _only_name(self) -> str:
-        registries = (await self.call(Endpoints.list_registries)).items
+        registries = await self.call(Endpoints.list_registries)
         if len(registries) == 1:
             return registries[0].name
         if not registries:

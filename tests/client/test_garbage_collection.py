@@ -1,8 +1,11 @@
 """Waiting for a garbage collection."""
 
+import json
+
 import pytest
 
 from aioregistry import NotFoundError, RegistryTimeoutError
+from aioregistry.sandbox import Fault, Faults
 
 UUID = "eff0feee-49c7-4e8f-ba5c-a320c109c8a8"
 
@@ -28,9 +31,38 @@ async def test_one_that_is_past_is_found_among_the_past_ones(client):
     assert (await registry.wait_for_garbage_collection(started.uuid)).uuid == started.uuid
 
 
-async def test_one_that_never_was_is_not_found(client):
+async def test_one_that_never_was_is_not_found(sandbox, client):
     with pytest.raises(NotFoundError, match=UUID):
-        await client.registry("example").wait_for_garbage_collection(UUID)
+        await client.registry("example").wait_for_garbage_collection(UUID, interval=0.01)
+    assert len(sandbox.requests) == 6
+
+
+async def test_one_that_the_api_does_not_know_yet_is_looked_for_again(sandbox, client):
+    registry = client.registry("example")
+    started = await registry.start_garbage_collection()
+    none = json.dumps({"garbage_collections": [], "meta": {"total": 0}})
+    sandbox.faults = Faults(
+        Fault(kind="status", status=404, method="GET", route="*/garbage-collection", times=2),
+        Fault(kind="body", method="GET", route="*/garbage-collections", body=none, times=2),
+    )
+    ended = await registry.wait_for_garbage_collection(started.uuid, interval=0.02)
+    assert (ended.uuid, ended.status) == (started.uuid, "succeeded")
+
+
+async def test_one_that_only_the_list_knows_is_waited_for(sandbox, client):
+    registry = client.registry("example")
+    started = await registry.start_garbage_collection()
+    sandbox.faults = Faults(
+        Fault(kind="status", status=404, method="GET", route="*/garbage-collection")
+    )
+    with pytest.raises(RegistryTimeoutError, match="it goes on"):
+        await registry.wait_for_garbage_collection(started.uuid, interval=0.01, timeout=0.2)
+    assert len(sandbox.requests) > 8
+
+
+async def test_a_timeout_ends_the_search_for_one_too(sandbox, client):
+    with pytest.raises(RegistryTimeoutError):
+        await client.registry("example").wait_for_garbage_collection(UUID, timeout=0.05)
 
 
 async def test_it_may_take_too_long(client):
