@@ -13,7 +13,9 @@ from aioregistry.cleanup.garbage import (
     GarbageCollectionError,
     collect_garbage,
 )
-from aioregistry.cleanup.in_use.references import InUse, InUseError, Use, read_in_use
+from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
+from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
@@ -71,6 +73,7 @@ __all__ = [
     "Glob",
     "InUse",
     "InUseError",
+    "InUseSummary",
     "ItemOutcome",
     "JournalError",
     "Keep",

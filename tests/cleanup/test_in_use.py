@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import (
     InUse,
     InUseError,
     Use,
     collect_in_use,
-    read_in_use,
 )
 from aioregistry.oci.references import Reference
 
@@ -52,7 +52,9 @@ def test_what_a_container_runs_is_in_use_whatever_its_tag_says_now():
 
 
 def test_a_pod_that_was_not_scheduled_yet_has_no_image_of_its_own():
-    assert read(pod(status={"containerStatuses": [{"image": "", "imageID": ""}, None, "x"]})) == []
+    status = {"containerStatuses": [{"image": "", "imageID": ""}, None, "x"]}
+    spec = {"containers": [{"image": "example/web:v1"}]}
+    assert [image for image, _ in read(pod(spec=spec, status=status))] == ["example/web:v1"]
 
 
 def test_where_it_runs_is_told():
@@ -75,7 +77,9 @@ def test_one_object_and_a_bare_list_are_read_too():
     assert len(read_in_use(" \t\r\n" + json.dumps([one]), "x")) == 1
 
 
-NO_OBJECT = "no object of Kubernetes; give what 'kubectl get pods -A -o json' prints"
+NO_OBJECT = (
+    "no object of Kubernetes or App Platform; give the output of 'kubectl get pods -A -o json'"
+)
 
 
 def refusal(text: str, name: str) -> str:

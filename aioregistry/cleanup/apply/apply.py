@@ -113,7 +113,7 @@ async def apply_plan(
     if resume and journal is None:
         raise ValueError("resume needs the journal of the process that was interrupted")
     (Caps() if caps is None else caps).check(plan, force=force)
-    running = await collect_in_use(in_use)
+    running = await collect_in_use(in_use, plan.in_use)
     writing = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
     report = None
     try:

@@ -1,32 +1,32 @@
-"""What runs somewhere: references to images that a clean-up must leave alone."""
+"""References to images that run somewhere, and that a clean-up must therefore keep."""
 
-import json
-import re
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
-from typing import Any
 
 from attrs import frozen
 
-from aioregistry.cleanup.policy.documents import without_duplicates
+from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.references import Reference
 
-__all__ = ["InUse", "InUseError", "InUseSource", "Use", "collect_in_use", "read_in_use"]
+__all__ = ["InUse", "InUseError", "InUseSource", "InUseTally", "Use", "collect_in_use"]
 
-# docker://sha256:… names an image of the node's own store; it does no harm to keep what has it.
-_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-_STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
-_NAME = re.compile(r"[A-Za-z0-9:._-]{1,253}")
+logger = logging.getLogger("aioregistry")
 
 
 class InUseError(RegistryError, ValueError):
-    """What is in use cannot be read, so nothing is known to be unused; the message says where."""
+    """What is in use cannot be read for certain, so nothing may be deleted; says where and why."""
 
 
 @frozen
 class Use:
-    """An image that is in use, and where: ``pod default/web-1``, ``line 3 of running.txt``."""
+    """An image that is in use, and where.
+
+    Attributes:
+        reference: The image.
+        where: Where it is in use, as reasons say it: ``pod default/web-1``, ``line 3 of running``.
+    """
 
     reference: Reference
     where: str = "given as in use"
@@ -36,20 +36,36 @@ InUseSource = Iterable[Use | Reference | str] | AsyncIterable[Use | Reference | 
 
 
 class InUse:
-    """All that is in use, to be asked for by repository.
+    """All images that are in use.
+
+    Example:
+        >>> in_use = InUse(["registry.digitalocean.com/example/web:v1"])
+        >>> dict(in_use.tags_of("example", "web"))
+        {'v1': 'given as in use'}
 
     Args:
-        uses: References, as texts or read; a text that is no reference is refused.
+        uses: References, as texts or parsed. None by default: then nothing is in use.
 
     Raises:
         InUseError: One of them is no reference.
     """
 
     def __init__(self, uses: Iterable[Use | Reference | str] = ()) -> None:
-        # By the last part of the path: what may be this repository is looked at more closely.
+        # By the last part of the path: only these are looked at more closely for a repository.
         self._uses: dict[str, list[Use]] = defaultdict(list)
+        self.was_given = True
         for use in map(_use, uses):
             self._uses[use.reference.path.rpartition("/")[2]].append(use)
+
+    @classmethod
+    def not_given(cls) -> "InUse":
+        """Return what stands for "nobody said what is in use"."""
+        unknown = cls()
+        unknown.was_given = False
+        return unknown
+
+    def __iter__(self) -> Iterator[Use]:
+        return (use for uses in self._uses.values() for use in uses)
 
     def tags_of(self, registry: str, repository: str) -> Mapping[str, str]:
         """Return the tags of a repository that are in use, each with where."""
@@ -74,6 +90,63 @@ class InUse:
                     yield use
 
 
+class InUseTally:
+    """Counts which references were found in a registry, one repository after the other.
+
+    Args:
+        in_use: What is in use.
+        registry: The registry's name.
+    """
+
+    def __init__(self, in_use: InUse, registry: str) -> None:
+        self._in_use = in_use
+        self._registry = registry
+        self._of_registry: dict[str, None] = {}
+        self._found: set[str] = set()
+
+    def add(self, repository: str, tags: Iterable[str], digests: Iterable[str]) -> None:
+        """Look for the references of a repository among its tags and manifests."""
+        self._note(repository, frozenset(tags), frozenset(digests))
+
+    def skip(self, repository: str) -> None:
+        """Take the references of a repository that was not listed as found."""
+        self._note(repository, None, None)
+
+    def _note(
+        self, repository: str, tags: frozenset[str] | None, digests: frozenset[str] | None
+    ) -> None:
+        for use in self._in_use._of(self._registry, repository):  # noqa: SLF001
+            reference = use.reference
+            if tags is None or digests is None:
+                found = bool(reference.path)
+            elif reference.digest is not None:
+                found = reference.digest in digests
+            else:
+                found = (reference.tag or "latest") in tags
+            # A digest by itself may be of any registry until it is found.
+            if found or reference.path:
+                self._of_registry[str(reference)] = None
+            if found:
+                self._found.add(str(reference))
+
+    def summary(self) -> InUseSummary | None:
+        """Return what was read and found; None when nobody said what is in use."""
+        if not self._in_use.was_given:
+            return None
+        read: dict[str, None] = {}
+        for use in self._in_use:
+            name = str(use.reference)
+            read[name] = None
+            # The repository itself may not exist.
+            if use.reference.path.startswith(f"{self._registry}/"):
+                self._of_registry[name] = None
+        return InUseSummary(
+            read=len(read),
+            references=tuple(sorted(self._of_registry)),
+            not_found=tuple(sorted({*self._of_registry} - self._found)),
+        )
+
+
 def _use(given: Use | Reference | str) -> Use:
     if isinstance(given, Use):
         return given
@@ -85,104 +158,37 @@ def _use(given: Use | Reference | str) -> Use:
         raise InUseError(f"in use: {error.message}") from None
 
 
-async def collect_in_use(source: InUse | InUseSource | None) -> InUse:
+async def collect_in_use(
+    source: InUse | InUseSource | None, recorded: InUseSummary | None = None
+) -> InUse:
     """Return all that a source says is in use.
 
+    Args:
+        source: References; `InUse` as it is. None when nobody said what is in use.
+        recorded: What was in use when the plan was made: it takes the place of None, which is
+            logged as a warning.
+
     Raises:
-        InUseError: One of it is no reference.
+        InUseError: One of it is no reference; or the source is empty, which is how a query that
+            failed looks like.
     """
     if source is None:
-        return InUse()
+        if recorded is None or not recorded.read:
+            return InUse.not_given()
+        logger.warning(
+            "the plan was made with what was in use then (%s), and nothing newer is given: pass"
+            " in_use to apply_plan",
+            recorded,
+        )
+        return InUse(recorded.references)
     if isinstance(source, InUse):
         return source
     if isinstance(source, str):
         raise TypeError("in_use takes many references; a single one goes into a list")
-    if isinstance(source, AsyncIterable):
-        return InUse([use async for use in source])
-    return InUse(source)
-
-
-def read_in_use(text: str, name: str) -> list[Use]:
-    """Return what a file says is in use.
-
-    Args:
-        text: What ``kubectl get pods -A -o json`` prints, or any other list of objects with pods
-            in them; or references, one a line, with comments after ``#``.
-        name: What the file is called in errors.
-
-    Raises:
-        InUseError: It is neither, or anything in it is no reference.
-    """
-    # A file may be called what no plan can hold.
-    name = name.encode("utf-8", "backslashreplace").decode()
-    if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
-        return list(_of_objects(text, name))
-    return list(_of_lines(text, name))
-
-
-def _of_lines(text: str, name: str) -> Iterator[Use]:
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        said = line.partition("#")[0].strip()
-        if said:
-            try:
-                yield Use(Reference.parse(said), f"line {number} of {name}")
-            except InvalidNameError as error:
-                raise InUseError(f"{name}, line {number}: {error.message}") from None
-
-
-def _of_objects(text: str, name: str) -> Iterator[Use]:
-    try:
-        document = json.loads(text.lstrip("\ufeff"), object_pairs_hook=without_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise InUseError(f"{name}: not JSON: {error}") from None
-    objects = document.get("items", [document]) if isinstance(document, dict) else document
-    if not isinstance(objects, list):
-        raise InUseError(f"{name}: its items are no list")
-    for number, item in enumerate(objects):
-        if not isinstance(item, dict) or not isinstance(item.get("kind"), str):
-            raise InUseError(
-                f"{name}, items[{number}]: no object of Kubernetes; give what "
-                "'kubectl get pods -A -o json' prints"
-            )
-        where = _called(item)
-        for image in _images(item):
-            try:
-                yield Use(Reference.parse(image), where)
-            except InvalidNameError as error:
-                raise InUseError(f"{name}, {where}: {error.message}") from None
-
-
-def _called(item: Mapping[str, Any]) -> str:
-    metadata = item.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    namespace = f"{_name(metadata['namespace'])}/" if "namespace" in metadata else ""
-    return f"{_name(item['kind']).lower()} {namespace}{_name(metadata.get('name'))}"
-
-
-def _name(value: object) -> str:
-    # It goes into plans and journals, and what is no name can be anything.
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else "?"
-
-
-def _images(item: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the images of all containers anywhere in an object, a pod or what makes pods."""
-    waiting: list[Any] = [item]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-            for key in _CONTAINERS:
-                yield from _said(value.get(key), "image")
-            for key in _STATUSES:
-                yield from _said(value.get(key), "image")
-                yield from _said(value.get(key), "imageID")
-
-
-def _said(containers: object, key: str) -> Iterator[str]:
-    for container in containers if isinstance(containers, list) else ():
-        image = container.get(key) if isinstance(container, dict) else None
-        # Empty while a pod has not been scheduled yet: then its spec says what it will run.
-        if isinstance(image, str) and image:
-            yield image
+    uses = [use async for use in source] if isinstance(source, AsyncIterable) else list(source)
+    if not uses:
+        raise InUseError(
+            "in use: no reference at all, as after a query that failed; where nothing runs, pass"
+            " InUse()"
+        )
+    return InUse(uses)

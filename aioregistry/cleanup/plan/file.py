@@ -1,7 +1,7 @@
 """Plan files: JSON that people can read, compare and take lines out of."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -80,12 +80,29 @@ def plan_to_json(plan: PlanFields, summary: dict[str, Any] | None = None) -> str
         f'  "registry": {_text(plan.registry)},',
         f'  "made_at": {_text(_time(plan.made_at))},',
         f'  "floor": {_text(plan.floor)},',
+        *_policy_and_use(plan),
         f'  "frees": {_text(frees)},',
         f'  "left_alone": {_listed([_left_alone(left) for left in plan.left_alone], 3)},',
         f'  "repositories": {_listed([_repository(repo) for repo in plan.repositories], 3)}',
         " }",
     ]
     return "\n".join(["{", *lines, "}", ""])
+
+
+def _policy_and_use(plan: PlanFields) -> Iterator[str]:
+    """Yield the lines of what the policy allows, and of what is in use, as far as it was given."""
+    if plan.max_fraction is not None:
+        yield f'  "max_fraction": {_text(plan.max_fraction)},'
+    if plan.max_deletes is not None:
+        yield f'  "max_deletes": {_text(plan.max_deletes)},'
+    if plan.in_use is not None:
+        yield '  "in_use": {'
+        yield f'    "read": {_text(plan.in_use.read)},'
+        yield f'    "references": {_listed(list(map(_text, plan.in_use.references)), 5)},'
+        yield f'    "not_found": {_listed(list(map(_text, plan.in_use.not_found)), 5)}'
+        yield "  },"
+    if plan.notes:
+        yield f'  "notes": {_listed(list(map(_text, plan.notes)), 3)},'
 
 
 def _left_alone(left: LeftAlone) -> str:

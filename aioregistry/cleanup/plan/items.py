@@ -7,6 +7,7 @@ import msgspec
 from attrs import field, frozen
 
 from aioregistry.api.models import Time
+from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.content import subject_of_tag
 
 __all__ = [
@@ -130,11 +131,20 @@ class PlanFields:
         repositories: The repositories that were looked at.
         left_alone: Those of which nothing is deleted although the policy speaks of them.
         frees: The bytes that it frees.
+        in_use: What was read of images in use; None when nobody gave any.
+        max_fraction: The largest part of a repository's tags that the policy allows to delete;
+            None when the policy does not say.
+        max_deletes: The largest number of DELETEs that it allows; None when it does not say.
+        notes: Rules of the policy that had no effect, a sentence each.
     """
 
     registry: str
     made_at: Time
     floor: Count = 0
+    in_use: InUseSummary | None = None
+    max_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    max_deletes: Count | None = None
+    notes: tuple[str, ...] = ()
     repositories: tuple[RepositoryPlan, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     frees: FreedBytes = field(factory=FreedBytes)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from attrs import evolve, frozen
 
-from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
+from aioregistry.cleanup.in_use.references import InUse, InUseTally, Use, collect_in_use
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -22,6 +22,7 @@ from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.storage import Storage
 from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.usage import RuleUsage
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import (
     ClientClosedError,
@@ -130,6 +131,8 @@ class _Planner:
         self._policy = policy
         self._contents = contents
         self._in_use = in_use
+        self._tally = InUseTally(in_use, registry.name)
+        self._usage = RuleUsage(policy.rules)
         self._chosen = chosen
         self._now = now
         self._on_progress = on_progress
@@ -159,6 +162,10 @@ class _Planner:
             registry=self._registry.name,
             made_at=self._now,
             floor=self._policy.floor,
+            in_use=self._tally.summary(),
+            max_fraction=self._policy.max_fraction,
+            max_deletes=self._policy.max_deletes,
+            notes=tuple(self._usage.notes()) if self._chosen is None else (),
             repositories=tuple(plan for plan in done if isinstance(plan, RepositoryPlan)),
             left_alone=tuple(left for left in done if isinstance(left, LeftAlone)),
             frees=self._storage.freed(),
@@ -181,6 +188,7 @@ class _Planner:
             return None
         except _OF_ONE_REPOSITORY as error:
             self._storage.miss()
+            self._tally.skip(name)
             return LeftAlone(name, str(error))
         self._storage.keep(inventory.manifests)
         self._storage.miss()
@@ -195,6 +203,11 @@ class _Planner:
             needs_tags=lambda found: may_delete and could_condemn(found, self._policy, self._now),
         )
         self._tell(manifests=len(inventory.manifests))
+        self._tally.add(
+            name,
+            (tag for tag, _ in inventory.tags),
+            (manifest.digest for manifest in inventory.manifests),
+        )
         return inventory
 
     def _may_delete(self, name: str) -> bool:
@@ -264,7 +277,7 @@ class _Planner:
             digest: content if isinstance(content, Content) else Content("", 0)
             for digest, content in contents.items()
         }
-        plan = decide(inventory, read, self._policy, self._exempt(name), self._now)
+        plan = decide(inventory, read, self._policy, self._exempt(name), self._now, self._usage)
         going = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)
         self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)

@@ -14,7 +14,8 @@ from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
-from aioregistry.cleanup.in_use.references import InUse, InUseError, Use, read_in_use
+from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan

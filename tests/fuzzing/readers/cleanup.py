@@ -10,7 +10,8 @@ import msgspec
 
 from aioregistry.api.names import check_digest, check_registry, check_repository, check_tag
 from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.in_use.references import InUse, InUseError, read_in_use
+from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.manifests.content import (
     UnreadableContentError,
     parse_content,

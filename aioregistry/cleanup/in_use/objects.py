@@ -1,0 +1,236 @@
+"""The images that objects of Kubernetes and specifications of App Platform name: pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+__all__ = [
+    "Image",
+    "images_of",
+    "invalid_images_of",
+    "is_app",
+    "kind_of",
+    "may_lack_images",
+    "without_image",
+]
+
+# Kinds that run no image. An image that one of them names all the same is read.
+_WITHOUT_IMAGES = frozenset(
+    {
+        "APIService",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ComponentStatus",
+        "ConfigMap",
+        "CSIDriver",
+        "CSINode",
+        "CSIStorageCapacity",
+        "CustomResourceDefinition",
+        "EndpointSlice",
+        "Endpoints",
+        "Event",
+        "FlowSchema",
+        "Gateway",
+        "GatewayClass",
+        "HTTPRoute",
+        "HorizontalPodAutoscaler",
+        "Ingress",
+        "IngressClass",
+        "Lease",
+        "LimitRange",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "NetworkPolicy",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "PodDisruptionBudget",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "ResourceQuota",
+        "Role",
+        "RoleBinding",
+        "RuntimeClass",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+        "StorageClass",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+    }
+)
+# Kinds in which each container has to name its image.
+_POD_MAKERS = frozenset(
+    {
+        "CronJob",
+        "DaemonSet",
+        "Deployment",
+        "Job",
+        "Pod",
+        "PodTemplate",
+        "ReplicaSet",
+        "ReplicationController",
+        "StatefulSet",
+    }
+)
+_CONTAINERS = ("containers", "initContainers")
+_STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+_COMPONENTS = ("services", "workers", "jobs", "functions", "static_sites")
+# Beside an image without a tag, as operators write it.
+_TAG_KEYS = ("tag", "imageTag", "version")
+_HEX_ID = re.compile(r"[0-9a-f]{64}")
+_VENDOR = "registry.digitalocean.com"
+_OF_VENDOR = re.compile(
+    r"registry\.digitalocean\.com/[a-z0-9][a-z0-9._/-]*/[a-z0-9][a-z0-9._/-]*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
+)
+
+
+@frozen
+class Image:
+    """An image that an object names.
+
+    Attributes:
+        name: The image as it is written.
+        is_certain: Whether the field is known to be an image: then it must be a reference.
+    """
+
+    name: str
+    is_certain: bool = True
+
+
+def kind_of(item: Mapping[str, Any], default: str | None = None) -> str | None:
+    """Return the kind of an object; None for what is no object of Kubernetes or App Platform.
+
+    Args:
+        item: The object.
+        default: The kind of the objects of its list, which then have none of their own.
+    """
+    kind = item.get("kind", default)
+    if isinstance(kind, str) and kind:
+        return kind
+    return "App" if kind is None and is_app(item) else None
+
+
+def is_app(item: Mapping[str, Any]) -> bool:
+    """Return whether an object is an app of App Platform, or the specification of one."""
+    spec = item.get("spec", item)
+    return isinstance(spec, dict) and any(isinstance(spec.get(key), list) for key in _COMPONENTS)
+
+
+def may_lack_images(kind: str) -> bool:
+    """Return whether objects of a kind run no image."""
+    return kind in _WITHOUT_IMAGES
+
+
+def without_image(item: Mapping[str, Any], kind: str) -> str | None:
+    """Return the name of a container that must have an image and has none; None if all have."""
+    if kind not in _POD_MAKERS:
+        return None
+    for value in _dicts(item):
+        for key in _CONTAINERS:
+            containers = value.get(key)
+            for container in containers if isinstance(containers, list) else ():
+                if not isinstance(container, dict) or not container.get("image"):
+                    name = container.get("name") if isinstance(container, dict) else None
+                    return name if isinstance(name, str) else "?"
+    return None
+
+
+def invalid_images_of(item: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the images of a pod that never ran, as Kubernetes found their names invalid."""
+    for value in _dicts(item):
+        for key in _STATUSES:
+            statuses = value.get(key)
+            for status in statuses if isinstance(statuses, list) else ():
+                match status:
+                    case {
+                        "image": str(image),
+                        "state": {"waiting": {"reason": "InvalidImageName"}},
+                    }:
+                        yield image
+
+
+def images_of(item: Mapping[str, Any]) -> Iterator[Image]:
+    """Yield the images that an object names, in whatever field.
+
+    All fields but the metadata are read, as everybody can define kinds that run images: fields
+    called ``image``, ``imageID`` and the like, and texts with an image of the vendor's registry.
+    """
+    for value in _dicts({key: part for key, part in item.items() if key != "metadata"}):
+        for key, part in value.items():
+            yield from _of_field(key, part, value)
+        yield from _of_parts(value)
+
+
+def _of_field(key: str, part: Any, around: Mapping[str, Any]) -> Iterator[Image]:
+    if isinstance(part, str) and part:
+        yield from _of_text(key, part, around)
+    elif isinstance(part, dict) and key == "image":
+        for name in ("reference", "imageRef"):
+            if isinstance(part.get(name), str) and part[name]:
+                yield Image(part[name])
+    elif isinstance(part, list):
+        for one in part:
+            if isinstance(one, str) and one:
+                # Argo CD's status, and the names that a node has for an image.
+                if key in {"images", "names"}:
+                    yield Image(one, is_certain=False)
+                yield from _of_vendor(one)
+
+
+def _of_text(key: str, text: str, around: Mapping[str, Any]) -> Iterator[Image]:
+    if key == "image":
+        yield Image(text)
+        tag = next((around[name] for name in _TAG_KEYS if name in around), None)
+        if isinstance(tag, str) and tag and ":" not in text.rpartition("/")[2] and "@" not in text:
+            yield Image(f"{text}:{tag}", is_certain=False)
+    elif key == "imageID":
+        yield Image(f"sha256:{text}" if _HEX_ID.fullmatch(text) else text)
+    elif key.endswith(("Image", "ImageName")) or key in {"imageName", "source_image_digest"}:
+        yield Image(text, is_certain=False)
+    else:
+        yield from _of_vendor(text)
+
+
+def _of_vendor(text: str) -> Iterator[Image]:
+    for found in _OF_VENDOR.finditer(text):
+        yield Image(found[0], is_certain=False)
+
+
+def _of_parts(value: Mapping[str, Any]) -> Iterator[Image]:
+    """Yield the image that is written in parts: a repository, and a tag or a digest."""
+    name = value.get("repository", value.get("newName", value.get("name")))
+    tag = value.get("tag", value.get("newTag"))
+    digest = value.get("digest")
+    of_app = "registry_type" in value
+    if not isinstance(name, str) or not name or not (tag or digest or of_app):
+        return
+    if not {"repository", "newTag"} & {*value} and "/" not in name:
+        # The name of anything; that of an image, as Flux writes it, has its registry in it.
+        return
+    registry = value.get("registry")
+    path = f"{registry}/{name}" if isinstance(registry, str) and registry else name
+    if of_app and value["registry_type"] != "DOCR":
+        path = f"docker.io/{path}"
+    elif of_app and path != name:
+        path = f"{_VENDOR}/{path}"
+    if isinstance(digest, str) and digest:
+        yield Image(f"{path}@{digest}", is_certain=of_app)
+    if isinstance(tag, str | int | float) and tag != "":
+        yield Image(f"{path}:{tag}", is_certain=of_app)
+    elif of_app and not digest:
+        yield Image(f"{path}:latest")
+
+
+def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield all objects of JSON in a value."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield one
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
