@@ -24,6 +24,7 @@ from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
 from aioregistry.session.exchange import FinishedRequest
 from aioregistry.session.origins import origin_from_environment
+from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
 from aioregistry.session.transport import TokenSource, Transport
@@ -173,6 +174,11 @@ class RegistryClient:
         no `status`.
         """
         return getattr(self._limiter, "status", None)
+
+    @property
+    def recent_requests(self) -> RecentRequests:
+        """What became of the latest requests; `aioregistry.web.Health` judges by it."""
+        return self._session.recent
 
     def __repr__(self) -> str:
         return f"<RegistryClient {self._session.base_url} {self._session.state}>"

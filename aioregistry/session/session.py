@@ -21,6 +21,7 @@ from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
 from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
+from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret
 from aioregistry.session.transport import Transport
@@ -54,6 +55,7 @@ class Session:
         self._limiter = limiter
         self._retry = retry
         self._on_request = on_request
+        self.recent = RecentRequests()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -98,8 +100,8 @@ class Session:
 
     @property
     def state(self) -> str:
-        """``new``, ``open`` or ``closed``."""
-        if self._closed:
+        """``new``, ``open`` or ``closed``; a borrowed session that was closed closes it, too."""
+        if self._closed or self._transport.closed:
             return "closed"
         return "new" if self._loop is None else "open"
 
@@ -192,6 +194,7 @@ class Session:
             failed = type(error).__name__
             raise
         finally:
+            self.recent.record(failed, log.status, _now())
             if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
                 self._report(request, log, _now() - begun, failed)
 

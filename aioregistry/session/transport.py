@@ -151,6 +151,11 @@ class Transport:
         if self._borrowed is None and http is not None:
             await http.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the aiohttp session was closed under it."""
+        return self._http is not None and self._http.closed
+
     def check_open(self) -> aiohttp.ClientSession:
         """Return the session, or raise `ClientClosedError` when it is closed."""
         if self._http is None or self._http.closed:
