@@ -22,6 +22,7 @@ from aioregistry.errors import (
     RegistryTimeoutError,
     ResponseError,
     ServerError,
+    SharedQuotaError,
 )
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ __all__ = [
     "ResponseError",
     "RetryPolicy",
     "ServerError",
+    "SharedQuotaError",
     "Subscription",
     "SubscriptionTier",
     "Tag",

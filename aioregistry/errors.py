@@ -18,6 +18,7 @@ __all__ = [
     "RegistryTimeoutError",
     "ResponseError",
     "ServerError",
+    "SharedQuotaError",
     "error_for_status",
     "printable",
 ]
@@ -129,6 +130,13 @@ class ServerError(ResponseError):
 
 class RegistryConnectionError(RegistryError):
     """No answer: the connection could not be made, or was lost."""
+
+
+class SharedQuotaError(RegistryError):
+    """The Redis that keeps a shared quota refuses to, and waiting cannot help; the cause says why.
+
+    A wrong password, a missing permission, TLS, or a name: nothing was sent to the registry.
+    """
 
 
 class RegistryTimeoutError(RegistryError, TimeoutError):

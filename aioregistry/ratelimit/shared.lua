@@ -3,17 +3,16 @@
 --
 -- KEYS: requests in flight (a permit and when its lease ends), answered requests (and when), the
 -- state, permits granted to each worker, workers that wait (and until when they are expected to ask
--- again), those of them for whom people wait, all workers (and when they were heard of), then for
--- each window requests of others (and when they leave it).
+-- again), those of them for whom people wait, all workers (and when they were heard of), interactive
+-- requests (and when they were made), then for each window requests of others (and when they leave
+-- it).
 -- ARGV: what `RedisLimiter` asks, as JSON.
 
-local flight, past, state, served, waiting, urgent, workers = unpack(KEYS)
-local OTHERS = 7
+local flight, past, state, served, waiting, urgent, workers, people = unpack(KEYS)
+local OTHERS = 8
 local asked = cjson.decode(ARGV[1])
 local windows = asked.windows
 local shortest, longest = windows[1].period, windows[#windows].period
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6
 
 local function at(time)
   return string.format('%.6f', time)
@@ -25,6 +24,15 @@ end
 
 local function set(field, value)
   redis.call('HSET', state, field, at(value))
+end
+
+-- Time never goes back: where the clock did, as after a failover, the difference is kept.
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1e6 + get('offset')
+local last = get('tokens_at')
+if now < last then
+  if last - now > 0.01 then set('offset', get('offset') + last - now) end
+  now = last
 end
 
 local function close_until(time)
@@ -67,6 +75,13 @@ if not epoch then
 end
 if asked.epoch ~= '' and asked.epoch ~= epoch or asked.was_alone then
   close_until(now + shortest)
+end
+
+-- Redis may evict one key and keep the others: the state knows how much each of them had.
+local counted = {flight, past}
+for nth in ipairs(windows) do counted[#counted + 1] = KEYS[OTHERS + nth] end
+for nth, key in ipairs(counted) do
+  if redis.call('ZCARD', key) ~= get('count:' .. nth) then close_until(now + shortest) end
 end
 
 -- A permit whose lease has ended was its worker's last: it may have been used until then.
@@ -121,22 +136,40 @@ if seen and in_flight() == 0 then
   if surplus > 0 then redis.call('ZREMRANGEBYRANK', key, 0, surplus - 1) end
 end
 
+-- What bulk work leaves of a window to people: a share, or what they need at today's rate.
+redis.call('ZREMRANGEBYSCORE', people, '-inf', at(now - longest))
+local made = redis.call('ZCARD', people)
+local function held(nth)
+  local window = windows[nth]
+  local reserve = window.reserve
+  if not reserve then
+    if made == 0 then return 0 end
+    local rate = asked.margin * made / math.min(longest, now - get('people_since') + shortest)
+    reserve = math.min(window.least_reserve + math.ceil(rate * window.period), window.most_reserve)
+  end
+  local lately = redis.call('ZCOUNT', people, '(' .. at(now - window.period), '+inf')
+  return math.max(0, reserve - lately)
+end
+
 -- What is free, and when the next is.
 local free, wait, report = math.huge, 0, {}
+local free_for_bulk, wait_for_bulk = math.huge, 0
 for nth, window in ipairs(windows) do
   local used, theirs = used_since(nth, now), others(nth)
   local room = math.min(window.share - used, window.limit - used - theirs)
   if theirs > 0 then room = room - in_flight() end
-  free = math.min(free, room)
-  report[nth] = {used, theirs, math.max(0, room)}
-  if room <= 0 then
+  local left = held(nth)
+  free, free_for_bulk = math.min(free, room), math.min(free_for_bulk, room - left)
+  report[nth] = {used, theirs, math.max(0, room), left}
+  if room - left <= 0 then
     local next_free = asked.poll
     local oldest = redis.call(
       'ZRANGEBYSCORE', past, '(' .. at(now - window.period), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if oldest[2] then next_free = tonumber(oldest[2]) + window.period - now end
     local other = redis.call('ZRANGE', KEYS[OTHERS + nth], 0, 0, 'WITHSCORES')
     if other[2] then next_free = math.min(next_free, tonumber(other[2]) - now) end
-    wait = math.max(wait, next_free)
+    wait_for_bulk = math.max(wait_for_bulk, next_free)
+    if room <= 0 then wait = math.max(wait, next_free) end
   end
 end
 if get('probing') == 1 then
@@ -153,6 +186,9 @@ if free > math.floor(tokens) then
   wait = math.max(wait, (1 - (tokens - free)) / asked.burst)
 end
 free = math.max(free, 0)
+free_for_bulk = math.max(math.min(free_for_bulk, free), 0)
+wait_for_bulk = math.max(wait_for_bulk, wait)
+local next_free = wait
 
 -- What is free goes to those who wait as water would: who has had least comes first, until all have
 -- had the same. What they leave lying, others may take a little later.
@@ -163,7 +199,10 @@ for _, worker in ipairs(redis.call('ZRANGEBYSCORE', workers, '-inf', at(now - sh
   redis.call('HDEL', served, worker)
   redis.call('HDEL', state, 'denied:' .. worker)
 end
-local granted, mine = math.min(asked.want, free), tonumber(redis.call('HGET', served, asked.worker) or 0)
+local urgently = math.min(asked.urgent, free)
+local granted = urgently + math.max(0, math.min(asked.want - asked.urgent, free_for_bulk - urgently))
+if granted < asked.want and asked.urgent <= granted then wait = wait_for_bulk end
+local mine = tonumber(redis.call('HGET', served, asked.worker) or 0)
 local since = 'denied:' .. asked.worker
 local denied = get(since)
 local patient = denied > 0 and now - denied >= asked.patience
@@ -182,10 +221,10 @@ if asked.want > 0 and #had > 0 then
   if not patient then
     had[#had + 1] = mine
     table.sort(had)
-    local sum, level = 0, 0
+    local sum, level, pool = 0, 0, asked.urgent > 0 and free or free_for_bulk
     for nth, each in ipairs(had) do
       sum = sum + each
-      level = math.ceil((free + sum) / nth)
+      level = math.ceil((pool + sum) / nth)
       if nth == #had or level <= had[nth + 1] then break end
     end
     local fair = math.max(0, level - mine)
@@ -210,6 +249,14 @@ if granted > 0 then
     redis.call('ZADD', flight, at(now + asked.lease), 'permit:' .. number)
   end
 end
+local beside_bulk = now < get('bulk_at') + shortest
+if asked.want > asked.urgent then set('bulk_at', now) end
+if granted > 0 and asked.urgent > 0 and (windows[1].reserve or beside_bulk) then
+  if made == 0 then set('people_since', now) end
+  for number = first, first + math.min(granted, asked.urgent) - 1 do
+    redis.call('ZADD', people, at(now), 'permit:' .. number)
+  end
+end
 redis.call('HSET', served, asked.worker, mine + granted)
 redis.call('ZADD', workers, at(now), asked.worker)
 set('tokens', tokens - granted)
@@ -224,6 +271,9 @@ if asked.want > 0 then
     redis.call('ZREM', urgent, asked.worker)
   end
 end
+for nth, key in ipairs(counted) do
+  redis.call('HSET', state, 'count:' .. nth, redis.call('ZCARD', key))
+end
 for _, key in ipairs(KEYS) do
   redis.call('PEXPIRE', key, math.ceil(1000 * (longest + 2 * asked.lease)))
 end
@@ -233,5 +283,6 @@ return cjson.encode({
   first = first,
   granted = granted,
   wait = math.max(wait, 0),
+  next_free = math.max(next_free, 0),
   windows = report,
 })

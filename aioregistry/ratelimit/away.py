@@ -1,0 +1,122 @@
+"""What an error of Redis means: that it is away for a while, or that it will never serve us."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+
+from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    AuthorizationError,
+    ClusterError,
+    ConnectionError,  # noqa: A004, Redis's own
+    ExternalAuthProviderError,
+    MovedError,
+    RedisClusterException,
+    TimeoutError,  # noqa: A004, Redis's own
+)
+
+from aioregistry.errors import SharedQuotaError
+
+__all__ = ["describe", "is_away", "reason", "refusal"]
+
+# Answers that pass by themselves. In scripts of older servers they stand within the text.
+_PASSING = re.compile(
+    r"\b(?:ASK|BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|NOSCRIPT|OOM|READONLY"
+    r"|TRYAGAIN|UNKILLABLE)\b"
+)
+_PASSING_TYPES = {
+    *("AskError", "BusyLoadingError", "ClusterDownError", "MasterDownError", "NoScriptError"),
+    *("OutOfMemoryError", "ReadOnlyError", "TryAgainError"),
+}
+_REFUSED = re.compile(
+    r"\b(?:NOAUTH|NOPERM|WRONGPASS|AuthenticationError|Invalid Database)\b|ACL failure"
+)
+_REFUSED_TYPES = (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    AuthorizationError,
+    MovedError,
+)
+_AWAY_TYPES = (ConnectionError, TimeoutError, ClusterError, RedisClusterException, OSError)
+_LOST_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+_MAX_CHARACTERS = 300
+
+_HINTS = (
+    (r"Authenti|NOAUTH|WRONGPASS|password", "Check the user name and password of Redis"),
+    (r"NOPERM|ACL failure", "The user's ACL lacks a command or the limiter's keys"),
+    (r"MOVED|MovedError", "For a cluster, pass a redis.asyncio.RedisCluster"),
+    (r"SSL|certificate", "Check the TLS settings of the client of Redis"),
+    (r"gaierror|Name or service|getaddrinfo|nodename", "Check the host name of Redis"),
+)
+
+
+def is_away(error: Exception, *, reached: bool) -> bool:
+    """Return whether Redis is away for a while: waiting may help.
+
+    Args:
+        error: What a call of Redis raised.
+        reached: Whether it has answered before: a name or a TLS handshake that worked once may
+            fail for a moment; one that never did is wrong.
+    """
+    chain = list(_chain(error))
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
+        return False
+    if any(isinstance(each, ExternalAuthProviderError) for each in chain):
+        return True
+    if any(isinstance(each, _REFUSED_TYPES) or _REFUSED.search(str(each)) for each in chain):
+        return False
+    if not reached and any(_is_wrong_at_first(each) for each in chain):
+        return False
+    return (
+        isinstance(error, _AWAY_TYPES)
+        or type(error).__name__ in _PASSING_TYPES
+        or _PASSING.search(str(error)) is not None
+    )
+
+
+def describe(error: Exception) -> str:
+    """Return what an error of Redis says, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:_MAX_CHARACTERS] if text else "no answer in time"
+
+
+def reason(error: Exception) -> Exception:
+    """Return the error that another one is about.
+
+    A client of Redis may try again for longer than an answer is waited for here: the error after
+    which it did is in the context of the timeout.
+    """
+    for each in _chain(error):
+        if isinstance(each, Exception) and str(each):
+            return each
+    return error
+
+
+def refusal(error: Exception) -> SharedQuotaError:
+    """Return the error that callers get when waiting for Redis cannot help."""
+    cause = reason(error)
+    found = SharedQuotaError(f"Redis refuses to keep the shared quota ({describe(cause)})")
+    everything = " ".join(f"{type(each).__name__} {each}" for each in _chain(error))
+    for pattern, hint in _HINTS:
+        if re.search(pattern, everything):
+            found.hint = hint
+            break
+    found.__cause__ = cause
+    return found
+
+
+def _is_wrong_at_first(error: BaseException) -> bool:
+    if isinstance(error, socket.gaierror):
+        return error.errno != socket.EAI_AGAIN
+    return isinstance(error, ssl.SSLError) and not isinstance(error, _LOST_TLS)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or each.__context__
