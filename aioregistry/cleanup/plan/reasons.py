@@ -32,7 +32,6 @@ class Reasons:
         needing: Mapping[str, str],
     ) -> None:
         self._here = {manifest.digest: manifest for manifest in inventory.manifests}
-        self._uncertain: Mapping[str, str] = getattr(inventory, "uncertain", {})
         self._graph = graph
         self._in_use = in_use
         self._uncertain = inventory.uncertain
