@@ -281,7 +281,7 @@ async def test_a_plan_over_its_caps_is_refused_before_anything_is_sent(job):
     push_tags(job.sandbox.state, 4, "web")
     plan = await job.plan(Policy([KeepNewest(1), Delete()]))
     before = job.sandbox.request_count
-    with pytest.raises(CapExceededError, match="more than 50% of the tags would go in web"):
+    with pytest.raises(CapExceededError, match="more than 50% of the tags would be deleted in web"):
         await job.apply(plan, force=False)
     for force in (True, False):
         with pytest.raises(CapExceededError, match="has 3 DELETEs, and 2 are allowed"):

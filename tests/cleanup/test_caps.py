@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
@@ -33,7 +34,7 @@ def refusal(plan: Plan, caps: Caps, *, force: bool = False) -> str:
     return caught.value.message
 
 
-@pytest.mark.parametrize("fraction", [-0.1, 1.1, 2, "all", True, None])
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, 2, "all", True])
 def test_a_fraction_that_is_none_is_told(fraction):
     with pytest.raises(ValueError, match="max_fraction") as caught:
         Caps(max_fraction=fraction)
@@ -80,8 +81,8 @@ def test_where_no_delete_is_allowed_none_may_be():
 )
 def test_where_too_many_tags_would_go_is_told(names, told):
     assert refusal(losing(2, 3, *names), Caps(max_fraction=0.25)) == (
-        f"more than 25% of the tags would go in {told}; look at the plan, and force it if that is "
-        "what you want"
+        f"more than 25% of the tags would be deleted in {told}; check the plan, and set "
+        "max-fraction in the policy if that is right"
     )
 
 
@@ -100,7 +101,7 @@ def test_each_repository_has_a_fraction_of_its_own():
     few, many = losing(1, 9, "few").repositories, losing(2, 3, "many").repositories
     plan = Plan(registry="example", made_at=datetime(2026, 6, 1, tzinfo=UTC))
     both = Plan(registry="example", made_at=plan.made_at, repositories=(*few, *many))
-    assert "would go in many;" in refusal(both, Caps())
+    assert "would be deleted in many;" in refusal(both, Caps())
 
 
 def test_where_more_tags_go_than_there_are_said_to_be_all_go():
@@ -170,3 +171,15 @@ def test_all_that_was_settled_counts():
         not_attempted=ONE * 32,
     )
     assert report.total == 63
+
+
+def test_the_limits_of_the_policy_hold_unless_others_are_given():
+    plan = evolve(losing(3, 9, "a"), max_deletes=2, max_fraction=0.25)
+    assert list(Caps().exceeded(plan)) == [
+        "the plan has 3 DELETEs, and 2 are allowed",
+        (
+            "more than 25% of the tags would be deleted in a; check the plan, and set max-fraction"
+            " in the policy if that is right"
+        ),
+    ]
+    Caps(max_deletes=3, max_fraction=0.5).check(plan)

@@ -1,0 +1,283 @@
+"""What each rule decides: images and tags, untagged manifests, orphans, releases of all kinds."""
+
+from datetime import timedelta
+
+import pytest
+
+from aioregistry.cleanup.policy.ages import tag_time
+from aioregistry.cleanup.policy.patterns import Glob, Regex, covers
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rule import PushedTag, TagRule, UntaggedManifest, names_referrers
+from aioregistry.cleanup.policy.rules import (
+    Delete,
+    DeleteOlderThan,
+    Keep,
+    KeepNewest,
+    KeepReleases,
+)
+from aioregistry.cleanup.policy.untagged_rules import (
+    DeleteOrphaned,
+    DeleteUntagged,
+    KeepNewestUntagged,
+)
+from aioregistry.cleanup.policy.usage import RuleUsage
+from tests.cleanup.registries import NOW, ago
+
+HEX = "9" * 64
+
+
+def deleted(policy: Policy, tags: list[PushedTag]) -> list[str]:
+    decisions = policy.decide_tags("web", tags, NOW)
+    return sorted(tag.name for tag, one in zip(tags, decisions, strict=True) if not one.keep)
+
+
+def named(*names: str) -> list[PushedTag]:
+    return [PushedTag(name, ago(50 - nth)) for nth, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    ("updated", "pushed", "counts"),
+    [
+        (ago(1), ago(60), ago(1)),
+        (ago(60), ago(1), ago(1)),
+        (None, ago(1), None),
+        (ago(1), None, None),
+    ],
+)
+def test_a_tag_is_as_old_as_the_later_of_its_setting_and_its_push(updated, pushed, counts):
+    assert tag_time(updated, pushed) == counts
+
+
+def images(count: int) -> list[PushedTag]:
+    """Images of three tags each, the first one the oldest."""
+    return [
+        PushedTag(f"{number}-{tag}", ago(60 - number), f"sha256:{number}")
+        for number in range(count)
+        for tag in ("a", "b", "c")
+    ]
+
+
+def test_the_newest_are_images_unless_tags_are_counted():
+    rest = Delete()
+    assert len(deleted(Policy([KeepNewest(2), rest], floor=0), images(6))) == 4 * 3
+    by_tags = Policy([KeepNewest(2, unit="tags"), rest], floor=0)
+    assert len(deleted(by_tags, images(6))) == 5 * 3
+
+
+def test_an_image_is_as_young_as_its_youngest_tag_that_the_rule_matches():
+    old = [PushedTag("pr-1", ago(60), "sha256:a"), PushedTag("prod", ago(0), "sha256:a")]
+    young = [PushedTag("pr-2", ago(30), "sha256:b")]
+    every = Policy([KeepNewest(1), Delete()], floor=0)
+    assert deleted(every, [*old, *young]) == ["pr-2"]
+    of_requests = Policy([KeepNewest(1, tags="pr-*"), Delete(tags="pr-*")], floor=0)
+    assert deleted(of_requests, [*old, *young]) == ["pr-1"]
+
+
+def test_an_image_is_counted_in_each_group_that_it_has_a_tag_in():
+    tags = [
+        PushedTag("main-2", ago(1), "sha256:a"),
+        PushedTag("dev-2", ago(1), "sha256:a"),
+        PushedTag("main-1", ago(2), "sha256:b"),
+        PushedTag("dev-1", ago(3), "sha256:c"),
+    ]
+    policy = Policy([KeepNewest(1, group_by=r"(\w+)-\d"), Delete()], floor=0)
+    assert deleted(policy, tags) == ["dev-1", "main-1"]
+
+
+def deleted_untagged(*rules, days) -> list[float]:
+    manifests = {UntaggedManifest(f"sha256:{age}", ago(age)): age for age in days}
+    decided = Policy(rules).decide_untagged("web", list(manifests), NOW)
+    return [age for one, age in manifests.items() if not decided[one.name].keep]
+
+
+def test_the_newest_untagged_manifests_stay_and_later_rules_have_the_rest():
+    rules = KeepNewestUntagged(2), DeleteUntagged(timedelta(days=10))
+    assert deleted_untagged(*rules, days=[5, 20, 30, 40]) == [30, 40]
+    assert deleted_untagged(*rules, days=[5, 20, 20, 40]) == [40]
+
+
+def test_orphans_are_deleted_when_old_and_other_referrers_are_not():
+    tags = [
+        PushedTag("old", ago(9), is_orphaned=True),
+        PushedTag("young", ago(0.5), is_orphaned=True),
+        PushedTag("undated", None, is_orphaned=True),
+        PushedTag("with-subject", ago(9)),
+    ]
+    decided = Policy([DeleteOrphaned()]).decide_referrers("web", tags, NOW)
+    assert {name for name, decision in decided.items() if not decision.keep} == {"old"}
+    assert "young" not in decided
+
+
+def test_untagged_orphans_are_deleted_by_the_same_rule():
+    manifests = [
+        UntaggedManifest("sha256:a", ago(9), is_orphaned=True),
+        UntaggedManifest("sha256:b", ago(9)),
+    ]
+    decided = Policy([DeleteOrphaned()]).decide_untagged("web", manifests, NOW)
+    assert [decided[one.name].keep for one in manifests] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        Glob("sha256-*"),
+        Glob(f"sha256-{HEX}.sig"),
+        Glob("*.sig"),
+        Glob("*.s*g"),
+        Regex("(sha256|sha512)-.*"),
+        Regex(r"sha256-[0-9a-f]{64}\.(sig|att)"),
+    ],
+)
+def test_a_pattern_may_be_about_signatures(pattern):
+    assert names_referrers(pattern, f"sha256-{HEX}.sig")
+
+
+@pytest.mark.parametrize(
+    "pattern", [Glob("*"), Glob("s*"), Glob("*-*"), Glob("sha*"), Glob("*.*"), Regex("[a-z0-9-.]+")]
+)
+def test_a_pattern_that_matches_signatures_by_the_way_is_not_about_them(pattern):
+    assert pattern.matches(f"sha256-{HEX}.sig")
+    assert not names_referrers(pattern, f"sha256-{HEX}.sig")
+
+
+def test_a_rule_about_signatures_decides_on_them_and_others_do_not():
+    tags = named(f"sha256-{HEX}.sig", f"sha512-{HEX}{HEX}")
+    assert not Policy([Delete()]).decide_referrers("web", tags, NOW)
+    assert {*Policy([Delete(tags="sha256-*")]).decide_referrers("web", tags, NOW)} == {tags[0].name}
+    assert {*Policy([Keep(tags="sha512-*")]).decide_referrers("web", tags, NOW)} == {tags[1].name}
+
+
+EVERYTHING_ELSE = Delete(including_protected=True)
+
+
+@pytest.mark.parametrize(
+    ("tags", "gone"),
+    [
+        (["1.0.0", "1.0.1", "1.0.2_build.5"], ["1.0.0", "1.0.1"]),
+        (["1.0.1_a", "1.0.1_b", "1.0.0"], ["1.0.0"]),
+        (["2024.01.15", "2024.1.20"], ["2024.01.15"]),
+        (["24.04.1", "24.04.02"], ["24.04.1"]),
+        (["v1.0.0", "v1.0.1-rc1"], ["v1.0.1-rc1"]),
+    ],
+)
+def test_the_newest_release_of_a_line_stays(tags, gone):
+    policy = Policy([KeepReleases(1), EVERYTHING_ELSE], floor=0)
+    assert deleted(policy, named(*tags)) == gone
+
+
+@pytest.mark.parametrize("regex", [r"app-v(?P<version>.*)", r"app-v(\d+\.\d+\.\d+)"])
+def test_a_group_marks_the_version(regex):
+    tags = named("app-v2.0.0", "app-v2.0.1", "app-vx", "api-v1.0.0")
+    policy = Policy([KeepReleases(1, tags=Regex(regex)), Delete(tags="app-*")], floor=0)
+    assert deleted(policy, tags) == ["app-v2.0.0", "app-vx"]
+
+
+def test_other_groups_set_lines_apart():
+    tags = named("app-v1.0.0", "app-v1.0.1", "api-v1.0.0")
+    rule = KeepReleases(1, tags=Regex(r"(app|api)-v(?P<version>.*)"))
+    assert deleted(Policy([rule, Delete()], floor=0), tags) == ["app-v1.0.0"]
+
+
+@pytest.mark.parametrize("tags", ["app-*", "latest", Regex("app-.*"), "release-v1.*"])
+def test_a_rule_for_releases_that_can_match_none_is_refused(tags):
+    with pytest.raises(ValueError, match="no version begins with"):
+        KeepReleases(1, tags=tags)
+
+
+def test_several_groups_need_the_name_of_the_version():
+    with pytest.raises(ValueError, match=r"must be named: \(\?P<version>…\)"):
+        KeepReleases(1, tags=Regex("(a)-(b)"))
+
+
+@pytest.mark.parametrize(
+    "tags", ["*", "v*", "v1.*", "1.2.*", "*-app", Regex("v1.*"), Regex("a?1.*")]
+)
+def test_a_rule_for_releases_that_may_match_some_is_taken(tags):
+    assert KeepReleases(1, tags=tags)
+
+
+def test_older_releases_go_when_the_rule_says_so():
+    tags = named("1.0.0", "1.0.1", "1.1.0", "main")
+    assert deleted(Policy([KeepReleases(1), Delete()], floor=0), tags) == ["main"]
+    policy = Policy([KeepReleases(1, older="delete")], floor=0)
+    assert policy.deletes
+    assert deleted(policy, tags) == ["1.0.0"]
+    reason = policy.decide_tags("web", tags, NOW)[0].reason
+    assert reason == "older than the 1 newest releases of 1.0.x"
+
+
+def test_nothing_is_deleted_of_excluded_repositories():
+    policy = Policy([Delete()], exclude=["prod*", Regex("base/.*")])
+    assert [policy.may_delete(name) for name in ("web", "prod-api", "base/os")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower", "result"),
+    [
+        (Glob("*"), Regex("x"), True),
+        (Glob("v*"), Glob("v1.*"), True),
+        (Glob("v*"), Glob("*"), False),
+        (Glob("v*"), Glob("v1"), True),
+        (Glob("*ab*"), Glob("[ab]"), False),
+        (Glob("?"), Glob("*"), False),
+        (Regex("a.*"), Glob("ab"), True),
+        (Regex("a.*"), Glob("ab*"), False),
+        (Regex("a"), Regex("a"), True),
+    ],
+)
+def test_a_pattern_covers_another_as_far_as_it_can_be_seen(wider, narrower, result):
+    assert covers(wider, narrower) is result
+
+
+def notes(*rules, tags=(), untagged=()) -> list[str]:
+    policy, usage = Policy(rules), RuleUsage(rules)
+    policy.decide_tags("web", tags, NOW, usage=usage)
+    policy.decide_untagged("web", untagged, NOW, usage)
+    return list(usage.notes())
+
+
+ONLY_PROTECTED = (
+    "rule 1 matched nothing but protected tags (1); only a rule with including-protected = true"
+    " decides on these"
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "note"),
+    [
+        ([Delete(tags="x*", name="mine")], "rule 1 (mine) matched nothing"),
+        (
+            [Delete(), Delete(repositories="api")],
+            "rule 2 applied to no repository that this policy deletes from: it is for api",
+        ),
+        (
+            [Delete(tags="v*")],
+            ONLY_PROTECTED,
+        ),
+        (
+            [Keep(), DeleteOlderThan(timedelta())],
+            "rule 2 had nothing to decide: earlier rules decided on all that it matched (1)",
+        ),
+        ([DeleteUntagged()], "rule 1 matched nothing"),
+    ],
+)
+def test_a_rule_without_effect_is_named(rules, note):
+    assert note in notes(*rules, tags=named("v1.0.0", "main"))
+
+
+def test_a_rule_that_matches_and_finds_nothing_old_has_an_effect():
+    assert notes(DeleteOlderThan(timedelta(days=99)), tags=named("main")) == []
+    assert notes(DeleteUntagged(), untagged=[UntaggedManifest("sha256:a", ago(0))]) == []
+
+
+def test_a_rule_of_ones_own_is_a_class():
+    class KeepEven(TagRule):
+        def decide(self, candidates, now):
+            return Keep().decide([one for one in candidates if int(one.name) % 2 == 0], now)
+
+    policy = Policy([KeepEven(), Delete()], floor=0)
+    assert deleted(policy, named("1", "2", "3", "4")) == ["1", "3"]
