@@ -20,6 +20,7 @@ from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
 from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict
+from aioregistry.session.hints import add_hint
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
 from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import Failure, RetryPolicy
@@ -296,6 +297,7 @@ class Session:
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
             error, failure = classify(answer, authorization, now=time.time())
+            add_hint(error, request)
         log.may_have_taken_effect |= failure.sent and failure.status != 429
         if failure.status == 429:
             log.rate_limited += 1

@@ -1,0 +1,64 @@
+"""What to look at after an answer: the scopes that a call needs, and what does not exist. Pure."""
+
+from urllib.parse import unquote
+
+from aioregistry.api.endpoints import Request
+from aioregistry.errors import NotFoundError, PermissionDeniedError, RegistryError
+
+__all__ = ["add_hint", "missing_thing", "needed_scopes"]
+
+READ, CREATE, UPDATE, DELETE = (
+    "registry:read",
+    "registry:create",
+    "registry:update",
+    "registry:delete",
+)
+_CREATING = ("/v2/registry", "/v2/registries", "/validate-name")
+
+
+def add_hint(error: RegistryError, request: Request) -> None:
+    """Give an error of an API's call a hint: the API itself names neither scope nor thing."""
+    if isinstance(error, PermissionDeniedError):
+        scopes = needed_scopes(request)
+        noun = "scope" if len(scopes) == 1 else "scopes"
+        error.hint = f"The token needs the {noun} {' and '.join(scopes)} for this call"
+        if request.route.endswith("/docker-credentials"):
+            error.hint += f"; read-write credentials need {CREATE}, and a clean-up needs {DELETE}"
+    elif isinstance(error, NotFoundError):
+        error.hint = f"There is no {missing_thing(request)}"
+
+
+def needed_scopes(request: Request) -> tuple[str, ...]:
+    """Return the scopes of an API token that a call needs."""
+    route = request.route
+    if route.endswith("/docker-credentials"):
+        return (READ, UPDATE)
+    if request.method == "GET":
+        return (READ,)
+    if request.method == "DELETE":
+        return (READ, DELETE)
+    return (READ, CREATE if route.endswith(_CREATING) else UPDATE)
+
+
+def missing_thing(request: Request) -> str:
+    """Return what does not exist when a call is answered with 404, by the names in its path."""
+    names = {kind: repr(name) for kind, name in _names_of(request).items()}
+    is_collection = request.method == "GET" and request.route.endswith("/garbage-collection")
+    match names:
+        case {"tag": tag, "repository": repository, "registry": registry}:
+            return f"tag {tag} in repository {repository} of registry {registry}"
+        case {"digest": digest, "repository": repository, "registry": registry}:
+            return f"manifest {digest} in repository {repository} of registry {registry}"
+        case {"repository": repository, "registry": registry}:
+            return f"repository {repository} in registry {registry}"
+        case {"registry": registry, **rest} if is_collection or "uuid" in rest:
+            uuid = f" {rest['uuid']}" if "uuid" in rest else ""
+            return f"garbage collection{uuid} under way in registry {registry}"
+    registry = f" {names['registry']}" if "registry" in names else ""
+    return f"registry{registry} in the token's account"
+
+
+def _names_of(request: Request) -> dict[str, str]:
+    path = request.target.partition("?")[0]
+    parts = zip(request.route.split("/"), path.split("/"), strict=False)
+    return {kind[1:-1]: unquote(name) for kind, name in parts if kind.startswith("{")}
