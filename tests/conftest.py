@@ -1,11 +1,12 @@
 """A sandbox on a socket, and a client on it."""
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 from hypothesis import settings
@@ -34,6 +35,18 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         and not (option.tx or option.keyword or option.usepdb or option.collectonly)
     ):
         option.numprocesses, option.dist = "auto", "worksteal"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None]:
+    """Look for garbage only among what the tests make: all that is collected stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

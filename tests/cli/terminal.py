@@ -15,7 +15,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-_SECONDS = 30
+# A busy machine takes its time; nothing waits so long for what does come.
+_SECONDS = 120
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
 # In its debug mode asyncio tells on the terminal of all that takes long, as a full terminal does.
 _NOT_HANDED_ON = {"COLUMNS", "LINES", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"}

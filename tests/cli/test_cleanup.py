@@ -12,7 +12,7 @@ import time
 import pytest
 
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox import Fault, Faults, Phases
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def test_the_plan_of_a_run_is_named_for_registry_and_time(filled):
 
 
 def test_garbage_is_collected_when_asked_for_and_told_beside_the_estimate(filled):
-    filled.sandbox.state.phases = type(filled.sandbox.state.phases)(*[0.001] * 6)
+    # The first look, which is at once, finds it done.
+    filled.sandbox.state.phases = Phases(*[0.0] * 6)
     plan = ["cleanup", "plan", "--policy", "policy.toml"]
     filled.run(*plan)
     estimate = Plan.load(filled.folder / "plan.json").frees.bytes
@@ -251,7 +252,8 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, code):
-    for number in range(300):
+    # Within the quota of a minute, so that the second run need not wait for it.
+    for number in range(220):
         filled.builder.image(f"pr-x{number}")
     filled.run("cleanup", "plan", "--policy", "policy.toml")
     filled.sandbox.latency = 0.02
@@ -261,10 +263,10 @@ def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, c
         while filled.deletes() < 40 and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(sent)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == code
     last = errors.splitlines()[-1]
-    assert re.search(r"interrupted; \d+ of 302 DELETEs done, .*\d+ not attempted", last), errors
+    assert re.search(r"interrupted; \d+ of 222 DELETEs done, .*\d+ not attempted", last), errors
     assert last.endswith("'aioregistry cleanup apply plan.json --resume' goes on")
     filled.sandbox.latency = 0
     result = filled.run("cleanup", "apply", "plan.json", "--yes", "--force", "--resume")

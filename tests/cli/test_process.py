@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from aioregistry.cli import connection, main
 from aioregistry.cli.app import app
 from aioregistry.cli.process import interruptible, reader_is_gone, run_program
+from aioregistry.sandbox import Fault, Faults
 
 ALL = ["--help", "--version", "tags web", "demo --tags 20 --scale 3600", "sandbox --tags 5"]
 
@@ -34,7 +35,7 @@ def run(line: str) -> subprocess.CompletedProcess[str]:
     """Run a line of bash, in which `aioregistry` is the command."""
     script = f'aioregistry() {{ "{sys.executable}" -m aioregistry "$@"; }}; {line}'
     return subprocess.run(
-        ["/bin/bash", "-c", script], capture_output=True, text=True, check=False, timeout=60
+        ["/bin/bash", "-c", script], capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -224,7 +225,7 @@ def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
 def slow(filled):
     """A registry that takes its time, and a function that waits until a request is under way."""
     before = filled.sandbox.request_count
-    filled.sandbox.latency = 20
+    filled.sandbox.faults = Faults(Fault(kind="lost", seconds=3600))
 
     def wait(process):
         while filled.sandbox.request_count == before and process.poll() is None:
@@ -237,7 +238,7 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(slow):
     with start("delete-repository", "example/web", "--yes") as process:
         slow(process)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=15)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 143
     assert errors == (
         "aioregistry delete-repository: interrupted;"
@@ -253,7 +254,7 @@ def test_sigterm_ends_what_a_script_started_deaf_to_ctrl_c(slow):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=15)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 143
     assert errors == "aioregistry tags: interrupted; nothing was changed\n"
 
@@ -265,11 +266,11 @@ def test_sigterm_ends_what_no_loop_runs():
 
 
 def test_sigterm_that_is_ignored_stays_so(filled, slow):
-    filled.sandbox.latency = 1
+    filled.sandbox.faults, filled.sandbox.latency = Faults(), 0.4
     with start("tags", "example/web", before="trap '' TERM; ") as process:
         slow(process)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -278,7 +279,7 @@ def test_sigterm_ends_what_is_embedded(command, code):
     with start(command) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=15)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == code
     assert "Traceback" not in errors
 

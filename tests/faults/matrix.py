@@ -38,7 +38,7 @@ from aioregistry.sandbox import Sandbox
 from tests.faults.proxy import FAULTS, Exchange, Fault, FaultProxy, blocking, none
 from tests.faults.suspension import AtSuspension
 
-# Only what is about time is to run into it, however slow the machine.
+# Only what is about time is to run into it. Of virtual time: however slow the machine.
 TIMEOUT = 20.0
 TIMEOUTS = {
     "no answer to the connection": 0.3,
@@ -315,7 +315,10 @@ def _untrusted() -> ssl.SSLContext:
 def _outside(fault: str, url: str) -> Iterator[str]:
     """Make what does not happen to a request, and return where the client is led to."""
     if fault == "no such host":
-        yield "http://no-such-host.invalid"
+        # Some networks take seconds to say so, and some lead such names to a host of theirs.
+        unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        with mock.patch("socket.getaddrinfo", side_effect=unknown):
+            yield "http://no-such-host.invalid"
     elif fault == "connection refused":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

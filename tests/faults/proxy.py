@@ -1,14 +1,14 @@
 """A proxy before a sandbox that goes wrong in one way, on the requests that it is aimed at."""
 
 import asyncio
-import gzip
 import json
 import socket
 import ssl
 import struct
-import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 
 from attrs import define, field, frozen
 
@@ -299,11 +299,14 @@ async def _several_registries(to: Exchange) -> None:
 
 
 def blocking(seconds: float) -> Fault:
-    """Return what blocks the loop that it shares with the client, while the first answer is due."""
+    """Return what blocks the loop that it shares with the client, while the first answer is due.
+
+    The loop must be one of virtual time: after a block its clock is later, and nothing was done.
+    """
     left = [seconds]
 
     async def spoil(to: Exchange, good: Answer) -> None:
-        time.sleep(left.pop() if left else 0)  # noqa: ASYNC251, that is the fault
+        asyncio.get_running_loop()._clock.now += left.pop() if left else 0
         to.send(good.status, good.body, *good.headers)
 
     return _spoilt(spoil)
@@ -314,8 +317,24 @@ async def none(to: Exchange) -> None:
     await to.answer_well()
 
 
-# Half a megabyte that unpacks to 512 MiB.
-_BOMB = gzip.compress(b" " * 2**29, 9)
+@cache
+def _bomb() -> bytes:
+    """Return half a megabyte of gzip that unpacks to 512 MiB, put together from equal blocks."""
+    count, block, checksum = 512, b" " * 2**20, 0
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    # Flushed so, a block refers to nothing before it.
+    packed = deflate.compress(block) + deflate.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(count):
+        checksum = zlib.crc32(block, checksum)
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    tail = struct.pack("<II", checksum, count * len(block))
+    return head + packed * count + deflate.flush() + tail
+
+
+async def _gzip_bomb(to: Exchange, _: Answer) -> None:
+    to.send(200, _bomb(), "Content-Encoding: gzip", "Content-Type: application/json")
+
+
 _HTML = "Content-Type: text/html"
 _SEVERAL = (
     "This API is not supported if you have created multiple registries. "
@@ -355,7 +374,7 @@ FAULTS: dict[str, Fault] = {
     "JSON: not UTF-8": _holds(b'{"tags": "\xff"}'),
     "JSON: 100,000 deep": _holds(b"[" * 100_000 + b"]" * 100_000),
     "a body of 1 GiB": _spoilt(_endless),
-    "a gzip bomb": _holds(_BOMB, "Content-Encoding: gzip", "Content-Type: application/json"),
+    "a gzip bomb": _spoilt(_gzip_bomb),
     "gzip that is none": _holds(b"{}", "Content-Encoding: gzip"),
     "302 to another host": _elsewhere,
     "400": _refuses(400),
