@@ -19,10 +19,12 @@ from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
+from aioregistry.cleanup.plan.explain import Explanation, RuleAnswer, explain_tag
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, FreedBytes, Kept, LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.check import Finding, check_policy
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
 from aioregistry.cleanup.policy.policy import Policy
@@ -68,6 +70,8 @@ __all__ = [
     "DeleteOrphaned",
     "DeleteUntagged",
     "Distribution",
+    "Explanation",
+    "Finding",
     "FreedBytes",
     "GarbageCollectionError",
     "Glob",
@@ -93,14 +97,17 @@ __all__ = [
     "Regex",
     "RepositoryPlan",
     "Rule",
+    "RuleAnswer",
     "TagRule",
     "UnreadableContentError",
     "UntaggedManifest",
     "UntaggedRule",
     "Use",
     "apply_plan",
+    "check_policy",
     "collect_garbage",
     "default_cache_path",
+    "explain_tag",
     "load_policy",
     "make_plan",
     "policy_schema",

@@ -14,7 +14,7 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Candidate, Decision, PushedTag, UntaggedManifest
 from aioregistry.cleanup.policy.usage import RuleUsage
 
-__all__ = ["Exempt", "decide", "keep_all", "may_condemn"]
+__all__ = ["Exempt", "candidates", "decide", "keep_all", "may_condemn"]
 
 _NO_SUBJECT = Decision(
     keep=True,
@@ -136,6 +136,20 @@ def keep_all(inventory: RepositoryInventory, reason: str) -> RepositoryPlan:
     )
 
 
+def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the tags of images, and those of signatures and the like, as rules see them."""
+    images: list[Candidate] = []
+    referrers: list[Candidate] = []
+    here = {manifest.digest for manifest in inventory.manifests}
+    for manifest in inventory.manifests:
+        for tag in manifest.tags:
+            time, subject = inventory.set_time(tag, manifest), subject_of_tag(tag)
+            one = PushedTag(tag, time, manifest.digest, is_orphaned=_is_orphaned(subject, here))
+            # Tags of referrers are no images: they follow their subject, and are never counted.
+            (images if subject is None else referrers).append(one)
+    return images, referrers
+
+
 def _decide_tags(
     inventory: RepositoryInventory,
     policy: Policy,
@@ -144,19 +158,12 @@ def _decide_tags(
     usage: RuleUsage | None = None,
 ) -> dict[str, Decision]:
     """Return decisions by tag: on all tags of images, and on those of referrers that have one."""
-    images: list[Candidate] = []
-    referrers: list[Candidate] = []
-    here = {manifest.digest for manifest in inventory.manifests}
-    kept = dict(exempt)
+    images, referrers = candidates(inventory)
+    kept: dict[str, str] = {}
     for manifest in inventory.manifests:
         if manifest.digest in inventory.uncertain:
-            why = inventory.uncertain[manifest.digest]
-            kept = {**dict.fromkeys(manifest.tags, why), **kept}
-        for tag in manifest.tags:
-            time, subject = inventory.set_time(tag, manifest), subject_of_tag(tag)
-            one = PushedTag(tag, time, manifest.digest, is_orphaned=_is_orphaned(subject, here))
-            # Tags of referrers are no images: they follow their subject, and are never counted.
-            (images if subject is None else referrers).append(one)
+            kept |= dict.fromkeys(manifest.tags, inventory.uncertain[manifest.digest])
+    kept |= exempt
     decisions = policy.decide_tags(inventory.repository, images, now, kept, usage)
     decided = {tag.name: decision for tag, decision in zip(images, decisions, strict=True)}
     decided |= policy.decide_referrers(inventory.repository, referrers, now, usage)

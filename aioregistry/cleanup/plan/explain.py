@@ -1,0 +1,172 @@
+"""Why one tag is kept or deleted: the answer of every rule, and what decides in the end."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.manifests.content import Content, subject_of_tag
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listing import take_inventory
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
+from aioregistry.cleanup.plan.decisions import Exempt, candidates, decide
+from aioregistry.cleanup.plan.items import RepositoryPlan
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.rule import Candidate, Rule
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import NotFoundError
+
+__all__ = ["Explanation", "RuleAnswer", "explain_tag"]
+
+
+@frozen
+class RuleAnswer:
+    """What one rule says of a tag.
+
+    Attributes:
+        rule: The rule, as notes call it: ``rule 2 (name)``.
+        answer: What it says: ``deletes it: older than 14d``.
+        decides: Whether it is the first rule that decides.
+    """
+
+    rule: str
+    answer: str
+    decides: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.answer}"
+
+
+@frozen
+class Explanation:
+    """Why a tag is kept or deleted.
+
+    Attributes:
+        repository: The repository.
+        tag: The tag.
+        digest: The manifest that it is on.
+        time: The time from which its age counts; None when that is unknown.
+        rules: The answer of each rule, in order.
+        deleted: Whether it is deleted.
+        reason: Why: what decides in the end, beside the rules what is in use, needed or protected.
+    """
+
+    repository: str
+    tag: str
+    digest: str
+    time: datetime | None
+    rules: tuple[RuleAnswer, ...]
+    deleted: bool
+    reason: str
+
+
+async def explain_tag(
+    registry: RegistryHandle,
+    policy: Policy,
+    contents: ContentSource,
+    repository: str,
+    tag: str,
+    *,
+    in_use: InUse | None = None,
+    now: datetime | None = None,
+) -> Explanation:
+    """Return why a policy keeps or deletes one tag. Nothing is deleted.
+
+    Lists the repository: ``GET …/digests`` and ``GET …/tags``; and reads its manifests.
+
+    Args:
+        registry: The registry.
+        policy: The policy.
+        contents: Where the contents of manifests are read.
+        repository: The repository's name.
+        tag: The tag.
+        in_use: What is in use; None, the default, when that is not to be asked.
+        now: The time up to which ages are counted; None for now.
+
+    Raises:
+        NotFoundError: There is no such registry, repository or tag.
+        RegistryError: Any other of its kinds.
+    """
+    now = datetime.now(UTC) if now is None else now
+    in_use = InUse.not_given() if in_use is None else in_use
+    inventory = await take_inventory(registry, repository, needs_tags=lambda _: True)
+    digest = dict(inventory.tags).get(tag)
+    if digest is None:
+        raise NotFoundError(f"no tag {tag!r} in {registry.name}/{repository}")
+    found = await contents.read(repository, [one.digest for one in inventory.manifests])
+    inventory = keep_unreadable(inventory, unreadable(inventory, found))
+    read = {
+        one: content if isinstance(content, Content) else Content("", 0)
+        for one, content in found.items()
+    }
+    exempt = Exempt(
+        in_use.tags_of(registry.name, repository), in_use.digests_of(registry.name, repository)
+    )
+    plan = decide(inventory, read, policy, exempt, now)
+    images, referrers = candidates(inventory)
+    is_referrer = subject_of_tag(tag) is not None
+    among = referrers if is_referrer else images
+    deleted, reason = _result(plan, tag)
+    return Explanation(
+        repository=repository,
+        tag=tag,
+        digest=digest,
+        time=next(one.time for one in among if one.name == tag),
+        rules=tuple(_answers(policy, inventory, among, tag, is_referrer, now)),
+        deleted=deleted and policy.may_delete(repository),
+        reason=reason if policy.may_delete(repository) else "the policy deletes nothing here",
+    )
+
+
+def _answers(
+    policy: Policy,
+    inventory: RepositoryInventory,
+    among: Sequence[Candidate],
+    tag: str,
+    is_referrer: bool,
+    now: datetime,
+) -> Iterator[RuleAnswer]:
+    decided: set[str] = set()
+    for number, rule in enumerate(policy.rules, 1):
+        called = rule.describe(number)
+        if not rule.repositories.matches(inventory.repository):
+            yield RuleAnswer(called, f"is for the repositories {rule.repositories}")
+            continue
+        matching = _matching(rule, among, is_referrer)
+        if tag not in {one.name for one in matching}:
+            yield RuleAnswer(called, _why_no_match(rule, among, tag))
+            continue
+        made = rule.decide(
+            [one for one in matching if one.name not in decided or one.name == tag], now
+        )
+        decision = made.get(tag)
+        if decision is None:
+            yield RuleAnswer(called, "matches it, and leaves it to later rules")
+        else:
+            does = "keeps it" if decision.keep else "deletes it"
+            would = "would keep it" if decision.keep else "would delete it"
+            is_first = tag not in decided
+            yield RuleAnswer(called, f"{does if is_first else would}: {decision.reason}", is_first)
+        decided.update(made)
+
+
+def _matching(rule: Rule, among: Sequence[Candidate], is_referrer: bool) -> list[Candidate]:
+    return rule.matching_referrers(among) if is_referrer else rule.matching_tags(among)
+
+
+def _why_no_match(rule: Rule, among: Sequence[Candidate], tag: str) -> str:
+    if rule.protected_among([one for one in among if one.name == tag]):
+        return "does not match it: latest and releases need including-protected"
+    return "does not match it"
+
+
+def _result(plan: RepositoryPlan, tag: str) -> tuple[bool, str]:
+    for item in plan.condemned:
+        if tag in item.tags:
+            return True, item.reason
+    for kept in plan.kept:
+        if tag in kept.tags:
+            return False, kept.reason
+    return False, "it is kept"
