@@ -3,6 +3,7 @@
 import re
 from base64 import b64decode
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["Secret", "redact"]
@@ -47,7 +48,7 @@ def redact(text: str, *authorizations: str) -> str:
         authorizations: The values of the Authorization headers that were sent.
     """
     for secret in _secrets_of(authorizations):
-        text = re.sub(_pattern_of(secret), _REDACTED, text, flags=re.IGNORECASE)
+        text = _pattern_of(secret).sub(_REDACTED, text)
     return _ANY_AUTHORIZATION.sub(rf"\1\2{_REDACTED}", text)
 
 
@@ -65,10 +66,12 @@ def _secrets_of(authorizations: tuple[str, ...]) -> Iterator[str]:
             yield secret
 
 
-def _pattern_of(secret: str) -> str:
+@lru_cache(maxsize=64)  # the same few for each manifest that is read
+def _pattern_of(secret: str) -> re.Pattern[str]:
     spellings = [_spellings_of(character) for character in secret.rstrip("=")]
     head, rest = spellings[:_HEAD_CHARACTERS], spellings[_HEAD_CHARACTERS:]
-    return "".join(head) + (f"(?:{''.join(rest)}|{_REST})" if rest else "")
+    pattern = "".join(head) + (f"(?:{''.join(rest)}|{_REST})" if rest else "")
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _spellings_of(character: str) -> str:
