@@ -361,9 +361,9 @@ async def _soak(seconds: float, scale: float, faults: Faults | None) -> Soak:
     return soak
 
 
-def hours(count: float) -> Soak:
-    """Soak for hours of virtual time, at the real limits and without faults."""
-    return run_virtual(_soak(count * 3600, 1.0, None))
+def hours(count: float, faults: Faults | None = None) -> Soak:
+    """Soak for hours of virtual time, at the real limits."""
+    return run_virtual(_soak(count * 3600, 1.0, faults))
 
 
 def minutes(count: float, seed: int = 0) -> Soak:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.soak import Soak, grown, hours, minutes
+from benchmarks.soak import Soak, faulty, grown, hours
 
 
 def check(soak: Soak) -> None:
@@ -17,13 +17,13 @@ def check(soak: Soak) -> None:
     assert grown(soak.resident) < 20, told
 
 
-@pytest.mark.slow(40)
+@pytest.mark.slow(10)
 def test_a_quarter_of_an_hour_of_virtual_time_leaves_nothing_behind():
     check(hours(0.25))
 
 
-@pytest.mark.slow(60)
-def test_a_minute_with_faults_leaves_nothing_behind():
-    soak = minutes(1)
+@pytest.mark.slow(10)
+def test_a_quarter_of_an_hour_with_faults_leaves_nothing_behind():
+    soak = hours(0.25, faulty())
     assert soak.errors, "no fault has struck"
     check(soak)
