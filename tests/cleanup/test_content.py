@@ -79,7 +79,7 @@ NO_DIGEST = "a descriptor without a digest: not a valid digest: "
         (b"[]", "not a manifest: it is no JSON object"),
         (b'{"mediaType": 5}', "its mediaType is no string"),
         (b'{"manifests": {}}', "its manifests are no list"),
-        (b'{"x": 1, "x": 2}', "not JSON: 'x' is there twice"),
+        (b'{"x": 1, "x": 2}', "not JSON: 'x' appears twice"),
         (b'{"x": [%s 1]}' % (b"1," * 99_998), "more than 100,000 values"),
     ],
 )

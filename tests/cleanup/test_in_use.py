@@ -95,7 +95,7 @@ def refusal(text: str, name: str) -> str:
         ("[5]", f", items[0]: {NO_OBJECT}"),
         ('{"a": 1}', f", items[0]: {NO_OBJECT}"),
         ('[{"kind": "Pod"}, {"kind": null}]', f", items[1]: {NO_OBJECT}"),
-        ('{"items": [{"kind": "Pod"}], "items": []}', ": not JSON: 'items' is there twice"),
+        ('{"items": [{"kind": "Pod"}], "items": []}', ": not JSON: 'items' appears twice"),
     ],
 )
 def test_what_is_no_list_of_pods_is_refused_and_never_skipped(text, problem):

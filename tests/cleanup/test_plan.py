@@ -147,9 +147,9 @@ def entry(**more: object) -> dict[str, object]:
         (edited(condemned=[entry(tags=["../x"])]), r"condemned\[0\]: "),
         (edited(condemned=[entry(delete="tag")]), "takes exactly one"),
         (edited(condemned=[entry(delete="tag", tags=["a", "b"])]), "takes exactly one"),
-        (edited(condemned=[entry(), entry()]), r"condemned\[1\]: .* is there twice"),
+        (edited(condemned=[entry(), entry()]), r"condemned\[1\]: .* appears twice"),
         (edited(condemned=[entry(delete="repository")]), "not a plan: "),
-        (edited(repositories=[{"name": "a", "tags": 0, "manifests": 0}] * 2), "is there twice"),
+        (edited(repositories=[{"name": "a", "tags": 0, "manifests": 0}] * 2), "appears twice"),
     ],
 )
 def test_what_is_no_plan_is_refused_with_where_and_why(text, problem):
@@ -324,7 +324,7 @@ def test_a_manifest_that_stays_is_none_that_is_deleted(condemned, counts):
         ),
         (
             edited(condemned=[entry(), entry()]),
-            f"repositories[0].condemned[1]: {A!r} is there twice",
+            f"repositories[0].condemned[1]: {A!r} appears twice",
         ),
         (
             edited(condemned=[entry(), entry(delete="tag", tags=["a", "b"])]),
@@ -332,7 +332,7 @@ def test_a_manifest_that_stays_is_none_that_is_deleted(condemned, counts):
         ),
         (
             edited(repositories=[{"name": "a", "tags": 0, "manifests": 0}] * 2),
-            "repositories[1].name: 'a' is there twice",
+            "repositories[1].name: 'a' appears twice",
         ),
         (
             FILE.replace('"end": "team/web"', '"end": "other"'),
@@ -340,7 +340,7 @@ def test_a_manifest_that_stays_is_none_that_is_deleted(condemned, counts):
         ),
         (
             FILE.replace('"name": "empty", ', '"name": "empty", "name": "x", '),
-            "not a plan: 'name' is there twice",
+            "not a plan: 'name' appears twice",
         ),
     ],
 )

@@ -194,7 +194,7 @@ def _check(plan: PlanFields) -> None:
         except InvalidNameError as error:
             raise PlanFileError(f"{where}.name: {error.message}") from None
         if repository.name in seen:
-            raise PlanFileError(f"{where}.name: {repository.name!r} is there twice")
+            raise PlanFileError(f"{where}.name: {repository.name!r} appears twice")
         seen.add(repository.name)
         _check_condemned(repository.condemned, where)
 
@@ -212,5 +212,5 @@ def _check_condemned(condemned: Sequence[Condemned], where: str) -> None:
         if item.delete == "tag" and len(item.tags) != 1:
             raise PlanFileError(f"{here}.tags: to delete a tag takes exactly one")
         if (item.delete, item.name) in seen:
-            raise PlanFileError(f"{here}: {item.name!r} is there twice")
+            raise PlanFileError(f"{here}: {item.name!r} appears twice")
         seen.add((item.delete, item.name))

@@ -1,4 +1,4 @@
-"""Files of TOML, YAML or JSON, read so that a mistake in them can be told with its line."""
+"""Files of TOML, YAML or JSON, read so that an error can name the line of a mistake."""
 
 import json
 import re
@@ -11,26 +11,26 @@ from attrs import frozen
 
 __all__ = ["Document", "DocumentError", "Place", "read_document", "without_duplicates"]
 
-# Where in a document something is: keys, and places in lists.
+# The place of a value in a document: keys, and places in lists.
 Place = tuple[str | int, ...]
 
-_LONGEST = 2**20
-_DEEPEST = 20
-_MOST_VALUES = 10_000
+_MAX_CHARACTERS = 2**20
+_MAX_DEPTH = 20
+_MAX_VALUES = 10_000
 # Characters that may be read again to find the lines of a mistake.
-_LONGEST_SEARCH = 4 * _LONGEST
+_MAX_SEARCHED_CHARACTERS = 4 * _MAX_CHARACTERS
 
 
 class DocumentError(ValueError):
-    """A file is not what its name says; the message has the line where that is known."""
+    """A file cannot be read as its name says; the message has the line where that is known."""
 
 
 @frozen
 class Document:
-    """What a file says, and in which lines.
+    """The value of a file, and the lines of its parts.
 
     Attributes:
-        value: What it says.
+        value: The value.
     """
 
     value: Any
@@ -47,21 +47,22 @@ class Document:
 
 
 def read_document(text: str, name: str) -> Document:
-    """Return what a file says.
+    """Return the value of a file.
 
     Args:
         text: Its text.
-        name: Its name; the ending tells what it is: ``.toml``, ``.yaml``, ``.yml`` or ``.json``.
+        name: Its name; the ending decides how it is read: ``.toml``, ``.yaml``, ``.yml`` or
+            ``.json``.
 
     Raises:
-        DocumentError: It is none of these, or not what its name says.
+        DocumentError: It has another ending, or cannot be read as its name says.
         ModuleNotFoundError: It is YAML, and PyYAML is missing.
     """
     read = _READERS.get(Path(name).suffix.lower())
     if read is None:
         raise DocumentError("its name must end in .toml, .yaml, .yml or .json")
-    if len(text) > _LONGEST:
-        raise DocumentError(f"more than {_LONGEST:,} characters")
+    if len(text) > _MAX_CHARACTERS:
+        raise DocumentError(f"more than {_MAX_CHARACTERS:,} characters")
     return read(text)
 
 
@@ -104,29 +105,29 @@ def _lines_of_toml(text: str) -> Iterator[tuple[Place, int]]:
             continue
         whole = "\n".join(statement)
         searched += len(whole)
-        if searched > _LONGEST_SEARCH:
+        if searched > _MAX_SEARCHED_CHARACTERS:
             return
         try:
-            said = tomllib.loads(whole)
+            statement_value = tomllib.loads(whole)
         except tomllib.TOMLDecodeError:
             continue
         begun = number - len(statement) + 1
         if whole.lstrip().startswith("["):
-            table = _table_of(said, counts)
+            table = _table_of(statement_value, counts)
             yield table, begun
         else:
-            for place in _keys_of(said):
+            for place in _keys_of(statement_value):
                 yield table + place, begun
         statement.clear()
 
 
-def _table_of(said: Any, counts: dict[Place, int]) -> Place:
+def _table_of(header: Any, counts: dict[Place, int]) -> Place:
     """Return where a header leads: its keys, with the place in each list of tables."""
     place: Place = ()
-    while isinstance(said, dict) and said:
-        ((key, said),) = said.items()
+    while isinstance(header, dict) and header:
+        ((key, header),) = header.items()
         place = (*place, key)
-        if isinstance(said, list):
+        if isinstance(header, list):
             counts[place] = counts.get(place, -1) + 1
             return (*place, counts[place])
         if place in counts:
@@ -134,8 +135,8 @@ def _table_of(said: Any, counts: dict[Place, int]) -> Place:
     return place
 
 
-def _keys_of(said: Any) -> Iterator[Place]:
-    for key, value in said.items():
+def _keys_of(table: Any) -> Iterator[Place]:
+    for key, value in table.items():
         yield (key,)
         if isinstance(value, dict):
             for place in _keys_of(value):
@@ -165,8 +166,8 @@ def _parse_yaml(text: str) -> tuple[Any, Mapping[Place, int]]:
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f"line {mark.line + 1}: "
-        said = getattr(error, "problem", None) or str(error)
-        raise DocumentError(f"not YAML: {where}{said}") from None
+        problem = getattr(error, "problem", None) or str(error)
+        raise DocumentError(f"not YAML: {where}{problem}") from None
     except RecursionError:
         raise DocumentError("not YAML: too deep") from None
     _check(value)
@@ -174,12 +175,12 @@ def _parse_yaml(text: str) -> tuple[Any, Mapping[Place, int]]:
 
 
 def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen: list[int]) -> Any:
-    """Return what a node of YAML says, and note the lines of all that is in it."""
+    """Return the value of a node of YAML, and note the lines of its parts."""
     line = node.start_mark.line + 1
     lines.setdefault(place, line)
     seen[0] += 1
-    # Aliases can make a short text say without end.
-    if seen[0] > _MOST_VALUES or len(place) > _DEEPEST:
+    # By aliases, a short text can have a value without end.
+    if seen[0] > _MAX_VALUES or len(place) > _MAX_DEPTH:
         raise DocumentError(f"line {line}: too much, or too deep")
     if node.id == "sequence":
         return [
@@ -188,7 +189,7 @@ def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen
         ]
     if node.id == "scalar":
         return loader.construct_object(node)
-    said: dict[Any, Any] = {}
+    mapping: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         at = key_node.start_mark.line + 1
         if key_node.id != "scalar":
@@ -197,11 +198,11 @@ def _of_node(loader: Any, node: Any, place: Place, lines: dict[Place, int], seen
         key = loader.construct_object(key_node)
         if not isinstance(key, str):
             raise DocumentError(f"line {at}: the key {key!r} is no text")
-        if key in said:
-            raise DocumentError(f"line {at}: {key!r} is there twice")
+        if key in mapping:
+            raise DocumentError(f"line {at}: {key!r} appears twice")
         lines[(*place, key)] = at
-        said[key] = _of_node(loader, value_node, (*place, key), lines, seen)
-    return said
+        mapping[key] = _of_node(loader, value_node, (*place, key), lines, seen)
+    return mapping
 
 
 def _read_json(text: str) -> Document:
@@ -228,8 +229,8 @@ def _lines_of_json(text: str) -> Mapping[Place, int]:
 
 
 def _check(value: Any, depth: int = 0) -> None:
-    """Raise `DocumentError` for what cannot be told of in an error or a reason."""
-    if depth > _DEEPEST:
+    """Raise `DocumentError` for a value that no error or reason can show."""
+    if depth > _MAX_DEPTH:
         raise DocumentError("too deep")
     if isinstance(value, dict):
         for part in (*value, *value.values()):
@@ -248,14 +249,14 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON: a hook for `json.loads`.
 
     Raises:
-        DocumentError: A key is there twice: whoever reads the one would not see the other.
+        DocumentError: A key appears twice: whoever reads the one would not see the other.
     """
-    said: dict[str, Any] = {}
+    made: dict[str, Any] = {}
     for key, value in pairs:
-        if key in said:
-            raise DocumentError(f"{key!r} is there twice")
-        said[key] = value
-    return said
+        if key in made:
+            raise DocumentError(f"{key!r} appears twice")
+        made[key] = value
+    return made
 
 
 _READERS = {

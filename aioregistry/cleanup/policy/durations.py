@@ -10,10 +10,13 @@ _PART = re.compile(r"([0-9]{1,9})([wdhms])")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the length of time that a text such as ``90s``, ``30d`` or ``1d12h`` says.
+    """Return the length of time of a text such as ``90s``, ``30d`` or ``1d12h``.
+
+    Args:
+        text: Whole numbers with units, the largest first: ``w``, ``d``, ``h``, ``m``, ``s``.
 
     Raises:
-        ValueError: It says none.
+        ValueError: It is no length of time.
     """
     parts = _PART.findall(text)
     units = [unit for _, unit in parts]
