@@ -22,7 +22,7 @@ def answer_docker() -> NoReturn:
 
 def _run_command() -> None:
     try:
-        from aioregistry.cli.app import app  # noqa: PLC0415  (what it needs may be missing)
+        from aioregistry.cli.app import app
 
         app(prog_name="aioregistry")
     except ModuleNotFoundError as error:
@@ -31,7 +31,7 @@ def _run_command() -> None:
 
 def _answer_docker() -> None:
     try:
-        from aioregistry.cli.docker import credential_helper  # noqa: PLC0415
+        from aioregistry.cli.docker import credential_helper
     except ModuleNotFoundError as error:
         _tell(error)
     credential_helper.main()

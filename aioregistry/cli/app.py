@@ -1,4 +1,4 @@
-"""The commands, put together: each group has a file of its own, loaded when it is asked for."""
+"""The root of the commands; each group is in a file of its own, loaded when it is used."""
 
 import importlib
 from typing import Annotated, Any
@@ -11,10 +11,10 @@ from aioregistry.version import VERSION
 
 __all__ = ["app"]
 
-_CONTENT = "What a registry holds"
+_CONTENT = "Registry content"
 _CREDENTIALS = "Credentials"
-_CLEAN = "Cleaning up"
-_ACCOUNT = "The account"
+_CLEAN = "Clean-up"
+_ACCOUNT = "Account"
 _PROGRAM = "This program"
 
 
@@ -25,41 +25,47 @@ class _Command:
     help: str
 
 
-# Loading a command loads the client, which takes longer than all the help does.
+# Loading all commands takes longer than printing the help.
 _COMMANDS = {
     "repositories": _Command("lists", _CONTENT, "List the repositories of a registry."),
     "tags": _Command("lists", _CONTENT, "List the tags of a repository."),
     "manifests": _Command("lists", _CONTENT, "List the manifests of a repository."),
     "delete-tags": _Command("deletes", _CONTENT, "Delete tags."),
-    "delete-manifests": _Command("deletes", _CONTENT, "Delete manifests, and all tags on them."),
-    "delete-repository": _Command("deletes", _CONTENT, "Delete a repository with all it holds."),
+    "delete-manifests": _Command("deletes", _CONTENT, "Delete manifests with all their tags."),
+    "delete-repository": _Command(
+        "deletes", _CONTENT, "Delete a repository with all its tags and manifests."
+    ),
     "cleanup": _Command(
         "cleanup",
         _CLEAN,
-        "Delete what a policy condemns, and nothing that is needed, in use or has moved.",
+        "Delete the tags and manifests that a policy selects; keep what is needed or in use.",
     ),
-    "gc": _Command("gc", _CLEAN, "Garbage collections, which free what nothing needs any more."),
+    "gc": _Command("gc", _CLEAN, "Start, watch and cancel garbage collections."),
     "login": _Command(
-        "credentials", _CREDENTIALS, "Let Docker pull; with `--read-write`, push, too."
+        "credentials",
+        _CREDENTIALS,
+        "Let Docker pull from a registry; with `--read-write`, also push.",
     ),
-    "logout": _Command("credentials", _CREDENTIALS, "Take Docker's credentials away again."),
-    "credentials": _Command("credentials", _CREDENTIALS, "Print a Docker configuration."),
+    "logout": _Command("credentials", _CREDENTIALS, "Remove Docker's credentials again."),
+    "credentials": _Command(
+        "credentials", _CREDENTIALS, "Print a Docker configuration with new credentials."
+    ),
     "kubernetes-manifest": _Command(
         "credentials", _CREDENTIALS, "Print a pull secret for `kubectl apply -f -`."
     ),
     "registry": _Command("registries", _ACCOUNT, "Show, create and delete registries."),
-    "options": _Command("registries", _ACCOUNT, "What a registry can be created with."),
-    "subscription": _Command("registries", _ACCOUNT, "The account's subscription."),
-    "validate-name": _Command("registries", _ACCOUNT, "Ask whether a registry's name is free."),
-    "quota": _Command("quota", _ACCOUNT, "What is left of the API's quota, and when it frees."),
-    "config": _Command("config", _PROGRAM, "Show the configuration, and where it comes from."),
+    "options": _Command("registries", _ACCOUNT, "List tiers and regions for new registries."),
+    "subscription": _Command("registries", _ACCOUNT, "Show or change the account's subscription."),
+    "validate-name": _Command(
+        "registries", _ACCOUNT, "Check whether a registry name is available."
+    ),
+    "quota": _Command("quota", _ACCOUNT, "Show the remaining requests of the API's quota."),
+    "config": _Command("config", _PROGRAM, "Show and edit the configuration."),
     "demo": _Command(
-        "demo",
-        _PROGRAM,
-        "Clean up a registry of thousands of tags: plan, apply, collect, and check what is left.",
+        "demo", _PROGRAM, "Clean up an embedded registry of thousands of tags, and verify."
     ),
     "sandbox": _Command(
-        "sandbox", _PROGRAM, "Run a registry of your own, for this machine only, until Ctrl-C."
+        "sandbox", _PROGRAM, "Run a local registry for tests and rehearsals, until Ctrl-C."
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Options that commands have in common, in groups that a command takes as one argument."""
+"""Options that commands share, in groups that a command takes as one argument."""
 
 import inspect
 from collections.abc import Callable
@@ -19,6 +19,7 @@ __all__ = [
     "RegistryName",
     "RepositoryReference",
     "Yes",
+    "as_arguments",
     "with_groups",
 ]
 
@@ -30,24 +31,24 @@ RegistryName = Annotated[
     str | None,
     typer.Argument(
         metavar="REGISTRY",
-        show_default="the configured one, or the account's only one",
-        help="The registry.",
+        show_default="the configured registry, or the only one of the account",
+        help="Name of the registry.",
     ),
 ]
 RepositoryReference = Annotated[
     str,
     typer.Argument(
         metavar="REPO",
-        help="The repository: REPOSITORY, REGISTRY/REPOSITORY, or with the host as Docker writes"
-        " it; with :TAG or @DIGEST only what is on that.",
+        help="REPOSITORY, REGISTRY/REPOSITORY or HOST/REGISTRY/REPOSITORY; with :TAG or @DIGEST,"
+        " only that image.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
 
 @frozen
 class Access:
-    """Whose account, and where; what is None comes from the environment or the configuration."""
+    """Account and address; None means the environment or the configuration decides."""
 
     profile: Annotated[
         str | None,
@@ -55,7 +56,7 @@ class Access:
             metavar="NAME",
             show_default=False,
             rich_help_panel=_ACCESS,
-            help="A profile of the configuration file (AIOREGISTRY_PROFILE).",
+            help="Profile of the configuration file (AIOREGISTRY_PROFILE).",
         ),
     ] = None
     token_file: Annotated[
@@ -64,8 +65,8 @@ class Access:
             metavar="FILE",
             show_default=False,
             rich_help_panel=_ACCESS,
-            help="Where the API token is (AIOREGISTRY_TOKEN_FILE); else DIGITALOCEAN_TOKEN,"
-            " DIGITALOCEAN_ACCESS_TOKEN, the profile or doctl's configuration tell it.",
+            help="File with the API token (AIOREGISTRY_TOKEN_FILE). Without it: DIGITALOCEAN_TOKEN,"
+            " DIGITALOCEAN_ACCESS_TOKEN, the profile, doctl's configuration.",
         ),
     ] = None
     api_url: Annotated[
@@ -74,12 +75,12 @@ class Access:
             metavar="URL",
             show_default=False,
             rich_help_panel=_ACCESS,
-            help="Where the API is, a sandbox for example (AIOREGISTRY_API_URL).",
+            help="Address of the API, for example of a sandbox (AIOREGISTRY_API_URL).",
         ),
     ] = None
     no_progress: Annotated[
         bool,
-        typer.Option("--no-progress", rich_help_panel=_ACCESS, help="Show no progress."),
+        typer.Option("--no-progress", rich_help_panel=_ACCESS, help="Hide progress bars."),
     ] = False
     debug: Annotated[
         bool,
@@ -88,7 +89,7 @@ class Access:
 
 
 class Order(StrEnum):
-    """What a list is sorted by."""
+    """The orders that a list can be sorted in."""
 
     UPDATED = "updated"
     SIZE = "size"
@@ -105,7 +106,7 @@ class Filters:
             metavar="GLOB",
             show_default=False,
             rich_help_panel=_FILTERS,
-            help="Only names that match: `v1.*`.",
+            help="Show only names that match a glob: `v1.*`.",
         ),
     ] = None
     regex: Annotated[
@@ -114,7 +115,7 @@ class Filters:
             metavar="REGEX",
             show_default=False,
             rich_help_panel=_FILTERS,
-            help="Only names that match as a whole, in RE2's syntax.",
+            help="Show only names that match an RE2 expression in full.",
         ),
     ] = None
     older_than: Annotated[
@@ -123,7 +124,8 @@ class Filters:
             metavar="TIME",
             show_default=False,
             rich_help_panel=_FILTERS,
-            help="Only what was updated longer ago: 30d, 12h. What has no time is not shown.",
+            help="Show only items updated longer ago than this: 30d, 12h; items without a time are"
+            " hidden.",
         ),
     ] = None
     newer_than: Annotated[
@@ -132,7 +134,7 @@ class Filters:
             metavar="TIME",
             show_default=False,
             rich_help_panel=_FILTERS,
-            help="Only what was updated since.",
+            help="Show only items updated within this time.",
         ),
     ] = None
     larger_than: Annotated[
@@ -141,32 +143,37 @@ class Filters:
             metavar="SIZE",
             show_default=False,
             rich_help_panel=_FILTERS,
-            help="Only what is larger, compressed: 500MB, 2GiB.",
+            help="Show only items larger than this, compressed: 500MB, 2GiB.",
         ),
     ] = None
     untagged: Annotated[
         bool,
-        typer.Option("--untagged", rich_help_panel=_FILTERS, help="Only what has no tags."),
+        typer.Option("--untagged", rich_help_panel=_FILTERS, help="Show only items without tags."),
     ] = False
     sort: Annotated[
         Order | None,
         typer.Option(
-            show_default="as the API lists",
+            show_default="the API's order",
             rich_help_panel=_FILTERS,
-            help="Newest, largest or least name first; the list is read to its end before.",
+            help="Sort by newest, largest or name; the whole list is read first.",
         ),
     ] = None
     reverse: Annotated[
-        bool, typer.Option("--reverse", rich_help_panel=_FILTERS, help="The other way round.")
+        bool, typer.Option("--reverse", rich_help_panel=_FILTERS, help="Reverse the order.")
     ] = False
     limit: Annotated[
         int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_FILTERS, help="How many at most."),
+        typer.Option(
+            min=1,
+            show_default=False,
+            rich_help_panel=_FILTERS,
+            help="Show at most this many items.",
+        ),
     ] = None
 
 
 class Format(StrEnum):
-    """How rows are written."""
+    """Formats of output."""
 
     TABLE = "table"
     PLAIN = "plain"
@@ -186,7 +193,7 @@ class Output:
             "-o",
             show_default="table on a terminal, else plain",
             rich_help_panel=_OUTPUT,
-            help="How rows are written.",
+            help="Output format.",
         ),
     ] = None
     columns: Annotated[
@@ -195,24 +202,48 @@ class Output:
             metavar="NAME,NAME",
             show_default=False,
             rich_help_panel=_OUTPUT,
-            help="Which columns; `all` shows every one.",
+            help="Columns to print; `all` prints every column.",
         ),
     ] = None
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", rich_help_panel=_OUTPUT, help="Names alone, one a line."),
+        typer.Option(
+            "--quiet", "-q", rich_help_panel=_OUTPUT, help="Print names only, one per line."
+        ),
     ] = False
     no_header: Annotated[
         bool,
-        typer.Option("--no-header", rich_help_panel=_OUTPUT, help="Leave the header line out."),
+        typer.Option("--no-header", rich_help_panel=_OUTPUT, help="Omit the header line."),
     ] = False
     utc: Annotated[
-        bool, typer.Option("--utc", rich_help_panel=_OUTPUT, help="Times in UTC, not local.")
+        bool,
+        typer.Option(
+            "--utc", rich_help_panel=_OUTPUT, help="Print times in UTC instead of local time."
+        ),
     ] = False
+
+
+def as_arguments(group: Any) -> list[str]:
+    """Return the arguments that give a group the values it has, those of defaults left out."""
+    hints = get_type_hints(type(group), include_extras=True)
+    arguments: list[str] = []
+    for field in attrs.fields(type(group)):
+        value = getattr(group, field.name)
+        if value == field.default:
+            continue
+        (option,) = hints[field.name].__metadata__
+        names = [name.split("/")[0] for name in option.param_decls if name.startswith("--")]
+        flag = names[0] if names else f"--{field.name.replace('_', '-')}"
+        if isinstance(value, bool):
+            arguments.append(flag)
+        else:
+            for each in value if isinstance(value, list) else [value]:
+                arguments += [flag, str(each)]
+    return arguments
 
 
 def with_groups(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose arguments of attrs classes are given as the options in them."""
+    """Return a command in which each argument of an attrs class becomes that class's options."""
     hints = get_type_hints(function, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if attrs.has(hint)}
     parameters: list[inspect.Parameter] = []

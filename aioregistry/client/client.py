@@ -23,7 +23,12 @@ from aioregistry.errors import ConflictError, InvalidRequestError, InvalidTokenE
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
 from aioregistry.session.exchange import FinishedRequest
-from aioregistry.session.origins import origin_from_environment
+from aioregistry.session.origins import (
+    API_URL,
+    API_URL_VARIABLE,
+    TOKEN_VARIABLES,
+    origin_from_environment,
+)
 from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
@@ -34,10 +39,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 __all__ = ["RegistryClient"]
-
-_API_URL = "https://api.digitalocean.com"
-_API_URL_VARIABLE = "AIOREGISTRY_API_URL"
-_TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 
 class RegistryClient:
@@ -109,7 +110,7 @@ class RegistryClient:
         ours = f"aioregistry/{VERSION}"
         transport = Transport(
             base_url=(
-                origin_from_environment(_API_URL_VARIABLE) or _API_URL
+                origin_from_environment(API_URL_VARIABLE) or API_URL
                 if base_url is None
                 else base_url
             ),
@@ -372,9 +373,9 @@ class RegistryClient:
 
 
 def _token_from_environment() -> str:
-    for variable in _TOKEN_VARIABLES:
+    for variable in TOKEN_VARIABLES:
         if token := os.environ.get(variable, "").strip():
             return token
     raise InvalidTokenError(
-        f"no token: pass token=, or set {_TOKEN_VARIABLES[0]} or {_TOKEN_VARIABLES[1]}"
+        f"no token: pass token=, or set {TOKEN_VARIABLES[0]} or {TOKEN_VARIABLES[1]}"
     )

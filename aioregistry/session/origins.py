@@ -5,7 +5,20 @@ import os
 import re
 from urllib.parse import urlsplit
 
-__all__ = ["check_origin", "is_loopback", "origin_from_environment", "without_login"]
+__all__ = [
+    "API_URL",
+    "API_URL_VARIABLE",
+    "TOKEN_VARIABLES",
+    "check_origin",
+    "is_loopback",
+    "origin_from_environment",
+    "without_login",
+]
+
+API_URL = "https://api.digitalocean.com"
+API_URL_VARIABLE = "AIOREGISTRY_API_URL"
+# In the order in which they are read: the vendor's Python client's, and its command's.
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 _FORM = "http(s)://host[:port][/path], without a login or query"
 _LOGIN = re.compile(r"(?<=//)[^/?#]*@")

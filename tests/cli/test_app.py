@@ -38,7 +38,7 @@ def test_every_command_says_what_it_does_and_how_it_exits(words, command):
 def test_login_promises_no_more_than_its_default_does():
     result = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
     (line,) = [line for line in result.stdout.splitlines() if " login " in line]
-    assert "Let Docker pull; with --read-write, push, too." in line
+    assert "Let Docker pull from a registry; with --read-write, also push." in line
 
 
 def test_every_command_of_the_list_is_there():

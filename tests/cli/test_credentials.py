@@ -64,7 +64,7 @@ def test_login_writes_credentials_where_docker_looks(account):
     assert result.exit_code == 0, result.output
     assert base64.b64decode(config_of(account)["auths"][HOST]["auth"])
     assert stat.S_IMODE((account.folder / "docker/config.json").stat().st_mode) == 0o600
-    assert "pull, not push" in result.stderr
+    assert "pull (not push" in result.stderr
 
 
 def test_what_is_stored_expires_and_reads_unless_told_otherwise(account):
@@ -127,7 +127,7 @@ def test_a_store_that_is_missing_is_told_and_nothing_is_stored(account):
     (account.folder / "docker/config.json").write_text('{"credsStore": "nix"}')
     result = account.run("login")
     assert result.exit_code == 2
-    assert "docker-credential-nix, which is not there" in result.stderr
+    assert "docker-credential-nix, which is not installed" in result.stderr
     assert config_of(account) == {"credsStore": "nix"}
 
 
@@ -137,7 +137,7 @@ def test_logout_takes_away_what_login_wrote(account):
     assert config_of(account) == {}
     again = account.run("logout")
     assert again.exit_code == 0
-    assert "nothing there" in again.stderr
+    assert "no credentials for" in again.stderr
 
 
 def test_a_configuration_that_is_broken_is_left_alone(account):
@@ -195,7 +195,7 @@ def test_docker_can_be_told_to_ask_the_helper(account, monkeypatch):
     assert account.run("login", "--use-helper").exit_code == 0
     assert config_of(account) == {"credHelpers": {HOST: "aioregistry"}}
     again = account.run("login")
-    assert "asks docker-credential-aioregistry already" in again.stderr
+    assert "runs docker-credential-aioregistry" in again.stderr
     assert account.run("logout").exit_code == 0
     assert config_of(account) == {}
 
@@ -299,7 +299,7 @@ def test_the_helper_knows_no_other_host(helper):
 def test_the_helper_stores_nothing(helper):
     code, printed = helper("store", "{}")
     assert code == 1
-    assert "minted when Docker asks" in printed
+    assert "made for each use" in printed
 
 
 def test_the_helper_forgets_when_docker_logs_out(helper):
@@ -312,8 +312,10 @@ def test_the_helper_forgets_when_docker_logs_out(helper):
 
 def test_the_helper_lists_what_it_keeps(helper):
     assert helper("list") == (0, "{}")
-    name = json.loads(helper("get")[1])["Username"]
-    assert json.loads(helper("list")[1]) == {HOST: name}
+    secrets = json.loads(helper("get")[1])
+    listed = helper("list")[1]
+    assert list(json.loads(listed)) == [HOST]
+    assert secrets["Username"] not in listed
 
 
 def test_the_helper_says_its_version_and_its_usage(helper):

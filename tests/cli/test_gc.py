@@ -27,7 +27,7 @@ def test_without_a_terminal_it_needs_yes(filled):
     result = filled.run("gc", "start")
     assert result.exit_code == 2
     assert "no garbage collection was started" in result.stderr
-    assert filled.sandbox.request_count == 0
+    assert {request.method for request in filled.sandbox.requests} <= {"GET"}
 
 
 def test_untagged_manifests_go_when_asked_for(filled):
@@ -63,7 +63,7 @@ def test_one_can_be_watched_and_cancelled(filled):
 def test_without_one_there_is_nothing_to_do(filled, command):
     result = filled.run("gc", command)
     assert result.exit_code == 0
-    assert result.stdout == "no garbage collection is under way\n"
+    assert result.stdout == "no garbage collection is active\n"
 
 
 def test_one_that_runs_is_waited_for(filled):

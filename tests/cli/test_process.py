@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from aioregistry.cli import connection, main
+from aioregistry.cli import asking, main
 from aioregistry.cli.app import app
 from aioregistry.cli.process import interruptible, reader_is_gone, run_program
 from aioregistry.sandbox import Fault, Faults
@@ -51,7 +51,7 @@ def test_output_that_is_full_is_told_in_one_line(monkeypatch, line, unbuffered):
     assert done.returncode == 1
     told = done.stderr.splitlines()
     assert told[-1].endswith(": output: No space left on device")
-    assert len(told) == (2 if line.startswith("sandbox") else 1)
+    assert len(told) == (3 if line.startswith("sandbox") else 1)
 
 
 @pytest.mark.usefixtures("filled")
@@ -242,7 +242,7 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(slow):
     assert process.returncode == 143
     assert errors == (
         "aioregistry delete-repository: interrupted;"
-        " it may be deleted: look with 'aioregistry repositories'\n"
+        " the repository may be deleted: check with 'aioregistry repositories'\n"
     )
 
 
@@ -290,7 +290,7 @@ def test_a_question_is_not_asked_after_ctrl_c(monkeypatch, capsys):
 
     async def work():
         asyncio.current_task().cancel()
-        connection.ask("x", "Really?", "nothing was deleted")
+        asking.ask("x", "Really?", "nothing was deleted")
 
     with os.fdopen(theirs, encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)

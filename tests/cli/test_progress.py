@@ -53,10 +53,10 @@ async def test_a_bar_tells_how_far_how_fast_how_long_and_what_quota_is_left(widt
 
 async def test_a_bar_tells_who_waits_and_for_how_long():
     limiter = CountingLimiter(RateLimit(windows=((1, 0.5), (100, 60.0))))
-    display = Display(on_terminal())
+    display = Display(on_terminal(), limiter)
     await limiter.acquire()
     limiter.release()
-    async with display.stage("Delete", 2, "tags", limiter) as stage:
+    async with display.stage("Delete", 2, "tags") as stage:
         waiter = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(0.01)
         line = stage.as_line()
@@ -78,7 +78,7 @@ async def test_a_bar_tells_when_a_long_wait_ends():
 
 async def test_a_terminal_sees_a_bar_that_is_gone_at_the_end():
     console = on_terminal()
-    async with Display(console).stage("Delete", 1, "tags", CountingLimiter(RateLimit())) as stage:
+    async with Display(console, CountingLimiter(RateLimit())).stage("Delete", 1, "tags") as stage:
         await asyncio.sleep(0.01)
         stage.advance()
     shown = console.file.getvalue()
@@ -105,10 +105,8 @@ async def test_elsewhere_there_are_plain_lines(monkeypatch, console, progress):
             super().say(text, **style)
             said.set()
 
-    display = Observed(console, progress=progress)
-    async with display.stage(
-        "Walk", 400, "tags", CountingLimiter(RateLimit()), items_a_request=200
-    ) as stage:
+    display = Observed(console, CountingLimiter(RateLimit()), progress=progress)
+    async with display.stage("Walk", 400, "tags", items_a_request=200) as stage:
         for _ in range(200):
             stage.advance()
         await said.wait()
@@ -119,20 +117,20 @@ async def test_elsewhere_there_are_plain_lines(monkeypatch, console, progress):
 
 def test_a_line_in_a_pipe_stays_one_line():
     console = in_pipe()
-    Display(console).say("word " * 50, begin="Failed")
+    Display(console, CountingLimiter(RateLimit())).say("word " * 50, begin="Failed")
     assert console.file.getvalue().count("\n") == 1
 
 
 def test_what_looks_like_markup_is_printed_as_it_is():
     console = in_pipe()
-    Display(console).say("[red]name[/red]", begin="[bold]")
+    Display(console, CountingLimiter(RateLimit())).say("[red]name[/red]", begin="[bold]")
     assert console.file.getvalue() == "[bold]  [red]name[/red]\n"
 
 
 def test_a_table_fits_the_width_and_needs_no_unicode():
     rows = [[("deleted", "1,234", "of 4,590")], [("seconds", "1.0", "a remark " * 20)]]
     console = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="ascii"), width=80, _environ={})
-    Display(console).show(in_table(rows))
+    Display(console, CountingLimiter(RateLimit())).show(in_table(rows))
     console.file.seek(0)
     lines = console.file.read().splitlines()
     assert any("deleted" in line and "1,234" in line and "of 4,590" in line for line in lines)

@@ -28,7 +28,7 @@ def test_registries_are_listed_and_filtered(shell):
 
 
 def test_a_registry_is_created_and_deleted(shell):
-    created = shell.run("registry", "create", "second", "--tier", "professional")
+    created = shell.run("registry", "create", "second", "--tier", "professional", "--yes")
     assert created.exit_code == 0, created.output
     assert "second" in shell.sandbox.state.registries
     refused = shell.run("registry", "delete", "second")
@@ -68,7 +68,7 @@ def test_the_subscription_is_shown_and_changed(shell):
 
 @pytest.mark.parametrize(
     ("name", "code", "said"),
-    [("free-one", 0, "is free"), ("example", 1, "is taken"), ("Bad_", 1, "not a valid registry")],
+    [("free-one", 0, "available"), ("example", 1, "taken"), ("Bad_", 1, "not a valid registry")],
 )
 def test_a_name_is_validated(shell, name, code, said):
     result = shell.run("validate-name", name)

@@ -55,13 +55,13 @@ def result() -> Result:
 
 def shown(result: Result) -> str:
     console = Console(file=io.StringIO(), width=80)
-    Display(console).show(result.table())
+    Display(console, CountingLimiter(RateLimit())).show(result.table())
     return console.file.getvalue()
 
 
 def test_a_run_that_left_what_it_should_has_no_problem(result):
     assert result.problems() == []
-    assert "exactly those to keep" in shown(result)
+    assert "exactly the tags to keep" in shown(result)
 
 
 def test_memory_that_is_not_known_is_not_shown(result):
@@ -73,10 +73,13 @@ def test_memory_that_is_not_known_is_not_shown(result):
     ("changes", "problem"),
     [
         ({"before": walk("new0", "new1", "old0")}, "the walk found 3 tags of 4"),
-        ({"before": walk(*["new0", "new1", "old0", "old1"] * 2)}, "4 tags came twice in a walk"),
-        ({"after": walk("new0", "new1", "new1")}, "1 tags came twice in a walk"),
-        ({"after": walk("new0")}, "1 kept tags are gone: web:new1"),
-        ({"after": walk("new0", "new1", "old0")}, "1 deleted tags are there: web:old0"),
+        (
+            {"before": walk(*["new0", "new1", "old0", "old1"] * 2)},
+            "4 tags were listed twice in a walk",
+        ),
+        ({"after": walk("new0", "new1", "new1")}, "1 tags were listed twice in a walk"),
+        ({"after": walk("new0")}, "1 tags to keep are missing: web:new1"),
+        ({"after": walk("new0", "new1", "old0")}, "1 deleted tags still exist: web:old0"),
     ],
 )
 def test_walks_that_do_not_agree_are_a_problem(result, changes, problem):
@@ -86,7 +89,7 @@ def test_walks_that_do_not_agree_are_a_problem(result, changes, problem):
 def test_only_the_first_names_are_told(result):
     after = walk("new0", "new1", "a", "b", "c", "d")
     (problem,) = evolve(result, after=after).problems()
-    assert problem == "4 deleted tags are there: web:a, web:b, web:c, ..."
+    assert problem == "4 deleted tags still exist: web:a, web:b, web:c, ..."
 
 
 @pytest.mark.parametrize("status", ["drift", "failed", "unknown", "not_attempted"])
@@ -116,7 +119,7 @@ def test_bytes_that_the_plan_did_not_say_are_a_problem(result):
     plan = evolve(result.plan, frees=FreedBytes(bytes=5))
     (problem,) = evolve(result, plan=plan).problems()
     assert "7 bytes freed" in problem
-    assert "NOT what the plan said" in shown(evolve(result, plan=plan))
+    assert "NOT the plan's estimate" in shown(evolve(result, plan=plan))
 
 
 def test_how_far_it_is_tells_what_is_left_undone():
@@ -125,4 +128,4 @@ def test_how_far_it_is_tells_what_is_left_undone():
     applied.total = 2000
     for status in ("deleted", "deleted", "absent", "unknown", "not_attempted"):
         applied.add(ItemOutcome("web", Condemned(delete="manifest", digest=DIGEST), status))
-    assert str(applied) == ("2 of 2,000 DELETEs done, 1 absent, 1 unknown, 1,996 not attempted")
+    assert str(applied) == "2 of 2,000 deleted, 1 did not exist, 1 unknown, 1,996 not attempted"

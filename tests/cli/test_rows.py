@@ -143,7 +143,7 @@ def test_columns_come_in_the_order_that_is_asked_for(capsys):
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(ValueError, match="no column 'nix'; there are: name, size, at, tags"):
+    with pytest.raises(ValueError, match="no column 'nix'; the columns are name, size, at, tags"):
         choose_columns(COLUMNS, "name,nix")
 
 

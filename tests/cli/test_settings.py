@@ -135,7 +135,7 @@ def test_what_doctl_wrote_may_be_anything(folder, doctl, text):
 
 @pytest.mark.usefixtures("doctl")
 def test_a_context_that_doctl_does_not_know_is_refused_with_those_it_knows():
-    with pytest.raises(SettingsError, match="'nix'; it has: team, default"):
+    with pytest.raises(SettingsError, match="'nix'; contexts: team, default"):
         _ = load(AIOREGISTRY_DOCTL_CONTEXT="nix").token
 
 
@@ -151,14 +151,14 @@ def test_a_context_without_doctl_is_refused():
     [(Access(profile="nix"), {}), (None, {"AIOREGISTRY_PROFILE": "nix"})],
 )
 def test_a_profile_that_is_not_there_is_refused_with_those_that_are(access, environment):
-    with pytest.raises(SettingsError, match=r"no profile 'nix' .* there: work, home, official"):
+    with pytest.raises(SettingsError, match=r"no profile 'nix' .* profiles: work, home, official"):
         load(access, **environment)
 
 
 @pytest.mark.parametrize("text", ["", "two words", "\xff"])
 def test_a_token_file_holds_a_token_and_nothing_else(folder, text):
     (folder / "t").write_text(text, encoding="latin-1")
-    with pytest.raises(SettingsError, match=r"--token-file: .* must hold a token"):
+    with pytest.raises(SettingsError, match=r"--token-file: .* must contain a token"):
         _ = load(Access(token_file=folder / "t")).token
 
 
@@ -170,17 +170,17 @@ def test_a_token_file_that_is_not_there_is_told(folder):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("profil = 'a'", "line 1: profil: no such key; did you mean profile"),
+        ("profil = 'a'", "line 1: profil: unknown key; did you mean profile"),
         ("[profiles.a]\ntokn = 'x'", r"line 2: profiles.a.tokn: .* did you mean token"),
-        ("[profiles.a]\nzzz = 'x'", "there are registry, api-url"),
+        ("[profiles.a]\nzzz = 'x'", "the keys are registry, api-url"),
         ("[profiles.a]\nread-write = 'yes'", "must be true or false"),
-        ("[profiles.a]\nregistry = 3", "must be a text"),
-        ("profile = 3", "line 1: profile: must be a text"),
+        ("[profiles.a]\nregistry = 3", "must be text"),
+        ("profile = 3", "line 1: profile: must be text"),
         ("profile = 'b'\n[profiles.a]", r"line 1: profile: there is no \[profiles.b\]"),
-        ("profiles = 3", "must hold tables"),
+        ("profiles = 3", "must contain tables"),
         ("[profiles]\na = 3", "must be a table"),
         ("a = ", "not TOML"),
-        ("\xff", "not a text in UTF-8"),
+        ("\xff", "not UTF-8 text"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_its_line(folder, text, problem):
@@ -253,7 +253,7 @@ def test_manifests_are_read_where_the_flag_says_else_the_setting_else_the_creden
 
 @pytest.mark.usefixtures("folder")
 def test_what_another_api_mints_is_not_sent_to_the_vendor():
-    with pytest.raises(SettingsError, match=r"http://127.0.0.1:1\? Give --registry-url"):
+    with pytest.raises(SettingsError, match=r"http://127.0.0.1:1: use --registry-url"):
         load().contents_url(None)
 
 

@@ -82,16 +82,16 @@ def test_ctrl_c_ends_a_list_with_one_clean_line(crowded):
 def test_a_clean_up_shows_its_progress_and_tells_what_ctrl_c_left(condemned, columns):
     command = ("cleanup", "run", "--policy", "policy.toml", "--force", "-o", "plan.json")
     with Terminal(*command, columns=columns) as terminal:
-        terminal.wait_for(r"Send 400 DELETEs.*\[y/N\]")
+        terminal.wait_for(r"Delete 400 tags.*\[y/N\]")
         terminal.type("y\n")
-        terminal.wait_for(r"Delete  .*\d+/400 DELETEs +[\d,]+/s +ETA \d+:\d\d")
+        terminal.wait_for(r"Delete  .*\d+/400 requests +[\d,]+/s +ETA \d+:\d\d")
         terminal.resize(columns - 20)
-        terminal.wait_for(r"Delete  .*[1-9]\d/400 DELETEs")
+        terminal.wait_for(r"Delete  .*[1-9]\d/400 requests")
         terminal.interrupt()
         assert terminal.end() == 130
         last = " ".join(terminal.text.split())
-    assert re.search(r"interrupted; \d+ of 400 DELETEs done, .*\d+ not attempted", last)
-    assert last.endswith("'aioregistry cleanup apply plan.json --resume' goes on")
+    assert re.search(r"interrupted; \d+ of 400 deleted, .*\d+ not attempted", last)
+    assert last.endswith("to continue: aioregistry cleanup apply plan.json --resume --force")
     assert "Traceback" not in last
     left = len(condemned.tags())
     assert 1 < left < 401
@@ -151,10 +151,10 @@ def test_all_but_yes_is_a_no_which_is_not_done(planned, line, keys):
     assert planned.deletes() == 0
 
 
-@pytest.mark.parametrize(("names", "said"), [("pr-1", "1 tag of"), ("pr-1 pr-2", "2 tags of")])
+@pytest.mark.parametrize(("names", "said"), [("pr-1", "1 tag"), ("pr-1 pr-2", "2 tags")])
 def test_yes_is_what_it_asks_for(planned, names, said):
     with Terminal("delete-tags", "web", *names.split()) as terminal:
-        terminal.wait_for(rf"Delete {said} example/web: pr-1.*\? \[y/N\]")
+        terminal.wait_for(rf"Delete {said} from example/web: pr-1.*\? \[y/N\]")
         terminal.type("maybe\n")
         terminal.wait_for(r"maybe\n.*\? \[y/N\]")
         terminal.type("yes\n")

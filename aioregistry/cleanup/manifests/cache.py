@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
+import platformdirs
 from attrs import evolve
 
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
@@ -25,12 +26,11 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def default_cache_path() -> Path:
-    """Return the path of the cache unless another is given.
+    """Return the usual path of a `ContentCache`: ``manifests.sqlite`` in the user's cache folder.
 
-    ``aioregistry/manifests.sqlite`` in ``XDG_CACHE_HOME``, or in ``~/.cache``.
+    That is ``~/.cache/aioregistry`` on Linux, or below ``XDG_CACHE_HOME``.
     """
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return Path(caches or Path.home() / ".cache") / "aioregistry" / "manifests.sqlite"
+    return platformdirs.user_cache_path("aioregistry", appauthor=False) / "manifests.sqlite"
 
 
 class _UntrustedError(Exception):

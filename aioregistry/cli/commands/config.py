@@ -1,12 +1,12 @@
-"""``aioregistry config``: what is configured, and where each part of it comes from."""
+"""``aioregistry config``: the settings in use, and the source of each."""
 
 import typer
 from attrs import frozen
 
-from aioregistry.cli.connection import DONE, run
-from aioregistry.cli.display.listing import printer_of
-from aioregistry.cli.display.rows import Column
+from aioregistry.cli.display.rows import Column, printer_for
+from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import Access, Output, with_groups
+from aioregistry.cli.running import run
 from aioregistry.cli.settings.config_file import KEYS
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
 from aioregistry.session.origins import without_login
@@ -16,7 +16,7 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Show the configuration, and where it comes from.",
+    help="Show and edit the configuration.",
 )
 _SECRET_KEY = "token"  # noqa: S105, its name
 _SHOWN_OF_SECRET = 4
@@ -25,7 +25,7 @@ _URLS = ("api-url", "registry-url")
 
 @app.callback()
 def _config() -> None:
-    """Show the configuration, and where it comes from."""
+    """Show and edit the configuration."""
 
 
 @frozen
@@ -42,20 +42,18 @@ _COLUMNS: list[Column[_Line]] = [
 ]
 
 
-@app.command(epilog="Exit codes: 0, done; 2, the configuration makes no sense.")
+@app.command(epilog=epilog("aioregistry config show", interrupts=False))
 @with_groups
 def show(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """Show each setting in force and what says it; of a token only the last characters."""
-    printer = printer_of("config show", _COLUMNS, output)
+    """Show each setting and its source; of a token, only the last characters."""
 
     async def work() -> int:
+        printer = printer_for(_COLUMNS, output)
         settings = Settings.load(access)
-        printer.begin()
-        printer.rows(_lines(settings))
-        printer.end()
+        printer.all(_lines(settings))
         return DONE
 
     run("config show", access, work())
@@ -64,7 +62,7 @@ def show(
 def _lines(settings: Settings) -> list[_Line]:
     found = {"profile": settings.profile}
     found |= {key: settings.get(key) for key in KEYS if key != _SECRET_KEY}
-    lines = [_Line("config", str(settings.config.path), "AIOREGISTRY_CONFIG, or the usual place")]
+    lines = [_Line("config", str(settings.config.path), "AIOREGISTRY_CONFIG, or the default path")]
     lines += [
         _Line(key, without_login(setting.value) if key in _URLS else setting.value, setting.source)
         for key, setting in found.items()

@@ -6,13 +6,12 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from attrs import evolve, frozen
 
 from aioregistry.api.models import DockerCredentials
-from aioregistry.cli.connection import DONE, Connection, refuse, run
 from aioregistry.cli.docker.config import (
     OWN_HELPER,
     DockerConfig,
@@ -21,24 +20,30 @@ from aioregistry.cli.docker.config import (
     for_helper,
     run_helper,
 )
-from aioregistry.cli.options import Access, RegistryName, with_groups
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, epilog
+from aioregistry.cli.options import Access, RegistryName, as_arguments, with_groups
+from aioregistry.cli.running import run, run_connected
 from aioregistry.cli.settings.settings import Settings, SettingsError, whole_seconds
+
+if TYPE_CHECKING:
+    from aioregistry.cli.connection import Connection
 
 __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage, nothing was changed."
 _EXPIRY = 30 * 86_400
-# What Kubernetes takes as the name of a secret, and of a namespace.
-_SECRET_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# Kubernetes' rules: a secret's name is labels joined by dots, a namespace one label.
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_SECRET_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
+_NAMESPACE = re.compile(_LABEL)
 _SCOPE = "Credentials"
 
 
 @frozen
 class Scope:
-    """What credentials are good for, and how long."""
+    """Permissions and lifetime of credentials."""
 
     read_write: Annotated[
         bool | None,
@@ -46,7 +51,7 @@ class Scope:
             "--read-write/--read-only",
             show_default="read-only",
             rich_help_panel=_SCOPE,
-            help="Whether they may push (AIOREGISTRY_READ_WRITE).",
+            help="Permission to push and pull, or to pull only (AIOREGISTRY_READ_WRITE).",
         ),
     ] = None
     expiry: Annotated[
@@ -55,19 +60,21 @@ class Scope:
             metavar="TIME",
             show_default="30d",
             rich_help_panel=_SCOPE,
-            help="How long they are valid (AIOREGISTRY_EXPIRY).",
+            help="Lifetime of the credentials (AIOREGISTRY_EXPIRY).",
         ),
     ] = None
     never_expire: Annotated[
         bool,
-        typer.Option("--never-expire", rich_help_panel=_SCOPE, help="Let them never expire."),
+        typer.Option(
+            "--never-expire", rich_help_panel=_SCOPE, help="Make credentials that never expire."
+        ),
     ] = False
 
     def seconds(self, settings: Settings) -> int | None:
-        """Return after how many seconds they expire; None for never.
+        """Return the lifetime in seconds; None for ever.
 
         Raises:
-            SettingsError: The options make no sense.
+            SettingsError: The options are invalid or exclude each other.
         """
         if self.never_expire and self.expiry is not None:
             raise SettingsError("--expiry and --never-expire exclude each other")
@@ -87,12 +94,12 @@ class _Minted:
     expires_at: datetime | None
 
     def __str__(self) -> str:
-        until = "never expire" if self.expires_at is None else f"expire {_minute(self.expires_at)}"
-        what = "push and pull" if self.read_write else "pull, not push (--read-write lets it)"
-        return f"Docker may {what} at {self.credentials.host}; the credentials {until}"
+        until = "never" if self.expires_at is None else _minute(self.expires_at)
+        scope = "push and pull" if self.read_write else "pull (not push; --read-write allows it)"
+        return f"Docker may {scope} at {self.credentials.host}; the credentials expire: {until}"
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry login example"))
 @with_groups
 def login(
     registry: RegistryName = None,
@@ -101,31 +108,38 @@ def login(
         bool,
         typer.Option(
             "--use-helper",
-            help="Store nothing: let Docker ask `docker-credential-aioregistry` each time.",
+            help="Store no credentials: Docker runs `docker-credential-aioregistry` for each use.",
         ),
     ] = False,
     access: Access = Access(),
 ) -> None:
-    """Let Docker pull from a registry: write credentials where Docker looks for them.
+    """Let Docker pull from a registry: store credentials in Docker's configuration.
 
-    That is `~/.docker/config.json`, or below `DOCKER_CONFIG`, or the credential store that this
-    names. Docker knows credentials by the host alone, so the registry of the last login counts.
+    They are written to `~/.docker/config.json`, to the folder in `DOCKER_CONFIG`, or to the
+    credential store named there. Docker keeps one set of credentials for each host, so the last
+    login replaces the one before.
     """
 
     async def work() -> int:
+        settings = Settings.load(access)
         path = docker_config_path()
         config = DockerConfig.load(path)
-        minted = await _mint(access, registry, scope)
-        host = minted.credentials.host
+        host = settings.registry_host
         helper = config.helper_for(host)
-        if use_helper:
-            _check_helper()
-            config.with_helper(host, OWN_HELPER).save(path)
-            typer.echo(f"{path}: Docker asks docker-credential-{OWN_HELPER} for {host}", err=True)
+        if use_helper or helper == OWN_HELPER:
+            _check_scope(scope, settings, "--use-helper" if use_helper else str(path))
+            if use_helper:
+                _check_helper()
+                config.with_helper(host, OWN_HELPER).save(path)
+            typer.echo(f"{path}: Docker runs docker-credential-{OWN_HELPER} for {host}", err=True)
+            if registry is not None and registry != settings.registry:
+                typer.echo(
+                    f"the helper takes its registry from the configuration, which does not name"
+                    f" {registry!r}: run 'aioregistry config set registry {registry}'",
+                    err=True,
+                )
             return DONE
-        if helper == OWN_HELPER:
-            typer.echo(f"{path}: Docker asks docker-credential-{helper} already", err=True)
-            return DONE
+        minted = await _mint(access, registry, scope)
         if helper is None:
             config.with_auth(host, minted.credentials.config["auths"][host]).save(path)
             stored = str(path)
@@ -140,12 +154,12 @@ def login(
     run("login", access, work(), _interrupted)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry logout"))
 @with_groups
 def logout(
     access: Access = Access(),
 ) -> None:
-    """Take the credentials away that `login` has written. They stay valid until they expire."""
+    """Remove the credentials that `login` stored. They stay valid until they expire."""
 
     async def work() -> int:
         path, host = docker_config_path(), Settings.load(access).registry_host
@@ -157,16 +171,23 @@ def logout(
         if helper == OWN_HELPER:
             left = left.without_helper(host)
         if left == config and helper is None:
-            typer.echo(f"{path}: nothing there for {host}", err=True)
+            typer.echo(f"{path}: no credentials for {host}", err=True)
         else:
             left.save(path)
-            typer.echo(f"{path}: Docker has no credentials for {host} any more", err=True)
+            typer.echo(f"{path}: removed the credentials for {host}", err=True)
+        further = left.further_keys(host)
+        if further:
+            typer.echo(
+                f"{path}: kept {', '.join(further)}: some programs still use these credentials;"
+                " edit the file to remove them",
+                err=True,
+            )
         return DONE
 
     run("logout", access, work(), _interrupted)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry credentials example --expiry 1h"))
 @with_groups
 def credentials(
     registry: RegistryName = None,
@@ -176,15 +197,22 @@ def credentials(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="Merge them into this Docker configuration instead of printing one.",
+            help="Merge the credentials into this Docker configuration instead of printing them.",
         ),
     ] = None,
     access: Access = Access(),
 ) -> None:
-    """Print a Docker configuration with new credentials. Treat it as a secret."""
+    """Print a Docker configuration with new credentials. The output is a secret."""
 
     async def work() -> int:
         config = DockerConfig() if merge_into is None else DockerConfig.load(merge_into)
+        helper = config.helper_for(Settings.load(access).registry_host)
+        if helper is not None:
+            raise DockerConfigError(
+                f"{merge_into} leaves the credentials of this host to docker-credential-{helper}:"
+                " Docker would not read them from the file. Use 'aioregistry login', which stores"
+                " them there"
+            )
         minted = await _mint(access, registry, scope)
         host = minted.credentials.host
         if merge_into is None:
@@ -197,59 +225,58 @@ def credentials(
     run("credentials", access, work(), _interrupted)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry kubernetes-manifest example | kubectl apply -f -"))
 @with_groups
 def kubernetes_manifest(
     registry: RegistryName = None,
     name: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", show_default="registry-REGISTRY", help="What the secret is called."
-        ),
+        typer.Option(metavar="NAME", show_default="registry-REGISTRY", help="Name of the secret."),
     ] = None,
     namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="The namespace that it is in.")
+        str, typer.Option(metavar="NAME", help="Namespace of the secret.")
     ] = "default",
     scope: Scope = Scope(),
     access: Access = Access(),
 ) -> None:
-    """Print a pull secret for `kubectl apply -f -`. Treat it as a secret.
+    """Print a pull secret for `kubectl apply -f -`. The output is a secret.
 
-    It says when it expires: apply a new one before.
+    Its annotation aioregistry/expires-at has the time by which to apply a new one.
     """
-    command = "kubernetes-manifest"
-    if name is not None and not _SECRET_NAME.fullmatch(name):
-        refuse(command, f"no secret can be called {name!r}: a-z 0-9 . -")
-    if not _NAMESPACE.fullmatch(namespace):
-        refuse(command, f"no namespace can be called {namespace!r}: a-z 0-9 -")
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            handle = await to.registry(registry)
-        minted = await _mint(access, handle.name, scope)
+    async def work(to: "Connection") -> int:
+        _check_name("secret", name, _SECRET_NAME, "labels of a-z 0-9 -, joined by single dots")
+        _check_name("namespace", namespace, _NAMESPACE, "a-z 0-9 -, at most 63 characters")
+        handle = await to.registry(registry)
+        minted = await _mint_with(to, handle.name, scope)
         typer.echo(_secret(minted, name or f"registry-{handle.name}", namespace), nl=False)
         return DONE
 
-    run(command, access, work(), _interrupted)
+    run_connected("kubernetes-manifest", access, work, _interrupted)
 
 
 async def _mint(access: Access, registry: str | None, scope: Scope) -> _Minted:
-    """Ask the API for credentials."""
+    """Get new credentials from the API."""
+    from aioregistry.cli.connection import Connection
+
     async with Connection.open(access) as to:
-        seconds = scope.seconds(to.settings)
-        read_write = to.settings.read_write if scope.read_write is None else scope.read_write
-        name = registry or to.settings.registry
-        source = to.client if name is None else to.client.registry(name)
-        begun = datetime.now(UTC)
-        minted = await source.docker_credentials(read_write, seconds)
-        if to.settings.registry_url is not None:
-            minted = _known_as(to.settings.registry_host, minted)
+        return await _mint_with(to, registry or to.settings.registry, scope)
+
+
+async def _mint_with(to: "Connection", registry: str | None, scope: Scope) -> _Minted:
+    seconds = scope.seconds(to.settings)
+    read_write = to.settings.read_write if scope.read_write is None else scope.read_write
+    source = to.client if registry is None else to.client.registry(registry)
+    begun = datetime.now(UTC)
+    minted = await source.docker_credentials(read_write, seconds)
+    if to.settings.registry_url is not None:
+        minted = _known_as(to.settings.registry_host, minted)
     expires_at = None if seconds is None else begun + timedelta(seconds=seconds)
     return _Minted(minted, read_write, expires_at)
 
 
 def _known_as(host: str, minted: DockerCredentials) -> DockerCredentials:
-    """Return credentials for the host under which Docker, `logout` and the helper look."""
+    """Return credentials for the host that Docker, `logout` and the helper use."""
     config = {**minted.config, "auths": {host: minted.config["auths"][minted.host]}}
     return evolve(minted, host=host, config=config)
 
@@ -275,10 +302,32 @@ def _secret(minted: _Minted, name: str, namespace: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def _check_name(kind: str, name: str | None, pattern: re.Pattern[str], rule: str) -> None:
+    if name is not None and not pattern.fullmatch(name):
+        raise UsageError(f"invalid name of a {kind}: {name!r}; Kubernetes allows {rule}")
+
+
+def _check_scope(scope: Scope, settings: Settings, place: str) -> None:
+    """Refuse options that the credential helper would not follow.
+
+    Raises:
+        UsageError: The configuration has other values.
+    """
+    same = scope.read_write in {None, settings.read_write} and not scope.never_expire
+    if same and (scope.expiry is None or scope.seconds(settings) == settings.expiry):
+        return
+    options = " ".join(as_arguments(scope))
+    raise UsageError(
+        f"{options} has no effect with {place}: the credential helper takes read-write and expiry"
+        " from the configuration. Set them with 'aioregistry config set read-write true' or"
+        " 'aioregistry config set expiry 1h'"
+    )
+
+
 def _check_helper() -> None:
     program = f"docker-credential-{OWN_HELPER}"
     if shutil.which(program) is None:
-        raise DockerConfigError(f"{program} is not on the PATH, where Docker looks for it")
+        raise DockerConfigError(f"{program} is not on the PATH; Docker runs it from there")
 
 
 def _minute(moment: datetime) -> str:

@@ -1,107 +1,107 @@
 """``aioregistry delete-tags``, ``delete-manifests`` and ``delete-repository``."""
 
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aioregistry.api import names
-from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.api.models import Manifest
+from aioregistry.cli.asking import ask, read_text
 from aioregistry.cli.commands.lists import InRegistry
-from aioregistry.cli.connection import (
-    DONE,
-    SOME_FAILED,
-    Connection,
-    Target,
-    ask,
-    read_text,
-    refuse,
-    run,
-)
 from aioregistry.cli.display.plan_tables import DeleteCounts
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, safe, size_in_words
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.options import Access, RepositoryReference, Yes, with_groups
-from aioregistry.client.repository import RepositoryHandle
+from aioregistry.cli.running import run_connected
 from aioregistry.errors import InvalidNameError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aioregistry.bulk.report import DeletionReport, Outcome
+    from aioregistry.cli.connection import Connection, Target
+    from aioregistry.client.repository import RepositoryHandle
 
 __all__ = ["app"]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-_EXIT_CODES = (
-    "Exit codes: 0, done, or gone already; 1, some are left, or there is no such registry or"
-    " repository; 2, wrong usage, nothing was deleted;"
-    " 4, the answer was no, nothing was deleted; 130 or 143, interrupted, what was done is told."
-)
-_SHOWN = 10
+_CODES = {
+    0: "success; names that did not exist are reported and no failure",
+    1: "a delete failed, or the registry or repository does not exist",
+}
+_MAX_NAMES_SHOWN = 10
+_NOTHING = "nothing was deleted"
 
-Given = Annotated[
+Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="NAME...", show_default=False, help="Which; `-` reads them from stdin, one a line."
+        metavar="NAME...",
+        show_default=False,
+        help="Names to delete; `-` reads them from stdin, one per line.",
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")
+    bool, typer.Option("--dry-run", help="Print what would be deleted, and delete nothing.")
+]
+NoCheck = Annotated[
+    bool,
+    typer.Option(
+        "--no-check",
+        help="Do not list the repository first. The API then reports success also for names that"
+        " do not exist.",
+    ),
 ]
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry delete-tags web v1.0 v1.1", _CODES, asks=True))
 @with_groups
 def delete_tags(
     repo: RepositoryReference,
-    tags: Given = None,
+    tags: Names = None,
     registry: InRegistry = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    no_check: NoCheck = False,
     access: Access = Access(),
 ) -> None:
-    """Delete tags; the manifests that they are on stay.
+    """Delete tags. The manifests that they point to stay.
 
-    What is older than, not among the newest of, or not needed by anything is a matter for
-    `aioregistry cleanup`.
+    To delete by age, by number or by need, use `aioregistry cleanup`.
     """
-    job = _Job("delete-tags", "tag", access)
-    job.run(
-        repo,
-        registry,
-        lambda target: job.names(target.reference.tag, tags, names.check_tag),
-        lambda target, given, tell: target.repository.delete_tags(given, tell),
-        "",
-        yes,
-        dry_run,
+    _TagJob("delete-tags", "tag", access, yes, dry_run, no_check).run(repo, registry, tags)
+
+
+@app.command(
+    epilog=epilog(
+        "aioregistry manifests web --untagged -q | aioregistry delete-manifests web -",
+        _CODES,
+        asks=True,
     )
-
-
-@app.command(epilog=_EXIT_CODES)
+)
 @with_groups
 def delete_manifests(
     repo: RepositoryReference,
-    digests: Given = None,
+    digests: Names = None,
     registry: InRegistry = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    no_check: NoCheck = False,
     access: Access = Access(),
 ) -> None:
-    """Delete manifests, and all tags on them.
+    """Delete manifests with all their tags.
 
-    An untagged manifest may be a part of an image that is tagged: `aioregistry cleanup` knows,
-    this command does not ask.
+    An untagged manifest may be part of a tagged multi-platform image, which cannot be pulled
+    without it. This command does not check that; `aioregistry cleanup` does.
     """
-    job = _Job("delete-manifests", "manifest", access)
-    job.run(
-        repo,
-        registry,
-        lambda target: job.names(target.reference.digest, digests, names.check_digest),
-        lambda target, given, tell: target.repository.delete_manifests(given, tell),
-        ", and all tags on them",
-        yes,
-        dry_run,
-    )
+    job = _ManifestJob("delete-manifests", "manifest", access, yes, dry_run, no_check)
+    job.run(repo, registry, digests)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry delete-repository web", asks=True))
 @with_groups
 def delete_repository(
     repo: RepositoryReference,
@@ -109,44 +109,134 @@ def delete_repository(
     yes: Yes = False,
     access: Access = Access(),
 ) -> None:
-    """Delete a repository with all that it holds."""
+    """Delete a repository with all its tags and manifests. This cannot be undone."""
     command = "delete-repository"
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            target = await to.target(repo, registry)
-            if target.reference.tag or target.reference.digest:
-                raise InvalidNameError(f"{repo!r} is not a whole repository; nothing was deleted")
-            repository = target.repository
-            name = f"{repository.registry_name}/{repository.name}"
-            if not yes:
-                ask(command, f"Delete {name} with all that it holds?", "nothing was deleted")
-            try:
-                await to.client.registry(repository.registry_name).delete_repository(
-                    repository.name
-                )
-            except NotFoundError:
-                await to.client.get_registry(repository.registry_name)
-                typer.echo(f"{name} was gone already", err=True)
-            else:
-                typer.echo(f"{name} is deleted", err=True)
+    async def work(to: "Connection") -> int:
+        target = await to.target(repo, registry)
+        if target.reference.tag or target.reference.digest:
+            raise InvalidNameError(f"{repo!r} is one image, not a repository; {_NOTHING}")
+        repository = target.repository
+        name = f"{repository.registry_name}/{repository.name}"
+        if not yes:
+            ask(command, f"Delete {name} with {await _size(repository)}, for good?", _NOTHING)
+        try:
+            await to.client.registry(repository.registry_name).delete_repository(repository.name)
+        except NotFoundError:
+            await to.client.get_registry(repository.registry_name)
+            typer.echo(f"{name}: did not exist", err=True)
+        else:
+            typer.echo(f"{name}: deleted", err=True)
         return DONE
 
-    run(command, access, work(), lambda: "it may be deleted: look with 'aioregistry repositories'")
+    run_connected(
+        command,
+        access,
+        work,
+        lambda: "the repository may be deleted: check with 'aioregistry repositories'",
+    )
 
 
-class _Job:
-    def __init__(self, command: str, unit: str, access: Access) -> None:
+async def _size(repository: "RepositoryHandle") -> str:
+    """Return the tags, manifests and bytes of a repository, in words."""
+    tags = manifests = 0
+    blobs: dict[str, int] = {}
+    async for manifest in repository.manifests():
+        manifests += 1
+        tags += len(manifest.tags)
+        blobs |= {
+            blob.digest: blob.compressed_size_bytes or 0 for blob in manifest.blobs if blob.digest
+        }
+    size = size_in_words(sum(blobs.values()))
+    return f"{counted(tags, 'tag')}, {counted(manifests, 'manifest')} and {size}"
+
+
+class _Job(ABC):
+    def __init__(
+        self, command: str, unit: str, access: Access, yes: bool, dry_run: bool, no_check: bool
+    ) -> None:
         self._command = command
         self._unit = unit
         self._access = access
-        self._applied = DeleteCounts()
+        self._yes = yes
+        self._dry_run = dry_run
+        self._checks = not no_check
+        self._counts = DeleteCounts()
         self._reads_stdin = False
 
-    def names(
-        self, first: str | None, given: list[str] | None, check: Callable[[str], str]
-    ) -> list[str]:
-        """Return the names that were given, each once."""
+    @abstractmethod
+    def first(self, target: "Target") -> str | None:
+        """Return the name in the repository's reference."""
+
+    @abstractmethod
+    def check_name(self, name: str) -> str:
+        """Return a valid name; raise `InvalidNameError` for others."""
+
+    @abstractmethod
+    def delete(
+        self, repository: "RepositoryHandle", wanted: list[str], count: "Callable[[Outcome], None]"
+    ) -> "Awaitable[DeletionReport]":
+        """Delete names."""
+
+    @abstractmethod
+    def names_of(self, manifest: Manifest) -> tuple[str, ...]:
+        """Return the names that this command knows a manifest by."""
+
+    def also_deleted(self, found: dict[str, Manifest]) -> str:  # noqa: ARG002
+        """Return the tags that are deleted with the names, in words."""
+        return ""
+
+    def warn(self, found: dict[str, Manifest]) -> None:  # noqa: B027, most have no warning
+        """Print what a delete may break."""
+
+    def run(self, repo: str, registry: str | None, given: list[str] | None) -> None:
+        async def work(to: "Connection") -> int:
+            target = await to.target(repo, registry)
+            wanted = self._names(self.first(target), given)
+            if not wanted and self._reads_stdin:
+                typer.echo("no names on stdin: nothing to delete", err=True)
+                return DONE
+            if not wanted:
+                raise UsageError(f"no {self._unit} named: give names, or - to read them from stdin")
+            return await self._run(to, target.repository, wanted)
+
+        run_connected(self._command, self._access, work, lambda: str(self._counts))
+
+    async def _run(
+        self, to: "Connection", repository: "RepositoryHandle", wanted: list[str]
+    ) -> int:
+        where = f"{repository.registry_name}/{repository.name}"
+        also = ""
+        if self._checks:
+            found = await self._find(to, repository, wanted)
+            absent = [name for name in wanted if name not in found]
+            wanted = [name for name in wanted if name in found]
+            for name in absent:
+                typer.echo(f"{where}: {name}: does not exist", err=True)
+            if not wanted:
+                typer.echo(f"nothing to delete: {_exist(len(absent), self._unit)}", err=True)
+                return DONE
+            also = self.also_deleted(found)
+            self.warn(found)
+        if self._dry_run:
+            typer.echo("".join(f"{where} {name}\n" for name in wanted), nl=False)
+            return DONE
+        if not self._yes:
+            some = counted(len(wanted), self._unit)
+            question = f"Delete {some} from {where}: {_some(wanted)}{also}?"
+            ask(self._command, question, _NOTHING, stdin_is_data=self._reads_stdin)
+        self._counts.total = len(wanted)
+        async with to.display.stage("Delete", len(wanted), f"{self._unit}s") as stage:
+
+            def count(outcome: "Outcome") -> None:
+                self._counts.add(outcome)
+                stage.advance()
+
+            report = await self.delete(repository, wanted, count)
+        return await self._report(repository, report)
+
+    def _names(self, first: str | None, given: list[str] | None) -> list[str]:
+        """Return the valid names that were given, each once."""
         read: list[str] = [] if first is None else [first]
         for name in given or ():
             if name == "-":
@@ -154,79 +244,107 @@ class _Job:
                 read += filter(None, map(str.strip, read_text(Path("-")).splitlines()))
             else:
                 read.append(name)
-        return list(dict.fromkeys(map(check, read)))
+        return list(dict.fromkeys(map(self.check_name, read)))
 
-    def run(
-        self,
-        repo: str,
-        registry: str | None,
-        names_for: Callable[[Target], list[str]],
-        delete: Callable[
-            [Target, list[str], Callable[[Outcome], object]], Awaitable[DeletionReport]
-        ],
-        also: str,
-        yes: bool,
-        dry_run: bool,
-    ) -> None:
-        async def work() -> int:
-            async with Connection.open(self._access) as to:
-                target = await to.target(repo, registry)
-                given = names_for(target)
-                if not given and self._reads_stdin:
-                    typer.echo("no names on stdin: nothing to delete", err=True)
-                    return DONE
-                if not given:
-                    refuse(self._command, f"which {self._unit}s? Give their names, or - for stdin")
-                where = f"{target.repository.registry_name}/{target.repository.name}"
-                if dry_run:
-                    typer.echo("".join(f"{where} {name}\n" for name in given), nl=False)
-                    return DONE
-                if not yes:
-                    some = f"{counted(len(given), self._unit)} of {where}{also}"
-                    question = f"Delete {some}: {_some(given)}?"
-                    ask(self._command, question, "nothing was deleted")
-                self._applied.total = len(given)
-                report = await self._delete(to, target, given, delete)
-                code = self._tell(report)
-                if len(report.absent) == len(given):
-                    await _find(target.repository)
-                return code
+    async def _find(
+        self, to: "Connection", repository: "RepositoryHandle", wanted: list[str]
+    ) -> dict[str, Manifest]:
+        """Return the manifests of the names that exist.
 
-        run(self._command, self._access, work(), lambda: str(self._applied))
+        Raises:
+            NotFoundError: There is no such repository.
+        """
+        left, found = set(wanted), dict[str, Manifest]()
+        pager = repository.manifests()
+        try:
+            async with (
+                to.display.stage("Check", 0, "manifests", items_a_request=200) as stage,
+                pager.pages() as pages,
+            ):
+                async for page in pages:
+                    stage.total, stage.done = page.total or pages.found, pages.found
+                    for manifest in page.items:
+                        for name in left.intersection(self.names_of(manifest)):
+                            found[name] = manifest
+                            left.remove(name)
+                    if not left:
+                        break
+        except NotFoundError as error:
+            where = f"{repository.registry_name}/{repository.name}"
+            raise NotFoundError(f"there is no repository {where}") from error
+        return found
 
-    async def _delete(
-        self,
-        to: Connection,
-        target: Target,
-        given: list[str],
-        delete: Callable[
-            [Target, list[str], Callable[[Outcome], object]], Awaitable[DeletionReport]
-        ],
-    ) -> DeletionReport:
-        async with to.display.stage("Delete", len(given), f"{self._unit}s", to.limiter) as stage:
-
-            def tell(outcome: Outcome) -> None:
-                self._applied.add(outcome)
-                stage.advance()
-
-            return await delete(target, given, tell)
-
-    def _tell(self, report: DeletionReport) -> int:
+    async def _report(self, repository: "RepositoryHandle", report: "DeletionReport") -> int:
         for outcome in (*report.failed, *report.unknown, *report.not_attempted):
-            typer.echo(f"{outcome.name}: {outcome.status}: {safe(str(outcome.error))}", err=True)
-        typer.echo(str(self._applied), err=True)
-        return DONE if self._applied.all_gone else SOME_FAILED
+            status = outcome.status.replace("_", " ")
+            typer.echo(f"{outcome.name}: {status}: {safe(str(outcome.error))}", err=True)
+        if self._checks:
+            typer.echo(str(self._counts), err=True)
+        else:
+            typer.echo(f"{self._counts} (or did not exist: not checked)", err=True)
+            if len(report.absent) == self._counts.total:
+                await self._check_repository(repository)
+        return DONE if self._counts.all_gone else SOME_FAILED
+
+    async def _check_repository(self, repository: "RepositoryHandle") -> None:
+        try:
+            await repository.manifests().first()
+        except NotFoundError as error:
+            where = f"{repository.registry_name}/{repository.name}"
+            raise NotFoundError(f"there is no repository {where}") from error
 
 
-async def _find(repository: RepositoryHandle) -> None:
-    """Raise `NotFoundError` when there is no such repository."""
-    try:
-        await repository.manifests().first()
-    except NotFoundError as error:
-        where = f"{repository.registry_name}/{repository.name}"
-        raise NotFoundError(f"there is no repository {where}") from error
+class _TagJob(_Job):
+    def first(self, target: "Target") -> str | None:
+        return target.reference.tag
+
+    def check_name(self, name: str) -> str:
+        return names.check_tag(name)
+
+    def delete(
+        self, repository: "RepositoryHandle", wanted: list[str], count: "Callable[[Outcome], None]"
+    ) -> "Awaitable[DeletionReport]":
+        return repository.delete_tags(wanted, count)
+
+    def names_of(self, manifest: Manifest) -> tuple[str, ...]:
+        return manifest.tags
+
+
+class _ManifestJob(_Job):
+    def first(self, target: "Target") -> str | None:
+        return target.reference.digest
+
+    def check_name(self, name: str) -> str:
+        return names.check_digest(name)
+
+    def delete(
+        self, repository: "RepositoryHandle", wanted: list[str], count: "Callable[[Outcome], None]"
+    ) -> "Awaitable[DeletionReport]":
+        return repository.delete_manifests(wanted, count)
+
+    def names_of(self, manifest: Manifest) -> tuple[str, ...]:
+        return (manifest.digest,)
+
+    def also_deleted(self, found: dict[str, Manifest]) -> str:
+        tags = [tag for manifest in found.values() for tag in manifest.tags]
+        return f", with {counted(len(tags), 'tag')} ({_some(tags)})" if tags else ""
+
+    def warn(self, found: dict[str, Manifest]) -> None:
+        untagged = sum(not manifest.tags for manifest in found.values())
+        if untagged:
+            typer.echo(
+                f"{counted(untagged, 'untagged manifest')} among them: an image that needs one"
+                " cannot be pulled without it. 'aioregistry cleanup' checks that, this command does"
+                " not.",
+                err=True,
+            )
+
+
+def _exist(count: int, unit: str) -> str:
+    return f"the {unit} does not exist" if count == 1 else f"none of the {count:,} {unit}s exists"
 
 
 def _some(given: list[str]) -> str:
-    more = f" and {len(given) - _SHOWN:,} more" if len(given) > _SHOWN else ""
-    return ", ".join(given[:_SHOWN]) + more
+    more = len(given) - _MAX_NAMES_SHOWN
+    shown = ", ".join(given[:_MAX_NAMES_SHOWN])
+    return f"{shown} and {more:,} more" if more > 0 else shown

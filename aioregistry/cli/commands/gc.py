@@ -3,48 +3,43 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aioregistry.api.models import GarbageCollection
-from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
-from aioregistry.cleanup.policy.durations import parse_duration
-from aioregistry.cli.connection import (
-    DONE,
-    SOME_FAILED,
-    Connection,
-    ask,
-    refuse,
-    run,
-)
+from aioregistry.cli.asking import ask
 from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
-from aioregistry.cli.display.text import safe
+from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
-from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
+from aioregistry.cli.running import run_connected
+
+if TYPE_CHECKING:
+    from aioregistry.cli.connection import Connection
+    from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
 
 __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Start, watch and cancel garbage collections, which free what nothing needs any more.",
+    help="Start, watch and cancel garbage collections, which free the storage of deleted images.",
 )
 
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted."
-_EXIT_CODES_OF_ASKING = (
-    "Exit codes: 0, done; 1, not so; 2, wrong usage; 4, the answer was no, nothing was started;"
-    " 130 or 143, interrupted."
-)
-_KINDS: dict[str, GarbageCollectionType] = dict(
-    zip(("manifests", "blobs", "both"), get_args(GarbageCollectionType), strict=True)
-)
+_TYPES: "dict[str, GarbageCollectionType]" = {
+    "manifests": "untagged manifests only",
+    "blobs": "unreferenced blobs only",
+    "both": "untagged manifests and unreferenced blobs",
+}
+_INTERRUPTED = "a garbage collection that was started continues; to end it: aioregistry gc cancel"
 
 
 class _Kind(StrEnum):
-    """What is collected."""
+    """Kinds of garbage collection."""
 
     BLOBS = "blobs"
     MANIFESTS = "manifests"
@@ -55,73 +50,77 @@ Kind = Annotated[
     _Kind,
     typer.Option(
         "--type",
-        help="Unreferenced blobs, untagged manifests, or both. A clean-up has chosen among"
-        " untagged manifests already, so blobs are enough after it.",
+        help="What to delete: unreferenced blobs, untagged manifests, or both. `blobs` is enough"
+        " after a clean-up; the others may delete parts of multi-platform images.",
     ),
 ]
 Timeout = Annotated[
     str | None,
-    typer.Option(metavar="TIME", show_default=False, help="Wait no longer than this: 90s, 30m."),
+    typer.Option(
+        metavar="TIME", show_default=False, help="Stop waiting after this time: 90s, 30m."
+    ),
 ]
-Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between two looks.")]
+Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between status checks.")]
 
 
-@app.command(epilog=_EXIT_CODES_OF_ASKING)
+@app.command(epilog=epilog("aioregistry gc start example", asks=True))
 @with_groups
 def start(
     registry: RegistryName = None,
     kind: Kind = _Kind.BLOBS,
     yes: Yes = False,
-    wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until it ends.")] = True,
     timeout: Timeout = None,
     interval: Interval = 10.0,
     access: Access = Access(),
 ) -> None:
-    """Start a garbage collection. The registry is read-only until it has ended."""
+    """Start a garbage collection. The registry is read-only until it ends: pushes fail."""
     command = "gc start"
-    seconds = _seconds(command, timeout)
-    if not yes:
-        question = f"Start it? {READ_ONLY[0].upper()}{READ_ONLY[1:]}."
-        ask(command, question, "no garbage collection was started")
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            handle = await to.registry(registry)
-            to.display.say(READ_ONLY, begin="Collect")
-            if not wait:
-                _say(await handle.start_garbage_collection(_KINDS[kind]))
-                return DONE
-            collected = await collect_garbage(
-                handle,
-                type=_KINDS[kind],
-                timeout=seconds,
-                interval=interval,
-                on_status=_teller(to),
-            )
-            typer.echo(str(collected))
+    async def work(to: "Connection") -> int:
+        from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
+
+        seconds = _seconds(timeout)
+        handle = await to.registry(registry)
+        if not yes:
+            question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
+            ask(command, question, "no garbage collection was started")
+        to.display.say(READ_ONLY, begin="Collect")
+        if not wait:
+            _print(await handle.start_garbage_collection(_TYPES[kind]))
+            return DONE
+        collected = await collect_garbage(
+            handle,
+            type=_TYPES[kind],
+            timeout=seconds,
+            interval=interval,
+            on_status=_show_status(to),
+        )
+        typer.echo(str(collected))
+        if not collected.run.freed_bytes:
+            await _explain_nothing_freed(to, handle)
         return DONE
 
-    run(command, access, work(), _goes_on)
+    run_connected(command, access, work, lambda: _INTERRUPTED)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry gc status example"))
 @with_groups
 def status(
     registry: RegistryName = None,
     access: Access = Access(),
 ) -> None:
-    """Show the garbage collection that is under way."""
+    """Show the active garbage collection."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            handle = await to.registry(registry)
-            active = await handle.garbage_collection()
-            if active is None:
-                return await _say_none(to, handle)
-            _say(active)
+    async def work(to: "Connection") -> int:
+        handle = await to.registry(registry)
+        active = await handle.garbage_collection()
+        if active is None:
+            return await _print_none(to, handle)
+        _print(active)
         return DONE
 
-    run("gc status", access, work())
+    run_connected("gc status", access, work)
 
 
 _COLUMNS: list[Column[GarbageCollection]] = [
@@ -140,7 +139,7 @@ _FACTS: Facts[GarbageCollection] = Facts(
 )
 
 
-@app.command(name="list", epilog=_EXIT_CODES)
+@app.command(name="list", epilog=epilog("aioregistry gc list example"))
 @with_groups
 def list_(
     registry: RegistryName = None,
@@ -148,121 +147,127 @@ def list_(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List past garbage collections; `--match` looks at their status, too."""
-    listing = Listing.of("gc list", _COLUMNS, _FACTS, filters, output)
+    """List past garbage collections; `--match` matches UUIDs and statuses."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            await show(to, listing, (await to.registry(registry)).garbage_collections())
+    async def work(to: "Connection") -> int:
+        listing = Listing.of("garbage collections", _COLUMNS, _FACTS, filters, output)
+        await show(to.display, listing, (await to.registry(registry)).garbage_collections())
         return DONE
 
-    run("gc list", access, work())
+    run_connected("gc list", access, work)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry gc wait example"))
 @with_groups
 def wait(
     registry: RegistryName = None,
     uuid: Annotated[
-        str | None, typer.Option(show_default="the one under way", help="Which one.")
+        str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
     ] = None,
     timeout: Timeout = None,
     interval: Interval = 10.0,
     access: Access = Access(),
 ) -> None:
-    """Wait until a garbage collection has ended."""
-    command = "gc wait"
-    seconds = _seconds(command, timeout)
+    """Wait until a garbage collection ends."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            handle = await to.registry(registry)
-            ended = await handle.wait_for_garbage_collection(
-                uuid, timeout=seconds, interval=interval, on_status=_teller(to)
-            )
-            if ended is None:
-                return await _say_none(to, handle)
-        _say(ended)
+    async def work(to: "Connection") -> int:
+        seconds = _seconds(timeout)
+        handle = await to.registry(registry)
+        ended = await handle.wait_for_garbage_collection(
+            uuid, timeout=seconds, interval=interval, on_status=_show_status(to)
+        )
+        if ended is None:
+            return await _print_none(to, handle)
+        _print(ended)
         return DONE if ended.status in {"succeeded", "success"} else SOME_FAILED
 
-    run(command, access, work(), _goes_on)
+    run_connected("gc wait", access, work, lambda: _INTERRUPTED)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry gc cancel example"))
 @with_groups
 def cancel(
     registry: RegistryName = None,
     uuid: Annotated[
-        str | None, typer.Option(show_default="the one under way", help="Which one.")
+        str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
     ] = None,
     access: Access = Access(),
 ) -> None:
-    """Cancel a garbage collection; what it has freed by then stays freed."""
+    """Cancel a garbage collection; storage that it has freed already stays freed."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            handle = await to.registry(registry)
-            which = uuid or await _active(handle)
-            if which is None:
-                return await _say_none(to, handle)
-            _say(await handle.cancel_garbage_collection(which))
+    async def work(to: "Connection") -> int:
+        handle = await to.registry(registry)
+        chosen = uuid or await _active(handle)
+        if chosen is None:
+            return await _print_none(to, handle)
+        _print(await handle.cancel_garbage_collection(chosen))
         return DONE
 
-    run("gc cancel", access, work(), lambda: "look with 'aioregistry gc status'")
+    run_connected("gc cancel", access, work, lambda: "to see its status: aioregistry gc status")
 
 
-async def _active(registry: RegistryHandle) -> str | None:
+async def _active(registry: "RegistryHandle") -> str | None:
     active = await registry.garbage_collection()
     return None if active is None else active.uuid
 
 
-async def _say_none(to: Connection, registry: RegistryHandle) -> int:
-    """Say that none is under way, in a registry that is there; return the exit code.
+async def _print_none(to: "Connection", registry: "RegistryHandle") -> int:
+    """Print that no garbage collection is active, and return the exit code.
 
     Raises:
-        NotFoundError: There is no such registry.
+        NotFoundError: The registry does not exist.
     """
     await to.client.get_registry(registry.name)
-    typer.echo("no garbage collection is under way")
+    typer.echo("no garbage collection is active")
     return DONE
 
 
-def _say(run: GarbageCollection) -> None:
-    told = f"{run.uuid}: {run.status}, started {_moment(run.created_at)}"
+async def _explain_nothing_freed(to: "Connection", registry: "RegistryHandle") -> None:
+    """Print how many untagged manifests still reference blobs; one request tells it."""
+    least = 0
+    async for repository in registry.repositories():
+        least += max(0, (repository.manifest_count or 0) - (repository.tag_count or 0))
+    count = f"at least {counted(least, 'untagged manifest')}" if least else "untagged manifests"
+    to.display.say(
+        f"a garbage collection of blobs keeps what {count} may reference; a clean-up deletes those"
+        " that no image needs: aioregistry cleanup run --help"
+    )
+
+
+def _print(run: GarbageCollection) -> None:
+    line = f"{run.uuid}: {run.status}, started {_moment(run.created_at)}"
     if run.ended:
-        told += (
+        line += (
             f", ended {_moment(run.updated_at)}, {_count(run.blobs_deleted)} blobs,"
             f" {_count(run.freed_bytes)} bytes freed"
         )
-    typer.echo(safe(told))
+    typer.echo(safe(line))
 
 
 def _moment(moment: datetime | None) -> str:
-    return "at a time unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return "at an unknown time" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _count(count: int | None) -> str:
     return "an unknown number of" if count is None else f"{count:,}"
 
 
-def _teller(to: Connection) -> Callable[[GarbageCollection], None]:
-    """Return what shows each status once."""
+def _show_status(to: "Connection") -> Callable[[GarbageCollection], None]:
+    """Return a callback that shows each status once."""
     seen: list[str] = []
 
-    def tell(run: GarbageCollection) -> None:
+    def show_status(run: GarbageCollection) -> None:
         if run.status not in seen:
             seen.append(run.status)
             to.display.say(run.status, begin="Collect")
 
-    return tell
+    return show_status
 
 
-def _seconds(command: str, timeout: str | None) -> float | None:
+def _seconds(timeout: str | None) -> float | None:
+    from aioregistry.cleanup.policy.durations import parse_duration
+
     try:
         return None if timeout is None else parse_duration(timeout).total_seconds()
     except ValueError as error:
-        refuse(command, error)
-
-
-def _goes_on() -> str:
-    return "a garbage collection that was started goes on: 'aioregistry gc cancel' ends it"
+        raise UsageError(f"--timeout: {error}") from None

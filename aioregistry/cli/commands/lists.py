@@ -1,15 +1,15 @@
 """``aioregistry repositories``, ``tags`` and ``manifests``."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aioregistry.api.models import Manifest, Repository, Tag
-from aioregistry.cli.connection import DONE, Connection, run
 from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
+from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import (
     Access,
     Filters,
@@ -18,19 +18,22 @@ from aioregistry.cli.options import (
     RepositoryReference,
     with_groups,
 )
-from aioregistry.oci.references import Reference
+from aioregistry.cli.running import run_connected
+
+if TYPE_CHECKING:
+    from aioregistry.cli.connection import Connection
+    from aioregistry.oci.references import Reference
 
 __all__ = ["InRegistry", "app"]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted."
 _DIGEST = 71
 
 InRegistry = Annotated[
     str | None,
     typer.Option(
-        "--registry", metavar="REGISTRY", show_default=False, help="The registry REPO is in."
+        "--registry", metavar="REGISTRY", show_default=False, help="Registry of the repository."
     ),
 ]
 
@@ -50,11 +53,11 @@ def _latest_tags(repository: Repository) -> tuple[str, ...] | None:
     return None if latest is None else latest.tags
 
 
-def _names_tag(reference: Reference, tag: Tag) -> bool:
+def _names_tag(reference: "Reference", tag: Tag) -> bool:
     return reference.tag in {None, tag.tag} and reference.digest in {None, tag.manifest_digest}
 
 
-def _names_manifest(reference: Reference, manifest: Manifest) -> bool:
+def _names_manifest(reference: "Reference", manifest: Manifest) -> bool:
     return (reference.tag is None or reference.tag in manifest.tags) and reference.digest in {
         None,
         manifest.digest,
@@ -107,7 +110,7 @@ _MANIFEST_FACTS: Facts[Manifest] = Facts(
 )
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry repositories example --sort size"))
 @with_groups
 def repositories(
     registry: RegistryName = None,
@@ -115,18 +118,17 @@ def repositories(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the repositories of a registry; sizes and times are those of the latest manifest."""
-    listing = Listing.of("repositories", _REPOSITORIES, _REPOSITORY_FACTS, filters, output)
+    """List the repositories of a registry, with size and time of the latest manifest."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            await show(to, listing, (await to.registry(registry)).repositories())
+    async def work(to: "Connection") -> int:
+        listing = Listing.of("repositories", _REPOSITORIES, _REPOSITORY_FACTS, filters, output)
+        await show(to.display, listing, (await to.registry(registry)).repositories())
         return DONE
 
-    run("repositories", access, work())
+    run_connected("repositories", access, work)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry tags web --older-than 30d"))
 @with_groups
 def tags(
     repo: RepositoryReference,
@@ -136,19 +138,18 @@ def tags(
     access: Access = Access(),
 ) -> None:
     """List the tags of a repository."""
-    listing = Listing.of("tags", _TAGS, _TAG_FACTS, filters, output)
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            target = await to.target(repo, registry)
-            reference, listed = target.reference, target.repository.tags()
-            await show(to, listing, listed, lambda item: _names_tag(reference, item))
+    async def work(to: "Connection") -> int:
+        listing = Listing.of("tags", _TAGS, _TAG_FACTS, filters, output)
+        target = await to.target(repo, registry)
+        reference, listed = target.reference, target.repository.tags()
+        await show(to.display, listing, listed, lambda item: _names_tag(reference, item))
         return DONE
 
-    run("tags", access, work())
+    run_connected("tags", access, work)
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=epilog("aioregistry manifests web --untagged"))
 @with_groups
 def manifests(
     repo: RepositoryReference,
@@ -157,14 +158,13 @@ def manifests(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the manifests of a repository, each with its tags; `--match` looks at these, too."""
-    listing = Listing.of("manifests", _MANIFESTS, _MANIFEST_FACTS, filters, output)
+    """List the manifests of a repository with their tags; `--match` matches tags and digests."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            target = await to.target(repo, registry)
-            reference, listed = target.reference, target.repository.manifests()
-            await show(to, listing, listed, lambda item: _names_manifest(reference, item))
+    async def work(to: "Connection") -> int:
+        listing = Listing.of("manifests", _MANIFESTS, _MANIFEST_FACTS, filters, output)
+        target = await to.target(repo, registry)
+        reference, listed = target.reference, target.repository.manifests()
+        await show(to.display, listing, listed, lambda item: _names_manifest(reference, item))
         return DONE
 
-    run("manifests", access, work())
+    run_connected("manifests", access, work)

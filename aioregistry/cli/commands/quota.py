@@ -2,16 +2,20 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 from attrs import frozen
 
-from aioregistry.cli.connection import DONE, Connection, run
-from aioregistry.cli.display.listing import printer_of
-from aioregistry.cli.display.rows import Column
+from aioregistry.cli.display.rows import Column, printer_for
+from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import Access, Output, with_groups
+from aioregistry.cli.running import run_connected
 from aioregistry.errors import PermissionDeniedError, RateLimitedError
-from aioregistry.ratelimit.headers import RateLimitHeaders
+
+if TYPE_CHECKING:
+    from aioregistry.cli.connection import Connection
+    from aioregistry.ratelimit.headers import RateLimitHeaders
 
 __all__ = ["app"]
 
@@ -34,35 +38,31 @@ _COLUMNS: list[Column[_Quota]] = [
 ]
 
 
-@app.command(epilog="Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted.")
+@app.command(epilog=epilog("aioregistry quota -o json"))
 @with_groups
 def quota(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """Show what the server says is left of the token's quota, and when the next request frees.
+    """Show the token's remaining requests in this hour, and when the next one is freed.
 
-    Asking is one request itself. `frees_in` is in seconds.
+    This sends one request. `frees_in` is in seconds.
     """
-    printer = printer_of("quota", _COLUMNS, output)
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            # Any answer tells it, a refusal too.
-            with suppress(PermissionDeniedError, RateLimitedError):
-                await to.client.registries()
-            word = to.limiter.status.server
-        printer.begin()
-        printer.rows([_quota(word)])
-        printer.end()
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_COLUMNS, output)
+        # Every answer has the headers, refusals included.
+        with suppress(PermissionDeniedError, RateLimitedError):
+            await to.client.registries()
+        printer.all([_quota(to.limiter.status.server)])
         return DONE
 
-    run("quota", access, work())
+    run_connected("quota", access, work)
 
 
-def _quota(word: RateLimitHeaders | None) -> _Quota:
-    if word is None:
+def _quota(reported: "RateLimitHeaders | None") -> _Quota:
+    if reported is None:
         return _Quota(None, None, None, None)
-    at = None if word.reset_at is None else datetime.fromtimestamp(word.reset_at, UTC)
-    after = word.retry_after if word.retry_after is not None else word.reset_after
-    return _Quota(word.limit, word.remaining, at, None if after is None else round(after))
+    at = None if reported.reset_at is None else datetime.fromtimestamp(reported.reset_at, UTC)
+    after = reported.retry_after if reported.retry_after is not None else reported.reset_after
+    return _Quota(reported.limit, reported.remaining, at, None if after is None else round(after))

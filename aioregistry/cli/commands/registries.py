@@ -1,28 +1,26 @@
 """``aioregistry registry``, ``options``, ``subscription`` and ``validate-name``."""
 
-from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aioregistry.api import names
 from aioregistry.api.models import Registry, Subscription, SubscriptionTier
-from aioregistry.cli.connection import DONE, SOME_FAILED, Connection, ask, run
-from aioregistry.cli.display.listing import Listing, printer_of, show_all
-from aioregistry.cli.display.rows import Column, Printer
+from aioregistry.cli.asking import ask
+from aioregistry.cli.display.listing import Listing, show_all
+from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.display.selection import Facts
+from aioregistry.cli.display.text import counted, size_in_words
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
+from aioregistry.cli.running import run_connected
 from aioregistry.errors import ConflictError, InvalidNameError
 
+if TYPE_CHECKING:
+    from aioregistry.cli.connection import Connection
+
 __all__ = ["app"]
-
-T = TypeVar("T")
-
-_EXIT_CODES = "Exit codes: 0, done; 1, not so; 2, wrong usage; 130 or 143, interrupted."
-_EXIT_CODES_OF_ASKING = (
-    "Exit codes: 0, done; 1, not so; 2, wrong usage; 4, the answer was no, nothing was changed;"
-    " 130 or 143, interrupted."
-)
 
 app = typer.Typer(rich_markup_mode="markdown")
 registry_app = typer.Typer(
@@ -33,7 +31,7 @@ registry_app = typer.Typer(
 options_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="What a registry can be created with.",
+    help="List the subscription tiers and the regions for new registries.",
 )
 app.add_typer(registry_app, name="registry")
 app.add_typer(options_app, name="options")
@@ -85,6 +83,7 @@ _SUBSCRIPTIONS: list[Column[Subscription]] = [
         width=13,
     ),
 ]
+_NOTHING_DELETED = "nothing was deleted"
 _REGIONS: list[Column[str]] = [Column("region", lambda item: item, width=6)]
 
 
@@ -92,7 +91,7 @@ def _yes_or_no(value: bool | None) -> str | None:
     return None if value is None else ("yes" if value else "no")
 
 
-@registry_app.command(epilog=_EXIT_CODES)
+@registry_app.command(epilog=epilog("aioregistry registry get example"))
 @with_groups
 def get(
     registry: RegistryName = None,
@@ -100,18 +99,17 @@ def get(
     access: Access = Access(),
 ) -> None:
     """Show a registry."""
-    printer = printer_of("registry get", _REGISTRIES, output)
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            name = (await to.registry(registry)).name
-            _show(printer, [await to.client.get_registry(name)])
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_REGISTRIES, output)
+        name = (await to.registry(registry)).name
+        printer.all([await to.client.get_registry(name)])
         return DONE
 
-    run("registry get", access, work())
+    run_connected("registry get", access, work)
 
 
-@registry_app.command(name="list", epilog=_EXIT_CODES)
+@registry_app.command(name="list", epilog=epilog("aioregistry registry list"))
 @with_groups
 def list_(
     filters: Filters = Filters(),
@@ -119,109 +117,148 @@ def list_(
     access: Access = Access(),
 ) -> None:
     """List the account's registries."""
-    listing = Listing.of("registry list", _REGISTRIES, _FACTS, filters, output)
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            show_all(listing, await to.client.registries())
+    async def work(to: "Connection") -> int:
+        listing = Listing.of("registries", _REGISTRIES, _FACTS, filters, output)
+        show_all(listing, await to.client.registries())
         return DONE
 
-    run("registry list", access, work())
+    run_connected("registry list", access, work)
 
 
-@registry_app.command(epilog=_EXIT_CODES)
+@registry_app.command(
+    epilog=epilog("aioregistry registry create example --tier basic --region fra1", asks=True)
+)
 @with_groups
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, unique in all accounts.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name, unique among all accounts of the vendor.")
+    ],
     tier: Annotated[
-        str, typer.Option(metavar="SLUG", help="The tier: see `aioregistry options tiers`.")
+        str, typer.Option(metavar="SLUG", help="Tier; `aioregistry options tiers` lists them.")
     ],
     region: Annotated[
         str | None,
         typer.Option(
             metavar="SLUG",
-            show_default="the API chooses",
-            help="The region: see `aioregistry options regions`.",
+            show_default="the API's choice",
+            help="Region, for good; `aioregistry options regions` lists them.",
         ),
     ] = None,
+    yes: Yes = False,
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """Create a registry. It costs what its tier says."""
-    printer = printer_of("registry create", _REGISTRIES, output)
+    """Create a registry. The account pays for its tier by the month."""
+    command = "registry create"
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            made = await to.client.create_registry(name, subscription_tier=tier, region=region)
-        _show(printer, [made])
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_REGISTRIES, output)
+        names.check_registry(name)
+        if not yes:
+            price = await _price(to, tier)
+            ask(command, f"Create {name!r} in tier {tier}, {price}?", "nothing was created")
+        made = await to.client.create_registry(name, subscription_tier=tier, region=region)
+        printer.all([made])
         return DONE
 
-    run("registry create", access, work(), lambda: "it may have been created: 'registry list'")
+    run_connected(
+        command,
+        access,
+        work,
+        lambda: "the registry may have been created: check with 'aioregistry registry list'",
+    )
 
 
-@registry_app.command(epilog=_EXIT_CODES_OF_ASKING)
+@registry_app.command(epilog=epilog("aioregistry registry delete example", asks=True))
 @with_groups
 def delete(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The registry.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the registry.")],
     yes: Yes = False,
     access: Access = Access(),
 ) -> None:
-    """Delete a registry with all that it holds. There is no way back."""
+    """Delete a registry with all its repositories. This cannot be undone."""
     command = "registry delete"
 
-    async def work() -> int:
+    async def work(to: "Connection") -> int:
         names.check_registry(name)
         if not yes:
-            question = f"Delete the registry {name} with all its repositories, for good?"
-            ask(command, question, "nothing was deleted")
-        async with Connection.open(access) as to:
-            await to.client.delete_registry(name)
-        typer.echo(f"{name} is deleted", err=True)
+            size = await _size(to, name)
+            ask(command, f"Delete the registry {name!r} with {size}, for good?", _NOTHING_DELETED)
+        await to.client.delete_registry(name)
+        typer.echo(f"{name}: deleted", err=True)
         return DONE
 
-    run(command, access, work(), lambda: "it may be deleted: look with 'registry list'")
+    run_connected(
+        command,
+        access,
+        work,
+        lambda: "the registry may be deleted: check with 'aioregistry registry list'",
+    )
 
 
-@options_app.command(epilog=_EXIT_CODES)
+async def _size(to: "Connection", name: str) -> str:
+    """Return the number of repositories, tags and bytes of a registry, in words."""
+    found = await to.client.get_registry(name)
+    repositories = await to.client.registry(name).repositories().collect()
+    tags = sum(each.tag_count or 0 for each in repositories)
+    used = found.storage_usage_bytes
+    stored = "an unknown number of bytes" if used is None else size_in_words(used)
+    word = "repository" if len(repositories) == 1 else "repositories"
+    return f"{len(repositories):,} {word}, {counted(tags, 'tag')} and {stored}"
+
+
+async def _price(to: "Connection", slug: str) -> str:
+    """Return the price of a tier in words.
+
+    Raises:
+        UsageError: There is no such tier.
+    """
+    tiers = {tier.slug: tier for tier in (await to.client.options()).subscription_tiers}
+    if slug not in tiers:
+        raise UsageError(f"no tier {slug!r}; the tiers are {', '.join(filter(None, tiers))}")
+    cents = tiers[slug].monthly_price_in_cents
+    return "at an unknown price" if cents is None else f"${cents / 100:,.2f} a month"
+
+
+@options_app.command(epilog=epilog("aioregistry options tiers"))
 @with_groups
 def tiers(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the subscription tiers, and whether the account may have them."""
-    printer = printer_of("options tiers", _TIERS, output)
+    """List the subscription tiers, and which of them the account may choose."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            _show(printer, (await to.client.options()).subscription_tiers)
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_TIERS, output)
+        printer.all((await to.client.options()).subscription_tiers)
         return DONE
 
-    run("options tiers", access, work())
+    run_connected("options tiers", access, work)
 
 
-@options_app.command(epilog=_EXIT_CODES)
+@options_app.command(epilog=epilog("aioregistry options regions"))
 @with_groups
 def regions(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the regions that a registry can be in."""
-    printer = printer_of("options regions", _REGIONS, output)
+    """List the regions for new registries."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            _show(printer, (await to.client.options()).available_regions)
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_REGIONS, output)
+        printer.all((await to.client.options()).available_regions)
         return DONE
 
-    run("options regions", access, work())
+    run_connected("options regions", access, work)
 
 
-@app.command(epilog=_EXIT_CODES_OF_ASKING)
+@app.command(epilog=epilog("aioregistry subscription --change-to professional", asks=True))
 @with_groups
 def subscription(
     change_to: Annotated[
         str | None,
-        typer.Option(metavar="SLUG", show_default=False, help="Change to this tier first."),
+        typer.Option(metavar="SLUG", show_default=False, help="Change to this tier."),
     ] = None,
     yes: Yes = False,
     output: Output = Output(),
@@ -229,48 +266,42 @@ def subscription(
 ) -> None:
     """Show the account's subscription, or change its tier."""
     command = "subscription"
-    printer = printer_of(command, _SUBSCRIPTIONS, output)
 
-    async def work() -> int:
-        if change_to is not None and not yes:
-            question = f"Change to the tier {change_to}, at its price?"
-            ask(command, question, "nothing was changed")
-        async with Connection.open(access) as to:
-            if change_to is None:
-                found = await to.client.subscription()
-            else:
-                found = await to.client.update_subscription(change_to)
-        _show(printer, [found])
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_SUBSCRIPTIONS, output)
+        if change_to is None:
+            found = await to.client.subscription()
+        else:
+            if not yes:
+                price = await _price(to, change_to)
+                ask(command, f"Change to tier {change_to}, {price}?", "nothing was changed")
+            found = await to.client.update_subscription(change_to)
+        printer.all([found])
         return DONE
 
-    run(command, access, work(), lambda: "look with 'aioregistry subscription'")
+    run_connected(command, access, work, lambda: "check with 'aioregistry subscription'")
 
 
-@app.command(epilog="Exit codes: 0, free; 1, taken, or not to be had; 2, wrong usage.")
+@app.command(
+    epilog=epilog("aioregistry validate-name example", {1: "the name is taken or invalid"})
+)
 @with_groups
 def validate_name(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A registry's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for a registry.")],
     access: Access = Access(),
 ) -> None:
-    """Ask whether a registry could be created under a name."""
+    """Check whether a registry name is available."""
 
-    async def work() -> int:
-        async with Connection.open(access) as to:
-            try:
-                await to.client.validate_name(name)
-            except ConflictError:
-                typer.echo(f"{name} is taken")
-                return SOME_FAILED
-            except InvalidNameError as error:
-                typer.echo(str(error))
-                return SOME_FAILED
-        typer.echo(f"{name} is free")
+    async def work(to: "Connection") -> int:
+        try:
+            await to.client.validate_name(name)
+        except ConflictError:
+            typer.echo(f"{name}: taken")
+            return SOME_FAILED
+        except InvalidNameError as error:
+            typer.echo(str(error))
+            return SOME_FAILED
+        typer.echo(f"{name}: available")
         return DONE
 
-    run("validate-name", access, work())
-
-
-def _show(printer: Printer[T], items: Sequence[T]) -> None:
-    printer.begin()
-    printer.rows(items)
-    printer.end()
+    run_connected("validate-name", access, work)

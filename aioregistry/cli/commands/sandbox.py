@@ -1,19 +1,20 @@
-"""``aioregistry sandbox``: an embedded registry to use from elsewhere, until Ctrl-C."""
+"""``aioregistry sandbox``: a local registry for tests and rehearsals."""
 
 import asyncio
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
-import msgspec
 import typer
 
-from aioregistry.cli.demo.content import REGISTRY
-from aioregistry.cli.demo.history import HistoryError, read_history
-from aioregistry.sandbox import Faults, Limits, Sandbox, State
-from aioregistry.sandbox.seed import generated_state, history_state
-from aioregistry.sandbox.statefile import load_state
+from aioregistry.cli.exit_codes import WRONG_USAGE, epilog
+
+if TYPE_CHECKING:
+    from aioregistry.sandbox import Limits, Sandbox, State
 
 __all__ = ["app", "sandbox"]
 
@@ -25,19 +26,28 @@ _TAGS = 1000
 _REPOSITORIES = 8
 
 
-@app.command()
+@app.command(
+    epilog=epilog(
+        'eval "$(aioregistry sandbox --limits scaled:60 --detach)"',
+        {
+            0: "ended by Ctrl-C, or started with --detach",
+            2: "wrong usage, a file that cannot be used, or a port in use",
+        },
+        interrupts=False,
+    )
+)
 def sandbox(
     tags: Annotated[
         int | None,
-        typer.Option(min=1, show_default=str(_TAGS), help="How many tags to make up."),
+        typer.Option(min=1, show_default=str(_TAGS), help="Number of made-up tags."),
     ] = None,
     history: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="Fill the registry with a project's push history instead; see"
-            " aioregistry demo --history-format.",
+            help="Fill the registry from a project's push history;"
+            " `aioregistry demo --history-format` describes it.",
         ),
     ] = None,
     state: Annotated[
@@ -45,15 +55,14 @@ def sandbox(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="Fill it with what aioregistry.sandbox.statefile.save_state has written.",
+            help="Fill the registry from a file of `aioregistry.sandbox.statefile.save_state`.",
         ),
     ] = None,
     limits: Annotated[
         str,
         typer.Option(
             metavar="real|scaled:60|off",
-            help="Limit requests as the API does; in a time that runs so many times faster;"
-            " or not at all.",
+            help="Rate limits: the API's, the API's with time running this much faster, or none.",
         ),
     ] = "real",
     faults: Annotated[
@@ -61,29 +70,35 @@ def sandbox(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help='What goes wrong: {"seed": 0, "faults": [{"kind": "status", "chance": 0.1}]}.',
+            help='Faults to inject: {"seed": 0, "faults": [{"kind": "status", "chance": 0.1}]}.',
         ),
     ] = None,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65535, show_default="a free one", help="The port to listen on."),
+        typer.Option(min=0, max=65535, show_default="a free one", help="Port to listen on."),
     ] = 0,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Run in the background; a variable has its process.")
+    ] = False,
 ) -> None:
-    """Run a registry of your own, for this machine only, until Ctrl-C.
+    """Run a local registry that behaves like the API, until Ctrl-C. No account is needed.
 
-    It behaves like the API, and needs no account. The two lines that it prints are for pasting:
-    the first into a shell, whose `aioregistry` commands then go to the sandbox; the second into
-    `python -m asyncio` started from there.
-
-    Exit codes: 0, ended by Ctrl-C; 2, wrong usage, a file that cannot be used, or a port that is
-    taken.
+    It prints a line for a shell on stdout, after which `aioregistry` commands in that shell use the
+    sandbox, and a line for `python -m asyncio` on stderr. With `--detach`,
+    `kill $AIOREGISTRY_SANDBOX_PID` stops it.
     """
     if sum(option is not None for option in (tags, history, state)) > 1:
         _refuse("--tags, --history and --state exclude each other")
+    parsed = _parse_limits(limits)
+    if detach:
+        _detach()
+        return
+    from aioregistry.sandbox import Faults, Sandbox
+
     try:
         running = Sandbox(
             _content(tags or _TAGS, history, state),
-            limits=_parse_limits(limits),
+            limits=parsed,
             faults=None if faults is None else _load(Faults.load, faults),
             port=port,
         )
@@ -92,28 +107,53 @@ def sandbox(
         return
 
 
-async def _serve(sandbox: Sandbox, limits: str) -> None:
+async def _serve(sandbox: "Sandbox", limits: str) -> None:
     try:
         await sandbox.start()
     except OSError as error:
         _refuse(error.strerror or str(error))
     try:
-        # What is to be pasted stands alone on the one stream, what is said of it on the other.
         typer.echo(f"{_describe(sandbox.state)}; limits: {limits}. Ctrl-C ends it.", err=True)
+        typer.echo(
+            "from aioregistry import RegistryClient;"
+            f' client = await RegistryClient(base_url="{sandbox.url}").open()',
+            err=True,
+        )
+        # Alone on stdout, for eval.
         typer.echo(
             f"export DIGITALOCEAN_TOKEN={sandbox.token}"
             f" AIOREGISTRY_API_URL={sandbox.url} AIOREGISTRY_REGISTRY_URL={sandbox.url}"
-        )
-        typer.echo(
-            "from aioregistry import RegistryClient;"
-            f' client = await RegistryClient(base_url="{sandbox.url}").open()'
+            f" AIOREGISTRY_RATE_LIMIT={limits}"
         )
         await asyncio.Event().wait()
     finally:
         await sandbox.stop()
 
 
-def _describe(state: State) -> str:
+def _detach() -> None:
+    """Start the same command in the background, and print its line once it listens."""
+    arguments = [each for each in sys.argv[1:] if each != "--detach"]
+    process = subprocess.Popen(  # noqa: S603, this program
+        [sys.executable, "-m", "aioregistry", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    if process.stdout is None or process.stderr is None:  # pragma: no cover, both are pipes
+        raise RuntimeError
+    line = process.stdout.readline().strip()
+    if not line:
+        typer.echo(process.stderr.read(), err=True, nl=False)
+        raise typer.Exit(process.wait())
+    typer.echo(
+        "the sandbox runs in the background; to stop it: kill $AIOREGISTRY_SANDBOX_PID", err=True
+    )
+    typer.echo(f"{line} AIOREGISTRY_SANDBOX_PID={shlex.quote(str(process.pid))}")
+
+
+def _describe(state: "State") -> str:
     registries = [
         f"Registry {registry.name} (repositories: {len(registry.repositories):,},"
         f" tags: {sum(len(each.tags) for each in registry.repositories.values()):,})"
@@ -122,7 +162,14 @@ def _describe(state: State) -> str:
     return ", ".join(registries) or "No registry"
 
 
-def _content(tags: int, history: Path | None, state: Path | None) -> State:
+def _content(tags: int, history: Path | None, state: Path | None) -> "State":
+    import msgspec
+
+    from aioregistry.cli.demo.content import REGISTRY
+    from aioregistry.cli.demo.history import HistoryError, read_history
+    from aioregistry.sandbox.seed import generated_state, history_state
+    from aioregistry.sandbox.statefile import load_state
+
     if state is not None:
         return _load(load_state, state)
     if history is None:
@@ -133,11 +180,13 @@ def _content(tags: int, history: Path | None, state: Path | None) -> State:
         _refuse(str(error))
 
 
-def _parse_limits(text: str) -> Limits | None:
+def _parse_limits(text: str) -> "Limits | None":
+    from aioregistry.sandbox import Limits
+
     known = re.fullmatch(r"off|real|scaled:(\d{1,4}(?:\.\d+)?)", text)
     scale = float(known[1] or 1) if known else 0.0
     if not scale:
-        _refuse(f"--limits is real, off, or scaled:60 with any positive number, not {text}")
+        _refuse(f"--limits must be real, off, or scaled:60 with a positive number, not {text}")
     return None if text == "off" else Limits(scale=scale)
 
 
@@ -152,4 +201,4 @@ def _load(read: Callable[[Path], T], path: Path) -> T:
 
 def _refuse(message: str) -> NoReturn:
     typer.echo(f"aioregistry sandbox: {message}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(WRONG_USAGE)

@@ -1,4 +1,4 @@
-"""What the demo's registry holds at first."""
+"""The content of the demo's registry."""
 
 from typing import Self
 
@@ -25,15 +25,15 @@ Names = frozenset[tuple[str, str]]
 
 @frozen
 class Content:
-    """What the registry holds at first, and what is to stay of it.
+    """The content of the registry, and the part of it to keep.
 
     Attributes:
-        title: What it is.
+        title: A description.
         state: The registry's content.
-        tags: How many tags there are.
-        keep: How many commit tags are kept in each repository.
-        releases: Tags that stay although they may look like a commit's.
-        left: The tags that must be left; None if that is known only from the walk.
+        tags: Number of tags.
+        keep: Number of commit tags to keep in each repository.
+        releases: Tags to keep although they may look like a commit's.
+        left: The tags that must be left; None if only the walk can say.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Content:
 
     @property
     def policy(self) -> Policy:
-        """Only commit tags are ever deleted: in each repository all but the newest."""
+        """Deletes commit tags only: in each repository all but the newest."""
         releases = [Keep(tags=release) for release in sorted(self.releases)]
         return Policy(
             [*releases, KeepNewest(self.keep, tags=_COMMIT), Delete(tags=_COMMIT)], floor=0
@@ -59,7 +59,7 @@ class Content:
 
     @classmethod
     def of_history(cls, history: History, keep: int) -> Self:
-        """Return what a project's pushes have left in one repository."""
+        """Return the content that a project's pushes leave in one repository."""
         releases = history.releases
         return cls(
             f"{len(history.pushes):,} pushes and {len(releases):,} releases of"

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 __all__ = ["COMMIT_DIGITS", "FORMAT", "GIT_LINE", "History", "HistoryError", "Push", "read_history"]
 
-# As many digits of a commit's sha as an image is tagged with.
+# An image is tagged with this many digits of a commit's sha.
 COMMIT_DIGITS = 12
 
 _NAME = r"[A-Za-z0-9]+(?:(?:\.|__?|-+)[A-Za-z0-9]+)*"
@@ -31,7 +31,7 @@ GIT_LINE = (
 )
 
 FORMAT = f"""\
-A push history is a JSON file that says which images a project's builds have pushed:
+A push history is a JSON file of the images that a project's builds have pushed:
 
 {{
   "repository": "owner/name",
@@ -46,7 +46,7 @@ A push history is a JSON file that says which images a project's builds have pus
 }}
 
 repository         the project; the part after the last slash, in lower case, names the repository
-pushes             one for each image, the oldest first
+pushes             one for each image, oldest first
 at                 when it was pushed: RFC 3339, with an offset or Z
 sha                the commit, 40 or 64 hexadecimal digits; its first {COMMIT_DIGITS} become a tag
 on_default_branch  whether the commit was pushed to the default branch
@@ -59,7 +59,7 @@ This line, run in a checkout of any project, writes its history to history.json:
 
 
 class HistoryError(ValueError):
-    """A file that cannot be read, or is no push history; the text says why, in one line."""
+    """A file cannot be read, or is no push history; the text says why, in one line."""
 
 
 @frozen
@@ -73,7 +73,7 @@ class Push:
 
     @property
     def commit_tag(self) -> str:
-        """The tag that the image has from its commit."""
+        """The tag made from the commit."""
         return self.sha[:COMMIT_DIGITS]
 
 
@@ -95,7 +95,7 @@ class History:
         return frozenset(name for push in self.pushes for name in push.releases)
 
     def newest_commits(self, keep: int) -> frozenset[str]:
-        """Return the commit tags of the newest pushes, all of the last one's moment among them."""
+        """Return the commit tags of the newest pushes, ties included."""
         moments = {push.commit_tag: push.at for push in self.pushes}
         names = sorted(moments.keys() - self.releases, key=lambda name: moments[name])
         if keep == 0 or not names:
@@ -117,5 +117,5 @@ def read_history(path: Path) -> History:
     except OSError as error:
         raise HistoryError(f"{path}: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError) as error:
-        raise HistoryError(f"{path} is no push history: {error}") from None
+        raise HistoryError(f"{path}: not a push history: {error}") from None
     return history

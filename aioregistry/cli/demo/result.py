@@ -1,4 +1,4 @@
-"""What came of a run of the demo."""
+"""The result of a run of the demo."""
 
 from attrs import frozen
 from rich.table import Table
@@ -14,17 +14,17 @@ from aioregistry.cli.display.progress import in_table
 
 __all__ = ["Result", "Walk"]
 
-_SHOWN = 3
+_MAX_NAMES_SHOWN = 3
 _MEBIBYTE = 2**20
 
 
 @frozen
 class Walk:
-    """What a walk found.
+    """The findings of a walk.
 
     Attributes:
-        repositories: How many repositories.
-        tags: All tags, in the order in which they came.
+        repositories: Number of repositories.
+        tags: All tags, in the order of the walk.
     """
 
     repositories: int
@@ -38,21 +38,21 @@ class Walk:
 
 @frozen
 class Result:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
-        content: What there was.
-        plan: What was to be deleted.
-        report: What became of it.
-        collected: The garbage collection after it.
-        limiter: What it took.
+        content: The content at the start.
+        plan: The plan.
+        report: The outcome of each item of the plan.
+        collected: The garbage collection.
+        limiter: The limiter, which has counted all requests.
         before: The walk before the deletes.
         expected: The tags that must be left.
-        after: The walk after them.
-        rejected: How many requests the registry answered with 429.
-        seconds: How long it took.
-        memory: The process's peak of resident memory, in bytes: before the first request, and at
-            the end. None where that is unknown.
+        after: The walk after the deletes.
+        rejected: Requests that the registry answered with 429.
+        seconds: Length of the run.
+        memory: Peak of the process's resident memory in bytes: before the first request, and at
+            the end. None where it is unknown.
     """
 
     content: Content
@@ -68,21 +68,21 @@ class Result:
     memory: tuple[int | None, int | None]
 
     def problems(self) -> list[str]:
-        """Return what is not as it should be, a line for each."""
+        """Return the differences from the expected result, a line for each."""
         left = self.after.names
         missing, unexpected = self.expected - left, left - self.expected
         found = [f"{left.repository}: {left.reason}" for left in self.plan.left_alone]
         if len(self.before.names) != self.content.tags:
             found.append(f"the walk found {len(self.before.names):,} tags of {self.content.tags:,}")
         found += [
-            f"{len(walk.tags) - len(walk.names):,} tags came twice in a walk"
+            f"{len(walk.tags) - len(walk.names):,} tags were listed twice in a walk"
             for walk in (self.before, self.after)
             if len(walk.names) != len(walk.tags)
         ]
         if missing:
-            found.append(f"{len(missing):,} kept tags are gone: {_some(missing)}")
+            found.append(f"{len(missing):,} tags to keep are missing: {_some(missing)}")
         if unexpected:
-            found.append(f"{len(unexpected):,} deleted tags are there: {_some(unexpected)}")
+            found.append(f"{len(unexpected):,} deleted tags still exist: {_some(unexpected)}")
         found += problems_of(self.report)
         if self.report.done and not self._freed_as_planned:
             found.append(str(self.collected))
@@ -93,18 +93,22 @@ class Result:
         return self.collected.run.freed_bytes == self.plan.frees.bytes
 
     def table(self) -> Table:
-        """Return all figures."""
+        """Return the figures of the run."""
         exact = "exactly" if self.after.names == self.expected else "NOT"
         walks = [
             ("repositories walked", f"{self.before.repositories:,}", ""),
             ("tags walked", f"{len(self.before.tags):,}", f"of {self.content.tags:,}"),
-            ("tags left", f"{len(self.after.tags):,}", f"{exact} those to keep, by a second walk"),
+            (
+                "tags left",
+                f"{len(self.after.tags):,}",
+                f"{exact} the tags to keep, by a second walk",
+            ),
         ]
         if self.content.left is not None:
             walks += self._history_rows()
         exact = "exactly" if self._freed_as_planned else "NOT"
         freed = self.collected.run.freed_bytes or 0
-        collection = [("bytes freed", f"{freed:,}", f"{exact} what the plan said")]
+        collection = [("bytes freed", f"{freed:,}", f"{exact} the plan's estimate")]
         requests = [
             ("requests sent", f"{self.limiter.sent:,}", ""),
             (
@@ -121,7 +125,7 @@ class Result:
                 (
                     "memory",
                     f"{peak / _MEBIBYTE:,.0f} MiB",
-                    f"at its peak, {grown:,.1f} of them from the run",
+                    f"at its peak; the run added {grown:,.1f}",
                 )
             )
         return in_table([walks, rows_of_report(self.report), collection, requests, costs])
@@ -137,5 +141,5 @@ class Result:
 
 
 def _some(names: Names) -> str:
-    shown = ", ".join(f"{repository}:{tag}" for repository, tag in sorted(names)[:_SHOWN])
-    return f"{shown}, ..." if len(names) > _SHOWN else shown
+    shown = ", ".join(f"{repository}:{tag}" for repository, tag in sorted(names)[:_MAX_NAMES_SHOWN])
+    return f"{shown}, ..." if len(names) > _MAX_NAMES_SHOWN else shown

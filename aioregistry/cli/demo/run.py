@@ -1,4 +1,4 @@
-"""The main job: a registry is walked, planned, cleaned up, collected, and walked again."""
+"""The demonstration: a registry is walked, cleaned up by a plan, collected, and walked again."""
 
 import time
 
@@ -10,7 +10,7 @@ from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.demo.content import REGISTRY, Content
 from aioregistry.cli.demo.result import Result, Walk
-from aioregistry.cli.display.counting import CountingLimiter, peak_memory
+from aioregistry.cli.display.counting import peak_memory
 from aioregistry.cli.display.plan_tables import DeleteCounts, lines_of_plan, table_of_plan
 from aioregistry.cli.display.progress import Display
 from aioregistry.client.client import RegistryClient
@@ -22,24 +22,24 @@ from aioregistry.sandbox import Limits, Sandbox
 __all__ = ["demonstrate"]
 
 _PER_PAGE = 200
-_LOOK_EVERY = 0.1
+_POLL_SECONDS = 0.1
 
 
 async def demonstrate(
-    content: Content, scale: float, display: Display, applied: DeleteCounts
+    content: Content, scale: float, display: Display, counts: DeleteCounts
 ) -> Result:
-    """Start the registry, walk it, delete what its policy condemns, and walk it again.
+    """Start a registry, walk it, clean it up by its policy, and walk it again.
 
     Args:
-        content: What the registry holds.
-        scale: How many times faster than real time runs.
-        display: Where all is shown.
-        applied: Counts what is deleted, to be read when this is interrupted.
+        content: The content of the registry.
+        scale: How many times faster than in reality time runs.
+        display: Shows progress; its limiter is the client's.
+        counts: Counts the deletes, to be read when this is interrupted.
 
     Raises:
         RegistryError: A walk, the planning or the garbage collection failed.
     """
-    limiter = CountingLimiter(RateLimit().scaled(scale))
+    limiter = display.limiter
     memory = peak_memory()
     async with (
         Sandbox(content.state, limits=Limits(scale=scale)) as sandbox,
@@ -51,13 +51,13 @@ async def demonstrate(
         display.say(_limits_in(scale), begin="Limits  ")
         begun = time.perf_counter()
         registry = client.registry(REGISTRY)
-        before = await _walk("Walk    ", registry, limiter, display)
+        before = await _walk("Walk    ", registry, display)
         async with Distribution(registry, base_url=sandbox.url) as distribution:
             contents = ContentReader(distribution)
-            plan = await _plan(content, registry, contents, limiter, display)
-            report = await _apply(plan, registry, contents, limiter, display, applied)
+            plan = await _plan(content, registry, contents, display)
+            report = await _apply(plan, registry, contents, display, counts)
         collected = await _collect(plan, registry, display)
-        after = await _walk("Verify  ", registry, limiter, display)
+        after = await _walk("Verify  ", registry, display)
         seconds = time.perf_counter() - begun
         rejected = sandbox.rejected_count
     gone = {(name, tag) for name, item in plan.condemned for tag in item.tags}
@@ -66,13 +66,11 @@ async def demonstrate(
     return Result(content, plan, report, collected, limiter, before, expected, after, *costs)
 
 
-async def _walk(
-    name: str, registry: RegistryHandle, limiter: CountingLimiter, display: Display
-) -> Walk:
+async def _walk(name: str, registry: RegistryHandle, display: Display) -> Walk:
     repositories = await registry.repositories().collect()
     total = sum(repository.tag_count or 0 for repository in repositories)
     tags = []
-    async with display.stage(name, total, "tags", limiter, items_a_request=_PER_PAGE) as stage:
+    async with display.stage(name, total, "tags", items_a_request=_PER_PAGE) as stage:
         async for tag in registry.tags():
             tags.append(tag)
             stage.advance()
@@ -87,16 +85,15 @@ async def _plan(
     content: Content,
     registry: RegistryHandle,
     contents: ContentReader,
-    limiter: CountingLimiter,
     display: Display,
 ) -> Plan:
     name = "Plan    "
-    async with display.stage(name, 0, "repositories", limiter) as stage:
+    async with display.stage(name, 0, "repositories") as stage:
 
-        def tell(progress: PlanProgress) -> None:
+        def show(progress: PlanProgress) -> None:
             stage.total, stage.done = progress.of, progress.repositories
 
-        plan = await make_plan(registry, content.policy, contents, on_progress=tell)
+        plan = await make_plan(registry, content.policy, contents, on_progress=show)
     for line in lines_of_plan(plan):
         display.say(line, begin=name)
     display.show(table_of_plan(plan))
@@ -107,22 +104,21 @@ async def _apply(
     plan: Plan,
     registry: RegistryHandle,
     contents: ContentReader,
-    limiter: CountingLimiter,
     display: Display,
-    applied: DeleteCounts,
+    counts: DeleteCounts,
 ) -> CleanupReport:
-    applied.total = sum(1 for _ in plan.condemned)
+    counts.total = sum(1 for _ in plan.condemned)
     name = "Delete  "
-    async with display.stage(name, applied.total, "DELETEs", limiter) as stage:
+    async with display.stage(name, counts.total, "requests") as stage:
 
-        def tell(settled: ItemOutcome) -> None:
-            applied.add(settled)
+        def count(outcome: ItemOutcome) -> None:
+            counts.add(outcome)
             stage.advance()
 
         # The demo takes most of the tags, which a clean-up refuses unless it is forced to.
-        report = await apply_plan(registry, plan, contents, force=True, on_outcome=tell)
+        report = await apply_plan(registry, plan, contents, force=True, on_outcome=count)
     display.say(
-        f"{applied}, {stage.seconds:.1f} s, {stage.pace:,.0f}/s,"
+        f"{counts}, {stage.seconds:.1f} s, {stage.pace:,.0f}/s,"
         f" waited {stage.waited:.1f} s for quota",
         begin=name,
     )
@@ -130,7 +126,7 @@ async def _apply(
 
 
 async def _collect(plan: Plan, registry: RegistryHandle, display: Display) -> CollectedGarbage:
-    collected = await collect_garbage(registry, estimate=plan.frees, interval=_LOOK_EVERY)
+    collected = await collect_garbage(registry, estimate=plan.frees, interval=_POLL_SECONDS)
     display.say(str(collected), begin="Collect ")
     return collected
 

@@ -1,19 +1,21 @@
-"""A plan and what came of it, as tables."""
+"""A plan and its outcome, as tables."""
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 from rich.box import ROUNDED
 from rich.table import Table
 from rich.text import Text
 
-from aioregistry.bulk.report import Outcome
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
-from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cli.connection import wait_in_words
 from aioregistry.cli.display.progress import in_table
-from aioregistry.cli.display.text import counted
+from aioregistry.cli.display.text import counted, time_in_words
+
+if TYPE_CHECKING:
+    from aioregistry.bulk.report import Outcome
+    from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
+    from aioregistry.cleanup.plan.plan import Plan
 
 __all__ = [
     "DeleteCounts",
@@ -24,30 +26,35 @@ __all__ = [
     "table_of_report",
 ]
 
-_SHOWN = 20
-_REASONS = 5
-_UNCOUNTED = "* those of signatures, attestations and SBOMs not counted"
+_MAX_REPOSITORIES = 20
+_MAX_REASONS = 5
+_IN_WORDS = {
+    "absent": "did not exist",
+    "drift": "kept: changed since the plan",
+    "not_attempted": "not attempted",
+}
+_UNCOUNTED = "* without those of signatures, attestations and SBOMs"
 
 
 @define
 class DeleteCounts:
-    """How far the carrying out of a plan is; as text, what was done.
+    """Counts of deletes by status; as text, a summary.
 
     Attributes:
-        total: DELETEs there are.
-        counts: How many have come to each status.
+        total: Deletes in all.
+        counts: Deletes that came to each status.
     """
 
     total: int = 0
     counts: Counter[str] = field(factory=Counter)
 
-    def add(self, settled: ItemOutcome | Outcome) -> None:
-        """Count one that is settled."""
-        self.counts[settled.status] += 1
+    def add(self, outcome: "ItemOutcome | Outcome") -> None:
+        """Count one outcome."""
+        self.counts[outcome.status] += 1
 
     @property
     def all_gone(self) -> bool:
-        """Whether nothing is left of what was to be deleted."""
+        """Whether nothing is left to delete."""
         return self.counts["deleted"] + self.counts["absent"] == self.total
 
     def __str__(self) -> str:
@@ -56,15 +63,15 @@ class DeleteCounts:
         counts = self.counts.copy()
         counts["not_attempted"] += self.total - counts.total()
         others = "".join(
-            f", {count:,} {status.replace('_', ' ')}"
+            f", {count:,} {_IN_WORDS.get(status, status)}"
             for status, count in counts.items()
             if count and status != "deleted"
         )
-        return f"{counts['deleted']:,} of {self.total:,} DELETEs done{others}"
+        return f"{counts['deleted']:,} of {self.total:,} deleted{others}"
 
 
-def table_of_plan(plan: Plan) -> Table:
-    """Return what a plan does, by repository."""
+def table_of_plan(plan: "Plan") -> Table:
+    """Return the deletes of a plan, by repository."""
     table = Table(box=ROUNDED, show_footer=True, caption=_UNCOUNTED, caption_justify="left")
     rows = [repo for repo in plan.repositories if repo.condemned]
     going = [repo.tags_going for repo in rows]
@@ -72,53 +79,53 @@ def table_of_plan(plan: Plan) -> Table:
     table.add_column("repository", footer=f"{len(rows):,} of {len(plan.repositories):,}")
     for title, column in (
         ("tags*", [repo.tags for repo in rows]),
-        ("tags to go*", going),
+        ("tags to delete*", going),
         ("manifests", [repo.manifests for repo in rows]),
-        ("manifests to go", whole),
-        ("DELETEs", [len(repo.condemned) for repo in rows]),
+        ("manifests to delete", whole),
+        ("requests", [len(repo.condemned) for repo in rows]),
     ):
         table.add_column(title, justify="right", footer=f"{sum(column):,}")
-    for nth, repo in enumerate(rows[:_SHOWN]):
-        counts = (repo.tags, going[nth], repo.manifests, whole[nth], len(repo.condemned))
+    for number, repo in enumerate(rows[:_MAX_REPOSITORIES]):
+        counts = (repo.tags, going[number], repo.manifests, whole[number], len(repo.condemned))
         table.add_row(Text(repo.name), *(f"{count:,}" for count in counts))
-    if len(rows) > _SHOWN:
-        table.add_row(f"and {len(rows) - _SHOWN:,} more, in the plan")
+    if len(rows) > _MAX_REPOSITORIES:
+        table.add_row(f"{len(rows) - _MAX_REPOSITORIES:,} more in the plan")
     return table
 
 
-def lines_of_plan(plan: Plan) -> Iterator[str]:
-    """Yield what a plan takes and brings, and what it leaves alone."""
+def lines_of_plan(plan: "Plan") -> Iterator[str]:
+    """Yield the cost and effect of a plan, and the repositories that it skips."""
     yield (
-        f"{counted(plan.requests, 'request')}, at least {wait_in_words(plan.seconds)} at the API's"
-        f" limit; garbage collection then frees {plan.frees}"
+        f"{counted(plan.requests, 'request')}, at least {time_in_words(plan.seconds)} at the API's"
+        f" limit; a garbage collection then frees {plan.frees}"
     )
     for left in plan.left_alone:
-        yield f"left alone: {left.repository}: {left.reason}"
+        yield f"skipped: {left.repository}: {left.reason}"
 
 
-def table_of_report(report: CleanupReport) -> Table:
-    """Return what became of a plan."""
+def table_of_report(report: "CleanupReport") -> Table:
+    """Return the outcome of a plan."""
     return in_table([rows_of_report(report)])
 
 
-def rows_of_report(report: CleanupReport) -> list[tuple[str, str, str]]:
-    """Return what became of a plan: status, number of DELETEs, remark."""
+def rows_of_report(report: "CleanupReport") -> list[tuple[str, str, str]]:
+    """Return the outcome of a plan: status, number of items, remark."""
     return [
-        ("deleted", f"{len(report.deleted):,}", f"of {report.total:,} DELETEs"),
-        ("absent", f"{len(report.absent):,}", "gone already"),
-        ("drift", f"{len(report.drift):,}", "changed since the plan, left alone"),
+        ("deleted", f"{len(report.deleted):,}", f"of {report.total:,}"),
+        ("absent", f"{len(report.absent):,}", "did not exist any more"),
+        ("drift", f"{len(report.drift):,}", "changed since the plan, kept"),
         ("failed", f"{len(report.failed):,}", ""),
-        ("unknown", f"{len(report.unknown):,}", "sent; whether it was done is not known"),
+        ("unknown", f"{len(report.unknown):,}", "sent, but no answer confirmed it"),
         ("not attempted", f"{len(report.not_attempted):,}", ""),
     ]
 
 
-def problems_of(report: CleanupReport) -> Iterator[str]:
-    """Yield why some of it was not deleted, a few lines for each status."""
+def problems_of(report: "CleanupReport") -> Iterator[str]:
+    """Yield why items were not deleted, a few lines for each status."""
     for some in (report.drift, report.failed, report.unknown, report.not_attempted):
-        for one in some[:_REASONS]:
+        for one in some[:_MAX_REASONS]:
             name = one.item.tags[0] if one.item.tags else one.item.digest
             status = one.status.replace("_", " ")
             yield f"{status}: {one.repository}:{name}: {one.reason}"
-        if len(some) > _REASONS:
-            yield f"and {len(some) - _REASONS:,} more"
+        if len(some) > _MAX_REASONS:
+            yield f"and {len(some) - _MAX_REASONS:,} more"

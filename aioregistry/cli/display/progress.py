@@ -1,10 +1,11 @@
-"""What the commands show: progress on a terminal, plain lines in a pipe, tables."""
+"""Progress: bars on a terminal, plain lines in a pipe; and tables of results."""
 
 import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from rich.box import ROUNDED
 from rich.console import Console, Group, RenderableType
@@ -13,7 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from aioregistry.cli.display.counting import CountingLimiter
+if TYPE_CHECKING:
+    from aioregistry.cli.display.counting import CountingLimiter
 
 __all__ = ["Display", "Stage", "in_table"]
 
@@ -24,11 +26,11 @@ _WINDOW_NAMES = ("minute", "hour")
 
 
 class Stage:
-    """A part of a job: how far it is, and how that looks.
+    """One part of a job and its progress.
 
     Attributes:
         done: Items done so far.
-        total: Items there are to do.
+        total: Items in all.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class Stage:
         name: str,
         total: int,
         unit: str,
-        limiter: CountingLimiter,
+        limiter: "CountingLimiter",
         items_a_request: int,
     ) -> None:
         self.done = 0
@@ -54,21 +56,21 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on."""
+        """Seconds since it began."""
         return time.perf_counter() - self._begun
 
     @property
     def waited(self) -> float:
-        """Seconds of them during which any request waited for quota."""
+        """Seconds during which any request waited for quota."""
         return self._limiter.waited - self._waited_before
 
     @property
     def pace(self) -> float:
-        """Items a second, so far."""
+        """Items a second so far."""
         return self.done / max(self.seconds, 1e-9)
 
     def as_bar(self) -> RenderableType:
-        """Return what a terminal shows: a bar, and the quota under it."""
+        """Return a bar for a terminal, with the quota below it."""
         bar = Table.grid(padding=(0, 2), expand=True)
         bar.add_column(style="bold")
         bar.add_column(ratio=1)
@@ -86,7 +88,7 @@ class Stage:
         return Group(bar, Text(indent + self._quota(), style="dim", no_wrap=True))
 
     def as_line(self) -> str:
-        """Return the same as one line of text."""
+        """Return the progress as one line of text."""
         return (
             f"{self._name}  {self._progress()}, {self.pace:,.0f}/s, ETA {self._eta()};"
             f" {self._quota()}"
@@ -97,7 +99,7 @@ class Stage:
 
     def _eta(self) -> str:
         left = math.ceil((self.total - self.done) / self._items_a_request)
-        # What is not waiting for quota goes at the pace of the server.
+        # Apart from waits for quota, the server sets the pace.
         by_pace = (self.seconds - self.waited) / max(self.done, 1) * (self.total - self.done)
         return _clock(max(by_pace if self.done else 0.0, self._limiter.seconds_for(left)))
 
@@ -117,15 +119,24 @@ class Stage:
 
 
 class Display:
-    """Where a command shows what it does.
+    """The place where a command shows its progress.
 
     Args:
-        console: Where to.
+        console: The console to write to.
+        limiter: Knows the quota.
         progress: Whether to draw progress bars, if `console` is a terminal that can.
-        lines: Whether to print a line now and then where no bar is drawn.
+        lines: Whether to print a line every few seconds where no bar is drawn.
     """
 
-    def __init__(self, console: Console, *, progress: bool = True, lines: bool = True) -> None:
+    def __init__(
+        self,
+        console: Console,
+        limiter: "CountingLimiter",
+        *,
+        progress: bool = True,
+        lines: bool = True,
+    ) -> None:
+        self.limiter = limiter
         self._console = console
         # Asked of the file: FORCE_COLOR makes Rich take a pipe for a terminal.
         self._is_terminal = console.file.isatty()
@@ -133,12 +144,12 @@ class Display:
         self._prints = lines
 
     def say(self, text: str, *, begin: str = "", style: str = "") -> None:
-        """Print a line; in a pipe it stays one, however long.
+        """Print a line; in a pipe it stays one line, however long.
 
         Args:
             text: The line.
-            begin: What comes before it, in bold.
-            style: How it looks.
+            begin: Printed before it, in bold.
+            style: Its style, in Rich's terms.
         """
         line = Text.assemble((f"{begin}  " if begin else "", "bold"), (text, style))
         self._console.print(line, highlight=False, soft_wrap=not self._is_terminal)
@@ -153,22 +164,20 @@ class Display:
         name: str,
         total: int,
         unit: str,
-        limiter: CountingLimiter,
         *,
         items_a_request: int = 1,
         shown: bool = True,
     ) -> AsyncGenerator[Stage]:
-        """Show the progress of what is done inside, which calls `Stage.advance`.
+        """Show the progress of the work inside, which calls `Stage.advance`.
 
         Args:
-            name: What is being done.
-            total: How many items there are to do.
-            unit: What they are, in the plural.
-            limiter: Knows the quota.
-            items_a_request: How many items one request does.
+            name: The name of the work.
+            total: Items in all.
+            unit: The kind of item, in the plural.
+            items_a_request: Items that one request handles.
             shown: Whether to show anything.
         """
-        stage = Stage(name, total, unit, limiter, items_a_request)
+        stage = Stage(name, total, unit, self.limiter, items_a_request)
         if not shown:
             yield stage
             return
@@ -181,7 +190,7 @@ class Display:
             await asyncio.gather(ticking, return_exceptions=True)
 
     async def _draw(self, stage: Stage) -> None:
-        # Refreshed from the event loop: the quota is no other thread's to read.
+        # Refreshed from the event loop: no other thread may read the quota.
         with Live(
             console=self._console,
             auto_refresh=False,
@@ -202,7 +211,7 @@ class Display:
 
 
 def in_table(sections: Iterable[Sequence[tuple[str, str, str]]]) -> Table:
-    """Return a table of what came out: sections of rows, each with name, value and remark."""
+    """Return a table of results: sections of rows, each with name, value and remark."""
     table = Table(box=ROUNDED, show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right", no_wrap=True)

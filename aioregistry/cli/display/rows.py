@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from aioregistry.cli.display.text import safe, size_in_words
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Format, Output
 from aioregistry.cli.process import reader_is_gone
 
@@ -60,12 +61,18 @@ class Printer(ABC, Generic[T]):
     def end(self) -> None:
         """Write what comes after all rows."""
 
+    def all(self, items: Sequence[T]) -> None:
+        """Write rows, with what comes before and after them."""
+        self.begin()
+        self.rows(items)
+        self.end()
+
 
 def choose_columns(columns: Sequence[Column[T]], wanted: str | None) -> list[Column[T]]:
     """Return the columns that are wanted, in this order.
 
     Raises:
-        ValueError: There is no column of such a name.
+        UsageError: There is no such column.
     """
     if wanted is None:
         return [column for column in columns if column.shown]
@@ -75,7 +82,7 @@ def choose_columns(columns: Sequence[Column[T]], wanted: str | None) -> list[Col
     names = [name.strip() for name in wanted.split(",")]
     for name in names:
         if name not in known:
-            raise ValueError(f"no column {name!r}; there are: {', '.join(known)}")
+            raise UsageError(f"no column {name!r}; the columns are {', '.join(known)}")
     return [known[name] for name in dict.fromkeys(names)]
 
 
@@ -83,7 +90,7 @@ def printer_for(columns: Sequence[Column[T]], output: Output) -> Printer[T]:
     """Return what writes rows to stdout as options say; the first column has the names.
 
     Raises:
-        ValueError: There is no column of such a name.
+        UsageError: There is no such column.
     """
     chosen = choose_columns(columns, output.columns)
     if output.quiet:

@@ -1,16 +1,18 @@
-"""Which items of a list are shown, and in which order; pure."""
+"""Which items of a list are shown, and in which order: pure decisions."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from heapq import nsmallest
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from attrs import frozen
 
-from aioregistry.cleanup.policy.durations import parse_duration
-from aioregistry.cleanup.policy.patterns import Glob, Pattern, Regex
 from aioregistry.cli.display.text import parse_size
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Filters, Order
+
+if TYPE_CHECKING:
+    from aioregistry.cleanup.policy.patterns import Pattern
 
 __all__ = ["Facts", "Selection"]
 
@@ -20,7 +22,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @frozen
 class Facts(Generic[T]):
-    """What of an item is filtered and sorted by.
+    """The values of an item that filters and orders compare.
 
     Attributes:
         names: Its names; one that matches is enough.
@@ -37,20 +39,20 @@ class Facts(Generic[T]):
 
 @frozen
 class Selection:
-    """What is wanted of a list.
+    """Which items of a list are shown, and in which order.
 
     Attributes:
-        patterns: What a name must match, each of them.
-        until: What was updated later is left out.
-        since: What was updated earlier is left out.
-        larger_than: What has no more bytes than this is left out.
-        untagged: Whether what has tags is left out.
-        sort: What is sorted by.
-        reverse: Whether the order is turned round.
-        limit: How many at most.
+        patterns: Patterns that one of an item's names must match, each of them.
+        until: Items updated later are hidden.
+        since: Items updated earlier are hidden.
+        larger_than: Items of this many bytes or fewer are hidden.
+        untagged: Whether tagged items are hidden.
+        sort: The order; None means the API's.
+        reverse: Whether the order is reversed.
+        limit: The most items to show; None means all.
     """
 
-    patterns: tuple[Pattern, ...] = ()
+    patterns: "tuple[Pattern, ...]" = ()
     until: datetime | None = None
     since: datetime | None = None
     larger_than: int | None = None
@@ -61,25 +63,34 @@ class Selection:
 
     @classmethod
     def of(cls, filters: Filters, now: datetime) -> Self:
-        """Return what options say.
+        """Read the options that filter and sort.
+
+        Args:
+            filters: The options.
+            now: The time that ages count from.
 
         Raises:
-            ValueError: They make no sense.
-            ModuleNotFoundError: They need a package that is missing.
+            UsageError: An option is invalid, or needs a package that is not installed.
         """
+        from aioregistry.cleanup.policy.patterns import Glob, Regex
+
         if filters.reverse and filters.sort is None:
-            raise ValueError("--reverse needs --sort")
+            raise UsageError("--reverse needs --sort")
         patterns: list[Pattern] = []
-        if filters.match is not None:
-            patterns.append(Glob(filters.match))
-        if filters.regex is not None:
-            patterns.append(Regex(filters.regex))
-        size = filters.larger_than
+        try:
+            if filters.match is not None:
+                patterns.append(Glob(filters.match))
+            if filters.regex is not None:
+                patterns.append(Regex(filters.regex))
+            size = None if filters.larger_than is None else parse_size(filters.larger_than)
+            until, since = _ago(filters.older_than, now), _ago(filters.newer_than, now)
+        except (ValueError, ModuleNotFoundError) as error:
+            raise UsageError(str(error)) from None
         return cls(
             tuple(patterns),
-            _ago(filters.older_than, now),
-            _ago(filters.newer_than, now),
-            None if size is None else parse_size(size),
+            until,
+            since,
+            size,
             filters.untagged,
             filters.sort,
             filters.reverse,
@@ -87,11 +98,11 @@ class Selection:
         )
 
     def of_page(self, items: Iterable[T], facts: Facts[T]) -> list[T]:
-        """Return the items that are wanted, in the order in which they come."""
+        """Return the items to show, in their given order."""
         return [item for item in items if self._wants(item, facts)]
 
     def in_order(self, items: Iterable[T], facts: Facts[T]) -> list[T]:
-        """Return items in the order that is wanted, no more than are wanted."""
+        """Return items sorted, at most `limit` of them."""
         key = self._key(facts)
         if self.reverse:
             ordered = sorted(items, key=key, reverse=True)
@@ -126,6 +137,8 @@ class Selection:
 
 
 def _ago(length: str | None, now: datetime) -> datetime | None:
+    from aioregistry.cleanup.policy.durations import parse_duration
+
     if length is None:
         return None
     try:

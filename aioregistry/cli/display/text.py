@@ -1,10 +1,10 @@
-"""Texts that are safe to show, and sizes as people write them."""
+"""Text that is safe to show, and counts, sizes and times as people write them."""
 
 import re
 
 from aioregistry.errors import printable
 
-__all__ = ["counted", "parse_size", "safe", "size_in_words"]
+__all__ = ["counted", "parse_size", "safe", "size_in_words", "time_in_words"]
 
 _UNITS = {
     "": 1, "B": 1,
@@ -18,15 +18,15 @@ safe = printable
 
 
 def counted(count: int, unit: str) -> str:
-    """Return a number of things, of which a unit is the singular: ``1 tag``, ``1,000 tags``."""
+    """Return a count with its unit, given in the singular: ``1 tag``, ``1,000 tags``."""
     return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that a text such as ``500MB``, ``1.5GiB`` or ``1024`` says.
+    """Return the bytes in a text such as ``500MB``, ``1.5GiB`` or ``1024``.
 
     Raises:
-        ValueError: It says none.
+        ValueError: The text is no size.
     """
     found = _SIZE.fullmatch(text.strip())
     unit = None if found is None else _UNITS.get(found[2].upper())
@@ -36,7 +36,7 @@ def parse_size(text: str) -> int:
 
 
 def size_in_words(size: int) -> str:
-    """Return a number of bytes as people read it: ``12.3 MB``."""
+    """Return a number of bytes in a readable unit: ``12.3 MB``."""
     if size < _STEP:
         return f"{size} B"
     amount, units = size / _STEP, ["kB", "MB", "GB", "TB"]
@@ -44,3 +44,12 @@ def size_in_words(size: int) -> str:
     while len(units) > 1 and round(amount, 1) >= _STEP:
         amount, units = amount / _STEP, units[1:]
     return f"{amount:,.1f} {units[0]}"
+
+
+def time_in_words(seconds: float) -> str:
+    """Return a length of time in readable units: ``3 min 20 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

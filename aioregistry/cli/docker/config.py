@@ -1,19 +1,18 @@
-"""Docker's configuration file: whose credentials are where. All else in it stays as it is."""
+"""Docker's configuration file: the credentials of each host. Everything else in it is kept."""
 
 import json
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
 
 from aioregistry.api.models import DockerCredentials
-from aioregistry.cli.settings.config_file import SettingsError
+from aioregistry.cli.errors import UsageError
+from aioregistry.files import write_file
 
 __all__ = [
     "OWN_HELPER",
@@ -30,8 +29,8 @@ _HELPER_SECONDS = 30
 _OWNER_ONLY = 0o600
 
 
-class DockerConfigError(SettingsError):
-    """Docker's configuration, or a credential helper, is not to be used; the text says why."""
+class DockerConfigError(UsageError):
+    """Docker's configuration or a credential helper cannot be used; the text says why."""
 
 
 def docker_config_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -42,20 +41,20 @@ def docker_config_path(environment: Mapping[str, str] = os.environ) -> Path:
 
 @frozen
 class DockerConfig:
-    """What Docker's configuration says.
+    """Docker's configuration.
 
     Attributes:
-        document: All of it; credentials are among it.
+        document: All of it, credentials included.
     """
 
     document: Mapping[str, Any] = field(factory=dict, repr=False)
 
     @classmethod
     def load(cls, path: Path) -> "DockerConfig":
-        """Return what a file says; one that is not there says nothing.
+        """Read a file; one that does not exist is an empty configuration.
 
         Raises:
-            DockerConfigError: It is no configuration of Docker's.
+            DockerConfigError: It is no Docker configuration.
             OSError: It cannot be read.
         """
         try:
@@ -63,64 +62,64 @@ class DockerConfig:
         except FileNotFoundError:
             return cls()
         except (ValueError, RecursionError) as error:
-            raise DockerConfigError(f"{path} is no configuration of Docker's: {error}") from None
+            raise DockerConfigError(f"{path} is no Docker configuration: {error}") from None
         known = ("auths", "credHelpers")
         if not isinstance(document, dict) or not all(
             isinstance(document.get(key) or {}, dict) for key in known
         ):
-            raise DockerConfigError(f"{path} is no configuration of Docker's: not an object")
+            raise DockerConfigError(f"{path} is no Docker configuration: not an object")
         return cls(document)
 
     def helper_for(self, host: str) -> str | None:
-        """Return the credential helper that Docker asks for a host; None where it asks none."""
+        """Return the credential helper or store that Docker uses for a host, or None."""
         helpers = self.document.get("credHelpers") or {}
         name = helpers.get(host) or self.document.get("credsStore") or None
         if name is not None and not (isinstance(name, str) and _HELPER_NAME.fullmatch(name)):
-            raise DockerConfigError(f"Docker's credential helper has no usable name: {name!r}")
+            raise DockerConfigError(f"Docker's credential helper has an invalid name: {name!r}")
         return name
 
     def with_auth(self, host: str, auth: Mapping[str, Any]) -> "DockerConfig":
-        """Return the same with credentials for a host; empty ones tell that a helper has them."""
+        """Return a copy with credentials for a host; empty ones mean that a helper has them."""
         return DockerConfig(_with(self.document, "auths", {host: dict(auth)}))
 
     def with_helper(self, host: str, name: str) -> "DockerConfig":
-        """Return the same with a credential helper for a host."""
+        """Return a copy with a credential helper for a host."""
         left = self.without_auth(host).document
         return DockerConfig(_with(left, "credHelpers", {host: name}))
 
     def without_auth(self, host: str) -> "DockerConfig":
-        """Return the same without credentials for a host."""
-        return self._without("auths", host)
+        """Return a copy without credentials for a host, in the spellings that Docker removes."""
+        left = self
+        for spelling in (host, f"https://{host}", f"http://{host}"):
+            left = left._without("auths", spelling)
+        return left
+
+    def further_keys(self, host: str) -> list[str]:
+        """Return the keys of credentials that name a host with a path: tools may use them."""
+        return [
+            key
+            for key in self.document.get("auths") or {}
+            if key.partition("://")[2].startswith(f"{host}/") or key.startswith(f"{host}/")
+        ]
 
     def without_helper(self, host: str) -> "DockerConfig":
-        """Return the same without a credential helper for a host."""
+        """Return a copy without a credential helper for a host."""
         return self._without("credHelpers", host)
 
     def save(self, path: Path) -> None:
-        """Write it to a file, whole or not at all, for its owner's eyes alone.
+        """Write it to a file that only its owner can read, whole or not at all.
 
         Raises:
-            DockerConfigError: It is too deep to be written.
+            DockerConfigError: It is nested too deeply.
             OSError: It cannot be written.
         """
-        # Where the file is a link, the link stays.
+        try:
+            text = json.dumps(self.document, indent="\t") + "\n"
+        except RecursionError:
+            raise DockerConfigError(f"{path} cannot be written: it is nested too deeply") from None
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".config-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self.document, file, indent="\t")
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(_OWNER_ONLY)
-            Path(name).replace(path)
-        except BaseException as error:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            if isinstance(error, RecursionError):
-                raise DockerConfigError(f"{path} cannot be written: it is too deep") from None
-            raise
+        write_file(path, text, mode=_OWNER_ONLY)
 
     def _without(self, key: str, host: str) -> "DockerConfig":
         before = self.document.get(key) or {}
@@ -134,12 +133,12 @@ def _with(document: Mapping[str, Any], key: str, entries: Mapping[str, Any]) -> 
 
 
 def run_helper(name: str, action: str, stdin: str) -> str:
-    """Run a credential helper of Docker's, and return what it prints.
+    """Run a Docker credential helper, and return its output.
 
     Args:
         name: The helper, without ``docker-credential-``.
         action: ``store`` or ``erase``.
-        stdin: What it is given.
+        stdin: Its input.
 
     Raises:
         DockerConfigError: It is missing, refuses, or takes too long.
@@ -156,10 +155,10 @@ def run_helper(name: str, action: str, stdin: str) -> str:
         )
     except FileNotFoundError:
         raise DockerConfigError(
-            f"Docker's configuration names the credential helper {program}, which is not there"
+            f"Docker's configuration names the credential helper {program}, which is not installed"
         ) from None
     except subprocess.TimeoutExpired:
-        raise DockerConfigError(f"{program} has not answered in {_HELPER_SECONDS} s") from None
+        raise DockerConfigError(f"{program} did not answer within {_HELPER_SECONDS} s") from None
     if done.returncode:
         said = (done.stdout or done.stderr).strip().splitlines()
         raise DockerConfigError(f"{program} {action} failed: {said[0][:200] if said else ''}")
@@ -167,7 +166,7 @@ def run_helper(name: str, action: str, stdin: str) -> str:
 
 
 def for_helper(credentials: DockerCredentials) -> str:
-    """Return credentials as a credential helper takes and gives them."""
+    """Return credentials in the format of credential helpers."""
     return json.dumps(
         {
             "ServerURL": credentials.host,

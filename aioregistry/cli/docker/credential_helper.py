@@ -1,14 +1,12 @@
-"""``docker-credential-aioregistry``: Docker asks it for credentials, and it mints short-lived ones.
+"""``docker-credential-aioregistry``: Docker runs it for credentials; it gets short-lived ones.
 
-Docker says the host alone; which registry, and whether to push, the configuration tells.
+Docker passes the host only; registry and permissions come from the configuration.
 """
 
 import asyncio
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,22 +16,25 @@ from urllib.parse import urlsplit
 import platformdirs
 from attrs import frozen
 
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
-from aioregistry.cli.settings.settings import Settings, SettingsError
+from aioregistry.cli.settings.settings import Settings
+from aioregistry.files import write_file
 from aioregistry.version import VERSION
 
 __all__ = ["main"]
 
 _EXPIRY = 3600
 _RENEWED_AT = 0.9
+_OWNER_ONLY = 0o600
 # Docker knows this text, and goes on without credentials.
 _NOT_FOUND = "credentials not found in native keychain"
-_NOTHING_STORED = "nothing to store: credentials are minted when Docker asks for them"
+_NOTHING_STORED = "nothing to store: new credentials are made for each use"
 _USAGE = "usage: docker-credential-aioregistry get|store|erase|list|version"
 
 
 def main() -> None:
-    """Answer Docker as the arguments of this process and its stdin say, and exit."""
+    """Answer Docker, by the arguments and stdin of this process, and exit."""
     action = sys.argv[1] if len(sys.argv) == 2 else ""
     try:
         sys.stdout.write(_answer(action))
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 class _RefusedError(Exception):
-    """What Docker is told instead of credentials."""
+    """The answer to Docker where there are no credentials."""
 
 
 def _answer(action: str) -> str:
@@ -56,11 +57,12 @@ def _answer(action: str) -> str:
     try:
         settings = Settings.load(Access())
         kept = _Kept.of(settings)
-    except SettingsError as error:
+    except UsageError as error:
         raise _RefusedError(str(error)) from None
     if action == "list":
         known = kept.read()
-        return json.dumps({} if known is None else {settings.registry_host: known["Username"]})
+        # The user name is a secret as good as the password, and lists end up in logs.
+        return json.dumps({} if known is None else {settings.registry_host: "aioregistry"})
     host = _host(sys.stdin.read())
     if not settings.is_registry_host(host):
         raise _RefusedError(_NOT_FOUND)
@@ -80,9 +82,9 @@ def _host(text: str) -> str:
 
 
 def _mint(settings: Settings) -> dict[str, str]:
-    # Loading the client takes longer than all the rest, and most calls need none.
-    from aioregistry.client.client import RegistryClient  # noqa: PLC0415
-    from aioregistry.errors import RegistryError  # noqa: PLC0415
+    # Loading the client takes longer than all the rest, and most calls need no client.
+    from aioregistry.client.client import RegistryClient
+    from aioregistry.errors import RegistryError
 
     async def mint() -> dict[str, str]:
         async with RegistryClient(
@@ -104,7 +106,7 @@ def _seconds(settings: Settings) -> int:
 
 @frozen
 class _Kept:
-    """Credentials on disk, until nine tenths of their time are over."""
+    """Credentials on disk, used for nine tenths of their lifetime."""
 
     path: Path
     seconds: int
@@ -133,12 +135,10 @@ class _Kept:
 
     def write(self, credentials: dict[str, str]) -> dict[str, str]:
         renew_at = datetime.now(UTC).timestamp() + _RENEWED_AT * self.seconds
-        # Without a place to keep them they are minted each time.
+        # Where they cannot be kept, each use makes new ones.
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Made for its owner's eyes alone, and whole before it has its name.
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({**credentials, "renew_at": renew_at}, file)
-            Path(name).replace(self.path)
+            write_file(
+                self.path, json.dumps({**credentials, "renew_at": renew_at}), mode=_OWNER_ONLY
+            )
         return credentials

@@ -1,4 +1,4 @@
-"""The token that doctl, the official command, has been given."""
+"""The tokens in the configuration of doctl, the vendor's command."""
 
 import os
 from collections.abc import Mapping
@@ -10,36 +10,36 @@ from aioregistry.cli.settings.config_file import SettingsError
 
 __all__ = ["doctl_path", "doctl_token"]
 
-# doctl's own word for the context whose token stands under access-token.
+# doctl's name for the context whose token is under access-token.
 _DEFAULT = "default"
 
 
 def doctl_path() -> Path:
-    """Return where doctl keeps its configuration."""
+    """Return the path of doctl's configuration."""
     return platformdirs.user_config_path("doctl", appauthor=False, roaming=True) / "config.yaml"
 
 
 def doctl_token(path: Path, context: str | None) -> tuple[str, str] | None:
-    """Return a token of doctl's configuration and its context's name.
+    """Return a token in doctl's configuration and the name of its context.
 
     Args:
         path: doctl's configuration file.
-        context: Which context; None means the current one.
+        context: The context; None means the current one.
 
     Returns:
-        None where doctl has no configuration or no token, and no context was asked for.
+        None where doctl has no configuration or no token, and no context is named.
 
     Raises:
         SettingsError: There is no such context, or the file cannot be read.
     """
     if context is None and not os.access(path, os.R_OK):
         return None
-    said = _read(path)
-    current = said.get("context")
+    document = _read(path)
+    current = document.get("context")
     wanted = context or (current if isinstance(current, str) and current else _DEFAULT)
-    contexts = said.get("auth-contexts")
+    contexts = document.get("auth-contexts")
     known = dict(contexts) if isinstance(contexts, Mapping) else {}
-    known[_DEFAULT] = said.get("access-token")
+    known[_DEFAULT] = document.get("access-token")
     token = known.get(wanted)
     if isinstance(token, str) and token:
         return token, wanted
@@ -47,17 +47,17 @@ def doctl_token(path: Path, context: str | None) -> tuple[str, str] | None:
         return None
     names = [name for name, value in known.items() if value and isinstance(name, str)]
     there = ", ".join(names) or "none"
-    raise SettingsError(f"{path}: doctl has no token for the context {wanted!r}; it has: {there}")
+    raise SettingsError(f"{path}: doctl has no token for context {wanted!r}; contexts: {there}")
 
 
 def _read(path: Path) -> Mapping[str, object]:
-    import yaml  # noqa: PLC0415  (only where doctl's word is needed)
+    import yaml
 
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
-    # Most of them are how PyYAML refuses values that are not what their tag says.
+    # Most of these are raised by PyYAML for values that do not match their tag.
     except (
         yaml.YAMLError,
         ValueError,
@@ -66,5 +66,5 @@ def _read(path: Path) -> Mapping[str, object]:
         OverflowError,
         RecursionError,
     ):
-        raise SettingsError(f"{path} is no configuration of doctl: not YAML") from None
-    return said if isinstance(said, Mapping) else {}
+        raise SettingsError(f"{path}: not a doctl configuration: not YAML") from None
+    return document if isinstance(document, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Settings: flags over the environment over the configuration file over what is usual."""
+"""Settings; precedence: flags, environment, configuration file, defaults."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -8,29 +8,26 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.config_file import Config, SettingsError, config_path, read_config
 from aioregistry.cli.settings.doctl import doctl_path, doctl_token
-from aioregistry.session.origins import check_origin
+from aioregistry.session.origins import API_URL, TOKEN_VARIABLES, check_origin
 
-__all__ = ["API_URL", "REGISTRY_HOST", "Setting", "Settings", "SettingsError", "whole_seconds"]
+__all__ = ["REGISTRY_HOST", "Setting", "Settings", "SettingsError", "whole_seconds"]
 
 REGISTRY_HOST = "registry.digitalocean.com"
-API_URL = "https://api.digitalocean.com"
-_TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 _NONE_FOUND = (
-    "no API token: set DIGITALOCEAN_TOKEN, give --token-file FILE, write token-file into a"
-    " profile, or log in with 'doctl auth init'"
+    "no API token: set DIGITALOCEAN_TOKEN, use --token-file FILE, add token-file to a profile"
+    " ('aioregistry config set token-file FILE'), or log in with 'doctl auth init'"
 )
-_LONGEST_TOKEN = 4096
+_MAX_TOKEN_CHARACTERS = 4096
 _CENTURY = 100 * 366 * 86_400
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
 @frozen
 class Setting:
-    """A value, and where it comes from."""
+    """A value and its source."""
 
     value: str = field(repr=False)
     source: str
@@ -38,11 +35,11 @@ class Setting:
 
 @frozen
 class Settings:
-    """What holds for one run of a command.
+    """The settings for one run of a command.
 
     Attributes:
-        config: What the configuration file says.
-        profile: The profile in force; None where there is none.
+        config: The configuration file's content.
+        profile: The profile in use; None without one.
     """
 
     config: Config
@@ -52,10 +49,10 @@ class Settings:
 
     @classmethod
     def load(cls, access: Access, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the configuration file, and see which profile holds.
+        """Read the configuration file, and choose the profile.
 
         Raises:
-            SettingsError: The file makes no sense, or there is no such profile.
+            SettingsError: The file is invalid, or there is no such profile.
         """
         required = bool(environment.get("AIOREGISTRY_CONFIG"))
         config = read_config(config_path(environment), required=required)
@@ -68,59 +65,59 @@ class Settings:
         return cls(config, _profile(config, given, environment), given, environment)
 
     def get(self, key: str) -> Setting | None:
-        """Return a setting; None where nothing says it."""
+        """Return a setting; None where it is not set."""
         return next(self._said(key), None)
 
     @property
     def api_url(self) -> str:
-        """Where the API is."""
+        """Address of the API."""
         setting = self.get("api-url")
         return API_URL if setting is None else _url("api-url", setting)
 
     @property
     def registry(self) -> str | None:
-        """The registry that is meant where none is named."""
+        """The registry for commands that name none."""
         setting = self.get("registry")
         return None if setting is None else setting.value
 
     @property
     def registry_url(self) -> str | None:
-        """Where the registry itself is."""
+        """Address of the registry itself."""
         setting = self.get("registry-url")
         return None if setting is None else _url("registry-url", setting)
 
     def contents_url(self, flag: str | None) -> str | None:
-        """Return where manifests are read; None for where the credentials say.
+        """Return the address that manifests are read from; None for the host in the credentials.
 
         Args:
-            flag: What ``--registry-url`` says.
+            flag: The value of ``--registry-url``.
 
         Raises:
-            SettingsError: The API is not the vendor's: what credentials it mints is nothing that
-                the vendor's registry should be sent.
+            SettingsError: The API is not the vendor's, and no registry is named: credentials of
+                one must not be sent to the other.
         """
         if flag is not None:
             return _url("registry-url", Setting(flag, "--registry-url"))
         if self.registry_url is None and self.api_url != API_URL:
             raise SettingsError(
-                f"where is the registry whose API is at {self.api_url}? Give --registry-url URL, or"
-                " set AIOREGISTRY_REGISTRY_URL; a sandbox is at the same URL as its API"
+                f"no registry address for the API at {self.api_url}: use --registry-url URL, or set"
+                " AIOREGISTRY_REGISTRY_URL. A sandbox has the same address for both"
             )
         return self.registry_url
 
     @property
     def registry_host(self) -> str:
-        """The host that Docker knows the registry by."""
+        """The registry's host in Docker's configuration."""
         url = self.registry_url
         return REGISTRY_HOST if url is None else urlsplit(url).netloc
 
     def is_registry_host(self, host: str) -> bool:
-        """Return whether a host is the registry's, or one of its regions'."""
+        """Return whether a host is the registry's, or that of one of its regions."""
         return host == self.registry_host or host.endswith(f".{REGISTRY_HOST}")
 
     @property
     def read_write(self) -> bool:
-        """Whether credentials may push."""
+        """Whether credentials allow pushes."""
         setting = self.get("read-write")
         if setting is None or setting.value.lower() in _FALSE:
             return False
@@ -130,7 +127,7 @@ class Settings:
 
     @property
     def expiry(self) -> int | None:
-        """After how many seconds credentials expire; None where nothing says it."""
+        """Lifetime of credentials in seconds; None where it is not set."""
         setting = self.get("expiry")
         if setting is None:
             return None
@@ -144,7 +141,7 @@ class Settings:
         """The API token.
 
         Raises:
-            SettingsError: There is none, or what should hold one does not.
+            SettingsError: There is none, or its file has none.
         """
         found = next(self._tokens(), None)
         if found is None:
@@ -162,12 +159,12 @@ class Settings:
 
     @property
     def _profile_goes_first(self) -> bool:
-        # A profile that is asked for is a flag: another account's token in the environment must
-        # not take its place.
+        # A profile on the command line is a flag: the token of another account in the environment
+        # must not override it.
         return "profile" in self._flags
 
     def _said(self, key: str) -> Iterator[Setting]:
-        """Yield what is said of a key, what counts most first."""
+        """Yield the values of a key, in the order of precedence."""
         if key in self._flags:
             yield Setting(self._flags[key], f"--{key}")
         variable = f"AIOREGISTRY_{key.upper().replace('-', '_')}"
@@ -189,7 +186,7 @@ class Settings:
             yield Setting(current[0], f"context {current[1]!r} of {doctl_path()}")
 
     def _of_environment(self) -> Iterator[Setting]:
-        for name in _TOKEN_VARIABLES:
+        for name in TOKEN_VARIABLES:
             if self._environment.get(name, "").strip():
                 yield Setting(self._environment[name].strip(), name)
         if path := self._environment.get("AIOREGISTRY_TOKEN_FILE"):
@@ -217,16 +214,18 @@ def _url(key: str, setting: Setting) -> str:
 
 
 def whole_seconds(length: str) -> int:
-    """Return the seconds of a length of time that is longer than none, and ends some day.
+    """Return the seconds of a length of time, such as ``1h``.
 
     Raises:
-        ValueError: It says no such length.
+        ValueError: It is no length of time, zero, or more than a century.
     """
+    from aioregistry.cleanup.policy.durations import parse_duration
+
     seconds = int(parse_duration(length).total_seconds())
     if seconds == 0:
-        raise ValueError("0 s would mean that credentials never expire")
+        raise ValueError("0 s means credentials that never expire: use --never-expire")
     if seconds > _CENTURY:
-        raise ValueError(f"{length} is more than 100 years; is it in the right unit?")
+        raise ValueError(f"{length} is more than 100 years; check the unit")
     return seconds
 
 
@@ -244,9 +243,9 @@ def _profile(
     else:
         return None
     if chosen.value not in config.profiles:
-        there = ", ".join(config.profiles) or "none"
+        known = ", ".join(config.profiles) or "none"
         raise SettingsError(
-            f"{chosen.source}: no profile {chosen.value!r} in {config.path}; there: {there}"
+            f"{chosen.source}: no profile {chosen.value!r} in {config.path}; profiles: {known}"
         )
     return chosen
 
@@ -254,18 +253,18 @@ def _profile(
 def _from_file(path: str, source: str) -> Setting:
     try:
         with Path(path).expanduser().open(encoding="utf-8") as file:
-            token = file.read(_LONGEST_TOKEN).strip()
+            token = file.read(_MAX_TOKEN_CHARACTERS).strip()
     except OSError as error:
         raise SettingsError(f"{source}: {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         token = ""
     if not token or len(token.split()) != 1:
-        raise SettingsError(f"{source}: {path} must hold a token, and nothing else")
+        raise SettingsError(f"{source}: {path} must contain a token and nothing else")
     return Setting(token, f"{source}, {path}" if source.startswith("--") else source)
 
 
 def _from_doctl(context: str, source: str) -> Setting:
     found = doctl_token(doctl_path(), context)
-    if found is None:  # pragma: no cover, a context that is asked for is there or is an error
+    if found is None:  # pragma: no cover, a named context exists or is an error
         raise SettingsError(f"{source}: doctl has no context {context!r}")
     return Setting(found[0], f"{source}, doctl's context {context!r}")

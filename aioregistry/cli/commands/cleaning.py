@@ -1,0 +1,204 @@
+"""The work of the clean-up commands."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.make import PlanProgress, make_plan
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cli.asking import ask
+from aioregistry.cli.commands.cleanup_job import CleanupJob, journal_of, read_uses
+from aioregistry.cli.commands.cleanup_options import Applying, Reading
+from aioregistry.cli.connection import Connection
+from aioregistry.cli.display.plan_tables import (
+    lines_of_plan,
+    table_of_plan,
+)
+from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
+from aioregistry.cli.options import Access
+from aioregistry.cli.running import refuse, run_connected
+from aioregistry.client.registry import RegistryHandle
+
+__all__ = ["apply", "plan", "plan_and_apply"]
+
+_NOTHING = "nothing was deleted"
+
+
+def plan(
+    policy: Path,
+    registry: str | None,
+    repositories: list[str] | None,
+    output: Path,
+    reading: Reading,
+    access: Access,
+) -> None:
+    """Make a plan, write it to a file and show it."""
+    command = "cleanup plan"
+    with _usage(command):
+        rules, uses = _load_policy(policy), read_uses(reading.in_use)
+        _check_output(output)
+
+    async def work(to: Connection) -> int:
+        handle = await to.registry(registry)
+        async with to.contents(
+            handle, reading.registry_url, cache=not reading.no_cache
+        ) as contents:
+            made = await _plan(to, handle, contents, rules, uses, repositories)
+        _save(command, made, output)
+        _show_plan(made)
+        carry_out = shlex.join(["aioregistry", "cleanup", "apply", str(output)])
+        typer.echo(f"plan written to {output}; to carry it out: {carry_out}")
+        return SOME_FAILED if made.left_alone else DONE
+
+    run_connected(command, access, work, lambda: _NOTHING)
+
+
+def apply(
+    path: Path, resume: bool, yes: bool, applying: Applying, reading: Reading, access: Access
+) -> None:
+    """Carry out the plan in a file."""
+    command = "cleanup apply"
+    with _usage(command):
+        made = Plan.load(path)
+        job = CleanupJob.of(command, path, applying, reading, access)
+    _show_plan(made)
+    job.check(made)
+    if not job.counts.total:
+        raise typer.Exit(DONE)
+    if not yes:
+        ask(command, job.question(made), _NOTHING)
+
+    async def work(to: Connection) -> int:
+        handle = to.client.registry(made.registry)
+        async with to.contents(
+            handle, reading.registry_url, cache=not reading.no_cache
+        ) as contents:
+            report = await job.apply(to, handle, made, contents, resume)
+        return await job.finish(to, handle, made, report)
+
+    run_connected(command, access, work, job.interrupted)
+
+
+def plan_and_apply(
+    policy: Path,
+    registry: str | None,
+    yes: bool,
+    repositories: list[str] | None,
+    output: Path | None,
+    applying: Applying,
+    reading: Reading,
+    access: Access,
+) -> None:
+    """Make a plan, ask, and carry it out."""
+    command = "cleanup run"
+    with _usage(command):
+        rules = _load_policy(policy)
+        job = CleanupJob.of(command, output, applying, reading, access)
+        if output is not None:
+            _check_output(output)
+
+    async def work(to: Connection) -> int:
+        handle = await to.registry(registry)
+        async with to.contents(
+            handle, reading.registry_url, cache=not reading.no_cache
+        ) as contents:
+            made = await _plan(to, handle, contents, rules, job.uses, repositories)
+            path = output or Path(f"cleanup-{handle.name}-{made.made_at:%Y%m%d-%H%M%S}.json")
+            _save(command, made, path)
+            job.path = path
+            _show_plan(made)
+            typer.echo(f"plan written to {path}")
+            job.check(made)
+            if job.counts.total and not yes:
+                ask(command, job.question(made), _NOTHING)
+            report = await job.apply(to, handle, made, contents, resume=False)
+        code = await job.finish(to, handle, made, report)
+        return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
+
+    run_connected(command, access, work, job.interrupted)
+
+
+async def _plan(
+    to: Connection,
+    registry: RegistryHandle,
+    contents: ContentReader,
+    policy: Policy,
+    uses: list[Use],
+    repositories: list[str] | None,
+) -> Plan:
+    async with to.display.stage("Plan", 0, "repositories") as stage:
+
+        def show(progress: PlanProgress) -> None:
+            stage.total, stage.done = progress.of, progress.repositories
+
+        return await make_plan(
+            registry,
+            policy,
+            contents,
+            in_use=InUse(uses),
+            repositories=repositories,
+            now=datetime.now(UTC),
+            on_progress=show,
+        )
+
+
+@contextmanager
+def _usage(command: str) -> Iterator[None]:
+    """Turn errors of files and options into one line, and exit."""
+    try:
+        yield
+    except (PolicyFileError, PlanFileError, InUseError, ModuleNotFoundError) as error:
+        refuse(command, error)
+    except OSError as error:
+        refuse(command, f"{error.filename}: {error.strerror}")
+    except ValueError as error:
+        refuse(command, error)
+
+
+def _load_policy(path: Path) -> Policy:
+    policy = load_policy(path)
+    if not policy.deletes:
+        typer.echo(
+            f"{path}: no rule deletes anything, and tags that match no rule are kept; to delete"
+            " the rest, end the policy with a rule of delete = true",
+            err=True,
+        )
+    return policy
+
+
+def _check_output(path: Path) -> None:
+    if str(path) == "-":
+        raise ValueError("a plan cannot be written to stdout: its journal is kept beside the file")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ValueError(f"{path}: cannot be written: not a file in an existing folder")
+    if journal_of(path).exists():
+        raise ValueError(
+            f"{journal_of(path)} exists: a plan of this name was started. Continue with"
+            f" 'aioregistry cleanup apply {path} --resume', or write to another file"
+        )
+
+
+def _save(command: str, plan: Plan, path: Path) -> None:
+    try:
+        plan.save(path)
+    except OSError as error:
+        refuse(command, f"{path}: {error.strerror}")
+
+
+def _show_plan(plan: Plan) -> None:
+    if next(plan.condemned, None) is not None:
+        Console().print(table_of_plan(plan), highlight=False)
+    else:
+        typer.echo("nothing to delete")
+    for line in lines_of_plan(plan):
+        typer.echo(line)

@@ -1,0 +1,225 @@
+"""The carrying out of one clean-up plan by a command."""
+
+import time
+from pathlib import Path
+
+import typer
+from attrs import frozen
+from rich.console import Console
+
+from aioregistry.api.models import GarbageCollection
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.caps import CapExceededError, Caps
+from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
+from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
+from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.references import InUse, Use
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.durations import parse_duration
+from aioregistry.cli.asking import read_text
+from aioregistry.cli.commands.cleanup_options import Applying, Reading, resume_line
+from aioregistry.cli.connection import Connection
+from aioregistry.cli.display.plan_tables import DeleteCounts, problems_of, table_of_report
+from aioregistry.cli.display.text import counted
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
+from aioregistry.cli.options import Access
+from aioregistry.cli.running import refuse
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import RegistryTimeoutError
+
+__all__ = ["CleanupJob", "journal_of", "read_uses"]
+
+
+@frozen
+class _Inputs:
+    """What an apply is given besides the plan."""
+
+    caps: Caps
+    uses: list[Use]
+    seconds: float | None
+
+
+class CleanupJob:
+    """The carrying out of one plan.
+
+    Attributes:
+        counts: How many items came to each status.
+        path: The plan's file; None until it is known.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        path: Path | None,
+        inputs: _Inputs,
+        applying: Applying,
+        reading: Reading,
+        access: Access,
+    ) -> None:
+        self.counts = DeleteCounts()
+        self.path = path
+        self.uses = inputs.uses
+        self._command = command
+        self._inputs = inputs
+        self._applying = applying
+        self._reading = reading
+        self._access = access
+        self._begun = time.monotonic()
+
+    @classmethod
+    def of(
+        cls, command: str, path: Path | None, applying: Applying, reading: Reading, access: Access
+    ) -> "CleanupJob":
+        """Read the options.
+
+        Raises:
+            ValueError: An option or a file is invalid.
+            OSError: A file cannot be read.
+        """
+        caps = Caps(max_deletes=applying.max_deletes, max_fraction=applying.max_fraction)
+        uses, seconds = read_uses(reading.in_use), _seconds(applying.deadline)
+        return cls(command, path, _Inputs(caps, uses, seconds), applying, reading, access)
+
+    def check(self, plan: Plan) -> None:
+        """Refuse a plan that is over the limits; count its items."""
+        for forced, how in (
+            (True, "a larger --max-deletes allows it"),
+            (self._applying.force, "--force or a larger --max-fraction allows it"),
+        ):
+            try:
+                self._inputs.caps.check(plan, force=forced)
+            except CapExceededError as error:
+                refuse(self._command, f"{error}; {how}", REFUSED)
+        self.counts.total = sum(1 for _ in plan.condemned)
+
+    def question(self, plan: Plan) -> str:
+        """Return the question whether to delete the items of a plan."""
+        items = [item for _, item in plan.condemned]
+        tags = sum(len(item.tags) for item in items)
+        manifests = sum(item.delete == "manifest" for item in items)
+        things = [
+            counted(count, unit)
+            for count, unit in ((tags, "tag"), (manifests, "manifest"))
+            if count
+        ]
+        then = f", then collect garbage ({READ_ONLY})" if self._applying.gc else ""
+        return (
+            f"Delete {' and '.join(things)} from {plan.registry!r}"
+            f" ({counted(len(items), 'request')}){then}?"
+        )
+
+    async def apply(
+        self,
+        to: Connection,
+        registry: RegistryHandle,
+        plan: Plan,
+        contents: ContentReader,
+        resume: bool,
+    ) -> CleanupReport:
+        """Delete the items of a plan, and show the progress."""
+        async with to.display.stage("Delete", self.counts.total, "requests") as stage:
+
+            def count(outcome: ItemOutcome) -> None:
+                self.counts.add(outcome)
+                stage.advance()
+
+            try:
+                return await apply_plan(
+                    registry,
+                    plan,
+                    contents,
+                    journal=self._journal,
+                    resume=resume,
+                    caps=self._inputs.caps,
+                    force=self._applying.force,
+                    in_use=InUse(self.uses),
+                    deadline=self._seconds_left(),
+                    on_outcome=count,
+                )
+            except PlanLockedError:
+                raise
+            except JournalError as error:
+                if error.report is not None:
+                    return error.report
+                raise UsageError(str(error)) from None
+
+    async def finish(
+        self, to: Connection, registry: RegistryHandle, plan: Plan, report: CleanupReport
+    ) -> int:
+        """Show the outcomes, collect garbage if asked to, and return the exit code."""
+        Console().print(table_of_report(report), highlight=False)
+        for problem in problems_of(report):
+            typer.echo(problem, err=True)
+        if not report.done:
+            typer.echo(f"to try again: {self._resume_line}", err=True)
+            return SOME_FAILED
+        if self._applying.gc:
+            await self._collect(to, registry, plan)
+        elif report.deleted:
+            typer.echo(
+                "storage is freed by a garbage collection only: aioregistry gc start"
+                f" {plan.registry}"
+            )
+        return DRIFT_ONLY if report.drift else DONE
+
+    async def _collect(self, to: Connection, registry: RegistryHandle, plan: Plan) -> None:
+        to.display.say(READ_ONLY, begin="Collect")
+        seen: list[str] = []
+
+        def show(run: GarbageCollection) -> None:
+            if run.status not in seen:
+                seen.append(run.status)
+                to.display.say(run.status, begin="Collect")
+
+        try:
+            collected = await collect_garbage(
+                registry, estimate=plan.frees, timeout=self._seconds_left(), on_status=show
+            )
+        except RegistryTimeoutError as error:
+            error.hint = (
+                "the deadline has passed and the garbage collection continues; to wait for it:"
+                f" aioregistry gc wait {plan.registry}"
+            )
+            raise
+        typer.echo(str(collected))
+
+    def interrupted(self) -> str:
+        """Return what was done until Ctrl-C, and how to continue."""
+        if self.path is None or not self.counts.counts:
+            return str(self.counts)
+        return f"{self.counts}; to continue: {self._resume_line}"
+
+    @property
+    def _journal(self) -> Path | None:
+        return None if self.path is None else journal_of(self.path)
+
+    @property
+    def _resume_line(self) -> str:
+        return resume_line(str(self.path), self._applying, self._reading, self._access)
+
+    def _seconds_left(self) -> float | None:
+        if self._inputs.seconds is None:
+            return None
+        return max(0.001, self._inputs.seconds - (time.monotonic() - self._begun))
+
+
+def journal_of(plan: Path) -> Path:
+    """Return the journal's path of a plan's."""
+    return plan.with_name(f"{plan.name}.journal")
+
+
+def read_uses(paths: list[Path] | None) -> list[Use]:
+    """Return the references to images in use that files have.
+
+    Raises:
+        InUseError: A file is invalid.
+        OSError: A file cannot be read.
+    """
+    return [use for path in paths or () for use in read_in_use(read_text(path), str(path))]
+
+
+def _seconds(deadline: str | None) -> float | None:
+    return None if deadline is None else parse_duration(deadline).total_seconds()

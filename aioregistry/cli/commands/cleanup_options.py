@@ -1,0 +1,132 @@
+"""Options of the clean-up commands."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from attrs import frozen
+
+from aioregistry.cli.options import Access, as_arguments
+
+__all__ = [
+    "Applying",
+    "PlanFile",
+    "PlanOutput",
+    "PolicyFile",
+    "Reading",
+    "Repositories",
+    "Resume",
+    "resume_line",
+]
+
+_READING = "Evidence"
+_APPLYING = "Limits"
+
+PolicyFile = Annotated[
+    Path, typer.Option("--policy", metavar="FILE", help="Policy file: TOML, YAML or JSON.")
+]
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan file.")]
+Repositories = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--repository",
+        metavar="NAME",
+        show_default=False,
+        help="Clean up only this repository. Repeatable.",
+    ),
+]
+PlanOutput = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="File to write the plan to.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue a run of this plan that was interrupted.")
+]
+
+
+@frozen
+class Reading:
+    """Options on what is read besides the API's lists."""
+
+    in_use: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--in-use",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_READING,
+            help="Keep images in use: the output of `kubectl get pods -A -o json`, or image"
+            " references, one per line; `-` is stdin. Repeatable.",
+        ),
+    ] = None
+    registry_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            show_default="the host in the credentials",
+            rich_help_panel=_READING,
+            help="Address of the registry itself, from which manifests are read"
+            " (AIOREGISTRY_REGISTRY_URL).",
+        ),
+    ] = None
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            rich_help_panel=_READING,
+            help="Neither read nor write the manifest cache on disk.",
+        ),
+    ] = False
+
+
+@frozen
+class Applying:
+    """Options that limit what an apply may delete, and for how long."""
+
+    max_deletes: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            show_default=False,
+            rich_help_panel=_APPLYING,
+            help="Refuse a plan with more DELETE requests than this.",
+        ),
+    ] = None
+    max_fraction: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=_APPLYING,
+            help="Refuse a plan that deletes more than this share of any repository's tags.",
+        ),
+    ] = 0.5
+    force: Annotated[
+        bool,
+        typer.Option("--force", rich_help_panel=_APPLYING, help="Do not check --max-fraction."),
+    ] = False
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            show_default=False,
+            rich_help_panel=_APPLYING,
+            help="Start nothing new after this time: 90m, 2h.",
+        ),
+    ] = None
+    gc: Annotated[
+        bool,
+        typer.Option(
+            "--gc",
+            rich_help_panel=_APPLYING,
+            help="Collect garbage afterwards; the registry is read-only until that ends.",
+        ),
+    ] = False
+
+
+def resume_line(plan: str, applying: Applying, reading: Reading, access: Access) -> str:
+    """Return the command line that continues a plan with the same options."""
+    words = ["aioregistry", "cleanup", "apply", plan, "--resume"]
+    for group in (applying, reading, access):
+        words += as_arguments(group)
+    return shlex.join(words)

@@ -1,0 +1,111 @@
+"""Runs a command to its exit code, and turns every error into one line."""
+
+import asyncio
+import gc
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from aioregistry.cli.display.text import safe
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, WRONG_USAGE
+from aioregistry.cli.options import Access
+from aioregistry.errors import InvalidNameError, InvalidTokenError, RegistryError
+
+if TYPE_CHECKING:
+    from aioregistry.cli.connection import Connection
+
+__all__ = ["refuse", "relax_garbage_collector", "run", "run_connected"]
+
+
+def relax_garbage_collector() -> None:
+    """Let Python look for cycles less often.
+
+    A plan of a million tags is millions of objects that all stay; looking through them again and
+    again while they come takes a third of the time.
+    """
+    gc.set_threshold(50_000, 20, 100)
+
+
+def run(
+    command: str,
+    access: Access,
+    work: Coroutine[Any, Any, int],
+    interrupted: Callable[[], str] = lambda: "nothing was changed",
+) -> NoReturn:
+    """Run a command to its end, and exit with its code; every error becomes one line.
+
+    Args:
+        command: Its name in errors.
+        access: Its options; ``--debug`` shows tracebacks.
+        work: Does it, and returns the exit code.
+        interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
+    """
+    relax_garbage_collector()
+    try:
+        code = asyncio.run(work)
+    except BrokenPipeError:
+        # The reader of a list has closed the pipe.
+        code = DONE
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            # Over the ^C that the terminal echoes.
+            typer.echo("\r", err=True, nl=False)
+        _complain(command, f"interrupted; {interrupted()}", access)
+        code = INTERRUPTED
+    except (InvalidNameError, InvalidTokenError, UsageError) as error:
+        _complain(command, error, access)
+        code = WRONG_USAGE
+    except RegistryError as error:
+        _complain(command, error, access)
+        code = SOME_FAILED
+    except OSError as error:
+        _complain(command, f"{error.filename or 'output'}: {error.strerror or error}", access)
+        code = SOME_FAILED
+    raise typer.Exit(code)
+
+
+def run_connected(
+    command: str,
+    access: Access,
+    work: "Callable[[Connection], Coroutine[Any, Any, int]]",
+    interrupted: Callable[[], str] = lambda: "nothing was changed",
+) -> NoReturn:
+    """Run a command that needs a client, as `run` does.
+
+    Args:
+        command: Its name in errors.
+        access: Its options.
+        work: Does it with a connection, and returns the exit code.
+        interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
+    """
+
+    async def connected() -> int:
+        from aioregistry.cli.connection import Connection
+
+        async with Connection.open(access) as to:
+            return await work(to)
+
+    run(command, access, connected(), interrupted)
+
+
+def _complain(command: str, problem: object, access: Access) -> None:
+    if access.debug:
+        for line in traceback.format_exc().splitlines():
+            typer.echo(safe(line), err=True)
+    typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
+
+
+def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
+    """Print a problem on stderr, and exit.
+
+    Args:
+        command: The command's name.
+        problem: Why it ends.
+        code: The exit code.
+    """
+    typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
+    raise typer.Exit(code)
