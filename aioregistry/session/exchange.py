@@ -62,6 +62,8 @@ class RequestLog:
             it out.
         may_have_taken_effect: Whether an attempt may have had its effect unseen: it got no
             answer, or an error that does not rule it out.
+        token_failures: How often in a row the token callable failed.
+        token_failed_at: When it did so first, on the event loop's clock.
         verdict: The check's verdict that ended the request unsent; None where there was none.
             Earlier attempts, before another check, may have been sent all the same.
     """
@@ -73,4 +75,6 @@ class RequestLog:
     quota_seconds: float = 0.0
     outcome_unknown: bool = False
     may_have_taken_effect: bool = False
+    token_failures: int = 0
+    token_failed_at: float = 0.0
     verdict: Verdict | None = None

@@ -5,9 +5,22 @@ from collections.abc import Callable
 
 from attrs import field, frozen, validators
 
-__all__ = ["Failure", "RetryPolicy"]
+from aioregistry.errors import InvalidTokenError
+
+__all__ = ["Failure", "RetryPolicy", "wait_for_token"]
 
 _PASSING_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+# What a token callable raises because of how it is written: the next call would raise it, too.
+_MISTAKES = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    TypeError,
+    InvalidTokenError,
+)
+_MIN_TOKEN_WAIT = 0.1
 
 
 @frozen
@@ -73,6 +86,33 @@ class RetryPolicy:
         asked = failure.retry_after or 0.0
         if asked > self.max_retry_after:
             return None
-        # Doubling stops mattering long before it overflows.
-        longest = min(self.cap, self.backoff * 2.0 ** min(attempt - 1, 60))
-        return max(asked, draw() * longest)
+        return max(asked, draw() * _longest_wait(self, attempt))
+
+
+def wait_for_token(
+    policy: RetryPolicy,
+    cause: BaseException | None,
+    failures: int,
+    left: float,
+    *,
+    draw: Callable[[], float] = random.random,
+) -> float | None:
+    """Return the seconds to wait before a token callable is asked again, or None to stop.
+
+    Args:
+        policy: How often, and when, is tried again.
+        cause: What it raised; None when it returned something that is no token.
+        failures: How often it failed in a row, now included.
+        left: The seconds that are left until the timeout of an attempt has passed since the
+            first of these failures.
+        draw: Returns a number from 0 to 1.
+    """
+    if policy.attempts == 1 or cause is None or isinstance(cause, _MISTAKES):
+        return None
+    wait = max(_MIN_TOKEN_WAIT, draw() * _longest_wait(policy, failures))
+    return min(wait, left) if left >= _MIN_TOKEN_WAIT else None
+
+
+def _longest_wait(policy: RetryPolicy, attempt: int) -> float:
+    # Doubling stops mattering long before it overflows.
+    return min(policy.cap, policy.backoff * 2.0 ** min(attempt - 1, 60))

@@ -11,6 +11,7 @@ from aioregistry.api.endpoints import Request
 from aioregistry.errors import (
     ClientClosedError,
     InvalidResponseError,
+    InvalidTokenError,
     RateLimitedError,
     RegistryError,
 )
@@ -23,7 +24,7 @@ from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict
 from aioregistry.session.hints import add_hint
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
 from aioregistry.session.recent import RecentRequests
-from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.retry import Failure, RetryPolicy, wait_for_token
 from aioregistry.session.secret import Secret
 from aioregistry.session.transport import Transport
 
@@ -233,7 +234,10 @@ class Session:
         sent = False
         try:
             # Asked for only now: a token may have changed while this waited for quota.
-            authorization = await self._transport.authorization()
+            try:
+                authorization = await self._transport.authorization()
+            except InvalidTokenError as error:
+                return NoAnswer(error, sent=False), Secret()
             # Much else may have happened, too.
             self._check_not_closed()
             raise_if_aborted(self)
@@ -294,10 +298,13 @@ class Session:
         if isinstance(answer, NoAnswer):
             # It may have been the closing that cut the connection.
             self._check_not_closed()
+            if isinstance(answer.error, InvalidTokenError):
+                return self._wait_for_token(answer.error, log)
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
             error, failure = classify(answer, authorization, now=time.time())
             add_hint(error, request)
+        log.token_failures = 0
         log.may_have_taken_effect |= failure.sent and failure.status != 429
         if failure.status == 429:
             log.rate_limited += 1
@@ -327,6 +334,17 @@ class Session:
                 "wait": wait,
             },
         )
+        return wait
+
+    def _wait_for_token(self, error: InvalidTokenError, log: RequestLog) -> float:
+        if not log.token_failures:
+            log.token_failed_at = _now()
+        log.token_failures += 1
+        left = log.token_failed_at + self._transport.token_seconds - _now()
+        wait = wait_for_token(self._retry, error.__cause__, log.token_failures, left)
+        if wait is None:
+            raise error
+        logger.info("%s; again in %.1f s", error, wait)
         return wait
 
     def _located(self, error: RegistryError, log: RequestLog) -> RegistryError:

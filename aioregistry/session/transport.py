@@ -45,6 +45,8 @@ _MAX_BODY = 64 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10
 _JSON = "application/json"
 _CONNECT_SHARE = 0.8
+# How long a token callable is waited for where the timeout has no total.
+_TOKEN_SECONDS = 30.0
 
 
 _FOR_EVER: AbstractContextManager[None] = nullcontext()
@@ -115,6 +117,7 @@ class Transport:
         self._trusts_env = trust_env
         if isinstance(timeout, aiohttp.ClientTimeout):
             self._timeout, self._deadlines = timeout, None
+            self.token_seconds = timeout.total or _TOKEN_SECONDS
         else:
             if not timeout > 0:
                 raise ValueError(f"timeout must be positive: {timeout}")
@@ -123,6 +126,7 @@ class Transport:
             connect = timeout * _CONNECT_SHARE
             self._timeout = aiohttp.ClientTimeout(total=None, connect=connect)
             self._deadlines = Deadlines(timeout)
+            self.token_seconds = timeout
         self._headers: dict[str, str] = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None
 
@@ -166,12 +170,15 @@ class Transport:
         """Return the value of the Authorization header for the next attempt.
 
         Raises:
-            InvalidTokenError: The token's callable returned something that cannot be sent.
+            InvalidTokenError: The token's callable returned something that cannot be sent, or
+                raised an error, which is the cause of this one, or took longer than an attempt may.
         """
         if isinstance(self._token, str):
             return self._token
+        deadline = asyncio.timeout(self.token_seconds)
         try:
-            token = await self._token()
+            async with deadline:
+                token = await self._token()
         except asyncio.CancelledError:
             me = asyncio.current_task()
             if me is None or me.cancelling():
@@ -179,6 +186,10 @@ class Transport:
             # Callers may share a task that gets it, and one of them was cancelled with it.
             raise InvalidTokenError("the token's callable was cancelled") from None
         except Exception as error:
+            if deadline.expired():
+                raise InvalidTokenError(
+                    f"the token's callable did not return within {self.token_seconds:g} s"
+                ) from error
             # What a callable raises must not tear a whole bulk delete apart, and its text may be a
             # vault's secret.
             raise InvalidTokenError(

@@ -70,6 +70,7 @@ class Script:
     """
 
     base_url = "https://api.test"
+    token_seconds = 30.0
 
     def __init__(self, *steps: Step, latency: float = 0.1) -> None:
         self._steps = list(steps)
@@ -877,6 +878,81 @@ async def test_what_a_token_callable_raises_is_told_as_a_missing_token(server):
     async with client_of(server.url, token=token) as client:
         with pytest.raises(InvalidTokenError, match=r"raised LookupError$"):
             await client.registry("example").repository("app").delete_tag("v1")
+    assert server.seen == []
+
+
+@virtual
+async def test_a_token_callable_that_fails_for_a_while_is_asked_again_without_a_permit():
+    script = Script(200)
+    limiter = Permits()
+    session = opened(script, limiter)
+    failures = [OSError("the vault is away")] * 3
+
+    def token() -> str:
+        if failures:
+            raise InvalidTokenError("raised OSError") from failures.pop()
+        return "Bearer token"
+
+    script.tokens = token
+    log = RequestLog()
+    await session.send(DELETE, log=log)
+    assert (log.attempts, log.outcome_unknown, log.token_failures) == (1, False, 3)
+    # Each permit was given back before the wait.
+    assert [sent for _, sent in limiter.told] == [False, False, False, True]
+    assert 0.3 <= now() <= 3.6
+
+
+@virtual
+async def test_a_token_callable_that_fails_for_good_is_asked_no_longer_than_the_timeout():
+    script = Script(200)
+    session = opened(script)
+
+    def token() -> str:
+        raise InvalidTokenError("raised OSError") from OSError("the vault is away")
+
+    script.tokens = token
+    with pytest.raises(InvalidTokenError):
+        await session.send(DELETE)
+    assert now() == pytest.approx(30, abs=0.2)
+    assert script.sent == []
+
+
+@pytest.mark.parametrize("cause", [None, KeyError("VAULT"), TypeError("no"), NameError("no")])
+@virtual
+async def test_a_mistake_in_a_token_callable_is_no_passing_fault(cause):
+    script = Script(200)
+    session = opened(script)
+
+    def token() -> str:
+        raise InvalidTokenError("no token") from cause
+
+    script.tokens = token
+    with pytest.raises(InvalidTokenError):
+        await session.send(DELETE)
+    assert now() < 0.01
+
+
+async def test_a_policy_that_never_repeats_asks_a_token_callable_once(server):
+    asked = []
+
+    async def token() -> str:
+        asked.append(1)
+        raise OSError("the vault is away")
+
+    retry = RetryPolicy(attempts=1)
+    async with client_of(server.url, token=token, retry=retry) as client:
+        with pytest.raises(InvalidTokenError, match=r"raised OSError$") as caught:
+            await client.get_registry()
+    assert asked == [1]
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+async def test_a_token_callable_that_does_not_return_is_given_up(server):
+    retry = RetryPolicy(attempts=1)
+    token = asyncio.Event().wait
+    async with client_of(server.url, token=token, retry=retry, timeout=0.05) as client:
+        with pytest.raises(InvalidTokenError, match=r"did not return within 0\.05 s"):
+            await client.get_registry()
     assert server.seen == []
 
 
