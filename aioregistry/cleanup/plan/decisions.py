@@ -14,7 +14,7 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Candidate, Decision, PushedTag, UntaggedManifest
 from aioregistry.cleanup.policy.usage import RuleUsage
 
-__all__ = ["Exempt", "candidates", "decide", "keep_all", "may_condemn"]
+__all__ = ["Exempt", "candidates", "decide", "keep_all", "may_condemn", "unlisted_subjects"]
 
 _NO_SUBJECT = Decision(
     keep=True,
@@ -122,6 +122,20 @@ def decide(
         condemned=tuple(reasons.condemned()),
         kept=reasons.kept(),
     )
+
+
+def unlisted_subjects(
+    plan: RepositoryPlan, inventory: RepositoryInventory, contents: Mapping[str, Content]
+) -> dict[str, str]:
+    """Return the subjects of condemned manifests that are not listed, each with what names it."""
+    here = {manifest.digest for manifest in inventory.manifests}
+    found: dict[str, str] = {}
+    for item in plan.condemned:
+        if item.delete == "manifest":
+            for subject in (*map(subject_of_tag, item.tags), contents[item.digest].subject):
+                if subject is not None and subject not in here:
+                    found[subject] = item.digest
+    return found
 
 
 def keep_all(inventory: RepositoryInventory, reason: str) -> RepositoryPlan:

@@ -17,7 +17,13 @@ from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
 from aioregistry.cleanup.plan.bounds import could_condemn
-from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
+from aioregistry.cleanup.plan.decisions import (
+    Exempt,
+    decide,
+    keep_all,
+    may_condemn,
+    unlisted_subjects,
+)
 from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.storage import Storage
@@ -180,10 +186,10 @@ class _Planner:
                     self._storage.keep(inventory.manifests)
                     return keep_all(inventory, "the policy deletes nothing here")
                 contents = await self._read(inventory)
-                problem = await self._short_list(inventory, contents)
+                problem = await self._short_list(name, unlisted_children(inventory, contents))
                 missing = any(isinstance(one, MissingContentError) for one in contents.values())
                 if not problem and (not missing or attempt > 0):
-                    return self._decide(inventory, contents)
+                    return await self._decide(inventory, contents)
         except NotFoundError:
             return None
         except _OF_ONE_REPOSITORY as error:
@@ -224,14 +230,14 @@ class _Planner:
             return dict.fromkeys(digests, Content("", 0))
         return await self._contents.read(name, digests, lambda count: self._tell(read=count))
 
-    async def _short_list(
-        self,
-        inventory: RepositoryInventory,
-        contents: Mapping[str, Content | UnreadableContentError],
-    ) -> str:
-        """Return what shows that the list of manifests lacks some; empty when nothing does."""
-        name = inventory.repository
-        unlisted = iter(unlisted_children(inventory, contents).items())
+    async def _short_list(self, name: str, named: Mapping[str, str]) -> str:
+        """Return what shows that the list of manifests lacks some; empty when nothing does.
+
+        Args:
+            name: The repository's name.
+            named: Digests that are not listed, each with a manifest that names it.
+        """
+        unlisted = iter(named.items())
         problems: list[str] = []
 
         async def work() -> None:
@@ -257,7 +263,7 @@ class _Planner:
             self._in_use.digests_of(self._registry.name, name),
         )
 
-    def _decide(
+    async def _decide(
         self,
         inventory: RepositoryInventory,
         contents: Mapping[str, Content | UnreadableContentError],
@@ -278,6 +284,12 @@ class _Planner:
             for digest, content in contents.items()
         }
         plan = decide(inventory, read, self._policy, self._exempt(name), self._now, self._usage)
+        # An orphan is one only if its subject is not merely missing from the list.
+        problem = await self._short_list(name, unlisted_subjects(plan, inventory, read))
+        if problem:
+            self._storage.keep(inventory.manifests)
+            self._storage.miss()
+            return LeftAlone(name, problem)
         going = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)
         self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
