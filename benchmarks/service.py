@@ -98,7 +98,7 @@ async def running(
             for _ in range(600):
                 assert process.returncode is None, (await process.communicate())[1].decode()
                 with contextlib.suppress(aiohttp.ClientConnectionError):
-                    async with http.get("/health"):
+                    async with http.get("/alive"):
                         break
                 await asyncio.sleep(0.02)
             yield Service(process, http)
@@ -202,8 +202,9 @@ async def _ask(deletes: int) -> tuple[float, float]:
                 Path(folder),
                 "service.py",
                 *("-c", _FASTER),
-                API=sandbox.url,
-                REGISTRY=sandbox.url,
+                AIOREGISTRY_API_URL=sandbox.url,
+                AIOREGISTRY_REGISTRY_URL=sandbox.url,
+                MAX_FRACTION="1",
                 DIGITALOCEAN_TOKEN=sandbox.token,
             ) as service:
                 if deletes:
@@ -220,7 +221,7 @@ import os, service
 from aiohttp import web
 from aioregistry import RateLimit, RegistryClient
 quota = RateLimit(max_wait=30.0, bulk_may_wait=True).scaled({_JOB_SCALE})
-service.make_client = lambda: RegistryClient(base_url=service.API, rate_limit=quota)
+service.make_client = lambda: RegistryClient(rate_limit=quota)
 web.run_app(service.make_app(), host="127.0.0.1", port=int(os.environ["PORT"]))
 """
 

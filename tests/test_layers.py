@@ -66,7 +66,6 @@ WITHOUT_README = {
     "ratelimit",
     "session",
     "settings",
-    "web",
 }
 
 

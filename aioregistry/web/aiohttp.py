@@ -1,7 +1,6 @@
 """For services of aiohttp: one client for the application, opened and closed with it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,12 @@ from aiohttp import web
 
 from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
+from aioregistry.web.events import HEADERS, last_event_id
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs
 from aioregistry.web.problems import Problem
 
-__all__ = ["CLIENT", "JOBS", "health", "problems", "setup", "stream"]
+__all__ = ["CLIENT", "JOBS", "alive", "health", "problems", "ready", "setup", "stream"]
 
 CLIENT: web.AppKey[RegistryClient] = web.AppKey("aioregistry_client", RegistryClient)
 JOBS: web.AppKey[Jobs] = web.AppKey("aioregistry_jobs", Jobs)
@@ -24,21 +24,29 @@ def setup(
     make_client: Callable[[], RegistryClient] = RegistryClient,
     *,
     reports: Path | None = None,
+    make_jobs: Callable[[], Jobs] | None = None,
 ) -> None:
-    """Give an application a client and jobs, and answers for errors of the client.
+    """Give an application a client and jobs, and responses for errors of the client.
 
-    The client is opened when the application starts; ``app[CLIENT]`` and ``app[JOBS]`` are there
-    from then on. When it shuts down, jobs are cancelled first, so that those who follow them are
-    told, and the client is closed last.
+    The client is opened when the application starts; from then on it is ``app[CLIENT]``, the jobs
+    are ``app[JOBS]``, and handlers, those of sub-applications too, find both in
+    ``request.config_dict``. When the application shuts down, jobs are cancelled first, so that
+    those who follow them get the last event, and the client is closed last.
 
     Args:
-        app: The application.
-        make_client: Returns the client, not open yet.
-        reports: Where the jobs' reports are written; None for nowhere.
+        app: The application: the outermost one, where there are several.
+        make_client: Returns the client, not open yet; by default `RegistryClient()`.
+        reports: The folder for the jobs' reports; None (the default) for no reports.
+        make_jobs: Returns the jobs, in the event loop; None (the default) for `Jobs(reports)`.
+
+    Raises:
+        ValueError: The application has been set up already.
     """
+    if problems in app.middlewares:
+        raise ValueError("the application has a client already: call setup once")
 
     async def context(app: web.Application) -> AsyncIterator[None]:
-        app[JOBS] = Jobs(reports)
+        app[JOBS] = Jobs(reports) if make_jobs is None else make_jobs()
         async with make_client() as client:
             app[CLIENT] = client
             yield
@@ -66,27 +74,46 @@ async def problems(
         )
 
 
-async def health(request: web.Request) -> web.Response:
-    """Answer how the client is: 200 when the service can use it, else 503. Costs no request."""
-    found = Health.of(request.app[CLIENT])
-    return web.json_response(found.document(), status=200 if found.is_well else 503)
+async def ready(request: web.Request) -> web.Response:
+    """Answer a readiness probe: 200 while the service can use the API, else 503. No request."""
+    found = Health.of(request.config_dict[CLIENT])
+    return web.json_response(found.document(), status=200 if found.is_ready else 503)
+
+
+async def alive(request: web.Request) -> web.Response:
+    """Answer a liveness probe: 503 when only a new process helps, else 200. No request."""
+    found = Health.of(request.config_dict[CLIENT])
+    return web.json_response(found.document(), status=200 if found.is_alive else 503)
+
+
+health = ready
 
 
 async def stream(request: web.Request, job: Job, **headers: Any) -> web.StreamResponse:
-    """Answer a job's progress as server-sent events, until it has ended."""
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/event-stream",
-            "Cache-Control": "no-store",
-            # Proxies of the nginx kind would hold it back.
-            "X-Accel-Buffering": "no",
-            **headers,
-        }
-    )
-    await response.prepare(request)
-    # Who follows may go at any time; the job goes on.
-    with suppress(ConnectionResetError):
-        async for event in job.events():
-            await response.write(event)
-        await response.write_eof()
+    """Answer a job's states as server-sent events, until the job has ended.
+
+    A browser that comes back gets what it has not seen, by ``Last-Event-ID``; once it has seen the
+    last event, it gets a 204, and stops. A reader that does not read for 30 seconds is dropped, and
+    after a second when the service stops.
+
+    Args:
+        request: The request.
+        job: The job.
+        headers: More headers of the response.
+    """
+    after = last_event_id(request.headers)
+    if job.has_ended_for(after):
+        return web.Response(status=204)
+    response = web.StreamResponse(headers={**HEADERS, **headers})
+    try:
+        await response.prepare(request)
+        async for event in job.events(after=after):
+            async with job.writing():
+                await response.write(event)
+        async with job.writing():
+            await response.write_eof()
+    except (ConnectionError, TimeoutError):
+        # Who follows may go at any time; the job goes on.
+        if request.transport is not None:
+            request.transport.abort()
     return response

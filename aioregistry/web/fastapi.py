@@ -3,17 +3,28 @@
 It needs the extra ``fastapi``.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, TypedDict, cast
 
 from fastapi import Depends, Request
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Message, Send
 
 from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
+from aioregistry.web.events import HEADERS, last_event_id
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs
 from aioregistry.web.problems import Problem
@@ -23,46 +34,83 @@ __all__ = [
     "Client",
     "JobsOf",
     "State",
+    "alive",
     "answer_problem",
     "get_client",
     "get_jobs",
     "health",
     "lifespan",
+    "ready",
     "stream",
 ]
 
 
 class State(TypedDict):
-    """What each request finds in its ``state``."""
+    """The state of each request."""
 
     registry_client: RegistryClient
     registry_jobs: Jobs
 
 
 def lifespan(
-    make_client: Callable[[], RegistryClient] = RegistryClient, *, reports: Path | None = None
+    make_client: Callable[[], RegistryClient] = RegistryClient,
+    *,
+    reports: Path | None = None,
+    make_jobs: Callable[[], Jobs] | None = None,
 ) -> Callable[[Any], AbstractAsyncContextManager[State]]:
     """Return a lifespan: ``FastAPI(lifespan=lifespan(), exception_handlers=PROBLEMS)``.
 
     The client is open while the application runs; jobs are cancelled before it is closed. Servers
-    wait for open answers first, those of `stream` too: tell uvicorn how long, as in
-    ``--timeout-graceful-shutdown 1``.
+    wait for open responses before they end the lifespan, those of `stream` too. So jobs are also
+    cancelled when SIGTERM or SIGINT comes, and streams end with the last event.
 
     Args:
-        make_client: Returns the client, not open yet.
-        reports: Where the jobs' reports are written; None for nowhere.
+        make_client: Returns the client, not open yet; by default `RegistryClient()`.
+        reports: The folder for the jobs' reports; None (the default) for no reports.
+        make_jobs: Returns the jobs, in the event loop; None (the default) for `Jobs(reports)`.
     """
 
     @asynccontextmanager
     async def context(_: Starlette) -> AsyncIterator[State]:
-        jobs = Jobs(reports)
+        jobs = Jobs(reports) if make_jobs is None else make_jobs()
         async with make_client() as client:
+            closing: list[asyncio.Task[None]] = []
             try:
-                yield State(registry_client=client, registry_jobs=jobs)
+                with _close_at_signal(jobs, closing):
+                    yield State(registry_client=client, registry_jobs=jobs)
             finally:
                 await jobs.close()
+                await asyncio.gather(*closing)
 
     return context
+
+
+@contextmanager
+def _close_at_signal(jobs: Jobs, closing: "list[asyncio.Task[None]]") -> Iterator[None]:
+    """Close jobs as soon as the process is told to stop; the server's own handlers run, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    replaced: dict[signal.Signals, Callable[[int, FrameType | None], object]] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: closing.append(loop.create_task(jobs.close())))
+        replaced[signal.Signals(number)](number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handler = signal.getsignal(number)
+        # Where the server has none, the signal ends the process anyhow.
+        if callable(handler) and handler is not signal.default_int_handler:
+            replaced[number] = handler
+            signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in replaced.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, handler)
 
 
 async def answer_problem(_: Request, error: Exception) -> Response:
@@ -88,16 +136,48 @@ Client = Annotated[RegistryClient, Depends(get_client)]
 JobsOf = Annotated[Jobs, Depends(get_jobs)]
 
 
-async def health(client: Client) -> JSONResponse:
-    """Answer how the client is: 200 when the service can use it, else 503. Costs no request."""
+async def ready(client: Client) -> JSONResponse:
+    """Answer a readiness probe: 200 while the service can use the API, else 503. No request."""
     found = Health.of(client)
-    return JSONResponse(found.document(), 200 if found.is_well else 503)
+    return JSONResponse(found.document(), 200 if found.is_ready else 503)
 
 
-def stream(job: Job) -> StreamingResponse:
-    """Answer a job's progress as server-sent events, until it has ended."""
-    return StreamingResponse(
-        job.events(),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+async def alive(client: Client) -> JSONResponse:
+    """Answer a liveness probe: 503 when only a new process helps, else 200. No request."""
+    found = Health.of(client)
+    return JSONResponse(found.document(), 200 if found.is_alive else 503)
+
+
+health = ready
+
+
+def stream(job: Job, request: Request | None = None) -> Response:
+    """Answer a job's states as server-sent events, until the job has ended.
+
+    A browser that comes back gets what it has not seen, by ``Last-Event-ID``; once it has seen the
+    last event, it gets a 204, and stops. A reader that does not read for 30 seconds is dropped, and
+    after a second when the service stops.
+
+    Args:
+        job: The job.
+        request: The request; None (the default) takes every reader for a new one.
+    """
+    after = None if request is None else last_event_id(request.headers)
+    return Response(status_code=204) if job.has_ended_for(after) else _EventStream(job, after)
+
+
+class _EventStream(StreamingResponse):
+    """A stream whose readers have to read."""
+
+    def __init__(self, job: Job, after: int | None) -> None:
+        super().__init__(job.events(after=after), headers=dict(HEADERS))
+        self._job = job
+
+    async def stream_response(self, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with self._job.writing():
+                await send(message)
+
+        # The connection of a reader that is dropped is closed by the server.
+        with suppress(TimeoutError):
+            await super().stream_response(send_in_time)

@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: ``application/problem+json``, RFC 9457."""
+"""Errors as HTTP responses: ``application/problem+json``, RFC 9457."""
 
 import json
 import math
@@ -7,50 +7,75 @@ from http import HTTPStatus
 
 from attrs import field, frozen
 
+from aioregistry.bulk.report import BulkDeleteError
 from aioregistry.errors import (
+    AuthenticationError,
     ClientClosedError,
     ConflictError,
     InvalidNameError,
     InvalidRequestError,
+    InvalidTokenError,
     NotFoundError,
+    PartialListingError,
+    PermissionDeniedError,
     PreconditionFailedError,
     RateLimitedError,
+    RegistryConnectionError,
     RegistryError,
     RegistryTimeoutError,
+    ServerError,
 )
 
-__all__ = ["CONTENT_TYPE", "Problem"]
+__all__ = ["CONTENT_TYPE", "Problem", "describe"]
 
 CONTENT_TYPE = "application/problem+json"
 _RETRY_AFTER = 1
 
-# The first that fits; all else is the registry's fault, or the service's token's.
-_STATUS: tuple[tuple[type[RegistryError], HTTPStatus], ...] = (
-    (RateLimitedError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ClientClosedError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (RegistryTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
-    (NotFoundError, HTTPStatus.NOT_FOUND),
-    (ConflictError, HTTPStatus.CONFLICT),
-    (PreconditionFailedError, HTTPStatus.CONFLICT),
-    (InvalidNameError, HTTPStatus.BAD_REQUEST),
-    (InvalidRequestError, HTTPStatus.BAD_REQUEST),
+# The first that fits: its status, and what outsiders may know.
+_KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
+    (RateLimitedError, HTTPStatus.SERVICE_UNAVAILABLE, "the API's quota is spent for now"),
+    (ClientClosedError, HTTPStatus.SERVICE_UNAVAILABLE, "the service is stopping"),
+    (RegistryTimeoutError, HTTPStatus.GATEWAY_TIMEOUT, "the API did not answer in time"),
+    (RegistryConnectionError, HTTPStatus.BAD_GATEWAY, "the API cannot be reached"),
+    (NotFoundError, HTTPStatus.NOT_FOUND, "the API knows nothing of this name"),
+    (ConflictError, HTTPStatus.CONFLICT, "the request conflicts with the present state"),
+    (PreconditionFailedError, HTTPStatus.CONFLICT, "the account's state does not allow it"),
+    (InvalidNameError, HTTPStatus.BAD_REQUEST, "the name is not valid"),
+    (InvalidRequestError, HTTPStatus.BAD_REQUEST, "the API refused the request as invalid"),
+    (AuthenticationError, HTTPStatus.BAD_GATEWAY, "the API did not accept the service's token"),
+    (InvalidTokenError, HTTPStatus.BAD_GATEWAY, "the service has no valid token"),
+    (PermissionDeniedError, HTTPStatus.BAD_GATEWAY, "the service's token lacks a scope"),
+    (ServerError, HTTPStatus.BAD_GATEWAY, "the API failed"),
+    (PartialListingError, HTTPStatus.BAD_GATEWAY, "a list of the API was incomplete"),
+    (BulkDeleteError, HTTPStatus.BAD_GATEWAY, "some items were not deleted"),
+    (RegistryError, HTTPStatus.BAD_GATEWAY, "the API answered otherwise than it promises"),
 )
 # Defined above this floor, where they would have to be imported from.
-_CONFLICTS = {"CapExceededError", "PlanLockedError", "JournalError", "GarbageCollectionError"}
+_CONFLICTS = {
+    "CapExceededError": "the plan exceeds a cap",
+    "GarbageCollectionError": "the garbage collection did not succeed",
+    "JournalError": "the journal cannot be used",
+    "PlanLockedError": "the plan is being applied already",
+}
 
 
 @frozen
 class Problem:
-    """What a service answers when a call of the client fails.
+    """The response of a service when a call of the client has failed.
+
+    It says the kind of the error, the API's status and its request id: no text of an exception, so
+    no address, no path, and no secret that a token callable or a vault's client put there. The
+    whole exception belongs into the service's log.
 
     Attributes:
-        status: The HTTP status: 503 when there is no quota or the client is closed, 504 when the
-            registry does not answer in time, 404, 409 and 400 where the caller can do something,
-            502 for all else, which is between the service and the registry.
+        status: The HTTP status: 503 when the quota is spent or the service is stopping, 504 when
+            the API does not answer in time, 404, 409 and 400 where the caller can do something,
+            502 for everything else, which is between the service and the API.
         error: The name of the error's class.
-        detail: What went wrong, in words; neither a URL nor a secret.
-        request_id: The API's identifier of the request.
-        headers: The answer's headers; ``Retry-After`` is among those of a 503.
+        detail: What went wrong, in words.
+        api_status: The HTTP status of the API's answer; None when there was none.
+        request_id: The API's identifier of the request; None when there was none.
+        headers: The response's headers; ``Retry-After`` is among those of a 503.
     """
 
     status: HTTPStatus
@@ -58,24 +83,26 @@ class Problem:
     detail: str
     request_id: str | None = None
     headers: Mapping[str, str] = field(factory=dict)
+    api_status: int | None = None
 
     @classmethod
     def of(cls, error: RegistryError) -> "Problem":
-        """Return what to answer for an error."""
-        status = next(
-            (status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.BAD_GATEWAY
-        )
+        """Return the response to an error."""
         name = type(error).__name__
         if name in _CONFLICTS:
-            status = HTTPStatus.CONFLICT
+            status, detail = HTTPStatus.CONFLICT, _CONFLICTS[name]
+        else:
+            status, detail = next(
+                (status, detail) for kind, status, detail in _KINDS if isinstance(error, kind)
+            )
         headers = {"Content-Type": CONTENT_TYPE}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             after = getattr(error, "retry_after", None)
             headers["Retry-After"] = str(max(_RETRY_AFTER, math.ceil(after or 0)))
-        return cls(status, name, error.message, error.request_id, headers)
+        return cls(status, name, detail, error.request_id, headers, error.status)
 
     def body(self) -> bytes:
-        """Return the answer's body."""
+        """Return the response's body."""
         document = {
             "type": "about:blank",
             "title": self.status.phrase,
@@ -83,6 +110,24 @@ class Problem:
             "detail": self.detail,
             "error": self.error,
         }
+        if self.api_status is not None:
+            document["api_status"] = self.api_status
         if self.request_id is not None:
             document["request_id"] = self.request_id
         return json.dumps(document).encode()
+
+
+def describe(error: BaseException) -> str:
+    """Return what outsiders may know of an error, in a line.
+
+    Of an error that is not the client's, that is its class alone.
+    """
+    name = type(error).__name__
+    if not isinstance(error, RegistryError):
+        return name
+    problem = Problem.of(error)
+    facts = [f"status {problem.api_status}"] if problem.api_status is not None else []
+    if problem.request_id is not None:
+        facts.append(f"request id {problem.request_id}")
+    text = f"{name}: {problem.detail}"
+    return f"{text} ({', '.join(facts)})" if facts else text

@@ -2,10 +2,16 @@
 
 import asyncio
 import json
+import math
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from aioregistry.web import Jobs
+from aioregistry import InvalidTokenError, NotFoundError, RegistryConnectionError
+from aioregistry.web import Job, Jobs, Problem, ServiceStoppingError
 
 
 def parsed(event: bytes) -> tuple[str, dict]:
@@ -48,15 +54,77 @@ async def test_who_comes_late_is_told_the_newest_at_once():
     assert document["progress"] == {"done": 99}
 
 
-async def test_a_failure_is_told_in_words(caplog):
-    async def work(_):
-        raise ValueError("no such policy")
+async def failing(error: BaseException):
+    raise error
 
-    job = Jobs().start("plan", work)
-    await job.wait()
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ValueError("dsn postgres://user:secret@host/db"), "ValueError"),
+        (ExceptionGroup("secret", [OSError("secret")]), "ExceptionGroup"),
+        (
+            NotFoundError("secret", status=404, request_id="r-1", url="http://secret"),
+            "NotFoundError: the API knows nothing of this name (status 404, request id r-1)",
+        ),
+        (InvalidTokenError("secret"), "InvalidTokenError: the service has no valid token"),
+        (RegistryConnectionError("secret"), "RegistryConnectionError: the API cannot be reached"),
+    ],
+)
+async def test_outsiders_see_the_kind_of_a_failure_and_the_log_all_of_it(caplog, error, shown):
+    job = Jobs().start("plan", lambda _: failing(error))
+    events = await follow(job)
     assert job.status == "failed"
-    assert job.document()["error"] == "ValueError: no such policy"
-    assert "plan" in caplog.text
+    assert events[-1][1]["error"] == shown
+    assert "secret" not in json.dumps(events)
+    assert "secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Path("a/b"), "a/b"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00Z"),
+        (math.nan, None),
+        (math.inf, None),
+        ({1}, [1]),
+        ("a\nb\r\n\ndata: x", "a\nb\r\n\ndata: x"),
+        ({("a", 1): 2}, {"('a', 1)": 2}),
+    ],
+)
+async def test_what_is_told_and_noted_is_json(tmp_path, value, shown):
+    async def work(job):
+        job.tell(value=value)
+        job.note(value=value)
+
+    jobs = Jobs(tmp_path)
+    job = jobs.start("count", work)
+    assert (await follow(job))[-1][1]["progress"] == {"value": shown}
+    assert job.noted == [{"value": shown}]
+    await jobs.close()
+    lines = (tmp_path / f"{job.id}.jsonl").read_text().splitlines()
+    assert json.loads(lines[1]) == {"note": {"value": shown}}
+
+
+CYCLE: list = []
+CYCLE.append(CYCLE)
+
+
+@pytest.mark.parametrize("value", ["\ud800", CYCLE])
+async def test_what_json_has_no_place_for_is_refused_at_the_call(value):
+    seen = []
+
+    async def work(job):
+        for say in (job.tell, job.note):
+            try:
+                say(value=value)
+            except (TypeError, ValueError) as error:
+                seen.append(error)
+
+    job = Jobs().start("count", work)
+    await job.wait()
+    assert len(seen) == 2
+    assert (job.status, job.progress, job.noted) == ("done", {}, [])
 
 
 async def test_silence_is_filled_with_comments():
@@ -81,12 +149,124 @@ async def test_jobs_are_cancelled_and_their_reports_written_at_the_end(tmp_path)
     await asyncio.sleep(0.01)
     await jobs.close()
     assert job.status == "cancelled"
-    report = json.loads((tmp_path / f"{job.id}.json").read_text())
-    assert report["status"] == "cancelled"
-    assert [each["tag"] for each in report["noted"]] == ["a", "b"]
+    lines = [json.loads(line) for line in (tmp_path / f"{job.id}.jsonl").read_text().splitlines()]
+    assert lines[0]["job"]["status"] == "running"
+    assert [line["note"]["tag"] for line in lines[1:-1]] == ["a", "b"]
+    assert lines[-1]["job"]["status"] == "cancelled"
     assert (await following)[-1][0] == "cancelled"
-    with pytest.raises(RuntimeError, match="about to stop"):
+    with pytest.raises(ServiceStoppingError, match="about to stop") as caught:
         jobs.start("late", work)
+    problem = Problem.of(caught.value)
+    assert (problem.status, problem.headers["Retry-After"]) == (503, "1")
+    assert list(jobs) == [job]
+
+
+async def test_a_note_is_on_the_disk_while_the_job_runs(tmp_path):
+    jobs = Jobs(tmp_path)
+    job = jobs.start("delete", lambda job: asyncio.sleep(60, job.note(tag="a")))
+    path = tmp_path / f"{job.id}.jsonl"
+    async with asyncio.timeout(10):
+        while not path.exists() or b"note" not in path.read_bytes():
+            await asyncio.sleep(0.01)
+    await jobs.close()
+
+
+async def test_a_job_that_ignores_its_cancellation_does_not_stop_the_close(caplog):
+    jobs = Jobs(grace=0.05)
+    end = asyncio.Event()
+
+    async def work(_):
+        while not end.is_set():
+            with suppress(asyncio.CancelledError):
+                await end.wait()
+
+    job = jobs.start("stubborn", work)
+    await asyncio.sleep(0)
+    await jobs.close()
+    assert (job.status, job.error) == ("failed", "the job did not end when it was cancelled")
+    assert "ignores its cancellation" in caplog.text
+    end.set()
+    await asyncio.sleep(0.01)
+    assert job.status == "failed"
+
+
+async def test_a_job_is_started_from_a_thread():
+    jobs = Jobs()
+    job = await asyncio.to_thread(jobs.start, "wait", lambda _: asyncio.sleep(0))
+    await job.wait()
+    assert job.status == "done"
+
+
+async def test_a_job_that_a_thread_starts_while_the_service_stops_is_no_ghost():
+    jobs = Jobs()
+    started = asyncio.to_thread(jobs.start, "wait", lambda _: asyncio.sleep(60))
+    task = asyncio.create_task(started)
+    await asyncio.sleep(0)
+    await jobs.close()
+    with suppress(ServiceStoppingError):
+        job = await task
+        await job.wait()
+        assert job.status == "cancelled"
+
+
+def test_without_an_event_loop_a_start_is_refused_without_a_ghost():
+    jobs = Jobs()
+    with pytest.raises(RuntimeError, match="event loop"):
+        jobs.start("wait", lambda _: asyncio.sleep(0))
+    assert list(jobs) == []
+
+
+async def test_what_a_thread_tells_wakes_followers():
+    told = threading.Event()
+
+    def blocking(job):
+        job.tell(step=1)
+        assert told.wait(10)
+
+    job = Jobs().start("block", lambda job: asyncio.to_thread(blocking, job))
+    async for event in job.events():
+        if parsed(event)[1]["progress"] == {"step": 1}:
+            told.set()
+    assert job.status == "done"
+
+
+async def test_a_thread_cancels_a_job():
+    job = Jobs().start("wait", lambda _: asyncio.sleep(60))
+    await asyncio.to_thread(job.cancel)
+    await job.wait()
+    assert job.status == "cancelled"
+
+
+async def test_a_foreign_cancellation_within_a_job_is_its_failure():
+    async def work(_):
+        inner = asyncio.create_task(asyncio.sleep(60))
+        asyncio.get_running_loop().call_soon(inner.cancel)
+        await inner
+
+    job = Jobs().start("wait", work)
+    await job.wait()
+    assert (job.status, job.error) == ("failed", "CancelledError")
+
+
+async def test_a_reader_that_comes_back_gets_what_it_has_not_seen():
+    job = Jobs().start("count", lambda job: asyncio.sleep(0, job.tell(done=1)))
+    await job.wait()
+    (last,) = [event async for event in job.events()]
+    number = int(last.partition(b"id: ")[2].partition(b"\n")[0])
+    assert job.has_ended_for(number)
+    assert not job.has_ended_for(None)
+    assert [event async for event in job.events(after=number)] == []
+    assert [event async for event in job.events(after=number - 1)] == [last]
+    assert [event async for event in job.events(after=number + 1)] == [last]
+
+
+async def test_a_state_is_encoded_once_for_all_followers(monkeypatch):
+    encoded = []
+    document = Job.document
+    monkeypatch.setattr(Job, "document", lambda job: encoded.append(1) or document(job))
+    job = Jobs().start("wait", lambda _: asyncio.sleep(0.01))
+    await asyncio.gather(*(follow(job) for _ in range(50)))
+    assert len(encoded) == 2
 
 
 async def test_one_job_can_be_cancelled():
@@ -99,22 +279,33 @@ async def test_one_job_can_be_cancelled():
     await jobs.close()
 
 
-async def test_jobs_that_ended_long_ago_are_forgotten():
-    jobs = Jobs()
-    first = jobs.start("wait", lambda _: asyncio.sleep(0))
-    await first.wait()
-    for _ in range(150):
-        await jobs.start("wait", lambda _: asyncio.sleep(0)).wait()
-    await asyncio.sleep(0)
-    assert jobs.get(first.id) is None
-    assert len(list(jobs)) == 100
-
-
-async def test_a_report_that_cannot_be_written_is_told_and_harms_nobody(tmp_path, caplog):
-    (tmp_path / "file").touch()
-    jobs = Jobs(tmp_path / "file")
+async def ended(jobs) -> Job:
     job = jobs.start("wait", lambda _: asyncio.sleep(0))
     await job.wait()
-    await asyncio.sleep(0)
-    assert "cannot be written" in caplog.text
+    return job
+
+
+async def test_jobs_that_have_ended_are_dropped_by_number():
+    jobs = Jobs(max_ended=3)
+    running = jobs.start("wait", lambda _: asyncio.sleep(60))
+    known = [await ended(jobs) for _ in range(5)]
+    assert list(jobs) == [running, *known[2:]]
+    assert jobs.get(known[0].id) is None
+    await jobs.close()
+
+
+async def test_jobs_that_have_ended_are_dropped_by_age():
+    jobs = Jobs(max_age=0.05)
+    job = await ended(jobs)
+    assert jobs.get(job.id) is job
+    await asyncio.sleep(0.06)
+    assert jobs.get(job.id) is None
+
+
+async def test_a_report_that_cannot_be_written_is_logged_and_harms_nobody(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    jobs = Jobs(tmp_path / "file")
+    job = await ended(jobs)
+    await jobs.close()
+    assert caplog.text.count("cannot be written") == 1
     assert job.status == "done"

@@ -1,0 +1,95 @@
+"""Reports of jobs: files to which a thread appends lines as they come."""
+
+import logging
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import msgspec
+
+__all__ = ["ReportFolder", "to_json"]
+
+logger = logging.getLogger("aioregistry.web")
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
+
+
+def to_json(values: Mapping[str, Any]) -> bytes:
+    """Return values as a line of JSON; of what JSON does not have, the text.
+
+    Raises:
+        TypeError: A key is no text.
+        ValueError: A value has no form in JSON: it contains itself, or half a surrogate pair.
+    """
+    try:
+        return _ENCODER.encode(values)
+    except (RecursionError, UnicodeError, OverflowError) as error:
+        raise ValueError(f"no JSON: {type(error).__name__}") from error
+
+
+class ReportFolder:
+    """A folder with one file for each job, ``ID.jsonl``, of lines of JSON.
+
+    Lines are written by a thread of their own, in order and soon after they come: the event loop
+    waits for no disk, and what was written is there after ``kill -9``. A file that cannot be
+    written is logged once, and harms no job.
+
+    Args:
+        path: The folder; it is made when the first line comes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aioregistry-reports")
+        self._lock = Lock()
+        self._lines: dict[str, list[bytes]] = {}
+        self._complete: set[str] = set()
+        self._unwritable: set[str] = set()
+
+    def write(self, job: str, line: bytes, *, last: bool = False) -> None:
+        """Have a line written; any thread may call this.
+
+        Args:
+            job: The job's identifier.
+            line: JSON without a line break.
+            last: Whether the report is complete with it; it is then synced to the disk.
+        """
+        with self._lock:
+            idle = not self._lines
+            self._lines.setdefault(job, []).append(line)
+            if last:
+                self._complete.add(job)
+        if idle:
+            try:
+                self._thread.submit(self._flush)
+            except RuntimeError:
+                # Closed: this comes from a job that went on after its end.
+                self._flush()
+
+    def close(self) -> None:
+        """Return when every line is written; it blocks."""
+        self._thread.shutdown(wait=True)
+
+    def _flush(self) -> None:
+        with self._lock:
+            batches, self._lines = self._lines, {}
+            complete, self._complete = self._complete, set()
+        for job, lines in batches.items():
+            try:
+                self._append(job, lines, sync=job in complete)
+            except OSError as error:
+                if job not in self._unwritable:
+                    self._unwritable.add(job)
+                    logger.warning("the report of job %s cannot be written: %s", job, error)
+        self._unwritable -= complete
+
+    def _append(self, job: str, lines: list[bytes], *, sync: bool) -> None:
+        self._path.mkdir(parents=True, exist_ok=True)
+        with (self._path / f"{job}.jsonl").open("ab") as file:
+            file.write(b"\n".join(lines) + b"\n")
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
