@@ -130,7 +130,7 @@ class ChainedPages(Generic[U, T]):
         self._open_list = open_list
         self._concurrency = concurrency
         self._window = 1
-        self._lists: deque[ListPages[T]] = deque()
+        self._lists: deque[tuple[U, ListPages[T], bool]] = deque()
         self._lists_complete = True
         self._found_before = 0
         self._total_before: int | None = 0
@@ -138,7 +138,7 @@ class ChainedPages(Generic[U, T]):
     @property
     def found(self) -> int:
         """How many items there were so far."""
-        return self._found_before + (self._lists[0].found if self._lists else 0)
+        return self._found_before + (self._lists[0][1].found if self._lists else 0)
 
     @property
     def total(self) -> int | None:
@@ -156,19 +156,24 @@ class ChainedPages(Generic[U, T]):
             await self._open_lists()
             if not self._lists:
                 return None
-            first = self._lists[0]
+            item, first, asked_before = self._lists[0]
             try:
                 page = await first.next_page()
+                complete = first.complete
             except NotFoundError:
-                # Gone since it was listed, and with it what was left of its list.
-                self._lists_complete &= not first.found
+                if not (asked_before or first.found):
+                    # One passing 404 is no proof that the list was deleted since.
+                    self._lists[0] = (item, self._open_list(item), True)
+                    continue
                 page = None
+                # Items that were found were there, and so may others have been.
+                complete = not first.found
             if page is not None:
                 return page
             if not self._lists:
                 return None
             self._lists.popleft()
-            self._lists_complete &= first.complete or not first.found
+            self._lists_complete &= complete
             self._found_before += first.found
             if self._total_before is not None:
                 self._total_before = (
@@ -185,10 +190,10 @@ class ChainedPages(Generic[U, T]):
             pages = self._open_list(item)
             if self._window > 1:
                 pages.read_ahead()
-            self._lists.append(pages)
+            self._lists.append((item, pages, False))
 
     def cancel(self) -> list[asyncio.Task[Any]]:
         """Stop reading ahead, and return the tasks that are ending."""
-        tasks = [task for pages in self._lists for task in pages.cancel()]
+        tasks = [task for _, pages, _ in self._lists for task in pages.cancel()]
         self._lists.clear()
         return [*tasks, *self._outer.cancel()]

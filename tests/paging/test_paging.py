@@ -163,13 +163,14 @@ async def test_reading_ahead_falls_back_when_items_go_and_grows_anew():
 
     pages = PageIterator(list_pages(fetch))
     ahead = []
-    for consumed in range(12):
+    for consumed in range(16):
         await anext(pages)
         await asyncio.sleep(0)
         ahead.append(server.requests - consumed - 1)
         if consumed == 3:
             server.remove([server.names[-1]])
-    assert ahead == [0, 1, 3, 3, 3, 3, 3, 3, 2, 1, 3, 3]
+    # The pages under way are waited for, and then one at a time is read until the order is known.
+    assert ahead == [0, 1, 3, 3, 3, 3, 3, 3, 2, 1, 0, 0, 0, 1, 3, 3]
     await pages.aclose()
 
 
@@ -473,8 +474,8 @@ async def test_lists_are_begun_ahead_the_more_the_more_were_used_up():
     [
         ([], []),
         ([whole(12), whole(0), whole(3)], [(10, 0), (12, 0), (12, 12), (15, 12)]),
-        ([whole(2), uncounted(1), whole(3)], [(2, 0), (3, 2), (6, None)]),
-        ([uncounted(1), whole(3)], [(1, 0), (4, None)]),
+        ([whole(2), uncounted(1), whole(3)], [(2, 0), (3, 2), (3, 2), (6, None)]),
+        ([uncounted(1), whole(3)], [(1, 0), (1, 0), (4, None)]),
     ],
 )
 async def test_a_walk_over_many_lists_adds_up_what_they_hold_and_count(lists, counts):
@@ -506,6 +507,30 @@ async def test_a_walk_over_many_lists_is_complete_when_each_is_or_was_gone_befor
     async for _ in pages:
         pass
     assert pages.complete is complete
+
+
+async def test_one_passing_404_is_no_proof_that_a_list_was_deleted():
+    answers = iter([NotFoundError("passing", status=404)])
+    server = MovingList(12)
+
+    async def fetch(ref):
+        for error in answers:
+            raise error
+        return server.answer(ref)
+
+    pages = PageIterator(chained({"a": fetch, "b": whole(3)})[0])
+    found = [item async for page in pages for item in page.items]
+    assert len(found) == 15
+    assert pages.complete is True
+
+
+async def test_a_list_that_is_empty_against_its_total_is_not_complete():
+    async def fetch(ref):
+        return RawPage((), 3, None, None)
+
+    pages = PageIterator(chained({"a": fetch, "b": whole(3)})[0])
+    assert [item async for page in pages for item in page.items]
+    assert pages.complete is False
 
 
 async def test_walking_all_repositories_is_bounded():

@@ -21,6 +21,10 @@ def number_walk(per_page: int = SIZE) -> NumberWalk[str]:
     return NumberWalk(same, per_page)
 
 
+def token_walk() -> TokenWalk[str]:
+    return TokenWalk(same)
+
+
 def flat(found) -> list[str]:
     return [name for page in found for name in page]
 
@@ -37,6 +41,29 @@ def test_coverage_joins_what_touches(stretches):
     assert seen.gaps(30) == []
     seen.observe(95)
     assert seen.gaps(30) == [(25, 30)]
+
+
+def test_coverage_after_answers_in_an_unknown_order_is_what_is_sure_in_each():
+    seen = Coverage()
+    seen.observe(100)
+    seen.add(0, 40)
+    seen.add(50, 90)
+    # Up and down again, or up at last: one item came, and one may have gone.
+    seen.observe_unordered([101, 100])
+    assert not seen.certain
+    assert seen.gaps(90) == [(39, 51), (89, 90)]
+    assert seen.differs(100)
+    # It was 101 last, perhaps: then another one has gone.
+    assert seen.observe(100) == 1
+    assert seen.certain
+    assert seen.gaps(90) == [(38, 51), (88, 90)]
+
+
+def test_coverage_forgets_what_is_taken_out():
+    seen = Coverage()
+    seen.add(0, 30)
+    seen.remove(10, 20)
+    assert seen.gaps(30) == [(10, 20)]
 
 
 def test_a_falling_total_takes_the_last_positions_of_every_stretch():
@@ -199,7 +226,7 @@ def test_nothing_is_asked_for_beside_the_first_page():
     assert list(iter(walk.plan, None)) == [PageRef(1)]
 
 
-@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
+@pytest.mark.parametrize("begin", [token_walk, number_walk])
 def test_a_page_tells_the_token_of_the_next(begin):
     walk = begin()
     link = f"{URL}?page=2&page_token=t"
@@ -303,6 +330,55 @@ def test_a_link_that_is_no_url_is_an_error():
         list(pages(number_walk(1), answer))
 
 
+# Lists that do not count
+
+
+@pytest.mark.parametrize("make_walk", [number_walk, token_walk])
+@pytest.mark.parametrize("count", [0, 7, 10, 20, 23])
+def test_a_list_without_total_and_links_ends_with_an_empty_page(make_walk, count):
+    server = MovingList(count)
+
+    def answer(ref):
+        return RawPage(server.answer(ref).items, None, None, None)
+
+    walk = make_walk()
+    assert flat(pages(walk, answer)) == server.names
+    assert walk.complete
+    assert walk.answers == -(-count // 10) + 1
+
+
+@pytest.mark.parametrize("make_walk", [number_walk, token_walk])
+def test_a_list_that_repeats_its_only_page_is_not_complete(make_walk):
+    walk = make_walk()
+    assert flat(pages(walk, lambda ref: RawPage(("a", "b"), None, None, None))) == ["a", "b"]
+    assert not walk.complete
+    assert walk.answers == 2
+
+
+def test_a_list_with_links_and_without_total_ends_where_they_end():
+    server = MovingList(30)
+
+    def answer(ref):
+        page = server.answer(ref)
+        return RawPage(page.items, None, page.next_link, None)
+
+    walk = number_walk()
+    assert flat(pages(walk, answer)) == server.names
+    assert walk.complete
+    assert walk.answers == 3
+
+
+def test_a_total_below_a_pages_own_items_is_no_total():
+    server = MovingList(30)
+
+    def answer(ref):
+        page = server.answer(ref)
+        return RawPage(page.items, 0, None, None)
+
+    walk = number_walk()
+    assert flat(pages(walk, answer)) == server.names
+
+
 # Lists that do not add up
 
 
@@ -319,7 +395,7 @@ def test_a_total_that_is_never_reached_ends_the_walk_after_three_passes_incomple
     assert walk.passes == 3
 
 
-@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
+@pytest.mark.parametrize("begin", [token_walk, number_walk])
 def test_a_later_pass_over_a_long_list_may_find_nothing(begin):
     server = MovingList(1499)
     walk = begin()
@@ -328,7 +404,7 @@ def test_a_later_pass_over_a_long_list_may_find_nothing(begin):
     assert server.requests == 3 * 150
 
 
-@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
+@pytest.mark.parametrize("begin", [token_walk, number_walk])
 @pytest.mark.parametrize("short", [1, 2, 3])
 def test_a_later_pass_ends_when_it_has_found_what_was_missing(begin, short):
     server = MovingList(30)
@@ -535,7 +611,7 @@ def test_deleting_as_one_walks_leaves_nothing_and_costs_at_most_twice_the_pages(
     assert server.requests <= max(2, 2 * pages_of)
 
 
-@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
+@pytest.mark.parametrize("begin", [token_walk, number_walk])
 def test_a_list_that_vanishes_when_all_of_it_was_found_is_complete(begin):
     walk = begin()
     walk.receive(walk.plan(), RawPage(tuple("abcdefghij"), 10, f"{URL}?page=2", None))
@@ -561,7 +637,7 @@ def test_a_list_that_vanishes_as_a_page_is_read_again_is_complete_when_all_was_f
     assert walk.complete
 
 
-@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), number_walk])
+@pytest.mark.parametrize("begin", [token_walk, number_walk])
 def test_a_list_that_vanishes_halfway_is_not_taken_for_its_end(begin):
     walk = begin()
     walk.receive(walk.plan(), RawPage(tuple("abcdefghij"), 20, f"{URL}?page=2", None))
