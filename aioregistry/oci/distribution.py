@@ -59,6 +59,7 @@ _MAX_BODY = 16 * 2**20
 _RENEWALS = 2
 _TAGS_PER_PAGE = 1000
 _MAX_MEDIA_TYPE_CHARACTERS = 255
+_MAX_DIGEST_CHARACTERS = 80
 _VENDOR_API = "https://api.digitalocean.com"
 _VENDOR_REVOCATION = "https://cloud.digitalocean.com/v1/oauth/revoke"
 _REGISTRY_URL_VARIABLE = "AIOREGISTRY_REGISTRY_URL"
@@ -196,19 +197,17 @@ class Distribution:
             RegistryError: Any other of its kinds.
         """
         answer = await self._send("GET", repository, self._path(repository, reference))
-        given = answer.headers.get("Docker-Content-Digest")
-        digest = reference if ":" in reference else given
+        digest = reference if ":" in reference else self._digest_in(answer, repository)
         if digest is None:
             digest = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         body = body_with(digest, answer.body)
         if body is None:
-            shown = self._redacted(digest)
             raise InvalidResponseError(
-                f"what the registry sent for {reference!r} does not have the digest {shown!r}"
+                f"what the registry sent for {reference!r} does not have the digest {digest!r}"
             )
         media_type = answer.headers.get("Content-Type")
         if media_type is not None:
-            media_type = self._redacted(media_type)[:_MAX_MEDIA_TYPE_CHARACTERS]
+            media_type = self._redacted(media_type, repository)[:_MAX_MEDIA_TYPE_CHARACTERS]
         return FetchedManifest(digest, media_type, body)
 
     async def find_manifest(self, repository: str, reference: str) -> str | None:
@@ -228,16 +227,10 @@ class Distribution:
         """
         try:
             answer = await self._send("HEAD", repository, self._path(repository, reference))
-            digest = answer.headers.get("Docker-Content-Digest")
-            if digest is None:
-                return (await self.get_manifest(repository, reference)).digest
+            digest = self._digest_in(answer, repository)
+            return digest or (await self.get_manifest(repository, reference)).digest
         except NotFoundError:
             return None
-        try:
-            return names.check_digest(digest)
-        except InvalidNameError:
-            shown = self._redacted(digest)[:80]
-        raise InvalidResponseError(f"the registry sent no digest for {reference!r}: {shown!r}")
 
     async def list_tags(self, repository: str) -> list[str]:
         """Return the tags of a repository: ``GET /v2/{registry}/{repository}/tags/list``.
@@ -325,8 +318,19 @@ class Distribution:
         secrets = self._credentials.secrets()
         return secrets if authorization is None else (*secrets, authorization)
 
-    def _redacted(self, text: str) -> str:
-        return redact(text, *self._credentials.secrets())
+    def _redacted(self, text: str, repository: str) -> str:
+        return redact(text, *self._secrets(self._authorizer.known(repository)))
+
+    def _digest_in(self, answer: Answer, repository: str) -> str | None:
+        digest = answer.headers.get("Docker-Content-Digest")
+        if digest is None:
+            return None
+        try:
+            return names.check_digest(digest)
+        except InvalidNameError:
+            # Nothing else is to keep it, not even for a traceback.
+            digest = self._redacted(digest, repository)[:_MAX_DIGEST_CHARACTERS]
+        raise InvalidResponseError(f"what the registry sent does not have the digest {digest!r}")
 
     def _path(self, repository: str, reference: str) -> str:
         names.check_repository(repository)

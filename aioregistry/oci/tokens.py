@@ -119,6 +119,11 @@ class Authorizer:
                 token = await self._new_token(repository, challenge, base_url, begun)
             return token.authorization
 
+    def known(self, repository: str) -> Secret | None:
+        """Return the header that requests for a repository were last sent with; None for none."""
+        token = self._tokens.get(repository)
+        return None if token is None else token.authorization
+
     def _good_token(self, repository: str) -> Token | None:
         token = self._tokens.get(repository)
         return token if token is not None and _now() < token.good_until else None
