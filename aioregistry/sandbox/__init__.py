@@ -1,4 +1,4 @@
-"""An embedded container registry: the API's behaviour, without an account."""
+"""An embedded server with the behaviour of the container registry, for tests and rehearsals."""
 
 from aioregistry.sandbox.faults import Fault, Faults
 from aioregistry.sandbox.limits import Limits

@@ -1,4 +1,4 @@
-"""Faults on demand: which requests go wrong, and how. Pure, with a random source of its own."""
+"""Faults on demand: which requests go wrong, and how; with a random source of its own."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ Kind = Literal[
     "reset-within",  # the work is done, then the connection is reset half-way through the answer
     "reset-after",  # the answer is complete, then the connection is reset
     "truncate",  # the body ends half-way, and the headers agree with it
-    "body",  # the body, if there is one, is ``body`` instead
+    "body",  # the body, if any, is replaced by ``body``
     "drip",  # the body comes in pieces over ``seconds``
     "duplicate",  # the request is carried out twice and the second answer is sent
     "move",  # the list that is asked for changes by ``count`` items just before: see ``change``
@@ -44,12 +44,13 @@ class Fault:
     """One way to go wrong, and for which requests.
 
     Attributes:
-        kind: What happens; ``KINDS`` lists all.
-        method: Only for this method.
-        route: Only for routes that match this pattern of ``fnmatch``, as ``*/tags``.
-        skip: Leaves so many matching requests alone first.
-        times: Ends after so many; None for never.
-        chance: Strikes with this probability.
+        kind: The effect; ``KINDS`` lists all.
+        method: Only requests with this method; None (the default) for any.
+        route: Only routes that match this pattern of ``fnmatch``, such as ``*/tags``; None (the
+            default) for any.
+        skip: How many matching requests are spared at first; 0 by default.
+        times: How many requests it strikes; None (the default) for all.
+        chance: The probability of striking, 1 by default.
         status: Of ``status`` and ``html``.
         retry_after: Of ``status`` and ``html``: seconds for that header.
         seconds: Of ``delay``, ``drip``, and of ``lost`` (before the reset).
@@ -57,7 +58,7 @@ class Fault:
             it; log-normally with it as the median.
         body: Of ``body``.
         count: Of ``move`` and ``quota``.
-        change: Of ``move``: whether items arrive or the newest ones vanish.
+        change: Of ``move``: whether items are pushed or the newest ones deleted.
     """
 
     kind: Kind = attrs.field(validator=_one_of(KINDS))
@@ -103,7 +104,7 @@ NO_FAULT = Fault(kind="delay")
 
 
 class Faults:
-    """A script of faults: each request asks it what is to go wrong.
+    """A script of faults, which each request passes.
 
     The same faults, seed and sequence of requests give the same outcome.
     """
@@ -113,7 +114,7 @@ class Faults:
 
         Args:
             faults: Looked at in this order; of several that spoil an answer, the first one does.
-            seed: Of what is left to chance.
+            seed: The seed of everything that is left to chance, 0 by default.
         """
         self.faults = faults
         self.seed = seed
@@ -122,7 +123,7 @@ class Faults:
         self._struck = [0] * len(faults)
 
     def strike(self, method: str, route: str) -> list[Fault]:
-        """What goes wrong with the next request.
+        """Return the faults that strike the next request.
 
         Args:
             method: In capitals.

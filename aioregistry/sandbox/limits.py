@@ -11,14 +11,14 @@ HOUR = 3600.0
 
 @attrs.frozen
 class Limits:
-    """How much each token may ask for.
+    """How many requests each token may send.
 
     Attributes:
-        per_minute: Requests in any 60 seconds.
-        per_hour: Requests in any 3600 seconds.
-        scale: How many times faster time runs: both periods are divided by it. Other than 1, the
-            times in headers carry fractions.
-        count_rejected: Whether a request that is answered 429 uses up quota too.
+        per_minute: Requests in any 60 seconds, 250 by default.
+        per_hour: Requests in any 3,600 seconds, 5,000 by default.
+        scale: How many times faster time passes: both periods are divided by it, 1 by default.
+            With any other the times in headers carry fractions.
+        count_rejected: Whether a request that is answered with 429 uses up quota; no by default.
     """
 
     per_minute: int = attrs.field(default=250, validator=attrs.validators.ge(1))
@@ -29,7 +29,7 @@ class Limits:
 
 @attrs.frozen
 class Verdict:
-    """What the limits say of one request.
+    """Whether one request passes the limits.
 
     Attributes:
         allowed: Whether it may pass.
@@ -79,7 +79,7 @@ class Limiter:
         """Start with full quotas.
 
         Args:
-            limits: What to hold everyone to; None counts by the real limits and lets all pass.
+            limits: The limits to enforce; None counts by those of the API and enforces none.
         """
         self._enforced = limits is not None
         self._limits = limits or Limits()
@@ -91,7 +91,7 @@ class Limiter:
         return self._limits.scale != 1.0
 
     def take(self, token: str, now: float) -> Verdict:
-        """Count one request and say whether it may pass.
+        """Count one request, and return whether it may pass.
 
         Args:
             token: Whose quota.
@@ -135,10 +135,10 @@ class Limiter:
 
 
 def headers_of(verdict: Verdict, epoch: float, *, fractions: bool) -> dict[str, str]:
-    """The headers that tell a verdict.
+    """The headers that report a verdict.
 
     Args:
-        verdict: The limiter's word.
+        verdict: The verdict.
         epoch: The Unix time at which the limiter's clock showed 0.
         fractions: Whether times carry milliseconds; else whole seconds, rounded up.
     """
@@ -153,5 +153,5 @@ def headers_of(verdict: Verdict, epoch: float, *, fractions: bool) -> dict[str, 
 
 
 def _seconds(seconds: float, *, fractions: bool) -> str:
-    # Rounded up: who waits as long as told must find room.
+    # Rounded up: whoever waits this long must find room.
     return f"{math.ceil(seconds * 1000) / 1000:.3f}" if fractions else str(math.ceil(seconds))

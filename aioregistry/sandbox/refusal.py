@@ -1,4 +1,4 @@
-"""What the API refuses, as plain data."""
+"""The API's errors, as plain data."""
 
 import attrs
 
@@ -26,7 +26,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a defect)
 
 
 def bad_request(message: str) -> Refusal:
-    """400: a query or a body that can't be read."""
+    """400: a query or a body that cannot be read."""
     return Refusal(400, "bad_request", message)
 
 
@@ -41,7 +41,7 @@ def not_found() -> Refusal:
 
 
 def conflict(message: str) -> Refusal:
-    """409: what is to be made is there already."""
+    """409: it exists already."""
     return Refusal(409, "conflict", message)
 
 
@@ -61,5 +61,5 @@ def rate_limited() -> Refusal:
 
 
 def unprocessable(message: str) -> Refusal:
-    """422: a body that can be read, with a value that can't be used."""
+    """422: a body that can be read, with a value that cannot be used."""
     return Refusal(422, "unprocessable_entity", message)

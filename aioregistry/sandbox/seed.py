@@ -1,4 +1,4 @@
-"""States to begin with: real push histories, and made-up content of any size."""
+"""Initial states: made-up content of any size, or the content that a push history leaves."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -20,10 +20,10 @@ _LARGEST = 2**53
 def save_state(state: State, path: str | Path) -> None:
     """Write a state to a file: registries with their content, and the subscription.
 
-    Credentials and garbage collections stay out of it.
+    Credentials and garbage collections are not written.
 
     Raises:
-        OSError: The file can't be written.
+        OSError: The file cannot be written.
     """
     Path(path).write_text(json.dumps(state_to_json(state)), encoding="utf-8")
 
@@ -32,8 +32,8 @@ def load_state(path: str | Path) -> State:
     """Read a state from a file.
 
     Raises:
-        OSError: The file can't be read.
-        ValueError: It is no such file.
+        OSError: The file cannot be read.
+        ValueError: It is not the file of a state.
     """
     try:
         return state_from_json(json.loads(Path(path).read_bytes()))
@@ -58,7 +58,7 @@ def state_from_json(content: Any, clock: Callable[[], float] | None = None) -> S
         clock: The state's clock; by default the real one.
 
     Raises:
-        ValueError: It is nothing of the kind.
+        ValueError: They are not those of a state.
     """
     state = State() if clock is None else State(clock)
     try:

@@ -1,4 +1,4 @@
-"""A sandbox beside code that knows no event loop."""
+"""A sandbox in a thread, for code without an event loop."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ __all__ = ["running_sandbox"]
 def running_sandbox(sandbox: Sandbox | None = None) -> Iterator[Sandbox]:
     """Run a sandbox in a thread of its own: for blocking clients, processes, any test framework.
 
-    Change its state while no request is under way: it is the server's thread that works on it.
+    Change its state only while no request is in progress: the server's thread uses it.
 
     Args:
         sandbox: One that does not run yet; None makes one with an empty registry ``example``.
@@ -43,7 +43,7 @@ def running_sandbox(sandbox: Sandbox | None = None) -> Iterator[Sandbox]:
 
 
 async def _serve(sandbox: Sandbox, started: Future[Callable[[], object]]) -> None:
-    """Run a sandbox until what `started` comes to hold is called."""
+    """Run a sandbox until the function that `started` returns is called."""
     end = asyncio.Event()
     async with sandbox:
         started.set_result(partial(asyncio.get_running_loop().call_soon_threadsafe, end.set))

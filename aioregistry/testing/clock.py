@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class VirtualClock:
-    """An event loop in whose time waiting takes no time.
+    """An event loop on which waiting takes no real time.
 
-    ``with VirtualClock() as clock: clock.run(main())``. For the block ``time.time()`` goes with
-    that clock, as the API's headers count in it; ``datetime.now()`` and ``time.monotonic()`` do
-    not. A sandbox must run on the same loop: see `sandbox`.
+    ``with VirtualClock() as clock: clock.run(main())``. Within the block ``time.time()``
+    follows this clock, because the API's headers count in it; ``datetime.now()`` and
+    ``time.monotonic()`` do not. A sandbox must run on the same loop: see `sandbox`.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class VirtualClock:
         """Return a sandbox, not started yet, whose quotas and garbage collections use this clock.
 
         Args:
-            options: What `Sandbox` takes, but for ``clock``.
+            options: Arguments of `Sandbox`, except ``clock``.
         """
         sandbox = Sandbox(**options, clock=lambda: self.elapsed)
         sandbox.state.clock = self._time

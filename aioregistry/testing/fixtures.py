@@ -35,7 +35,7 @@ def registry_sandbox_options() -> dict[str, Any]:
 
 @pytest.fixture
 def registry_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A running sandbox, which holds an empty registry ``example`` unless told otherwise.
+    """A running sandbox with an empty registry ``example``, unless the options say otherwise.
 
     It runs on the loop of the test; in a test that has none, in a thread of its own. There are no
     limits, but with `virtual_clock` those of the API.
@@ -50,7 +50,7 @@ def registry_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def registry_client(request: pytest.FixtureRequest) -> RegistryClient:
-    """An open client on `registry_sandbox`, which keeps its limits and is quick to try again."""
+    """An open client for `registry_sandbox`; it keeps the limits and retries after milliseconds."""
     served = _served_by(request)
     if served is None:
         pytest.fail(

@@ -87,7 +87,7 @@ def lifespan(
 
 @contextmanager
 def _close_at_signal(jobs: Jobs, closing: "list[asyncio.Task[None]]") -> Iterator[None]:
-    """Close jobs as soon as the process is told to stop; the server's own handlers run, too."""
+    """Close jobs as soon as the process has to stop; the server's own handlers run, too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,1 +1,1 @@
-"""The sandbox's server: how answers go out, with limits and faults."""
+"""The sandbox's server: sockets, limits and faults."""

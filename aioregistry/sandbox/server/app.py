@@ -36,13 +36,13 @@ _SHUTDOWN = 0.1
 
 @attrs.frozen
 class RecordedRequest:
-    """A request that the sandbox got.
+    """A request that the sandbox received.
 
     Attributes:
         method: In capitals.
         raw_path: The target of the request line as it came, still percent-encoded.
         route: The route that it led to, as ``/v2/registries/{registry}``, or None.
-        status: What was answered; None when nothing was.
+        status: The status that was answered; None when nothing was.
         at: Seconds on the sandbox's clock.
         token_ok: Whether it carried a token that the sandbox knows.
     """
@@ -64,9 +64,9 @@ class Sandbox:
         state: The account behind the API; tests may change it while the sandbox runs.
         token: A token that is accepted.
         tokens: All of them; each has a quota of its own.
-        faults: What goes wrong; may be replaced while the sandbox runs.
-        latency: Seconds that each answer takes longer.
-        certificates: With TLS, what clients need to trust the sandbox; else None.
+        faults: The faults to inject; may be replaced while the sandbox runs.
+        latency: Seconds by which each answer is delayed.
+        certificates: With TLS, the certificate that clients have to trust; else None.
         rejected_count: Requests answered 429.
         request_count: Requests received.
     """
@@ -90,18 +90,20 @@ class Sandbox:
         """Set up a sandbox; nothing listens before ``start``.
 
         Args:
-            state: What the account holds; without it, one empty registry ``example``.
-            limits: The rate limits; None counts by the real ones and lets everything pass.
-            token: The token to accept.
-            host: The address to listen on.
-            port: The port to listen on; 0 takes a free one.
-            max_per_page: What ``per_page`` is clamped to.
-            latency: Seconds that each answer takes longer.
-            allow_remote: Whether ``host`` may be reachable from other machines.
-            faults: What goes wrong; ``PUT /_sandbox/faults`` replaces it from this machine.
-            tls: Whether to speak TLS, with a certificate made by ``trustme``.
-            record: How many of the latest requests are kept in ``requests``.
-            clock: Returns seconds, never backwards; the rate limits run on it.
+            state: The account's content; by default one empty registry, ``example``.
+            limits: The rate limits to enforce; None (the default) reports those of the API and
+                enforces none.
+            token: The token to accept, ``sandbox-token`` by default.
+            host: The address to listen on, 127.0.0.1 by default.
+            port: The port to listen on; 0 (the default) takes a free one.
+            max_per_page: The largest page that is granted, 200 by default.
+            latency: Seconds by which each answer is delayed, 0 by default.
+            allow_remote: Whether ``host`` may be reachable from other machines; no by default.
+            faults: The faults to inject; ``PUT /_sandbox/faults`` replaces them from this machine.
+            tls: Whether to use TLS, with a certificate made by ``trustme``; no by default.
+            record: How many of the latest requests are kept in ``requests``, 100,000 by default.
+            clock: Returns seconds that never decrease, for the rate limits; ``time.monotonic`` by
+                default.
 
         Raises:
             ValueError: ``host`` is reachable from other machines and ``allow_remote`` is not set.
@@ -157,7 +159,7 @@ class Sandbox:
 
     @property
     def rate_limit(self) -> "RateLimit | None":
-        """What a client needs to keep to these limits; None where there are none."""
+        """A `RateLimit` that matches the limits; None where there are none."""
         limits = self._limits
         if limits is None:
             return None

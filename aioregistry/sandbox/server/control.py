@@ -22,14 +22,14 @@ def is_local(address: str | None) -> bool:
 async def control(request: web.BaseRequest, faults: Faults) -> tuple[Faults, web.Response]:
     """Answer a request to the control route.
 
-    ``GET`` tells the faults, ``PUT`` replaces them, ``DELETE`` ends them.
+    ``GET`` shows the faults, ``PUT`` replaces them, ``DELETE`` ends them.
 
     Args:
         request: The request, whose peer may be anyone.
-        faults: Those in force.
+        faults: The present ones.
 
     Returns:
-        The faults in force from now on, and the answer.
+        The new faults, and the answer.
     """
     if not is_local(request.remote):
         return faults, web.json_response({"error": "only for this machine"}, status=403)

@@ -22,10 +22,10 @@ class Delivery:
     """One answer on its way.
 
     Attributes:
-        request: What it answers.
-        answer: What to send.
+        request: The request that it answers.
+        answer: The answer to send.
         headers: More of them.
-        fault: What goes wrong on the way; a fault of another kind changes nothing.
+        fault: The fault to inject on the way; one of another kind changes nothing.
         random: For how long a fault takes.
     """
 

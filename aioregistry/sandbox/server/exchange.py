@@ -1,4 +1,4 @@
-"""One request and its answer, between the server and the API's calls."""
+"""One request and its answer, between the server and the calls."""
 
 from functools import cached_property
 from typing import Any
@@ -108,7 +108,7 @@ class Exchange:
         return None
 
     def refuse(self, refusal: Refusal) -> Answer:
-        """The answer that tells a refusal."""
+        """The answer that carries a refusal."""
         error: dict[str, Any] = {
             "id": refusal.error_id,
             "message": refusal.message,

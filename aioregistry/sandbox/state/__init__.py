@@ -1,1 +1,1 @@
-"""What the sandbox's registry holds, and what changes it."""
+"""The sandbox's account: its content, and the changes to it."""

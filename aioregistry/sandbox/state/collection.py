@@ -1,4 +1,4 @@
-"""Garbage collections: their states in time, and what they throw away."""
+"""Garbage collections: their phases, and the blobs that they delete."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -63,7 +63,7 @@ class Collection:
             self._enter("cancelling", now)
 
     def advance(self, registry: Registry, phases: Phases, now: int) -> bool:
-        """Go to the state that the time calls for, and do the work when that is the last one.
+        """Enter the phase that the time calls for; do the work in the last one.
 
         Returns:
             Whether it is still active.
@@ -103,10 +103,10 @@ class Collection:
 
 
 def collect(registry: Registry, kind: str, now: int) -> tuple[int, int]:
-    """Throw away what nothing needs.
+    """Delete the blobs that no manifest lists, or untagged manifests, or both.
 
     Returns:
-        How many blobs went, and the bytes that this freed.
+        How many blobs were deleted, and the bytes that this freed.
     """
     if kind in {UNTAGGED, BOTH}:
         for name, digests in _untagged(registry):
@@ -119,7 +119,7 @@ def collect(registry: Registry, kind: str, now: int) -> tuple[int, int]:
 
 
 def _untagged(registry: Registry) -> list[tuple[str, list[bytes]]]:
-    """Manifests without a tag, but for those that a tagged one needs or that speak of one."""
+    """Untagged manifests, except the children and referrers of tagged ones."""
     found = []
     for repository in registry.repositories.values():
         manifests = repository.manifests

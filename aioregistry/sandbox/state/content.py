@@ -22,7 +22,7 @@ _SPDX = "application/spdx+json"
 _UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
 _BETWEEN_BUILDS = 37 * 60 * 1_000_000
 
-# Of so many builds, one is a release, one is left without a tag, one comes on new base layers.
+# One in this many builds is a release, has no tag left, or has new base layers.
 _RELEASE_EVERY = 40
 _LEFT_OVER_EVERY = 20
 _BASE_EVERY = 500

@@ -1,4 +1,4 @@
-"""Manifests made from what goes into them, with digests that hold."""
+"""Manifests made from their parts, with digests that can be verified."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ def index(
 
 
 def described(at: int, document: bytes, media_type: str = "") -> tuple[Manifest, list[Sized]]:
-    """Whatever a document describes: an image, an index, a signature.
+    """The manifest that a document describes: an image, an index, a signature.
 
     Args:
         at: Unix microseconds.

@@ -1,4 +1,4 @@
-"""What a registry holds: repositories, manifests, tags and blobs."""
+"""The content of a registry: repositories, manifests, tags and blobs."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
@@ -14,11 +14,11 @@ from aioregistry.sandbox.state.names import check_repository, check_tag, digest_
 
 @attrs.frozen
 class Form:
-    """What sets a manifest apart besides its blobs; images of one platform share theirs.
+    """The properties of a manifest besides its blobs; images of one platform share them.
 
     Attributes:
         media_type: The document's.
-        platform: ``os/architecture``; empty for what is no image.
+        platform: ``os/architecture``; empty for a manifest that is no image.
         document: The document, where it does not follow from the blobs.
         children: The manifests that an index names.
         subject: The manifest that this one refers to.
@@ -38,8 +38,8 @@ class Manifest:
     Attributes:
         digest: 32 bytes.
         at: When it was pushed, in Unix microseconds.
-        blobs: What it is made of: the config, then the layers; empty for an index.
-        form: What else it is.
+        blobs: Its parts: the config, then the layers; empty for an index.
+        form: Its other properties.
     """
 
     digest: bytes
@@ -91,7 +91,7 @@ class Repository:
     newest_tags: Listing[Tag] = attrs.field(factory=lambda: Listing(_tag_order))
 
     def add(self, manifest: Manifest) -> Manifest:
-        """Put a manifest in; one with its digest that is there already stays as it is."""
+        """Add a manifest, unless the repository has one with its digest; return the one it has."""
         known = self.manifests.setdefault(manifest.digest, manifest)
         if known is manifest:
             self.newest_manifests.add(manifest)
@@ -106,7 +106,7 @@ class Repository:
         manifest.add_tag(name)
 
     def delete_tag(self, name: str) -> None:
-        """Take a tag away; its manifest stays.
+        """Delete a tag; its manifest is kept.
 
         Raises:
             Refusal: 404.
@@ -118,7 +118,7 @@ class Repository:
         tag.manifest.drop_tag(name)
 
     def delete_manifest(self, digest: bytes) -> None:
-        """Take a manifest away, and its tags with it.
+        """Delete a manifest and its tags.
 
         Raises:
             Refusal: 404.
@@ -185,7 +185,7 @@ class Registry:
         return sizes[manifest.digest] + sum([sizes[blob] for blob in manifest.blobs])
 
     def store(self, blobs: Iterable[tuple[bytes, int]], at: int) -> None:
-        """Put blobs in; those that are there already cost nothing."""
+        """Store blobs; those that are stored already cost nothing."""
         stored, sizes = self.blobs, self._sizes
         for digest, size in blobs:
             if digest not in stored:
@@ -194,7 +194,7 @@ class Registry:
         self.storage_at = at
 
     def store_content(self, content: bytes, at: int) -> None:
-        """Put a blob in with its bytes."""
+        """Store a blob with its bytes."""
         digest = sha256(content).digest()
         self.store([(digest, len(content))], at)
         self.contents[digest] = content
@@ -214,7 +214,7 @@ class Registry:
         return any(digest in manifest.blobs for manifest in manifests)
 
     def free(self, digests: Iterable[bytes], at: int) -> int:
-        """Throw blobs away.
+        """Delete blobs.
 
         Returns:
             The bytes they took.
@@ -228,7 +228,7 @@ class Registry:
         return freed
 
     def put(self, name: str, manifest: Manifest, tags: Iterable[str]) -> Manifest:
-        """Put a manifest and tags on it into a repository, made if it is new."""
+        """Add a manifest and its tags to a repository, which is made if it is new."""
         repository = self.repositories.get(name)
         if repository is None:
             repository = self.repositories[check_repository(name)] = Repository(name)
@@ -239,7 +239,7 @@ class Registry:
         return known
 
     def delete_manifest(self, name: str, digest: bytes) -> None:
-        """Take a manifest away; a repository goes with its last one.
+        """Delete a manifest; a repository is deleted with its last one.
 
         Raises:
             Refusal: 404.
@@ -250,7 +250,7 @@ class Registry:
             self.delete_repository(name)
 
     def delete_repository(self, name: str) -> None:
-        """Take a repository away; its blobs stay until they are collected.
+        """Delete a repository; its blobs are kept until they are collected.
 
         Raises:
             Refusal: 404.

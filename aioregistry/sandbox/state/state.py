@@ -29,7 +29,7 @@ from aioregistry.sandbox.state.uploads import Uploads
 
 @attrs.define(eq=False)
 class State:
-    """What one account holds. No I/O; the clock and the random source are handed in.
+    """One account. Nothing here performs I/O; the clock and the random source are handed in.
 
     Every method that changes something raises ``Refusal`` where the API would answer an error.
 
@@ -93,7 +93,7 @@ class State:
         return registry
 
     def delete_registry(self, name: str) -> None:
-        """Take a registry away with all that is in it."""
+        """Delete a registry with everything in it."""
         self.writable(name)
         del self.registries[name]
         self._collections.pop(name, None)
@@ -115,7 +115,7 @@ class State:
         return TIERS[slug]
 
     def reasons_against(self, tier: Tier, *, more_registries: int = 0) -> list[str]:
-        """Why the account, with some more registries, can't have a tier."""
+        """Why the account, with some more registries, cannot have a tier."""
         held = self.registries.values()
         return tier.reasons_against(
             len(held) + more_registries,
@@ -144,7 +144,7 @@ class State:
             repository: Its name; made if it is new.
             tags: Names to set.
             digest: The manifest's digest; without it, that of a document that the registry serves.
-                One that is there already only gets the tags.
+                A digest that the repository has only gets the tags.
             size: Compressed bytes of the single layer that an image without ``blobs`` has.
             blobs: Digest and compressed size of each blob, config first.
             at: When, with a zone; without it, now.
@@ -243,18 +243,18 @@ class State:
         return [tag.name for tag in listed]
 
     def delete_tag(self, registry: str, repository: str, tag: str) -> None:
-        """Take a tag away; its manifest stays, untagged if that was its last one."""
+        """Delete a tag; its manifest is kept, untagged if that was its last one."""
         self.writable(registry).repository(repository).delete_tag(tag)
 
     def delete_manifest(self, registry: str, repository: str, digest: str) -> None:
-        """Take a manifest away with its tags; a repository goes with its last one."""
+        """Delete a manifest with its tags; a repository is deleted with its last one."""
         held = self.writable(registry)
         if not is_digest(digest):
             raise not_found()
         held.delete_manifest(repository, digest_bytes(digest))
 
     def delete_repository(self, registry: str, repository: str) -> None:
-        """Take a repository away with all that is in it."""
+        """Delete a repository with everything in it."""
         self.writable(registry).delete_repository(repository)
 
     # Garbage collections
@@ -309,7 +309,7 @@ class State:
 
 
 def ineligible(reasons: Iterable[str]) -> Refusal:
-    """412: the account holds more than a tier allows."""
+    """412: the account has more than a tier allows."""
     return precondition_failed(
         f"registry is not eligible for tier because: [{' '.join(reasons)}]",
     )

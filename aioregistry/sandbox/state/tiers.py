@@ -23,7 +23,7 @@ class Tier:
     registries: int
 
     def reasons_against(self, registries: int, repositories: int, storage: int) -> list[str]:
-        """Why an account that holds this much can't have the tier."""
+        """Why an account that holds this much cannot have the tier."""
         reasons = []
         if registries > self.registries:
             reasons.append("OverRegistryLimit")
