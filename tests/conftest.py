@@ -4,8 +4,10 @@ import asyncio
 import gc
 import itertools
 import os
+import re
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Generator
 
 import pytest
@@ -67,6 +69,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = dealt
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once, in one line, what to install for the tests that were skipped without it."""
+    needing, packages = [], defaultdict(set)
+    for report in terminalreporter.getreports("skipped"):
+        if found := _NEEDS.search(str(report.longrepr)):
+            needing.append(report)
+            packages[found["how"]].update(found["packages"].split())
+    how = "; ".join(f"{how} {' '.join(sorted(which))}" for how, which in sorted(packages.items()))
+    for report in needing:
+        report.longrepr = ("tests", None, f"needs what is not installed: {how}")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let pytest-asyncio hear of asyncio's debug mode: it knows its own option alone."""
     if sys.flags.dev_mode or os.environ.get("PYTHONASYNCIODEBUG"):
@@ -76,6 +90,9 @@ def pytest_configure(config: pytest.Config) -> None:
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# "needs redis-server: apt-get install redis-server", the reason of whoever skips.
+_NEEDS = re.compile(r"needs [^:]+: (?P<how>(?:apt-get|pip) install) (?P<packages>[\w. -]+)")
 
 QUICK = RetryPolicy(backoff=0.001, cap=0.01)
 

@@ -46,6 +46,7 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
 
 
+@pytest.mark.slow(3)
 @pytest.mark.parametrize(
     ("name", "kind"), [(OURS, "sandbox"), *((name, "minimal") for name in installed())]
 )
@@ -76,7 +77,7 @@ def test_deletes_are_compared_without_a_word_of_decoders():
 
 
 def test_the_chart_is_an_svg_that_names_the_clients_and_is_the_same_each_time(tmp_path: Path):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason="needs matplotlib: pip install matplotlib")
     draw([RESULTS], tmp_path / "one.svg")
     draw([RESULTS], tmp_path / "two.svg")
     text = (tmp_path / "one.svg").read_text()

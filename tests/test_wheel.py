@@ -46,6 +46,7 @@ def built(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow(1)
 def test_the_wheel_has_the_package_and_nothing_else(built):
     (wheel,) = built.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()

@@ -382,6 +382,7 @@ async def test_a_journal_that_cannot_be_written_keeps_everything(job, tmp_path, 
     assert job.deletes() == []
 
 
+@pytest.mark.slow(2)
 async def test_killed_processes_can_be_resumed(job, tmp_path):
     """Real processes, each killed at another point, until one gets to the end."""
     images = [job.builder.image(days=90) for _ in range(8)]
@@ -513,6 +514,7 @@ async def begin_and_die(registry, plan, contents, journal: Path, kill_at: float)
     return left if left.exists() else journal
 
 
+@pytest.mark.slow(6)
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(0, 10**9),

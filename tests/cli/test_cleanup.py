@@ -13,6 +13,7 @@ import pytest
 
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.sandbox import Fault, Faults, Phases
+from tests.cli.programs import Program
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_contents_are_kept_unless_told_otherwise(filled):
 
 def start(*arguments, **settings):
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
-    return subprocess.Popen(
+    return Program(
         [sys.executable, "-m", "aioregistry", "cleanup", *arguments], env=environment, **settings
     )
 
@@ -252,6 +253,7 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
     assert len(filled.tags()) == left
 
 
+@pytest.mark.slow(2)
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, code):
     # Within the quota of a minute, so that the second run need not wait for it.

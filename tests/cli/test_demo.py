@@ -18,6 +18,7 @@ from aioregistry.cli.app import app
 from aioregistry.cli.demo import run as demonstration
 from aioregistry.cli.demo.history import GIT_LINE
 from aioregistry.sandbox import Fault, Faults, Sandbox
+from tests.cli.programs import Program
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RELEASES = 7
@@ -169,18 +170,17 @@ def test_the_line_of_git_log_is_printed_whole():
 
 def start(*arguments, **settings):
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "aioregistry", *arguments], env=environment, **settings
-    )
+    return Program([sys.executable, "-m", "aioregistry", *arguments], env=environment, **settings)
 
 
+@pytest.mark.slow(2)
 def test_ctrl_c_tells_what_was_done():
     with start("demo", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         for line in process.stdout:
             if line.startswith("╰"):
                 break
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert errors == ""
     last = output.splitlines()[-1]
@@ -197,6 +197,7 @@ def test_ctrl_c_before_anything_was_begun_is_as_calm(monkeypatch):
     assert result.output == "Interrupted  nothing was deleted\n"
 
 
+@pytest.mark.slow(3)
 def test_a_terminal_sees_a_bar_with_pace_and_estimate():
     ours, theirs = pty.openpty()
     with start("demo", "--tags", "900", stdout=theirs, stderr=theirs, close_fds=True) as process:

@@ -19,6 +19,7 @@ from aioregistry.cli import asking, main
 from aioregistry.cli.app import app
 from aioregistry.cli.process import interruptible, reader_is_gone, run_program
 from aioregistry.sandbox import Fault, Faults
+from tests.cli.programs import Program
 
 ALL = ["--help", "--version", "tags web", "demo --tags 20 --scale 3600", "sandbox --tags 5"]
 
@@ -211,9 +212,9 @@ def test_it_runs_in_any_thread():
 # Signals
 
 
-def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+def start(*arguments: str, before: str = "") -> Program:
     script = f'{before}exec "$@"'
-    return subprocess.Popen(
+    return Program(
         ["/bin/sh", "-c", script, "sh", sys.executable, "-m", "aioregistry", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -20,6 +20,7 @@ from aioregistry.cli.settings.settings import Settings
 from aioregistry.sandbox import Sandbox, State
 from aioregistry.sandbox.statefile import save_state
 from aioregistry.testing import running_sandbox
+from tests.cli.programs import Program
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def start():
     processes = []
 
     def start(*arguments):
-        process = subprocess.Popen(
+        process = Program(
             [sys.executable, "-m", "aioregistry", "sandbox", *arguments],
             text=True,
             stdout=subprocess.PIPE,
@@ -47,7 +48,7 @@ def start():
 def interrupt(process):
     """End it as Ctrl-C does, and return what it said beside the two lines."""
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=120)
     assert output == ""
     return errors
 

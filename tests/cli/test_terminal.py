@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.terminal import Terminal
 
+pytestmark = pytest.mark.slow(1)
+
 TAGS = 50_000
 
 

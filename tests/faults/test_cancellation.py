@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("redis")
 
-from benchmarks.sharing import RedisServer, redis_is_there
+from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 from tests.faults.stage import WAYS, end
 from tests.faults.works import WORKS
 from tests.test_public_api import MODULES
@@ -61,7 +61,7 @@ def test_nothing_stays_behind_wherever_it_ends(
     name, way, redis_port, quick_garbage_collection, tmp_path
 ):
     if "redis" in name and not redis_port:
-        pytest.skip("needs redis-server: apt-get install")
+        pytest.skip(NEEDS_REDIS)
     for nth in itertools.count(1):
         folder = tmp_path / f"{name}-{way}-{nth}".replace(" ", "-")
         folder.mkdir()

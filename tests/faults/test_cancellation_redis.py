@@ -8,9 +8,9 @@ pytest.importorskip("redis")
 
 from aioregistry import ClientClosedError, RateLimit
 from aioregistry.redis import RedisLimiter
-from benchmarks.sharing import RedisServer, redis_is_there
+from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 
-pytestmark = pytest.mark.skipif(not redis_is_there(), reason="needs redis-server: apt-get install")
+pytestmark = pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS)
 
 QUOTA = RateLimit(windows=((1, 0.5), (100, 60.0)), burst=1000)
 

@@ -546,6 +546,7 @@ def test_what_is_there_throughout_is_yielded_while_items_come_and_go(count, chan
     assert before - removed <= set(found) or (used_up and not walk.complete)
 
 
+@pytest.mark.slow(2)
 @given(
     count=st.integers(1, 150),
     window=st.integers(2, 8),

@@ -90,7 +90,9 @@ def most_in(period: float, times: Iterable[float]) -> int:
 # Alone on the token.
 
 
-@pytest.mark.parametrize("count", [250, 1_000, 5_000, 20_000])
+@pytest.mark.parametrize(
+    "count", [250, 1_000, 5_000, pytest.param(20_000, marks=pytest.mark.slow(2))]
+)
 @pytest.mark.parametrize(("latency", "ratio"), [(steady, 1.02), (jittered, 1.03)])
 @virtual
 async def test_a_job_alone_is_never_rejected_and_as_short_as_can_be(count, latency, ratio):

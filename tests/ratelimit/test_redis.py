@@ -9,9 +9,9 @@ from aioregistry.sandbox import Limits, Sandbox
 
 pytest.importorskip("redis")
 
-from benchmarks.sharing import RedisServer, Worker, redis_is_there
+from benchmarks.sharing import NEEDS_REDIS, RedisServer, Worker, redis_is_there
 
-pytestmark = pytest.mark.skipif(not redis_is_there(), reason="needs redis-server: apt-get install")
+pytestmark = pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS)
 
 WORKERS = 8
 TAGS = 2000

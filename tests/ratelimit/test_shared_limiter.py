@@ -9,9 +9,9 @@ pytest.importorskip("redis")
 
 from aioregistry import ClientClosedError, RateLimit, RateLimitedError, RateLimitHeaders
 from aioregistry.redis import RedisLimiter
-from benchmarks.sharing import RedisServer, redis_is_there
+from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 
-pytestmark = pytest.mark.skipif(not redis_is_there(), reason="needs redis-server: apt-get install")
+pytestmark = pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS)
 
 TOKEN = "dop_v1_secret"
 QUOTA = RateLimit(windows=((5, 1.0), (20, 60.0)), burst=1000)

@@ -19,6 +19,8 @@ from aioregistry.oci.distribution import Distribution
 from tests.real.images import Store
 from tests.real.registry import ApiServer, RealRegistry, require_programs
 
+pytestmark = pytest.mark.slow(1)
+
 POLICY = Policy([Delete(tags="pr-*"), DeleteUntagged(timedelta())])
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.real.images import Store
 from tests.real.registry import NAMESPACE, ApiServer, RealRegistry, execute, require_programs
 
+pytestmark = pytest.mark.slow(1)
+
 # bcrypt of "password", which the API server hands out for the user "user".
 PASSWORDS = "user:$2b$04$abcdefghijklmnopqrstuughE8Ev8uGFaUgY2cNEySvxngrb/Jzdm\n"
 COMMAND = Path(sys.executable).with_name("aioregistry")

@@ -193,6 +193,7 @@ async def test_use(registry_sandbox, number):
     run(code, mode="auto").assert_outcomes(passed=2)
 
 
+@pytest.mark.slow(2)
 def test_a_conftest_may_import_the_plugin_and_ask_for_it(pytester):
     pytester.makeini(INI + ASYNCIO_INI.format("auto"))
     pytester.makeconftest(
