@@ -21,8 +21,8 @@ from aioregistry.cleanup import (
     apply_plan,
     make_plan,
 )
-from aioregistry.cli.connection import relax_garbage_collector
 from aioregistry.cli.display.counting import peak_memory
+from aioregistry.cli.running import relax_garbage_collector
 from benchmarks.server import PER_PAGE, TOKEN
 
 # Most tags that are a commit's, and all manifests that have lost theirs.

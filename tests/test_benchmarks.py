@@ -1,10 +1,12 @@
 """The benchmarks run, and what they find is rendered."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+import benchmarks
 from benchmarks.__main__ import measure
 from benchmarks.candidates import OURS, Job, installed
 from benchmarks.chart import draw
@@ -25,6 +27,14 @@ RESULTS = Section(
     ),
     (Comparison("32 at once", Job("delete", "http://x", 1_000), Samples(SECONDS, SECONDS)),),
 )
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(benchmarks.__file__).parent.glob("*.py")), ids=lambda path: path.stem
+)
+def test_what_a_benchmark_imports_has_not_moved(path):
+    pytest.importorskip("redis")
+    import_module(f"benchmarks.{path.stem}")
 
 
 @pytest.mark.slow(15)
