@@ -9,7 +9,8 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
+from aioregistry.cleanup.apply.caps import Caps
+from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
@@ -24,6 +25,7 @@ from aioregistry.cli.display.plan_tables import (
     lines_of_plan,
     table_of_plan,
 )
+from aioregistry.cli.display.text import counted
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
@@ -45,7 +47,7 @@ def plan(
     """Make a plan, write it to a file and show it."""
     command = "cleanup plan"
     with _usage(command):
-        rules, uses = _load_policy(policy), read_uses(reading.in_use)
+        rules, uses = _load_policy(policy), read_uses(reading)
         _check_output(output)
 
     async def work(to: Connection) -> int:
@@ -56,7 +58,10 @@ def plan(
             made = await _plan(to, handle, contents, rules, uses, repositories)
         _save(command, made, output)
         _show_plan(made)
-        carry_out = shlex.join(["aioregistry", "cleanup", "apply", str(output)])
+        for problem in Caps().exceeded(made):
+            typer.echo(f"apply refuses this plan: {problem}")
+        again = [word for name in reading.in_use or () for word in ("--in-use", name)]
+        carry_out = shlex.join(["aioregistry", "cleanup", "apply", str(output), *again])
         typer.echo(f"plan written to {output}; to carry it out: {carry_out}")
         return SOME_FAILED if made.left_alone else DONE
 
@@ -70,8 +75,11 @@ def apply(
     command = "cleanup apply"
     with _usage(command):
         made = Plan.load(path)
-        job = CleanupJob.of(command, path, applying, reading, access)
+        job = CleanupJob.of(command, path, applying, reading, access, made.in_use)
+        _check_in_use(made, job)
     _show_plan(made)
+    if job.uses is not None:
+        typer.echo(f"in use now: {counted(len({str(one.reference) for one in job.uses}), 'image')}")
     job.check(made)
     if not job.counts.total:
         raise typer.Exit(DONE)
@@ -133,7 +141,7 @@ async def _plan(
     registry: RegistryHandle,
     contents: ContentReader,
     policy: Policy,
-    uses: list[Use],
+    uses: InUse | None,
     repositories: list[str] | None,
 ) -> Plan:
     async with to.display.stage("Plan", 0, "repositories") as stage:
@@ -145,7 +153,7 @@ async def _plan(
             registry,
             policy,
             contents,
-            in_use=InUse(uses),
+            in_use=uses,
             repositories=repositories,
             now=datetime.now(UTC),
             on_progress=show,
@@ -163,6 +171,18 @@ def _usage(command: str) -> Iterator[None]:
         refuse(command, f"{error.filename}: {error.strerror}")
     except ValueError as error:
         refuse(command, error)
+
+
+def _check_in_use(plan: Plan, job: CleanupJob) -> None:
+    """Refuse to carry out a plan without asking again what is in use, unless told so."""
+    asked, is_empty = plan.in_use, next(plan.condemned, None) is None
+    if job.uses is not None or asked is None or not asked.read or is_empty:
+        return
+    raise ValueError(
+        f"the plan of {plan.made_at:%Y-%m-%d %H:%M} was made with images in use"
+        f" ({len(asked.references):,} of this registry), which may have changed: give --in-use"
+        " again, or --in-use plan if they have not"
+    )
 
 
 def _load_policy(path: Path) -> Policy:

@@ -1,4 +1,4 @@
-"""``aioregistry cleanup``: plan, apply, run."""
+"""``aioregistry cleanup``: plan, apply, run, and the commands on policies."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +14,15 @@ from aioregistry.cli.commands.cleanup_options import (
     Repositories,
     Resume,
 )
+from aioregistry.cli.commands.lists import InRegistry
 from aioregistry.cli.exit_codes import epilog
-from aioregistry.cli.options import Access, RegistryName, Yes, with_groups
+from aioregistry.cli.options import (
+    Access,
+    RegistryName,
+    RepositoryReference,
+    Yes,
+    with_groups,
+)
 
 __all__ = ["app"]
 
@@ -101,3 +108,49 @@ def plan_and_apply(
     from aioregistry.cli.commands import cleaning
 
     cleaning.plan_and_apply(policy, registry, yes, repository, output, applying, reading, access)
+
+
+@app.command(
+    epilog=epilog(
+        "aioregistry cleanup check policy.toml", {1: "a policy has mistakes"}, interrupts=False
+    )
+)
+def check(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Policy files: TOML, YAML or JSON.")
+    ],
+) -> None:
+    """Check policy files: every mistake with its line, and rules that have no effect.
+
+    No token is needed, and nothing is sent.
+    """
+    from aioregistry.cli.commands import policy as work
+
+    work.check(files)
+
+
+@app.command(epilog=epilog("aioregistry cleanup explain web:pr-1 --policy policy.toml"))
+@with_groups
+def explain(
+    repo: RepositoryReference,
+    policy: PolicyFile,
+    registry: InRegistry = None,
+    reading: Reading = Reading(),
+    access: Access = Access(),
+) -> None:
+    """Explain why a policy keeps or deletes the tag of REPO:TAG.
+
+    Prints the answer of each rule, marks the one that decides, and says what holds in the end:
+    images in use, images that others need, the floor. Nothing is deleted.
+    """
+    from aioregistry.cli.commands import policy as work
+
+    work.explain(repo, policy, registry, reading, access)
+
+
+@app.command(epilog=epilog("aioregistry cleanup schema > policy.schema.json", interrupts=False))
+def schema() -> None:
+    """Print a JSON Schema of policy files, for editors."""
+    from aioregistry.cli.commands import policy as work
+
+    work.schema()

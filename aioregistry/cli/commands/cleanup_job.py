@@ -15,6 +15,7 @@ from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUse, Use
+from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
@@ -22,7 +23,7 @@ from aioregistry.cli.asking import read_text
 from aioregistry.cli.commands.cleanup_options import Applying, Reading, resume_line
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.plan_tables import DeleteCounts, problems_of, table_of_report
-from aioregistry.cli.display.text import counted
+from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access
@@ -38,7 +39,7 @@ class _Inputs:
     """What an apply is given besides the plan."""
 
     caps: Caps
-    uses: list[Use]
+    uses: InUse | None
     seconds: float | None
 
 
@@ -71,16 +72,30 @@ class CleanupJob:
 
     @classmethod
     def of(
-        cls, command: str, path: Path | None, applying: Applying, reading: Reading, access: Access
+        cls,
+        command: str,
+        path: Path | None,
+        applying: Applying,
+        reading: Reading,
+        access: Access,
+        recorded: InUseSummary | None = None,
     ) -> "CleanupJob":
         """Read the options.
+
+        Args:
+            command: Its name in errors.
+            path: The plan's file; None until it is known.
+            applying: Options on the limits.
+            reading: Options on what is read.
+            access: Options on the account.
+            recorded: What was in use for the plan, when there is a plan already.
 
         Raises:
             ValueError: An option or a file is invalid.
             OSError: A file cannot be read.
         """
         caps = Caps(max_deletes=applying.max_deletes, max_fraction=applying.max_fraction)
-        uses, seconds = read_uses(reading.in_use), _seconds(applying.deadline)
+        uses, seconds = read_uses(reading, recorded), _seconds(applying.deadline)
         return cls(command, path, _Inputs(caps, uses, seconds), applying, reading, access)
 
     def check(self, plan: Plan) -> None:
@@ -135,7 +150,7 @@ class CleanupJob:
                     resume=resume,
                     caps=self._inputs.caps,
                     force=self._applying.force,
-                    in_use=InUse(self.uses),
+                    in_use=self.uses,
                     deadline=self._seconds_left(),
                     on_outcome=count,
                 )
@@ -211,14 +226,38 @@ def journal_of(plan: Path) -> Path:
     return plan.with_name(f"{plan.name}.journal")
 
 
-def read_uses(paths: list[Path] | None) -> list[Use]:
-    """Return the references to images in use that files have.
+def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse | None:
+    """Return the images in use that the options name; None where they name none.
+
+    Args:
+        reading: The options.
+        recorded: What was in use for the plan, when there is a plan already.
 
     Raises:
-        InUseError: A file is invalid.
+        InUseError: A file is invalid, or may not name all that runs.
         OSError: A file cannot be read.
+        ValueError: ``none`` or ``plan`` is given beside files, or there is no plan yet.
     """
-    return [use for path in paths or () for use in read_in_use(read_text(path), str(path))]
+    given = reading.in_use or []
+    for word in ("none", "plan"):
+        if word in given and len(given) > 1:
+            raise ValueError(f"--in-use {word} and other --in-use exclude each other")
+    if not given:
+        return None
+    if given == ["none"]:
+        return InUse()
+    if given == ["plan"]:
+        if recorded is None:
+            raise ValueError("--in-use plan: no plan that recorded what is in use")
+        return InUse(recorded.references)
+    uses: list[Use] = []
+    notes: list[str] = []
+    for name in given:
+        text = read_text(Path(name))
+        uses += read_in_use(text, name, ignore_kinds=reading.in_use_ignore or (), notes=notes)
+    for note in notes:
+        typer.echo(f"in use: {safe(note)}", err=True)
+    return InUse(uses)
 
 
 def _seconds(deadline: str | None) -> float | None:

@@ -49,14 +49,25 @@ class Reading:
     """Options on what is read besides the API's lists."""
 
     in_use: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--in-use",
             metavar="FILE",
             show_default=False,
             rich_help_panel=_READING,
             help="Keep images in use: the output of `kubectl get pods -A -o json`, or image"
-            " references, one per line; `-` is stdin. Repeatable.",
+            " references, one per line; `-` is stdin, `none` says that nothing runs, and `plan`,"
+            " for apply, that what was in use for the plan still is. Repeatable.",
+        ),
+    ] = None
+    in_use_ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in-use-ignore",
+            metavar="KIND",
+            show_default=False,
+            rich_help_panel=_READING,
+            help="Objects of this kind in --in-use need not name an image. Repeatable.",
         ),
     ] = None
     registry_url: Annotated[
@@ -87,20 +98,21 @@ class Applying:
         int | None,
         typer.Option(
             min=0,
-            show_default=False,
+            show_default="the policy's, or any number",
             rich_help_panel=_APPLYING,
             help="Refuse a plan with more DELETE requests than this.",
         ),
     ] = None
     max_fraction: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0,
             max=1,
+            show_default="the policy's, or 0.5",
             rich_help_panel=_APPLYING,
             help="Refuse a plan that deletes more than this share of any repository's tags.",
         ),
-    ] = 0.5
+    ] = None
     force: Annotated[
         bool,
         typer.Option("--force", rich_help_panel=_APPLYING, help="Do not check --max-fraction."),

@@ -94,11 +94,17 @@ def table_of_plan(plan: "Plan") -> Table:
 
 
 def lines_of_plan(plan: "Plan") -> Iterator[str]:
-    """Yield the cost and effect of a plan, and the repositories that it skips."""
+    """Yield the cost of a plan, what it knows to be in use, and what it skips."""
     yield (
         f"{counted(plan.requests, 'request')}, at least {time_in_words(plan.seconds)} at the API's"
         f" limit; a garbage collection then frees {plan.frees}"
     )
+    if plan.in_use is None:
+        yield "in use: not asked; --in-use keeps the images that run"
+    else:
+        yield str(plan.in_use)
+    for note in plan.notes:
+        yield f"note: {note}"
     for left in plan.left_alone:
         yield f"skipped: {left.repository}: {left.reason}"
 
