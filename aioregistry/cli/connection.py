@@ -11,7 +11,7 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.options import Access
-from aioregistry.cli.settings.settings import Settings, SettingsError
+from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.client.repository import RepositoryHandle
@@ -23,7 +23,6 @@ from aioregistry.errors import (
 )
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.references import Reference
-from aioregistry.ratelimit.limits import RateLimit
 
 __all__ = ["Connection", "Target"]
 
@@ -66,11 +65,19 @@ class Connection:
             SettingsError: A setting is invalid, or there is no token.
         """
         settings = Settings.load(access)
-        limiter = CountingLimiter(RateLimit())
-        display = Display(
-            Console(stderr=True), limiter, progress=not access.no_progress, lines=False
-        )
         token = settings.token
+        async with AsyncExitStack() as stack:
+            limiter = await stack.enter_async_context(_limiter(settings, token.value))
+            display = Display(
+                Console(stderr=True), limiter, progress=not access.no_progress, lines=False
+            )
+            yield await stack.enter_async_context(cls._open(settings, token, limiter, display))
+
+    @classmethod
+    @asynccontextmanager
+    async def _open(
+        cls, settings: Settings, token: Setting, limiter: CountingLimiter, display: Display
+    ) -> "AsyncGenerator[Connection]":
         try:
             client = RegistryClient(
                 token.value,
@@ -148,6 +155,29 @@ class Connection:
             where = self.settings.contents_url(url)
             distribution = Distribution(registry, base_url=where, concurrency=32, trust_env=True)
             yield ContentReader(await stack.enter_async_context(distribution), kept)
+
+
+@asynccontextmanager
+async def _limiter(settings: Settings, token: str) -> AsyncGenerator[CountingLimiter]:
+    """Open the limiter of settings, which Redis may share with other programs."""
+    limit, url = settings.rate_limit, settings.redis
+    if url is None or limit is None:
+        yield CountingLimiter(limit)
+        return
+    try:
+        import redis.asyncio
+
+        from aioregistry.redis import RedisLimiter
+
+        server = redis.asyncio.Redis.from_url(url.value)
+    except ModuleNotFoundError:
+        raise SettingsError(
+            f"{url.source}: the package redis is missing: pip install 'aioregistry-do[redis]'"
+        ) from None
+    except ValueError as error:
+        raise SettingsError(f"{url.source}: {error}") from None
+    async with server, RedisLimiter(server, token, limit) as shared:
+        yield CountingLimiter(limit, shared)
 
 
 def _the_only(registries: list[str]) -> str:

@@ -78,6 +78,45 @@ class Access:
             help="Address of the API, for example of a sandbox (AIOREGISTRY_API_URL).",
         ),
     ] = None
+    headroom: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            show_default=False,
+            rich_help_panel=_ACCESS,
+            help="Share of the API's quota to leave to other programs, such as 0.2"
+            " (AIOREGISTRY_HEADROOM).",
+        ),
+    ] = None
+    rate_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="real|scaled:60|off",
+            show_default="real",
+            rich_help_panel=_ACCESS,
+            help="Limits to keep to: the API's, or a sandbox's (AIOREGISTRY_RATE_LIMIT).",
+        ),
+    ] = None
+    redis: Annotated[
+        str | None,
+        typer.Option(
+            "--redis",
+            metavar="URL",
+            show_default=False,
+            rich_help_panel=_ACCESS,
+            help="Redis in which programs of one token share the quota (AIOREGISTRY_REDIS).",
+        ),
+    ] = None
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--timeout",
+            metavar="TIME",
+            show_default=False,
+            rich_help_panel=_ACCESS,
+            help="Stop the command with an error after this time: 30s, 10m.",
+        ),
+    ] = None
     no_progress: Annotated[
         bool,
         typer.Option("--no-progress", rich_help_panel=_ACCESS, help="Hide progress bars."),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse", "relax_garbage_collector", "run", "run_connected"]
 
+_SILENCE_SECONDS = 5.0
+
 
 def relax_garbage_collector() -> None:
     """Let Python look for cycles less often.
@@ -46,7 +48,10 @@ def run(
     """
     relax_garbage_collector()
     try:
-        code = asyncio.run(work)
+        code = asyncio.run(_in_time(work, access.timeout))
+    except _TimeUpError:
+        _complain(command, f"not finished after {access.timeout}; {interrupted()}", access)
+        code = SOME_FAILED
     except BrokenPipeError:
         # The reader of a list has closed the pipe.
         code = DONE
@@ -68,6 +73,40 @@ def run(
     raise typer.Exit(code)
 
 
+class _TimeUpError(Exception):
+    """The time for a command is over."""
+
+
+async def _in_time(work: Coroutine[Any, Any, int], limit: str | None) -> int:
+    if limit is None:
+        return await work
+    from aioregistry.cleanup.policy.durations import parse_duration
+
+    try:
+        seconds = parse_duration(limit).total_seconds()
+    except ValueError as error:
+        work.close()
+        raise UsageError(f"--timeout: {error}") from None
+    try:
+        async with asyncio.timeout(seconds) as timeout:
+            return await work
+    except TimeoutError:
+        if timeout.expired():
+            raise _TimeUpError from None
+        raise
+
+
+async def _break_silence(to: "Connection") -> None:
+    """Say on a terminal what a command waits for when it has shown nothing for some seconds."""
+    while sys.stderr.isatty():
+        await asyncio.sleep(_SILENCE_SECONDS)
+        if not to.display.is_in_stage:
+            status = to.limiter.status
+            cause = "quota" if status.waiting else f"an answer from {to.settings.api_url}"
+            to.display.say(f"waiting for {cause}; Ctrl-C ends the command")
+            return
+
+
 def run_connected(
     command: str,
     access: Access,
@@ -87,7 +126,12 @@ def run_connected(
         from aioregistry.cli.connection import Connection
 
         async with Connection.open(access) as to:
-            return await work(to)
+            watching = asyncio.create_task(_break_silence(to))
+            try:
+                return await work(to)
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
     run(command, access, connected(), interrupted)
 

@@ -292,7 +292,7 @@ class RegistryHandle:
             if not deadline.expired():
                 raise
         raise RegistryTimeoutError(
-            f"the garbage collection has not ended within {timeout} s; it goes on"
+            f"the garbage collection has not ended within {timeout} s; it continues"
         )
 
     async def _end_of_garbage_collection(

@@ -124,8 +124,8 @@ ONE = (ItemOutcome("web", tagged(0), "deleted"),)
     [
         (CleanupReport(), "nothing to do"),
         (CleanupReport(deleted=ONE * 1_000), "1,000 deleted"),
-        (CleanupReport(absent=ONE), "1 gone already"),
-        (CleanupReport(drift=ONE), "1 left alone, changed since the plan"),
+        (CleanupReport(absent=ONE), "1 no longer existed"),
+        (CleanupReport(drift=ONE), "1 kept, changed since the plan"),
         (CleanupReport(failed=ONE), "1 failed"),
         (CleanupReport(unknown=ONE), "1 unknown"),
         (CleanupReport(not_attempted=ONE), "1 not attempted"),
@@ -134,7 +134,7 @@ ONE = (ItemOutcome("web", tagged(0), "deleted"),)
                 deleted=ONE, absent=ONE, drift=ONE, failed=ONE, unknown=ONE, not_attempted=ONE
             ),
             (
-                "1 deleted, 1 gone already, 1 left alone, changed since the plan, 1 failed, "
+                "1 deleted, 1 no longer existed, 1 kept, changed since the plan, 1 failed, "
                 "1 unknown, 1 not attempted"
             ),
         ),

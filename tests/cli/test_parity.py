@@ -18,6 +18,14 @@ ROWS = {
     if cells[0] != "what"
 }
 
+PODS = {
+    "kind": "List",
+    "apiVersion": "v1",
+    "items": [
+        {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "busybox:1"}]}}
+    ],
+}
+
 
 @pytest.fixture
 def account(shell, monkeypatch):
@@ -27,7 +35,7 @@ def account(shell, monkeypatch):
         shell.builder.image(f"v{number}", days=300)
         shell.builder.image(f"pr-{number}", days=300)
     shell.builder.image(days=20)
-    (shell.folder / "pods.json").write_text(json.dumps({"kind": "List", "items": []}))
+    (shell.folder / "pods.json").write_text(json.dumps(PODS))
     config = shell.folder / "config/aioregistry/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text("[profiles.other]\nregistry = 'example'\ntoken = 'other-token'\n")

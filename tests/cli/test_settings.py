@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from aioregistry import RateLimit
 from aioregistry.cli.options import Access
+from aioregistry.cli.settings.config_file import with_setting
 from aioregistry.cli.settings.settings import Settings, SettingsError
 
 CONFIG = """\
@@ -187,8 +189,71 @@ def test_a_mistake_in_the_file_is_told_with_its_line(folder, text, problem):
     path = folder / "config/aioregistry/config.toml"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(SettingsError, match=problem) as caught:
-        load()
+        load(Access(profile="a"))
     assert str(path) in str(caught.value)
+
+
+def test_a_mistake_in_one_profile_stops_that_one_alone(folder):
+    path = folder / "config/aioregistry/config.toml"
+    path.write_text("[profiles.good]\nregistry = 'one'\n[profiles.bad]\nregistri = 'two'\n")
+    assert load(Access(profile="good")).registry == "one"
+    with pytest.raises(SettingsError, match=r"line 4: profiles.bad.registri: unknown key"):
+        load(Access(profile="bad"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", '[profiles.p]\nregistry = "x"\n'),
+        (
+            "# mine\n[profiles.p]\nexpiry = '1h'",
+            "# mine\n[profiles.p]\nregistry = \"x\"\nexpiry = '1h'\n",
+        ),
+        (
+            "[profiles.p] # a\nregistry='y' # b\n[profiles.q]\n",
+            '[profiles.p] # a\nregistry = "x"\n[profiles.q]\n',
+        ),
+        (
+            '[profiles."p"]\n\n[profiles.q]\nregistry="z"',
+            '[profiles."p"]\nregistry = "x"\n\n[profiles.q]\nregistry="z"\n',
+        ),
+    ],
+)
+def test_one_setting_is_changed_and_all_else_kept(text, expected):
+    assert with_setting(text, "p", "registry", "x") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [
+        ({}, RateLimit()),
+        ({"AIOREGISTRY_HEADROOM": "0.2"}, RateLimit(headroom=0.2)),
+        ({"AIOREGISTRY_RATE_LIMIT": "scaled:60"}, RateLimit().scaled(60)),
+        ({"AIOREGISTRY_RATE_LIMIT": "off"}, None),
+    ],
+)
+def test_the_quota_to_use_is_a_setting(folder, given, limit):
+    assert load(**given).rate_limit == limit
+
+
+def test_the_quota_of_flags_goes_first(folder):
+    access = Access(headroom=0.5, rate_limit="scaled:2")
+    settings = load(access, AIOREGISTRY_HEADROOM="0.2", AIOREGISTRY_RATE_LIMIT="off")
+    assert settings.rate_limit == RateLimit(headroom=0.5).scaled(2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"AIOREGISTRY_HEADROOM": "1"},
+        {"AIOREGISTRY_HEADROOM": "a lot"},
+        {"AIOREGISTRY_RATE_LIMIT": "fast"},
+        {"AIOREGISTRY_RATE_LIMIT": "scaled:0"},
+    ],
+)
+def test_a_quota_that_cannot_be_used_is_refused_with_its_source(folder, given):
+    with pytest.raises(SettingsError, match=f"{next(iter(given))}: .* must be"):
+        _ = load(**given).rate_limit
 
 
 def test_without_a_file_nothing_is_configured(folder):

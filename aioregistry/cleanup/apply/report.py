@@ -56,8 +56,8 @@ class CleanupReport:
     def __str__(self) -> str:
         told = (
             (self.deleted, "deleted"),
-            (self.absent, "gone already"),
-            (self.drift, "left alone, changed since the plan"),
+            (self.absent, "no longer existed"),
+            (self.drift, "kept, changed since the plan"),
             (self.failed, "failed"),
             (self.unknown, "unknown"),
             (self.not_attempted, "not attempted"),

@@ -27,6 +27,7 @@ from aioregistry.cli.options import (
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Delete the tags and manifests that a policy selects. Images that are needed, in use or"

@@ -1,5 +1,8 @@
 """``aioregistry config``: the settings in use, and the source of each."""
 
+import os
+from typing import Annotated
+
 import typer
 from attrs import frozen
 
@@ -7,20 +10,41 @@ from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import Access, Output, with_groups
 from aioregistry.cli.running import run
-from aioregistry.cli.settings.config_file import KEYS
+from aioregistry.cli.settings.config_file import KEYS, config_path, parse_config, with_setting
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
+from aioregistry.files import write_file
 from aioregistry.session.origins import without_login
 
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Show and edit the configuration.",
 )
 _SECRET_KEY = "token"  # noqa: S105, its name
 _SHOWN_OF_SECRET = 4
-_URLS = ("api-url", "registry-url")
+_URLS = ("api-url", "registry-url", "redis")
+_SETTABLE = [key for key in KEYS if key != _SECRET_KEY]
+_OWNER_ONLY = 0o600
+_TEMPLATE = """\
+# Settings of aioregistry. A profile is an account; --profile NAME chooses one.
+# Precedence: flags, environment, this file.
+# profile = "default"
+
+[profiles.default]
+# token-file = "~/.config/aioregistry/token"  # file with the API token
+# doctl-context = "default"                   # or doctl's token
+# registry = "example"                        # registry for commands that name none
+# read-write = false                          # whether credentials for Docker may push
+# expiry = "30d"                              # lifetime of credentials for Docker
+# headroom = 0.2                              # share of the quota to leave to other programs
+# redis = "redis://localhost"                 # Redis in which programs share the quota
+# api-url = "http://127.0.0.1:8080"           # address of another API, such as a sandbox
+# registry-url = "http://127.0.0.1:8080"      # address of its registry
+# rate-limit = "real"                         # or scaled:60, or off, for a sandbox
+"""
 
 
 @app.callback()
@@ -57,6 +81,66 @@ def show(
         return DONE
 
     run("config show", access, work())
+
+
+@app.command(epilog=epilog("aioregistry config init", interrupts=False))
+@with_groups
+def init(
+    access: Access = Access(),
+) -> None:
+    """Write a configuration file with all settings as comments, where none exists."""
+
+    async def work() -> int:
+        path = config_path(os.environ)
+        if path.exists():
+            raise SettingsError(f"{path} exists: change it with 'aioregistry config set'")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, _TEMPLATE, mode=_OWNER_ONLY)
+        typer.echo(f"{path}: written; set values with 'aioregistry config set KEY VALUE'", err=True)
+        return DONE
+
+    run("config init", access, work())
+
+
+@app.command(name="set", epilog=epilog("aioregistry config set registry example", interrupts=False))
+@with_groups
+def set_(
+    key: Annotated[str, typer.Argument(metavar="KEY", help=f"Setting: {', '.join(_SETTABLE)}.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="Value of the setting.")],
+    access: Access = Access(),
+) -> None:
+    """Change a setting of a profile: that of --profile, else the profile in use, else `default`.
+
+    Comments and all other settings in the file are kept.
+    """
+
+    async def work() -> int:
+        if key == _SECRET_KEY:
+            raise SettingsError(
+                "a token on the command line stays in the shell's history: write it to a file, and"
+                " run 'aioregistry config set token-file FILE'"
+            )
+        if key not in _SETTABLE:
+            raise SettingsError(f"unknown key {key!r}; the keys are {', '.join(_SETTABLE)}")
+        path = config_path(os.environ)
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        config = parse_config(path, text)
+        profile = access.profile or os.environ.get("AIOREGISTRY_PROFILE") or config.profile
+        profile = profile or "default"
+        changed = with_setting(text, profile, key, value)
+        # What cannot be read back is not written.
+        after = parse_config(path, changed)
+        if profile in after.invalid:
+            raise after.invalid[profile]
+        if after.profiles[profile].get(key) != value:
+            raise SettingsError(f"{path}: cannot change {key} in this file: edit it by hand")
+        Settings(after, Setting(profile, str(path)), {}, {}).check(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, changed, mode=None if path.exists() else _OWNER_ONLY)
+        typer.echo(f"{path}: set {key} of profile {profile!r}", err=True)
+        return DONE
+
+    run("config set", access, work())
 
 
 def _lines(settings: Settings) -> list[_Line]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _EXPIRY = 30 * 86_400
 # Kubernetes' rules: a secret's name is labels joined by dots, a namespace one label.

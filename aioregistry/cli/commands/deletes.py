@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _CODES = {
     0: "success; names that did not exist are reported and no failure",
@@ -77,7 +77,7 @@ def delete_tags(
 
 @app.command(
     epilog=epilog(
-        "aioregistry manifests web --untagged -q | aioregistry delete-manifests web -",
+        "aioregistry delete-manifests web sha256:0123…",
         _CODES,
         asks=True,
     )

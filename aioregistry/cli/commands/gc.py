@@ -13,7 +13,6 @@ from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
 from aioregistry.cli.display.text import counted, safe
-from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
 from aioregistry.cli.running import run_connected
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Start, watch and cancel garbage collections, which free the storage of deleted images.",
@@ -54,12 +54,6 @@ Kind = Annotated[
         " after a clean-up; the others may delete parts of multi-platform images.",
     ),
 ]
-Timeout = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME", show_default=False, help="Stop waiting after this time: 90s, 30m."
-    ),
-]
 Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between status checks.")]
 
 
@@ -70,7 +64,6 @@ def start(
     kind: Kind = _Kind.BLOBS,
     yes: Yes = False,
     wait: Annotated[bool, typer.Option(help="Wait until it ends.")] = True,
-    timeout: Timeout = None,
     interval: Interval = 10.0,
     access: Access = Access(),
 ) -> None:
@@ -80,7 +73,6 @@ def start(
     async def work(to: "Connection") -> int:
         from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
 
-        seconds = _seconds(timeout)
         handle = await to.registry(registry)
         if not yes:
             question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
@@ -92,7 +84,6 @@ def start(
         collected = await collect_garbage(
             handle,
             type=_TYPES[kind],
-            timeout=seconds,
             interval=interval,
             on_status=_show_status(to),
         )
@@ -164,17 +155,15 @@ def wait(
     uuid: Annotated[
         str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
     ] = None,
-    timeout: Timeout = None,
     interval: Interval = 10.0,
     access: Access = Access(),
 ) -> None:
     """Wait until a garbage collection ends."""
 
     async def work(to: "Connection") -> int:
-        seconds = _seconds(timeout)
         handle = await to.registry(registry)
         ended = await handle.wait_for_garbage_collection(
-            uuid, timeout=seconds, interval=interval, on_status=_show_status(to)
+            uuid, interval=interval, on_status=_show_status(to)
         )
         if ended is None:
             return await _print_none(to, handle)
@@ -262,12 +251,3 @@ def _show_status(to: "Connection") -> Callable[[GarbageCollection], None]:
             to.display.say(run.status, begin="Collect")
 
     return show_status
-
-
-def _seconds(timeout: str | None) -> float | None:
-    from aioregistry.cleanup.policy.durations import parse_duration
-
-    try:
-        return None if timeout is None else parse_duration(timeout).total_seconds()
-    except ValueError as error:
-        raise UsageError(f"--timeout: {error}") from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InRegistry", "app"]
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _DIGEST = 71
 

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "sandbox"]
 
-app = typer.Typer(rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 T = TypeVar("T")
 
 _TAGS = 1000
 _REPOSITORIES = 8
+_BRANCH_TAGS = 40
 
 
 @app.command(
@@ -173,7 +175,15 @@ def _content(tags: int, history: Path | None, state: Path | None) -> "State":
     if state is not None:
         return _load(load_state, state)
     if history is None:
-        return generated_state(tags, min(tags, _REPOSITORIES), registry=REGISTRY)
+        now = datetime.now(UTC)
+        branches = min(_BRANCH_TAGS, tags // 10)
+        repositories = min(tags, _REPOSITORIES)
+        made = generated_state(tags - branches, repositories, registry=REGISTRY, until=now)
+        (first, *_) = made.registry(REGISTRY).repositories
+        for number in range(branches):
+            # Policies delete the images of pull requests when they are old.
+            made.push(REGISTRY, first, [f"pr-{number + 1}"], at=now - timedelta(days=3 * number))
+        return made
     try:
         return history_state(msgspec.to_builtins(read_history(history)), REGISTRY)
     except HistoryError as error:

@@ -1,28 +1,43 @@
-"""What a run costs: requests, waits for quota, memory."""
+"""The cost of a run: requests, waits for quota, memory."""
 
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
-from aioregistry.ratelimit.limits import Priority, RateLimit, RateLimitStatus
+from aioregistry.ratelimit.limits import Limiter, Priority, RateLimit, RateLimitStatus
 
 __all__ = ["CountingLimiter", "peak_memory"]
 
+_NO_LIMIT = RateLimit(windows=((10**9, 1.0),), burst=10**9)
 _PROC_STATUS = Path("/proc/self/status")
 
 
+class _MeasurableLimiter(Limiter, Protocol):
+    @property
+    def status(self) -> RateLimitStatus: ...
+
+    def seconds_for(self, requests: int) -> float: ...
+
+
 class CountingLimiter:
-    """The client's own limiter, with a count of all that passes.
+    """A limiter that counts the requests that pass through another one.
+
+    Args:
+        limit: The quota, for a limiter of this client's own; None means no limit.
+        shared: A limiter to use instead, which others share.
 
     Attributes:
+        is_limited: Whether there is a limit.
         sent: Requests sent, each attempt counted.
         rate_limited: How many of them were answered 429.
     """
 
-    def __init__(self, rate_limit: RateLimit) -> None:
-        self._limiter = WindowLimiter(rate_limit)
+    def __init__(self, limit: RateLimit | None, shared: "_MeasurableLimiter | None" = None) -> None:
+        self.is_limited = limit is not None
+        self._limiter: _MeasurableLimiter = shared or WindowLimiter(limit or _NO_LIMIT)
         self.sent = 0
         self.rate_limited = 0
         self._waited = 0.0
@@ -45,7 +60,7 @@ class CountingLimiter:
         return self._limiter.seconds_for(requests)
 
     async def acquire(self, priority: Priority = "interactive") -> None:
-        """Wait until a request may go."""
+        """Wait until a request may be sent."""
         if self._waiting == 0:
             self._waiting_since = time.perf_counter()
         self._waiting += 1
@@ -57,7 +72,7 @@ class CountingLimiter:
             self._waiting -= 1
 
     def release(self, reported: RateLimitHeaders | None = None, *, sent: bool = True) -> None:
-        """Tell that a request is over."""
+        """Record that a request is over."""
         if sent:
             self.sent += 1
         self.rate_limited += reported is not None and reported.status == 429
@@ -65,7 +80,7 @@ class CountingLimiter:
 
 
 def peak_memory() -> int | None:
-    """Return the most memory that this process has had resident, in bytes; None if unknown."""
+    """Return the peak of this process's resident memory in bytes; None if unknown."""
     if _PROC_STATUS.exists():
         # getrusage would begin with what the process had that started this one.
         for line in _PROC_STATUS.read_text().splitlines():

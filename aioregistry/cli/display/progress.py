@@ -104,10 +104,12 @@ class Stage:
         return _clock(max(by_pace if self.done else 0.0, self._limiter.seconds_for(left)))
 
     def _quota(self) -> str:
+        if not self._limiter.is_limited:
+            return "no rate limit"
         status = self._limiter.status
         left = ", ".join(
             f"{name} {window.free:,}/{window.limit:,}"
-            for name, window in zip(_WINDOW_NAMES, status.windows, strict=True)
+            for name, window in zip(_WINDOW_NAMES, status.windows, strict=False)
         )
         text = f"quota left: {left}"
         if not status.waiting:
@@ -142,6 +144,12 @@ class Display:
         self._is_terminal = console.file.isatty()
         self._draws = progress and self._is_terminal and not console.is_dumb_terminal
         self._prints = lines
+        self._stages = 0
+
+    @property
+    def is_in_stage(self) -> bool:
+        """Whether a stage is under way, which shows that something happens."""
+        return self._stages > 0
 
     def say(self, text: str, *, begin: str = "", style: str = "") -> None:
         """Print a line; in a pipe it stays one line, however long.
@@ -178,14 +186,13 @@ class Display:
             shown: Whether to show anything.
         """
         stage = Stage(name, total, unit, self.limiter, items_a_request)
-        if not shown:
-            yield stage
-            return
-        work = self._draw(stage) if self._draws else self._print(stage)
+        self._stages += 1
+        work = self._draw(stage) if self._draws and shown else self._print(stage, shown)
         ticking = asyncio.create_task(work)
         try:
             yield stage
         finally:
+            self._stages -= 1
             ticking.cancel()
             await asyncio.gather(ticking, return_exceptions=True)
 
@@ -204,8 +211,8 @@ class Display:
                 live.refresh()
                 await asyncio.sleep(_REFRESH)
 
-    async def _print(self, stage: Stage) -> None:
-        while self._prints:
+    async def _print(self, stage: Stage, shown: bool) -> None:
+        while self._prints and shown:
             await asyncio.sleep(_PLAIN_EVERY)
             self.say(stage.as_line())
 

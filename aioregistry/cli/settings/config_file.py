@@ -1,5 +1,7 @@
 """The configuration file: profiles, each with the settings of an account."""
 
+import json
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +15,15 @@ from aioregistry.cli.errors import UsageError
 if TYPE_CHECKING:
     from aioregistry.cleanup.policy.documents import Place
 
-__all__ = ["KEYS", "Config", "SettingsError", "config_path", "read_config"]
+__all__ = [
+    "KEYS",
+    "Config",
+    "SettingsError",
+    "config_path",
+    "parse_config",
+    "read_config",
+    "with_setting",
+]
 
 KEYS = (
     "registry",
@@ -24,8 +34,13 @@ KEYS = (
     "doctl-context",
     "read-write",
     "expiry",
+    "headroom",
+    "rate-limit",
+    "redis",
 )
 _FLAGS = {"read-write"}
+_NUMBERS = {"headroom"}
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class SettingsError(UsageError):
@@ -39,12 +54,14 @@ class Config:
     Attributes:
         path: The file.
         profile: The default profile.
-        profiles: The settings of each profile, tokens included.
+        profiles: The settings of each valid profile, tokens included.
+        invalid: The error of each invalid profile.
     """
 
     path: Path
     profile: str | None = None
     profiles: Mapping[str, Mapping[str, str]] = field(factory=dict, repr=False)
+    invalid: Mapping[str, SettingsError] = field(factory=dict, repr=False)
 
 
 def config_path(environment: Mapping[str, str]) -> Path:
@@ -75,6 +92,15 @@ def read_config(path: Path, *, required: bool = False) -> Config:
         raise SettingsError(f"{path}: not UTF-8 text") from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
+    return parse_config(path, text)
+
+
+def parse_config(path: Path, text: str) -> Config:
+    """Return the content of a configuration file whose text is known.
+
+    Raises:
+        SettingsError: The text is invalid outside of profiles.
+    """
     return _Reader(path, text).config()
 
 
@@ -89,18 +115,25 @@ class _Reader:
             raise SettingsError(f"{path}: {error}") from None
 
     def config(self) -> Config:
-        said = self._document.value
-        self._know(said, (), ("profile", "profiles"))
-        profile = said.get("profile")
+        document = self._document.value
+        self._know(document, (), ("profile", "profiles"))
+        profile = document.get("profile")
         if profile is not None and not isinstance(profile, str):
             raise self._wrong(("profile",), "must be text")
-        profiles = said.get("profiles", {})
+        profiles = document.get("profiles", {})
         if not isinstance(profiles, dict):
             raise self._wrong(("profiles",), "must contain tables: [profiles.NAME]")
-        read = {name: self._profile(name, values) for name, values in profiles.items()}
-        if profile is not None and profile not in read:
+        read: dict[str, dict[str, str]] = {}
+        invalid: dict[str, SettingsError] = {}
+        for name, values in profiles.items():
+            try:
+                read[name] = self._profile(name, values)
+            except SettingsError as error:
+                # A mistake in one profile must not stop work with another.
+                invalid[name] = error
+        if profile is not None and profile not in profiles:
             raise self._wrong(("profile",), f"there is no [profiles.{profile}]")
-        return Config(self._path, profile, read)
+        return Config(self._path, profile, read, invalid)
 
     def _profile(self, name: str, values: object) -> dict[str, str]:
         place = ("profiles", name)
@@ -114,12 +147,16 @@ class _Reader:
             if not isinstance(value, bool):
                 raise self._wrong(place, "must be true or false")
             return str(value).lower()
+        if place[-1] in _NUMBERS:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise self._wrong(place, "must be a number")
+            return str(value)
         if not isinstance(value, str) or not value:
             raise self._wrong(place, "must be text, and not empty")
         return value
 
-    def _know(self, said: Mapping[str, object], place: "Place", keys: tuple[str, ...]) -> None:
-        for key in said:
+    def _know(self, document: Mapping[str, object], place: "Place", keys: tuple[str, ...]) -> None:
+        for key in document:
             if key not in keys:
                 near = get_close_matches(key, keys, 1)
                 hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(keys)}"
@@ -129,3 +166,36 @@ class _Reader:
         line = self._document.line_of(place)
         where = f"{self._path}, line {line}" if line is not None else str(self._path)
         return SettingsError(f"{where}: {'.'.join(map(str, place))}: {what}")
+
+
+def with_setting(text: str, profile: str, key: str, value: str) -> str:
+    """Return the text of a configuration file with one setting changed, all else kept.
+
+    Args:
+        text: The text before.
+        profile: The profile; it is added where it does not exist.
+        key: The setting.
+        value: Its value.
+    """
+    written = value if key in _FLAGS | _NUMBERS else json.dumps(value, ensure_ascii=False)
+    line = f"{key} = {written}"
+    name = profile if _BARE_KEY.fullmatch(profile) else json.dumps(profile, ensure_ascii=False)
+    header = re.compile(
+        rf"""\s*\[\s*profiles\s*\.\s*(?:{re.escape(name)}|"{re.escape(profile)}")\s*\]\s*(?:#.*)?"""
+    )
+    lines = text.splitlines()
+    begin = next((n for n, each in enumerate(lines) if header.fullmatch(each)), None)
+    if begin is None:
+        lines += [*([""] if lines else []), f"[profiles.{name}]", line]
+        return "\n".join(lines) + "\n"
+    end = next(
+        (n for n, each in enumerate(lines) if n > begin and each.lstrip().startswith("[")),
+        len(lines),
+    )
+    for number in range(begin + 1, end):
+        if re.match(rf"\s*{re.escape(key)}\s*=", lines[number]):
+            lines[number] = line
+            break
+    else:
+        lines.insert(begin + 1, line)
+    return "\n".join(lines) + "\n"

@@ -1,9 +1,10 @@
 """Settings; precedence: flags, environment, configuration file, defaults."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -12,6 +13,9 @@ from aioregistry.cli.options import Access
 from aioregistry.cli.settings.config_file import Config, SettingsError, config_path, read_config
 from aioregistry.cli.settings.doctl import doctl_path, doctl_token
 from aioregistry.session.origins import API_URL, TOKEN_VARIABLES, check_origin
+
+if TYPE_CHECKING:
+    from aioregistry.ratelimit.limits import RateLimit
 
 __all__ = ["REGISTRY_HOST", "Setting", "Settings", "SettingsError", "whole_seconds"]
 
@@ -22,6 +26,7 @@ _NONE_FOUND = (
 )
 _MAX_TOKEN_CHARACTERS = 4096
 _CENTURY = 100 * 366 * 86_400
+_RATE_LIMIT = re.compile(r"off|real|scaled:(\d{1,4}(?:\.\d+)?)", re.ASCII)
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -60,6 +65,9 @@ class Settings:
             "profile": access.profile,
             "token-file": None if access.token_file is None else str(access.token_file),
             "api-url": access.api_url,
+            "headroom": None if access.headroom is None else str(access.headroom),
+            "rate-limit": access.rate_limit,
+            "redis": access.redis,
         }
         given = {key: value for key, value in flags.items() if value is not None}
         return cls(config, _profile(config, given, environment), given, environment)
@@ -67,6 +75,23 @@ class Settings:
     def get(self, key: str) -> Setting | None:
         """Return a setting; None where it is not set."""
         return next(self._said(key), None)
+
+    def check(self, key: str) -> None:
+        """Check the value of a setting.
+
+        Raises:
+            SettingsError: It is invalid.
+        """
+        checked = {
+            "api-url": "api_url",
+            "registry-url": "registry_url",
+            "read-write": "read_write",
+            "expiry": "expiry",
+            "headroom": "rate_limit",
+            "rate-limit": "rate_limit",
+        }
+        if key in checked:
+            getattr(self, checked[key])
 
     @property
     def api_url(self) -> str:
@@ -135,6 +160,30 @@ class Settings:
             return whole_seconds(setting.value)
         except ValueError as error:
             raise SettingsError(f"{setting.source}: {error}") from None
+
+    @property
+    def rate_limit(self) -> "RateLimit | None":
+        """The quota to use; None for no limit."""
+        from aioregistry.ratelimit.limits import RateLimit
+
+        limit = RateLimit()
+        share = self.get("headroom")
+        if share is not None:
+            try:
+                limit = RateLimit(headroom=float(share.value))
+            except ValueError:
+                raise SettingsError(
+                    f"{share.source}: headroom must be a number from 0 up to, not including, 1,"
+                    f" not {share.value!r}"
+                ) from None
+        chosen = self.get("rate-limit")
+        scale = 1.0 if chosen is None else _scale(chosen)
+        return limit.scaled(scale) if scale else None
+
+    @property
+    def redis(self) -> Setting | None:
+        """URL of the Redis in which programs share the quota."""
+        return self.get("redis")
 
     @property
     def token(self) -> Setting:
@@ -213,6 +262,20 @@ def _url(key: str, setting: Setting) -> str:
         raise SettingsError(str(error)) from None
 
 
+def _scale(setting: Setting) -> float:
+    """Return how many times faster than the API's the limits run; 0 for no limits."""
+    known = _RATE_LIMIT.fullmatch(setting.value)
+    scale = float(known[1] or 1) if known else 0.0
+    if setting.value == "off":
+        return 0.0
+    if not scale:
+        raise SettingsError(
+            f"{setting.source}: rate-limit must be real, off, or scaled:60 with a positive number,"
+            f" not {setting.value!r}"
+        )
+    return scale
+
+
 def whole_seconds(length: str) -> int:
     """Return the seconds of a length of time, such as ``1h``.
 
@@ -237,11 +300,13 @@ def _profile(
     elif environment.get("AIOREGISTRY_PROFILE"):
         chosen = Setting(environment["AIOREGISTRY_PROFILE"], "AIOREGISTRY_PROFILE")
     elif config.profile is not None:
-        return Setting(config.profile, str(config.path))
-    elif "default" in config.profiles:
-        return Setting("default", str(config.path))
+        chosen = Setting(config.profile, str(config.path))
+    elif "default" in {*config.profiles, *config.invalid}:
+        chosen = Setting("default", str(config.path))
     else:
         return None
+    if chosen.value in config.invalid:
+        raise config.invalid[chosen.value]
     if chosen.value not in config.profiles:
         known = ", ".join(config.profiles) or "none"
         raise SettingsError(

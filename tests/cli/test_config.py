@@ -1,0 +1,61 @@
+"""The commands that write the configuration."""
+
+import stat
+
+import pytest
+
+
+@pytest.fixture
+def path(shell):
+    return shell.folder / "config/aioregistry/config.toml"
+
+
+def test_a_file_is_written_once_with_all_settings_as_comments(shell, path):
+    assert shell.run("config", "init").exit_code == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "# registry = " in path.read_text()
+    assert shell.run("config", "show").exit_code == 0
+    again = shell.run("config", "init")
+    assert again.exit_code == 2
+    assert "exists" in again.stderr
+
+
+def test_a_setting_is_used_once_it_is_set(shell, path):
+    shell.run("config", "init")
+    assert shell.run("config", "set", "registry", "example").exit_code == 0
+    assert shell.run("config", "set", "headroom", "0.25").exit_code == 0
+    shown = shell.run("config", "show", "-o", "plain").stdout
+    assert "example" in shown
+    assert "0.25" in shown
+    assert "# token-file" in path.read_text()
+
+
+def test_a_setting_of_another_profile_is_set_where_it_is_named(shell, path):
+    assert shell.run("config", "set", "registry", "two", "--profile", "work").exit_code == 0
+    assert path.read_text() == '[profiles.work]\nregistry = "two"\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["token", "secret"], "stays in the shell's history"),
+        (["registri", "x"], "unknown key 'registri'"),
+        (["read-write", "perhaps"], "not TOML"),
+        (["expiry", "soon"], "not a length of time"),
+        (["api-url", "nowhere"], "api-url"),
+        (["headroom", "2"], "must be a number from 0"),
+        (["rate-limit", "fast"], "must be real"),
+    ],
+)
+def test_what_cannot_be_used_is_not_written(shell, path, arguments, problem):
+    result = shell.run("config", "set", *arguments)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert not path.exists()
+
+
+def test_a_mistake_in_another_profile_does_not_stop_it(shell, path):
+    path.parent.mkdir(parents=True)
+    path.write_text("[profiles.bad]\nregistri = 'x'\n")
+    assert shell.run("config", "set", "registry", "example").exit_code == 0
+    assert path.read_text().startswith("[profiles.bad]\nregistri = 'x'\n")

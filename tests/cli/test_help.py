@@ -1,0 +1,115 @@
+"""Help: it loads quickly, gives an example, and speaks plain English, as do errors."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import aioregistry
+from aioregistry.cli.app import _COMMANDS, app
+from tests.cli.test_app import ALL
+
+PACKAGE = Path(aioregistry.__file__).parent
+HEAVY = ("aiohttp", "yarl", "aioregistry.client.client", "aioregistry.cleanup", "redis")
+LOADED = f"""
+import sys
+from aioregistry.cli import main
+try:
+    main()
+finally:
+    print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+"""
+RETIRED = [
+    r"\bnot so\b",
+    r"\bspeaks? of\b",
+    r"\bspeaking\b",
+    r"\btells?\b",
+    r"\b(is|was|are|were) (not )?there\b",
+    r"\bgoes on\b",
+    r"\bgone already\b",
+    r"\bleft alone\b",
+    r"\bother way round\b",
+    r"\bone a line\b",
+    r"\bso many\b",
+    r"\bso much\b",
+    r"\bno such word\b",
+    r"\bwords? of the server\b",
+    r"\bserver's word\b",
+    r"\bdone; 1, \b",
+    r"\bminted?\b",
+    r"\bsettled\b",
+    r"\bmaybe done\b",
+    r"\bDELETEs done\b",
+    r"\bmakes? no sense\b",
+    r"\bin force\b",
+]
+
+
+def retired(text: str) -> list[str]:
+    return [found[0] for word in RETIRED for found in re.finditer(word, text)]
+
+
+def help_of(words) -> str:
+    result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    return result.output
+
+
+@pytest.mark.parametrize("command", ["", *_COMMANDS])
+def test_help_loads_neither_the_client_nor_the_clean_up(command):
+    words = [sys.executable, "-c", LOADED, *command.split(), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.count("Usage:") == 1
+    assert done.stderr.split() == []
+
+
+@pytest.mark.parametrize("words", [(), *[words for words, _ in ALL]], ids=" ".join)
+def test_help_is_plain_english(words):
+    assert retired(help_of(words)) == []
+
+
+@pytest.mark.parametrize("words", [words for words, _ in ALL], ids=" ".join)
+def test_every_command_has_an_example_of_itself(words):
+    text = " ".join(help_of(words).split())
+    (example,) = re.findall(r"Example: (.*?) Exit codes:", text)
+    assert f"aioregistry {' '.join(words)}" in example
+    assert shlex.split(example)
+
+
+@pytest.mark.parametrize("words", [words for words, _ in ALL], ids=" ".join)
+def test_completion_is_installed_at_the_root_alone(words):
+    assert "--install-completion" not in help_of(words)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "cli").rglob("README.md")), ids=str)
+def test_guides_of_the_command_line_are_plain_english(path):
+    assert retired(path.read_text()) == []
+
+
+def texts(path: Path):
+    """Yield the texts of a module that people can read: no docstrings, no names."""
+    tree = ast.parse(path.read_text())
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings
+        ):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_errors_and_reasons_are_plain_english(path):
+    found = [(text, retired(text)) for text in texts(path) if retired(text)]
+    assert found == []
