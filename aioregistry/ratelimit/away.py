@@ -11,8 +11,8 @@ from redis.exceptions import (
     AuthorizationError,
     ClusterError,
     ConnectionError,  # noqa: A004, Redis's own
-    ExternalAuthProviderError,
     MovedError,
+    NoPermissionError,
     RedisClusterException,
     TimeoutError,  # noqa: A004, Redis's own
 )
@@ -38,6 +38,7 @@ _REFUSED_TYPES = (
     AuthenticationWrongNumberOfArgsError,
     AuthorizationError,
     MovedError,
+    NoPermissionError,
 )
 _AWAY_TYPES = (ConnectionError, TimeoutError, ClusterError, RedisClusterException, OSError)
 _LOST_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
@@ -45,7 +46,10 @@ _MAX_CHARACTERS = 300
 
 _HINTS = (
     (r"Authenti|NOAUTH|WRONGPASS|password", "Check the user name and password of Redis"),
-    (r"NOPERM|ACL failure", "The user's ACL lacks a command or the limiter's keys"),
+    (
+        r"NOPERM|NoPermission|ACL failure|user executing the script",
+        "The user's ACL lacks a command or the limiter's keys",
+    ),
     (r"MOVED|MovedError", "For a cluster, pass a redis.asyncio.RedisCluster"),
     (r"SSL|certificate", "Check the TLS settings of the client of Redis"),
     (r"gaierror|Name or service|getaddrinfo|nodename", "Check the host name of Redis"),
@@ -63,7 +67,7 @@ def is_away(error: Exception, *, reached: bool) -> bool:
     chain = list(_chain(error))
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
         return False
-    if any(isinstance(each, ExternalAuthProviderError) for each in chain):
+    if any(type(each).__name__ == "ExternalAuthProviderError" for each in chain):
         return True
     if any(isinstance(each, _REFUSED_TYPES) or _REFUSED.search(str(each)) for each in chain):
         return False
