@@ -8,6 +8,8 @@ TOP = ROOT / "README.md"
 # A chapter that has moved into a room is found there first.
 READMES = [*sorted((ROOT / "aioregistry").rglob("README.md")), TOP]
 
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
 
 def name_of(path: Path) -> str:
     """The path within the project, with slashes on every platform."""
@@ -29,12 +31,13 @@ def chapter(title: str) -> str:
     """The text below a heading, up to the next of its level or above."""
     for path in READMES:
         text = path.read_text("utf-8")
-        heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+        # Comments in fenced blocks are no headings.
+        prose = FENCED.sub(lambda block: re.sub(r"[^\n]", " ", block[0]), text)
+        heading = re.search(rf"^(#+) {re.escape(title)}$", prose, re.MULTILINE)
         if heading:
-            level = len(heading[1])
-            rest = text[heading.end() :]
-            end = re.search(rf"^#{{1,{level}}} ", rest, re.MULTILINE)
-            return rest[: end.start()] if end else rest
+            begun = heading.end()
+            end = re.compile(rf"^#{{1,{len(heading[1])}}} ", re.MULTILINE).search(prose, begun)
+            return text[begun : end.start() if end else None]
     raise LookupError(f"no README has a chapter {title!r}")
 
 

@@ -5,6 +5,7 @@ import asyncio
 import inspect
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,8 +14,19 @@ from aioregistry import RegistryClient
 from aioregistry.cleanup import Policy, read_policy
 from aioregistry.cleanup.policy.schema import policy_schema
 from aioregistry.cli.settings.config_file import KEYS, read_config
-from aioregistry.sandbox import Sandbox
-from tests.readme import READMES, ROOT, TOP, all_blocks, blocks, name_of, table_with
+from aioregistry.sandbox import Phases, Sandbox
+from tests.cli.test_help import retired
+from tests.readme import (
+    FENCED,
+    READMES,
+    ROOT,
+    TOP,
+    all_blocks,
+    blocks,
+    chapter,
+    name_of,
+    table_with,
+)
 
 WITH_PYTHON = [path for path in READMES if blocks(path, "python")]
 TOML = all_blocks("toml")
@@ -63,9 +75,39 @@ async def test_the_blocks_run_one_after_the_other(path, sandbox):
                 await value.close()
 
 
+@pytest.mark.skipif("## Five minutes" not in TOP.read_text("utf-8"), reason="to be written")
+async def test_the_five_minutes_on_the_command_line_work(sandbox, tmp_path):
+    text = chapter("Five minutes with your own registry")
+    (policy,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "policy.toml").write_text(policy)
+    month_ago = datetime.now(UTC) - timedelta(days=31)
+    for number in range(30):
+        at = month_ago - timedelta(minutes=number)
+        sandbox.state.push("example", "old", [f"build-{number}"], at=at)
+    sandbox.state.phases = Phases(*[0.001] * 6)
+    shell = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line.split("#")[0].split() for block in shell for line in block.splitlines()]
+    commands = [words for words in lines if words[0] == "aioregistry"]
+    assert len(commands) == 5
+    for words in commands:
+        # Without a terminal there is nobody to ask.
+        agreed = {"apply": ["--yes"], "start": ["--yes", "--interval", "0.01"]}.get(
+            " ".join(words[2:3]), []
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *words, *agreed),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0, (words, output.decode())
+    assert len(sandbox.state.tag_names("example", "old")) == 20
+    assert len(sandbox.state.tag_names("example", "web")) == len(TAGS)
+
+
 @pytest.mark.parametrize("path", READMES, ids=name_of)
 def test_links_lead_somewhere(path):
-    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = FENCED.sub("", path.read_text("utf-8"))
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -80,6 +122,12 @@ def test_links_work_on_the_page_of_a_package_index(path):
     if name_of(path) not in WITH_LOCAL_LINKS:
         targets = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
         assert not [target for target in targets if not target.startswith(("#", "https://"))]
+
+
+@pytest.mark.parametrize("path", [path for path in READMES if name_of(path) != "README.md"])
+def test_prose_is_plain_english(path):
+    prose = re.sub(r"`[^`\n]*`", "", FENCED.sub("", path.read_text("utf-8")))
+    assert retired(prose) == []
 
 
 @pytest.mark.parametrize("path", READMES, ids=name_of)
