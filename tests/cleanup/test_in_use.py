@@ -188,4 +188,4 @@ async def test_any_source_is_taken():
 async def test_one_text_is_no_list_of_them():
     with pytest.raises(TypeError) as caught:
         await collect_in_use("example/web:v1")
-    assert str(caught.value) == "in_use takes many references; a single one goes into a list"
+    assert str(caught.value) == "in_use takes many references: put a single one into a list"

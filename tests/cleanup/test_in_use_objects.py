@@ -314,7 +314,7 @@ def test_what_was_read_and_found_is_counted():
 
 def test_what_was_not_given_is_not_counted():
     assert InUseTally(InUse.not_given(), "example").summary() is None
-    assert str(InUseTally(InUse(), "example").summary()) == "in use: nothing, as told"
+    assert str(InUseTally(InUse(), "example").summary()) == "in use: nothing, as stated"
 
 
 async def test_an_empty_source_in_python_is_refused():

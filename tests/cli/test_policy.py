@@ -138,7 +138,7 @@ def test_what_cannot_be_read_for_certain_is_wrong_usage(filled, arguments, probl
 def test_where_nothing_runs_that_is_said(filled):
     result = plan(filled, "--in-use", "none")
     assert result.exit_code == 0
-    assert "in use: nothing, as told" in result.stdout
+    assert "in use: nothing, as stated" in result.stdout
 
 
 def test_kinds_without_an_image_may_be_ignored(filled):

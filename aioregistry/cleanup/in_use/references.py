@@ -184,7 +184,7 @@ async def collect_in_use(
     if isinstance(source, InUse):
         return source
     if isinstance(source, str):
-        raise TypeError("in_use takes many references; a single one goes into a list")
+        raise TypeError("in_use takes many references: put a single one into a list")
     uses = [use async for use in source] if isinstance(source, AsyncIterable) else list(source)
     if not uses:
         raise InUseError(

@@ -27,7 +27,7 @@ class InUseSummary:
 
     def __str__(self) -> str:
         if not self.read:
-            return "in use: nothing, as told"
+            return "in use: nothing, as stated"
         missing = len(self.not_found)
         text = (
             f"in use: {self.read:,} reference{'' if self.read == 1 else 's'} read,"

@@ -106,7 +106,9 @@ class Policy:
         Returns:
             A decision for each tag, in the order of `tags`.
         """
-        decided = self._first(repository, tags, lambda rule: rule.matching_tags(tags), now, usage)
+        decided = self._first(
+            repository, tags, lambda rule, left: rule.matching_tags(left), now, usage
+        )
         exempt = exempt or {}
         decisions = [
             Decision(keep=True, reason=exempt[tag.name])
@@ -134,7 +136,9 @@ class Policy:
         Returns:
             Decisions by tag. A tag without one is kept and deleted with its subject.
         """
-        return self._first(repository, tags, lambda rule: rule.matching_referrers(tags), now, usage)
+        return self._first(
+            repository, tags, lambda rule, left: rule.matching_referrers(left), now, usage
+        )
 
     def decide_untagged(
         self,
@@ -155,7 +159,7 @@ class Policy:
             A decision for each manifest, by digest.
         """
         decided = self._first(
-            repository, manifests, lambda rule: rule.matching_untagged(manifests), now, usage
+            repository, manifests, lambda rule, left: rule.matching_untagged(left), now, usage
         )
         return {one.name: decided.get(one.name, _UNTAGGED_NO_RULE) for one in manifests}
 
@@ -163,19 +167,23 @@ class Policy:
         self,
         repository: str,
         candidates: Sequence[Candidate],
-        matching: Callable[[Rule], list[Candidate]],
+        matching: Callable[[Rule, Sequence[Candidate]], list[Candidate]],
         now: datetime,
         usage: RuleUsage | None,
     ) -> dict[str, Decision]:
         """Return the decisions of the first rule that decides on each candidate, by name."""
         decided: dict[str, Decision] = {}
+        left = candidates
         for number, rule in self._rules_for(repository):
-            matched = matching(rule)
-            undecided = [one for one in matched if one.name not in decided]
-            if undecided:
-                decided.update(rule.decide(undecided, now))
-            if usage is not None:
-                usage.add(number, len(matched), len(undecided), rule.protected_among(candidates))
+            matched = matching(rule, left)
+            if matched:
+                decided.update(rule.decide(matched, now))
+                left = [one for one in left if one.name not in decided]
+            if usage is not None and matched:
+                usage.add_effect(number)
+            elif usage is not None:
+                earlier, protected = matching(rule, candidates), rule.protected_among(candidates)
+                usage.add(number, len(earlier), protected)
         return decided
 
     def _rules_for(self, repository: str) -> list[tuple[int, Rule]]:

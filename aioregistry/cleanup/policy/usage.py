@@ -13,8 +13,8 @@ __all__ = ["RuleUsage"]
 @define
 class _Counts:
     applied: bool = False
-    matched: int = 0
-    undecided: int = 0
+    has_effect: bool = False
+    decided_before: int = 0
     protected: int = 0
 
 
@@ -33,37 +33,45 @@ class RuleUsage:
     def _none_yet(self) -> list[_Counts]:
         return [_Counts() for _ in self.rules]
 
-    def add(self, number: int, matched: int, undecided: int, protected: int) -> None:
-        """Count what a rule matched in one repository.
+    def add_effect(self, number: int) -> None:
+        """Note that a rule had something to decide.
 
         Args:
             number: The place of the rule in the policy, from 0.
-            matched: How many tags or manifests it matched.
-            undecided: How many of these no earlier rule had decided on.
+        """
+        self._counts[number].applied = self._counts[number].has_effect = True
+
+    def add(self, number: int, decided_before: int, protected: int) -> None:
+        """Note that a rule had nothing to decide in one repository, and why.
+
+        Args:
+            number: The place of the rule in the policy, from 0.
+            decided_before: How many tags or manifests it matched, all decided by earlier rules.
             protected: How many tags it would have matched if they were not protected.
         """
         counts = self._counts[number]
         counts.applied = True
-        counts.matched += matched
-        counts.undecided += undecided
+        counts.decided_before += decided_before
         counts.protected += protected
 
     def notes(self) -> Iterator[str]:
         """Yield a sentence for each rule that had no effect, with what is behind it."""
         for number, (rule, counts) in enumerate(zip(self.rules, self._counts, strict=True), 1):
             called = rule.describe(number)
+            if counts.has_effect:
+                continue
             if not counts.applied:
                 where = "" if rule.repositories == ANY else f": it is for {rule.repositories}"
                 yield f"{called} applied to no repository that this policy deletes from{where}"
-            elif not counts.matched and counts.protected:
+            elif counts.decided_before:
+                yield (
+                    f"{called} had nothing to decide: earlier rules decided on all that it matched"
+                    f" ({counts.decided_before:,})"
+                )
+            elif counts.protected:
                 yield (
                     f"{called} matched nothing but protected tags ({counts.protected:,}); only a"
                     " rule with including-protected = true decides on these"
                 )
-            elif not counts.matched:
+            else:
                 yield f"{called} matched nothing"
-            elif not counts.undecided:
-                yield (
-                    f"{called} had nothing to decide: earlier rules decided on all that it matched"
-                    f" ({counts.matched:,})"
-                )
