@@ -23,7 +23,7 @@ FLOORS = [
     {"cleanup", "testing"},
     {"cli"},
 ]
-CLEANUP_FLOORS = [{"policy"}, {"manifests"}, {"in_use"}, {"plan"}, {"apply", "garbage"}]
+CLEANUP_FLOORS = [{"policy"}, {"manifests"}, {"in_use"}, {"plan"}, {"apply", "garbage"}, {"undo"}]
 CLI_FLOORS = [
     {"errors", "exit_codes", "process"},
     {"options"},

@@ -5,6 +5,12 @@ before it deletes it. `collect_garbage` then frees what nothing needs any more.
 """
 
 from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.archive import (
+    Archive,
+    ArchivedManifest,
+    ArchiveError,
+    read_archive,
+)
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
@@ -51,9 +57,15 @@ from aioregistry.cleanup.policy.untagged_rules import (
     DeleteUntagged,
     KeepNewestUntagged,
 )
+from aioregistry.cleanup.undo.report import UndoError, UndoOutcome, UndoReport
+from aioregistry.cleanup.undo.undo import ManifestStore, undo
 from aioregistry.oci.distribution import Distribution
+from aioregistry.oci.writer import DistributionWriter
 
 __all__ = [
+    "Archive",
+    "ArchiveError",
+    "ArchivedManifest",
     "Candidate",
     "CapExceededError",
     "Caps",
@@ -70,6 +82,7 @@ __all__ = [
     "DeleteOrphaned",
     "DeleteUntagged",
     "Distribution",
+    "DistributionWriter",
     "Explanation",
     "Finding",
     "FreedBytes",
@@ -87,6 +100,7 @@ __all__ = [
     "KeepWithin",
     "Kept",
     "LeftAlone",
+    "ManifestStore",
     "Plan",
     "PlanFileError",
     "PlanLockedError",
@@ -99,6 +113,9 @@ __all__ = [
     "Rule",
     "RuleAnswer",
     "TagRule",
+    "UndoError",
+    "UndoOutcome",
+    "UndoReport",
     "UnreadableContentError",
     "UntaggedManifest",
     "UntaggedRule",
@@ -111,6 +128,8 @@ __all__ = [
     "load_policy",
     "make_plan",
     "policy_schema",
+    "read_archive",
     "read_in_use",
     "read_policy",
+    "undo",
 ]

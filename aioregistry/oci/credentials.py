@@ -80,10 +80,12 @@ class Credentials:
 
     Args:
         registry: Whose credentials they are.
+        read_write: Whether they let push, too; by default they do not.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, read_write: bool = False) -> None:
         self._registry = registry
+        self._read_write = read_write
         self._minted: list[DockerCredentials] = []
         self._current: tuple[DockerCredentials, float] | None = None
         self._lock = asyncio.Lock()
@@ -127,7 +129,7 @@ class Credentials:
             self._failures.raise_if_failed(begun, now)
             try:
                 credentials = await self._registry.docker_credentials(
-                    read_write=False, expiry_seconds=CREDENTIALS_SECONDS
+                    read_write=self._read_write, expiry_seconds=CREDENTIALS_SECONDS
                 )
             except ClientClosedError:
                 raise

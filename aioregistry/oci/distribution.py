@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -95,6 +95,8 @@ class Distribution:
                 manifest = await distribution.get_manifest("web", "v1")
     """
 
+    _writes: ClassVar[bool] = False
+
     def __init__(
         self,
         registry: RegistryHandle,
@@ -128,9 +130,9 @@ class Distribution:
         self._http: aiohttp.ClientSession | None = None
         # Waiting for a connection must not count as waiting for the registry.
         self._turn = asyncio.Semaphore(concurrency)
-        self._credentials = Credentials(registry)
+        self._credentials = Credentials(registry, read_write=self._writes)
         self._authorizer = Authorizer(
-            self._credentials, registry.name, self._attempt_json, self._retry
+            self._credentials, registry.name, self._attempt_json, self._retry, self._writes
         )
 
     def __repr__(self) -> str:
@@ -208,7 +210,7 @@ class Distribution:
         media_type = answer.headers.get("Content-Type")
         if media_type is not None:
             media_type = self._redacted(media_type, repository)[:_MAX_MEDIA_TYPE_CHARACTERS]
-        return FetchedManifest(digest, media_type, body)
+        return FetchedManifest(digest, media_type, body, answer.body)
 
     async def find_manifest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a manifest: ``HEAD /v2/{registry}/{repository}/manifests/…``.
@@ -278,14 +280,16 @@ class Distribution:
         with self._credentials.known_only():
             yield
 
-    async def _send(self, method: str, repository: str, path: str) -> Answer:
+    async def _send(
+        self, method: str, repository: str, path: str, data: bytes | None = None, kind: str = ""
+    ) -> Answer:
         base_url = await self._base()
         url = f"{base_url}{path}"
         attempts = renewals = 0
         while True:
             authorization = await self._authorizer.authorize(repository, base_url)
             attempts += 1
-            answer = await self._attempt(method, url, authorization)
+            answer = await self._attempt(method, url, authorization, _ACCEPT, data, kind)
             if isinstance(answer, NoAnswer):
                 error, failure = answer.error, Failure(None)
             else:
@@ -363,13 +367,14 @@ class Distribution:
         authorization: Secret | None,
         accept: str = _ACCEPT,
         data: Any = None,
+        kind: str = "",
     ) -> Answer | NoAnswer:
         http = self._http
         if http is None or http.closed:
             raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
         options = request_options(
             http,
-            {"Accept": accept},
+            {"Accept": accept, "Content-Type": kind} if kind else {"Accept": accept},
             authorization,
             None if self._borrowed is None else self._timeout,
         )

@@ -21,11 +21,13 @@ class FetchedManifest:
         digest: Its digest, which the body was checked against.
         media_type: What the registry calls it; None when it does not.
         body: The document; of a signed one of Docker's schema 1, the payload without signatures.
+        raw: The document byte for byte, as it has to be sent to store it again.
     """
 
     digest: str
     media_type: str | None
     body: bytes
+    raw: bytes = b""
 
 
 def tags_of(body: bytes) -> list[str]:

@@ -68,10 +68,19 @@ class Authorizer:
         name: The registry's name.
         send: Sends a request to the token service, once.
         retry: Decides on repetition.
+        writes: Whether tokens let push, too; by default they do not.
     """
 
-    def __init__(self, credentials: Credentials, name: str, send: Send, retry: RetryPolicy) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        name: str,
+        send: Send,
+        retry: RetryPolicy,
+        writes: bool = False,
+    ) -> None:
         self._credentials = credentials
+        self._writes = writes
         self._name = name
         self._send = send
         self._retry = retry
@@ -211,9 +220,11 @@ class Authorizer:
 
     def _url(self, service: URL, challenge: Challenge, repositories: tuple[str, ...]) -> str:
         name = self._name
-        scopes = [f"repository:{name}/{each}:pull" for each in repositories]
+        actions = "pull,push" if self._writes else "pull"
+        scopes = [f"repository:{name}/{each}:{actions}" for each in repositories]
         own = self._challenges.get(repositories[0])
-        if own is not None and own.parameters.get("scope"):
+        # A read is asked for less than a write needs, and a token is for both.
+        if not self._writes and own is not None and own.parameters.get("scope"):
             scopes[0] = own.parameters["scope"]
         query = [("service", challenge.parameters.get("service", ""))]
         query += [("scope", scope) for scope in scopes]

@@ -97,7 +97,7 @@ class Journal:
         self._counted = self._written = 0
         self._write_lock = asyncio.Lock()
         self._past: dict[_Key, Past] = {}
-        self._lock = _lock_beside(path)
+        self._lock = lock_beside(path)
 
     async def __aenter__(self) -> Self:
         opening = _in_a_thread(self._open)
@@ -253,7 +253,7 @@ def _in_a_thread(do: Callable[..., None], *arguments: Any) -> "asyncio.Future[No
     return asyncio.get_running_loop().run_in_executor(None, do, *arguments)
 
 
-def _lock_beside(path: Path) -> Any:
+def lock_beside(path: Path) -> Any:
     try:
         from filelock import FileLock  # noqa: PLC0415  (only journals need it)
     except ModuleNotFoundError:

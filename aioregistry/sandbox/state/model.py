@@ -152,7 +152,8 @@ class Registry:
         storage_bytes: The sum of ``blobs``.
         storage_at: When that sum last changed, Unix microseconds.
         contents: The bytes of blobs that clients have pushed; of others only the size is known.
-        uploaded: The blobs that clients have pushed, by repository.
+        uploaded: The blobs that a repository has without a manifest: those that clients have
+            pushed, and those of its deleted manifests until they are collected.
     """
 
     name: str
@@ -220,9 +221,12 @@ class Registry:
             The bytes they took.
         """
         freed = 0
-        for digest in digests:
+        gone = set(digests)
+        for digest in gone:
             freed += self.blobs.pop(digest)
             self.contents.pop(digest, None)
+        for linked in self.uploaded.values():
+            linked.difference_update(gone)
         self.storage_bytes -= freed
         self.storage_at = at
         return freed
@@ -245,7 +249,10 @@ class Registry:
             Refusal: 404.
         """
         repository = self.repository(name)
+        manifest = repository.manifests.get(digest)
         repository.delete_manifest(digest)
+        if manifest is not None:
+            self.uploaded.setdefault(name, set()).update(manifest.blobs)
         if not repository.manifests:
             self.delete_repository(name)
 
@@ -255,7 +262,9 @@ class Registry:
         Raises:
             Refusal: 404.
         """
-        self.repository(name)
+        linked = self.uploaded.setdefault(name, set())
+        for manifest in self.repository(name).manifests.values():
+            linked.update(manifest.blobs)
         del self.repositories[name]
         del self.repository_names[bisect_left(self.repository_names, name)]
 

@@ -1,0 +1,1 @@
+"""Putting back what a clean-up deleted, until the next garbage collection."""
