@@ -144,7 +144,7 @@ class Authorizer:
         self._repository_failures[repository].raise_if_failed(begun, _now())
         service = self._token_service(challenge, base_url)
         try:
-            token = await self._ask(service, challenge, self._together(repository))
+            token = await self._ask(service, challenge, repository)
         except ClientClosedError:
             raise
         except RegistryError as error:
@@ -185,12 +185,12 @@ class Authorizer:
             )
         return service
 
-    async def _ask(
-        self, service: URL, challenge: Challenge, repositories: tuple[str, ...]
-    ) -> Token:
+    async def _ask(self, service: URL, challenge: Challenge, repository: str) -> Token:
         attempts = 0
         while True:
             credentials = await self._credentials.get()
+            # Others may have come to need one meanwhile.
+            repositories = self._together(repository)
             url = self._url(service, challenge, repositories)
             attempts += 1
             begun = _now()
@@ -203,7 +203,6 @@ class Authorizer:
                 if len(repositories) > 1 and answer.status in {400, 403, 404, 405, 414, 431}:
                     # It may be the number of scopes, or one of the others.
                     self._shares_tokens = False
-                    repositories = repositories[:1]
                     attempts = 0
                     continue
                 if answer.status == 401 and self._credentials.refuse(credentials):
@@ -211,7 +210,7 @@ class Authorizer:
                 error, failure = classify(
                     answer, *self._credentials.secrets(), now=time.time(), server="token service"
                 )
-                _explain(error, repositories[0])
+                _explain(error, repository)
             error.method, error.url, error.attempts = "GET", str(service.with_query(None)), attempts
             wait = self._retry.decide(failure, attempts, repeatable=True)
             if wait is None:
