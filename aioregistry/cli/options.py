@@ -250,6 +250,14 @@ class Output:
             "--quiet", "-q", rich_help_panel=_OUTPUT, help="Print names only, one per line."
         ),
     ] = False
+    no_trunc: Annotated[
+        bool,
+        typer.Option(
+            "--no-trunc",
+            rich_help_panel=_OUTPUT,
+            help="Print whole digests in tables, however wide they get.",
+        ),
+    ] = False
     no_header: Annotated[
         bool,
         typer.Option("--no-header", rich_help_panel=_OUTPUT, help="Omit the header line."),

@@ -28,7 +28,7 @@ class Row:
 COLUMNS: list[Column[Row]] = [
     Column("name", lambda row: row.name, width=6),
     Column("size", lambda row: row.size, kind="bytes", width=5),
-    Column("at", lambda row: row.at),
+    Column("at", lambda row: row.at, kind="time"),
     Column("tags", lambda row: row.tags, shown=False),
 ]
 NOTHING = Row("n", None, None, ())
@@ -121,21 +121,57 @@ def test_a_table_says_when_times_are_utc(capsys):
     assert "12:30Z" in written(capsys, Row("web"), output=Format.TABLE, utc=True)
 
 
-def test_a_table_folds_what_is_too_long_and_loses_nothing(capsys, monkeypatch):
+def test_a_table_wraps_between_words_and_breaks_none(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
-    text = written(capsys, Row("x" * 50), output=Format.TABLE)
-    assert text.count("x") == 50
-    assert max(map(len, text.splitlines())) <= 40
+    tags = tuple(f"v{number}" for number in range(30))
+    text = written(capsys, Row("x" * 50, tags=tags), output=Format.TABLE, columns="name,at,tags")
+    lines = text.splitlines()
+    assert "x" * 50 in text
+    assert "2026-05-01 " in text
+    assert len(lines) > 10
+    assert set(tags) <= set(text.replace(",", " ").split())
 
 
-@given(st.lists(st.integers(1, 100), min_size=1, max_size=8), st.integers(20, 250))
-def test_a_table_has_room_where_columns_can_give_way(natural, room):
-    widths = table_widths(natural, room)
-    assert all(width <= wanted for width, wanted in zip(widths, natural, strict=True))
+@given(
+    st.lists(st.tuples(st.integers(1, 100), st.integers(1, 100)), min_size=1, max_size=8),
+    st.integers(20, 250),
+)
+def test_a_table_has_room_where_columns_can_give_way(columns, room):
+    natural = [max(column) for column in columns]
+    least = [min(column) for column in columns]
+    widths = table_widths(natural, least, room)
+    for low, width, high in zip(least, widths, natural, strict=True):
+        assert low <= width <= high
     total = sum(widths) + 2 * (len(widths) - 1)
-    assert total <= room or max(widths) <= 8
+    assert total <= room or widths == least
     if sum(natural) + 2 * (len(natural) - 1) <= room:
         assert widths == natural
+
+
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+DIGESTS: list[Column[Row]] = [
+    Column("name", lambda row: row.name),
+    Column("digest", lambda _: DIGEST, kind="digest"),
+    Column("tags", lambda row: row.tags),
+]
+
+
+@pytest.mark.parametrize(
+    ("width", "no_trunc", "digest"),
+    [(80, False, DIGEST[7:19]), (200, False, DIGEST), (80, True, DIGEST)],
+)
+def test_a_digest_is_shown_whole_or_in_its_short_form(capsys, monkeypatch, width, no_trunc, digest):
+    monkeypatch.setenv("COLUMNS", str(width))
+    row = Row("web", tags=tuple(f"v1.{n}.0-rc.1" for n in range(12 if width < 100 else 3)))
+    output = Output(output=Format.TABLE, no_trunc=no_trunc)
+    printer = printer_for(DIGESTS, output)
+    printer.all([row])
+    text = capsys.readouterr().out
+    assert digest in text.split()
+    for tag in row.tags:
+        assert tag in text.replace(",", " ").split()
+    if not no_trunc:
+        assert max(map(len, text.splitlines())) <= width
 
 
 def test_columns_come_in_the_order_that_is_asked_for(capsys):

@@ -68,7 +68,7 @@ _REPOSITORIES: list[Column[Repository]] = [
     Column("name", lambda item: item.name, width=32),
     Column("tags", lambda item: item.tag_count, kind="count", width=7),
     Column("manifests", lambda item: item.manifest_count, kind="count", width=9),
-    Column("updated", _updated, width=25),
+    Column("updated", _updated, kind="time", width=25),
     Column("latest", _latest_tags, width=24),
     Column("size", _latest_size, kind="bytes", width=12, shown=False),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
@@ -80,8 +80,8 @@ _REPOSITORY_FACTS: Facts[Repository] = Facts(
 _TAGS: list[Column[Tag]] = [
     Column("tag", lambda item: item.tag, width=24),
     Column("size", lambda item: item.compressed_size_bytes, kind="bytes", width=12),
-    Column("updated", lambda item: item.updated_at, width=25),
-    Column("digest", lambda item: item.manifest_digest, width=_DIGEST),
+    Column("updated", lambda item: item.updated_at, kind="time", width=25),
+    Column("digest", lambda item: item.manifest_digest, kind="digest", width=_DIGEST),
     Column("uncompressed", lambda item: item.size_bytes, kind="bytes", width=12, shown=False),
     Column("repository", lambda item: item.repository, width=24, shown=False),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
@@ -93,9 +93,9 @@ _TAG_FACTS: Facts[Tag] = Facts(
 )
 
 _MANIFESTS: list[Column[Manifest]] = [
-    Column("digest", lambda item: item.digest, width=_DIGEST),
+    Column("digest", lambda item: item.digest, kind="digest", width=_DIGEST),
     Column("size", lambda item: item.compressed_size_bytes, kind="bytes", width=12),
-    Column("updated", lambda item: item.updated_at, width=25),
+    Column("updated", lambda item: item.updated_at, kind="time", width=25),
     Column("tags", lambda item: item.tags, width=24),
     Column("uncompressed", lambda item: item.size_bytes, kind="bytes", width=12, shown=False),
     Column("blobs", lambda item: len(item.blobs), kind="count", width=5, shown=False),

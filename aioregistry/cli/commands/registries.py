@@ -49,8 +49,14 @@ _REGISTRIES: list[Column[Registry]] = [
     Column("region", lambda item: item.region, width=6),
     Column("tier", lambda item: _tier_slug(item.subscription), width=12),
     Column("storage", lambda item: item.storage_usage_bytes, kind="bytes", width=15),
-    Column("created", lambda item: item.created_at, width=25),
-    Column("measured", lambda item: item.storage_usage_bytes_updated_at, width=25, shown=False),
+    Column("created", lambda item: item.created_at, kind="time", width=25),
+    Column(
+        "measured",
+        lambda item: item.storage_usage_bytes_updated_at,
+        kind="time",
+        width=25,
+        shown=False,
+    ),
 ]
 _FACTS: Facts[Registry] = Facts(
     lambda item: (item.name,),
@@ -70,8 +76,8 @@ _TIERS: list[Column[SubscriptionTier]] = [
 ]
 _SUBSCRIPTIONS: list[Column[Subscription]] = [
     Column("tier", _tier_slug, width=14),
-    Column("created", lambda item: item.created_at, width=25),
-    Column("updated", lambda item: item.updated_at, width=25),
+    Column("created", lambda item: item.created_at, kind="time", width=25),
+    Column("updated", lambda item: item.updated_at, kind="time", width=25),
     Column(
         "storage",
         lambda item: None if item.tier is None else item.tier.included_storage_bytes,

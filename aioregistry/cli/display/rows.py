@@ -1,4 +1,4 @@
-"""Rows, written as they come: a table, plain columns, CSV, JSON, names."""
+"""Rows, written as they arrive: a table, plain columns, CSV, JSON, names."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any, Generic, Literal, TypeVar
 
 from attrs import frozen
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 Value = str | int | datetime | tuple[str, ...] | None
 
 _GAP = 2
-_NARROWEST = 8
+_SHORT_DIGITS = 12
 
 
 @frozen
@@ -34,16 +34,16 @@ class Column(Generic[T]):
     """A column of a list.
 
     Attributes:
-        name: What it is called.
-        value: Returns what an item has in it.
-        kind: What kind of value that is.
-        width: How wide it is where rows are written before all are known.
-        shown: Whether it is shown unless other columns are asked for.
+        name: Its name.
+        value: Returns an item's value.
+        kind: The kind of value.
+        width: Its width in plain output, where rows are written before all are known.
+        shown: Whether it is shown unless `--columns` names others.
     """
 
     name: str
     value: Callable[[T], Value]
-    kind: Literal["text", "count", "bytes"] = "text"
+    kind: Literal["text", "digest", "time", "count", "bytes"] = "text"
     width: int = 0
     shown: bool = True
 
@@ -52,24 +52,24 @@ class Printer(ABC, Generic[T]):
     """Writes rows."""
 
     def begin(self) -> None:
-        """Write what comes before all rows."""
+        """Write the beginning, before all rows."""
 
     @abstractmethod
     def rows(self, items: Sequence[T]) -> None:
         """Write some rows."""
 
     def end(self) -> None:
-        """Write what comes after all rows."""
+        """Write the end, after all rows."""
 
     def all(self, items: Sequence[T]) -> None:
-        """Write rows, with what comes before and after them."""
+        """Write all rows, with beginning and end."""
         self.begin()
         self.rows(items)
         self.end()
 
 
 def choose_columns(columns: Sequence[Column[T]], wanted: str | None) -> list[Column[T]]:
-    """Return the columns that are wanted, in this order.
+    """Return the columns that `--columns` names, in this order.
 
     Raises:
         UsageError: There is no such column.
@@ -87,7 +87,7 @@ def choose_columns(columns: Sequence[Column[T]], wanted: str | None) -> list[Col
 
 
 def printer_for(columns: Sequence[Column[T]], output: Output) -> Printer[T]:
-    """Return what writes rows to stdout as options say; the first column has the names.
+    """Return a printer of rows to stdout; the first column has the names.
 
     Raises:
         UsageError: There is no such column.
@@ -112,7 +112,7 @@ def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
     if reader_is_gone():
-        # All the work of a list is for its reader.
+        # A list is for its reader alone.
         raise BrokenPipeError
 
 
@@ -125,7 +125,7 @@ class _Names(Printer[T]):
 
 
 class _Plain(Printer[T]):
-    """Columns without blanks in a cell; times and sizes as programs want them."""
+    """Columns without blanks in a cell; times and sizes for programs."""
 
     def __init__(self, columns: Sequence[Column[T]], output: Output) -> None:
         self._columns = columns
@@ -184,7 +184,7 @@ class _Ndjson(Printer[T]):
 
 
 class _Json(_Ndjson[T]):
-    """One list, valid when it has ended."""
+    """One list, valid at its end."""
 
     def __init__(self, columns: Sequence[Column[T]]) -> None:
         super().__init__(columns)
@@ -200,70 +200,124 @@ class _Json(_Ndjson[T]):
 
 
 class _TablePrinter(Printer[T]):
-    """A table in parts: the first rows tell how wide the columns are."""
+    """A table in parts: the first rows decide the widths of the columns.
+
+    Where it is too wide for the terminal, digests get their short form, then texts are wrapped
+    between words. No word is ever broken: a tag or digest can always be copied.
+    """
 
     def __init__(self, columns: Sequence[Column[T]], output: Output, console: Console) -> None:
         self._columns = columns
         self._output = output
         self._console = console
-        self._natural: list[int] | None = None
+        self._measures: list[_Measure] | None = None
 
     def rows(self, items: Sequence[T]) -> None:
         cells = [
             [_for_people(column, column.value(item), self._output.utc) for column in self._columns]
             for item in items
         ]
-        if self._natural is None:
+        if self._measures is None:
             header = [[column.name for column in self._columns]]
-            self._natural = [max(map(cell_len, each)) for each in zip(*header, *cells, strict=True)]
+            columns = zip(self._columns, zip(*header, *cells, strict=True), strict=True)
+            self._measures = [_Measure.of(column, each) for column, each in columns]
             self._print_header()
         # Asked each time: the terminal may have another width by now.
-        widths = table_widths(self._natural, self._console.width)
-        _write("".join(self._lines(row, widths) for row in cells))
+        shortened, widths = self._widths()
+        _write("".join(self._lines(row, shortened, widths) for row in cells))
 
     def _print_header(self) -> None:
-        if self._natural is not None and not self._output.no_header:
-            widths = table_widths(self._natural, self._console.width)
+        if not self._output.no_header:
             names = [column.name for column in self._columns]
-            header = self._lines(names, widths).rstrip("\n")
+            header = self._lines(names, *self._widths()).rstrip("\n")
             self._console.print(Text(header, "bold"), soft_wrap=True)
 
-    def _lines(self, cells: Sequence[str], widths: Sequence[int]) -> str:
-        """Return the lines of one row, in which what is too wide goes on below.
+    def _widths(self) -> tuple[bool, list[int]]:
+        """Return whether digests are shortened, and the width of each column."""
+        measures = self._measures or []
+        natural = [measure.natural for measure in measures]
+        room = self._console.width
+        if self._output.no_trunc or sum(natural) + _GAP * (len(natural) - 1) <= room:
+            return False, natural
+        short = [measure.short for measure in measures]
+        return True, table_widths(short, [measure.least for measure in measures], room)
+
+    def _lines(self, cells: Sequence[str], shortened: bool, widths: Sequence[int]) -> str:
+        """Return the lines of one row; a wrapped cell continues in the next line.
 
         Rich's own tables take a quarter of a millisecond for each row.
         """
-        folded = [_fold(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        shown = [
+            _short_digest(cell) if shortened and column.kind == "digest" else cell
+            for cell, column in zip(cells, self._columns, strict=True)
+        ]
+        wrapped = [_wrap(cell, width) for cell, width in zip(shown, widths, strict=True)]
         return "".join(
             (" " * _GAP).join(map(_pad, parts, widths, self._columns)).rstrip() + "\n"
-            for parts in zip_longest(*folded, fillvalue="")
+            for parts in zip_longest(*wrapped, fillvalue="")
         )
 
 
-def _fold(cell: str, width: int) -> list[str]:
-    if not cell.isascii():
-        return chop_cells(cell, width)
-    return [cell[begin : begin + width] for begin in range(0, len(cell), width)] or [""]
+@frozen
+class _Measure:
+    """Widths of a column: of whole cells, with short digests, and of the longest word."""
+
+    natural: int
+    short: int
+    least: int
+
+    @classmethod
+    def of(cls, column: Column[Any], cells: Sequence[str]) -> "_Measure":
+        natural = max(map(cell_len, cells))
+        if column.kind == "digest":
+            short = max(cell_len(_short_digest(cell)) for cell in cells)
+            return cls(natural, short, short)
+        words = (word for cell in cells for word in cell.split(" "))
+        least = max(map(cell_len, words)) if column.kind == "text" else natural
+        return cls(natural, natural, least)
+
+
+def _short_digest(text: str) -> str:
+    """Return the first twelve digits of a digest, as Docker shows it."""
+    algorithm, _, digits = text.partition(":")
+    return digits[:_SHORT_DIGITS] if digits and algorithm == "sha256" else text
+
+
+def _wrap(cell: str, width: int) -> list[str]:
+    """Return a cell in lines of a width, broken between words alone."""
+    if len(cell) <= width and cell.isascii():
+        return [cell]
+    lines: list[str] = []
+    for word in cell.split(" "):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _pad(part: str, width: int, column: Column[Any]) -> str:
     blanks = " " * (width - (len(part) if part.isascii() else cell_len(part)))
-    return part + blanks if column.kind == "text" else blanks + part
+    return part + blanks if column.kind in {"text", "digest", "time"} else blanks + part
 
 
-def table_widths(natural: Sequence[int], room: int) -> list[int]:
-    """Return how wide columns are that want to be `natural` wide, with two blanks in between.
+def table_widths(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return the widths of columns, with two blanks between them; the widest are narrowed first.
 
-    The widest give way first.
+    Args:
+        natural: The widths that the columns want.
+        least: The widths below which they are not narrowed; the table may be too wide then.
+        room: The width of the terminal.
     """
     widths = list(natural)
-    room -= _GAP * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widest = max(widths)
-        second = max((width for width in widths if width < widest), default=_NARROWEST)
-        count = widths.count(widest)
-        narrower = max(second, _NARROWEST, widest - -(-(sum(widths) - room) // count))
-        widths = [min(width, narrower if narrower < widest else widest - 1) for width in widths]
+    excess = sum(widths) + _GAP * (len(widths) - 1) - room
+    while excess > 0:
+        wide = [n for n, width in enumerate(widths) if width > least[n]]
+        if not wide:
+            break
+        widest = max(wide, key=lambda n: widths[n])
+        widths[widest] -= 1
+        excess -= 1
     return widths
 
 
@@ -291,7 +345,7 @@ def _in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
     try:
         return moment.astimezone(zone)
     except OverflowError:
-        # At an end of the calendar there is no other zone.
+        # Beyond the ends of the calendar there is no other zone.
         return moment
 
 
@@ -301,5 +355,5 @@ def _as_json(value: Value) -> object:
 
 def _csv_cell(value: Value) -> str:
     text = safe(_as_text(value))
-    # What begins so is a formula to spreadsheets.
+    # Spreadsheets take these for formulas.
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
