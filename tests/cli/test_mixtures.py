@@ -1,0 +1,123 @@
+"""Every command, in every mixture of terminal, pipe and file on its three streams."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from tests.cli.mixtures import KINDS, run
+
+TAGS = 450
+CELLS = list(itertools.product(KINDS, KINDS, KINDS))
+# Those in which people use a command most, and in which it has failed.
+USUAL = [
+    ("terminal", "terminal", "terminal"),
+    ("terminal", "pipe", "terminal"),
+    ("terminal", "file", "terminal"),
+    ("file", "terminal", "pipe"),
+]
+ESCAPE = re.compile(r"\x1b")
+
+# Each with what must be on stdout, once a row, and how many rows that is.
+COMMANDS = {
+    "tags web --quiet": (r"^t\d{3}$", TAGS),
+    "tags web --sort name --quiet": (r"^t\d{3}$", TAGS),
+    "tags web": (r"^t\d{3} ", TAGS),
+    "tags web -o ndjson": (r'"tag": "t\d{3}"', TAGS),
+    "tags web -o csv --columns tag,digest": (r"^t\d{3},sha256:[0-9a-f]{64}$", TAGS),
+    "tags web -o json --columns tag --sort size": (r'"tag": "t\d{3}"', TAGS),
+    "tags web --no-trunc --limit 3": (r"^t\d{3} .*sha256:[0-9a-f]{64}$", 3),
+    "manifests web --quiet": (r"^sha256:[0-9a-f]{64}$", TAGS),
+    "manifests web": (r"\bt\d{3}\b", TAGS),
+    "repositories": (r"^web ", 1),
+    "registry get": (r"^example ", 1),
+    "registry list -q": (r"^example$", 1),
+    "options tiers": (r"^basic ", 1),
+    "options regions -q": (r"^fra1$", 1),
+    "subscription": (r"^(professional|basic|starter) ", 1),
+    "quota -o json": (r'"remaining": \d+', 1),
+    "gc list": (r"^uuid ", 1),
+    "gc status": (r"^no garbage collection is active$", 1),
+    "validate-name free-one": (r"^free-one: available$", 1),
+    "config show -o plain": (r"^registry +example ", 1),
+    "delete-tags web t001 t002 --dry-run": (r"^example/web t00[12]$", 2),
+    "credentials": (r'"auths"', 1),
+    "kubernetes-manifest": (r"dockerconfigjson", 2),
+    "cleanup plan --policy policy.toml -o new.json": (r"^plan written to new.json", 1),
+    "--version": (r"^aioregistry-do ", 1),
+    "tags --help": (r"Exit codes: 0 success", 1),
+}
+
+
+@pytest.fixture
+def filled(shell, monkeypatch):
+    for number in range(TAGS):
+        shell.sandbox.state.push("example", "web", [f"t{number:03}"])
+    monkeypatch.setenv("AIOREGISTRY_REGISTRY", "example")
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return shell
+
+
+def check(shell, line, stdin, stdout, stderr, columns, bars):
+    words = [*line.split(), *([] if bars or line.startswith("--") else ["--no-progress"])]
+    if "--help" in words or "--version" in words:
+        words = line.split()
+    ended = run(shell.folder, words, stdin, stdout, stderr, columns)
+    assert ended.code == 0, (ended.out, ended.err)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", ended.out)
+    pattern, count = COMMANDS[line]
+    assert len(re.findall(pattern, plain, re.MULTILINE)) == count, (ended.out, ended.err)
+    # No row, and nothing of one, is anywhere else.
+    assert not re.search(r"\bt\d{3}\b", ended.err)
+    if stdout != "terminal":
+        assert not ESCAPE.search(ended.out)
+    if stderr != "terminal":
+        assert not ESCAPE.search(ended.err)
+    if "json" in line.split() and "-o" in line.split():
+        json.loads(plain)
+    if stdout == "terminal" and "--no-trunc" not in line and "-o" not in line and "-q" not in line:
+        assert max(map(len, plain.splitlines())) <= max(columns, 71)
+    (shell.folder / "new.json").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_rows_go_to_stdout_in_the_usual_mixtures(filled, line):
+    for cell in USUAL:
+        check(filled, line, *cell, columns=80, bars=True)
+
+
+@pytest.mark.slow(10)
+@pytest.mark.parametrize("line", COMMANDS)
+def test_rows_go_to_stdout_in_every_mixture(filled, line):
+    settings = itertools.cycle(itertools.product((80, 200), (True, False)))
+    for cell, (columns, bars) in zip(CELLS, settings, strict=False):
+        check(filled, line, *cell, columns, bars)
+
+
+@pytest.mark.parametrize(("stdin", "stderr"), list(itertools.product(KINDS, KINDS)))
+def test_a_disk_that_is_full_is_an_error_of_one_line_in_every_mixture(filled, stdin, stderr):
+    ended = run(filled.folder, ["tags", "web"], stdin, "full", stderr)
+    assert ended.code == 1
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", ended.err)
+    assert "output: No space left on device" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(("stdout", "stderr"), list(itertools.product(KINDS, KINDS)))
+def test_names_on_stdin_leave_the_question_to_the_terminal(filled, stdout, stderr):
+    ended = run(
+        filled.folder,
+        ["delete-tags", "web", "-"],
+        "pipe",
+        stdout,
+        stderr,
+        typed="t001\nt002\n",
+        answer="y\n",
+    )
+    if "terminal" in {stdout, stderr}:
+        assert (ended.code, filled.deletes()) == (0, 2)
+    else:
+        assert (ended.code, filled.deletes()) == (2, 0)
+        assert "no terminal to ask on" in ended.err
