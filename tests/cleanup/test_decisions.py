@@ -12,7 +12,7 @@ from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
 from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
-from aioregistry.cleanup.plan.reasons import describe
+from aioregistry.cleanup.plan.reasons import describe, part_of
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, Keep
 from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
@@ -327,6 +327,17 @@ def test_whether_anything_may_go_shows_without_the_contents(rule, tags, may):
 def test_what_is_in_use_by_its_digest_may_not_go():
     exempt = Exempt(digests={digest("a"): "pod web"})
     assert not may_condemn(Repo({"a": ["x"]}).inventory, DELETE_ALL, exempt, NOW)
+
+
+def test_what_is_part_of_others_is_found_and_what_cannot_be_read_may_need_all():
+    wanted = [digest("a"), digest("b")]
+    contents = {digest("i"): Content("x", 1, (digest("a"), digest("z")))}
+    others = {digest("i"): ("v1",)}
+    assert part_of(wanted, others, contents) == {digest("a"): f"part of {SHORT} (v1)"}
+    assert part_of(wanted, {}, contents) == {}
+    found = part_of(wanted, others | {digest("j"): ()}, contents)
+    assert found[digest("a")] == f"part of {SHORT} (v1)"
+    assert found[digest("b")] == f"may be part of {SHORT}, which cannot be read: it was not read"
 
 
 letters = "abcdef"

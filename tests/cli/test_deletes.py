@@ -113,3 +113,57 @@ def test_a_tag_is_no_whole_repository(filled, repo):
 def test_a_repository_needs_yes_without_a_terminal(filled):
     assert filled.run("delete-repository", "web").exit_code == 2
     assert filled.deletes() == 0
+
+
+@pytest.fixture
+def shared(filled):
+    """Two parts of an index that is tagged, and an untagged manifest that nothing needs."""
+    filled.parts = [filled.builder.image(platform=one) for one in ("linux/amd64", "linux/arm64")]
+    filled.index = filled.builder.index("v1.0.0", children=filled.parts)
+    filled.alone = filled.builder.image()
+    return filled
+
+
+def digests(shell) -> set[str]:
+    manifests = shell.sandbox.state.registry("example").repository("web").manifests
+    return {"sha256:" + digest.hex() for digest in manifests}
+
+
+def test_what_an_index_needs_is_kept_with_a_word_and_the_rest_is_deleted(shared):
+    listed = shared.run("manifests", "web", "--untagged", "--quiet").stdout
+    assert {*listed.split()} == {*shared.parts, shared.alone}
+    result = shared.run("delete-manifests", "web", "-", "--yes", stdin=listed)
+    assert result.exit_code == 1
+    why = f"{shared.parts[0]}: kept: part of {shared.index[:19]} (v1.0.0)"
+    assert why in result.stderr.replace("\n", "")
+    assert digests(shared) >= {*shared.parts, shared.index}
+    assert shared.alone not in digests(shared)
+
+
+def test_an_index_may_go_with_its_parts(shared):
+    result = shared.run("delete-manifests", "web", shared.index, *shared.parts, "--yes")
+    assert result.exit_code == 0, result.output
+    assert not {*shared.parts, shared.index} & digests(shared)
+
+
+def test_without_the_check_all_goes(shared):
+    result = shared.run("delete-manifests", "web", shared.parts[0], "--yes", "--no-check")
+    assert result.exit_code == 0, result.output
+    assert shared.parts[0] not in digests(shared)
+
+
+def test_a_manifest_that_cannot_be_read_may_need_any_other(shared):
+    shared.sandbox.faults = Faults(Fault(kind="status", status=403, route="*/manifests/*"))
+    result = shared.run("delete-manifests", "web", shared.alone, "--yes")
+    assert result.exit_code == 1
+    assert "which cannot be read" in result.stderr
+    assert "--no-check deletes them all the same" in result.stderr
+    assert shared.alone in digests(shared)
+
+
+def test_without_an_address_to_read_from_it_is_refused(shared, monkeypatch):
+    monkeypatch.delenv("AIOREGISTRY_REGISTRY_URL")
+    result = shared.run("delete-manifests", "web", shared.alone, "--yes")
+    assert result.exit_code == 2
+    assert "or delete without the check: --no-check" in result.stderr
+    assert shared.deletes() == 0

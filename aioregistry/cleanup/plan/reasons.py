@@ -1,16 +1,20 @@
 """Why each tag and manifest is deleted or kept, in words: pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
-from aioregistry.cleanup.manifests.content import subject_of_tag
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    UnreadableContentError,
+    subject_of_tag,
+)
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.items import Condemned, Kept
 from aioregistry.cleanup.policy.rule import Decision
 
-__all__ = ["Reasons", "describe", "relation", "short"]
+__all__ = ["Reasons", "describe", "part_of", "relation", "short"]
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
 _MAX_TAGS_SHOWN = 2
@@ -148,6 +152,32 @@ def relation(graph: Graph, needing: ListedManifest, manifest: ListedManifest) ->
         ]
         kind = kinds[0] if kinds else "refers to"
     return f"{kind} {describe(needing)}"
+
+
+def part_of(
+    digests: Collection[str],
+    others: Mapping[str, tuple[str, ...]],
+    contents: Mapping[str, Content | UnreadableContentError],
+) -> dict[str, str]:
+    """Return which manifests others need, or may need, each with a reason.
+
+    Args:
+        digests: The manifests.
+        others: All other manifests of the repository, each with its tags.
+        contents: What the others say; those that are missing could not be read.
+    """
+    reasons: dict[str, str] = {}
+    for digest, tags in others.items():
+        content, called = contents.get(digest), describe(ListedManifest(digest, tags))
+        if isinstance(content, Content):
+            for child in content.children:
+                if child in digests:
+                    reasons[child] = f"part of {called}"
+            continue
+        why = content or "it was not read"
+        for one in digests:
+            reasons.setdefault(one, f"may be part of {called}, which cannot be read: {why}")
+    return reasons
 
 
 def describe(manifest: ListedManifest) -> str:

@@ -31,7 +31,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _CODES = {
     0: "success; names that did not exist are reported and no failure",
-    1: "a delete failed, or the registry or repository does not exist",
+    1: "a delete failed, an image needs a manifest, or the registry or repository does not exist",
 }
 _MAX_NAMES_SHOWN = 10
 _NOTHING = "nothing was deleted"
@@ -52,7 +52,7 @@ NoCheck = Annotated[
     typer.Option(
         "--no-check",
         help="Do not list the repository first. The API then reports success also for names that"
-        " do not exist.",
+        " do not exist, and manifests that an image needs are deleted, too.",
     ),
 ]
 
@@ -94,8 +94,9 @@ def delete_manifests(
 ) -> None:
     """Delete manifests with all their tags.
 
-    An untagged manifest may be part of a tagged multi-platform image, which cannot be pulled
-    without it. This command does not check that; `aioregistry cleanup` does.
+    An untagged manifest may be part of a multi-platform image, which cannot be pulled without it:
+    manifests that an image needs are kept, with a word. To find out, all manifests of the
+    repository are read from the registry itself.
     """
     job = _ManifestJob("delete-manifests", "manifest", access, yes, dry_run, no_check)
     job.run(repo, registry, digests)
@@ -152,6 +153,9 @@ async def _size(repository: "RepositoryHandle") -> str:
 
 
 class _Job(ABC):
+    # Whether the repository is listed to its end, though all names are found.
+    _lists_all = False
+
     def __init__(
         self, command: str, unit: str, access: Access, yes: bool, dry_run: bool, no_check: bool
     ) -> None:
@@ -163,6 +167,8 @@ class _Job(ABC):
         self._checks = not no_check
         self._counts = DeleteCounts()
         self._reads_stdin = False
+        # The tags of each manifest that was listed.
+        self._listed: dict[str, tuple[str, ...]] = {}
 
     @abstractmethod
     def first(self, target: "Target") -> str | None:
@@ -186,8 +192,14 @@ class _Job(ABC):
         """Return the tags that are deleted with the names, in words."""
         return ""
 
-    def warn(self, found: dict[str, Manifest]) -> None:  # noqa: B027, most have no warning
-        """Print what a delete may break."""
+    async def needed(
+        self,
+        to: "Connection",  # noqa: ARG002
+        repository: "RepositoryHandle",  # noqa: ARG002
+        found: dict[str, Manifest],  # noqa: ARG002
+    ) -> dict[str, str]:
+        """Return the names that something else needs, each with a reason."""
+        return {}
 
     def run(self, repo: str, registry: str | None, given: list[str] | None) -> None:
         async def work(to: "Connection") -> int:
@@ -207,6 +219,7 @@ class _Job(ABC):
     ) -> int:
         where = f"{repository.registry_name}/{repository.name}"
         also = ""
+        needed: dict[str, str] = {}
         if self._checks:
             found = await self._find(to, repository, wanted)
             absent = [name for name in wanted if name not in found]
@@ -216,8 +229,15 @@ class _Job(ABC):
             if not wanted:
                 typer.echo(f"nothing to delete: {_exist(len(absent), self._unit)}", err=True)
                 return DONE
+            needed = await self.needed(to, repository, found)
+            for name, reason in needed.items():
+                typer.echo(f"{where}: {name}: kept: {reason}", err=True)
+            wanted = [name for name in wanted if name not in needed]
+            if not wanted:
+                typer.echo(f"{_NOTHING}; --no-check deletes them all the same", err=True)
+                return SOME_FAILED
+            found = {name: found[name] for name in wanted}
             also = self.also_deleted(found)
-            self.warn(found)
         if self._dry_run:
             typer.echo("".join(f"{where} {name}\n" for name in wanted), nl=False)
             return DONE
@@ -233,7 +253,8 @@ class _Job(ABC):
                 stage.advance()
 
             report = await self.delete(repository, wanted, count)
-        return await self._report(repository, report)
+        code = await self._report(repository, report)
+        return SOME_FAILED if needed else code
 
     def _names(self, first: str | None, given: list[str] | None) -> list[str]:
         """Return the valid names that were given, each once."""
@@ -264,10 +285,11 @@ class _Job(ABC):
                 async for page in pages:
                     stage.total, stage.done = page.total or pages.found, pages.found
                     for manifest in page.items:
+                        self._listed[manifest.digest] = manifest.tags
                         for name in left.intersection(self.names_of(manifest)):
                             found[name] = manifest
                             left.remove(name)
-                    if not left:
+                    if not left and not self._lists_all:
                         break
         except NotFoundError as error:
             where = f"{repository.registry_name}/{repository.name}"
@@ -311,6 +333,8 @@ class _TagJob(_Job):
 
 
 class _ManifestJob(_Job):
+    _lists_all = True
+
     def first(self, target: "Target") -> str | None:
         return target.reference.digest
 
@@ -329,15 +353,34 @@ class _ManifestJob(_Job):
         tags = [tag for manifest in found.values() for tag in manifest.tags]
         return f", with {counted(len(tags), 'tag')} ({_some(tags)})" if tags else ""
 
-    def warn(self, found: dict[str, Manifest]) -> None:
-        untagged = sum(not manifest.tags for manifest in found.values())
-        if untagged:
-            typer.echo(
-                f"{counted(untagged, 'untagged manifest')} among them: an image that needs one"
-                " cannot be pulled without it. 'aioregistry cleanup' checks that, this command does"
-                " not.",
-                err=True,
-            )
+    async def needed(
+        self, to: "Connection", repository: "RepositoryHandle", found: dict[str, Manifest]
+    ) -> dict[str, str]:
+        """Return the manifests that an index needs which is not deleted as well.
+
+        Reads the others from the registry itself.
+        """
+        from aioregistry.cleanup.plan.reasons import part_of
+        from aioregistry.cli.settings.settings import SettingsError
+
+        others = {digest: tags for digest, tags in self._listed.items() if digest not in found}
+        if not others or not found:
+            return {}
+        registry = to.client.registry(repository.registry_name)
+        try:
+            to.settings.contents_url(None)
+        except SettingsError as error:
+            raise UsageError(f"{error}; or delete without the check: --no-check") from None
+        async with (
+            to.contents(registry, None, cache=True) as contents,
+            to.display.stage("Check", len(others), "manifests") as stage,
+        ):
+
+            def count(read: int) -> None:
+                stage.done += read
+
+            read = await contents.read(repository.name, others, count)
+        return part_of(found, others, read)
 
 
 def _exist(count: int, unit: str) -> str:
