@@ -351,6 +351,16 @@ async def test_what_was_pushed_survives_in_a_file(registry, sandbox, image_parts
     assert layer.content_read == LAYER
 
 
+async def test_an_image_that_was_made_with_content_is_pulled_whole(registry, sandbox):
+    sandbox.state.push("example", "web", ["v1"], content=LAYER)
+    pulled = await registry.ask("GET", "/v2/example/web/manifests/v1")
+    document = json.loads(pulled.content_read)
+    for part in (document["config"], *document["layers"]):
+        blob = await registry.ask("GET", f"/v2/example/web/blobs/{part['digest']}")
+        assert digest_of(blob.content_read) == part["digest"]
+        assert len(blob.content_read) == part["size"]
+
+
 @pytest.mark.parametrize("form", ["oci", "v2s2"])
 async def test_skopeo_logs_in_pushes_lists_copies_and_pulls(sandbox, tmp_path, form):
     if shutil.which("skopeo") is None:
@@ -383,3 +393,44 @@ async def test_skopeo_logs_in_pushes_lists_copies_and_pulls(sandbox, tmp_path, f
     pulled = {digest_of(path.read_bytes()) for path in (tmp_path / "pulled").iterdir()}
     layers = json.loads(store.contents[pushed["digest"]])["layers"]
     assert {layer["digest"] for layer in layers} <= pulled
+
+
+# The endpoints of the OCI distribution specification 1.1 by their numbers, and the statuses of
+# success. A registry that has not enabled deletes (end-9, end-10) refuses them with 405.
+ENDPOINTS = [
+    ("end-1", "GET", "/v2/", 200),
+    ("end-2", "GET", "/v2/example/web/blobs/LAYER", 200),
+    ("end-2", "HEAD", "/v2/example/web/blobs/LAYER", 200),
+    ("end-3", "GET", "/v2/example/web/manifests/v1", 200),
+    ("end-3", "HEAD", "/v2/example/web/manifests/MANIFEST", 200),
+    ("end-4a", "POST", "/v2/example/web/blobs/uploads/", 202),
+    ("end-4b", "POST", "/v2/example/web/blobs/uploads/?digest=LAYER", 201),
+    ("end-5", "PATCH", "UPLOAD", 202),
+    ("end-6", "PUT", "UPLOAD?digest=LAYER", 201),
+    ("end-7", "PUT", "/v2/example/web/manifests/v1", 201),
+    ("end-8a", "GET", "/v2/example/web/tags/list", 200),
+    ("end-8b", "GET", "/v2/example/web/tags/list?n=1&last=v0", 200),
+    ("end-9", "DELETE", "/v2/example/web/manifests/MANIFEST", 405),
+    ("end-10", "DELETE", "/v2/example/web/blobs/LAYER", 405),
+    ("end-11", "POST", "/v2/example/web/blobs/uploads/?mount=LAYER&from=example/web", 201),
+    ("end-12a", "GET", "/v2/example/web/referrers/MANIFEST", 200),
+    ("end-12b", "GET", "/v2/example/web/referrers/MANIFEST?artifactType=x", 200),
+    ("end-13", "GET", "UPLOAD", 204),
+]
+
+
+@pytest.mark.parametrize(("number", "method", "path", "status"), ENDPOINTS)
+async def test_each_endpoint_of_the_specification(
+    registry, image_parts, number, method, path, status
+):
+    body = image()
+    await registry.push("v1", body)
+    begun = await registry.ask("POST", "/v2/example/web/blobs/uploads/")
+    path = path.replace("UPLOAD", begun.headers["Location"])
+    path = path.replace("LAYER", digest_of(LAYER)).replace("MANIFEST", digest_of(body))
+    sent = body if "manifests" in path else LAYER
+    data = sent if method in {"POST", "PUT", "PATCH"} else b""
+    answered = await registry.ask(method, path, data, Content_Type=OCI)
+    assert answered.status == status, answered.content_read
+    if status == 201:
+        assert answered.headers["Location"].startswith("/v2/example/web/")

@@ -133,6 +133,7 @@ class State:
         *,
         digest: str | None = None,
         size: int = 2_803_255,
+        content: bytes | None = None,
         blobs: Iterable[tuple[str, int]] | None = None,
         at: datetime | None = None,
         platform: str = "linux/amd64",
@@ -145,7 +146,9 @@ class State:
             tags: Names to set.
             digest: The manifest's digest; without it, that of a document that the registry serves.
                 A digest that the repository has only gets the tags.
-            size: Compressed bytes of the single layer that an image without ``blobs`` has.
+            size: Compressed bytes of the one layer that an image without ``blobs`` has, 2,803,255
+                by default. Its bytes are zeros, so clients that verify digests cannot pull it.
+            content: The bytes of that layer, for such clients; None (the default) for `size` zeros.
             blobs: Digest and compressed size of each blob, config first.
             at: When, with a zone; without it, now.
             platform: ``os/architecture``.
@@ -156,15 +159,20 @@ class State:
         moment = self.now() if at is None else unix_microseconds(at)
         self._pushes += 1
         if blobs is None:
-            content = sha256(f"{registry}/{repository} {self._pushes}".encode()).digest()
-            manifest, stored = images.image(moment, platform, [(content, size)])
+            made_up = f"{registry}/{repository} {self._pushes}".encode()
+            layer = sha256(made_up if content is None else content).digest()
+            length = size if content is None else len(content)
+            manifest, stored = images.image(moment, platform, [(layer, length)])
         else:
             given = [(digest_bytes(blob), bytes_) for blob, bytes_ in blobs]
             manifest, stored = images.opaque(moment, platform, given)
         if digest is not None:
             manifest.digest = digest_bytes(digest)
             stored[-1] = (manifest.digest, stored[-1][1])
-        return digest_text(self.put(registry, repository, tags, manifest, stored).digest)
+        known = self.put(registry, repository, tags, manifest, stored)
+        if content is not None and blobs is None:
+            self.registries[registry].store_content(content, moment)
+        return digest_text(known.digest)
 
     def push_index(
         self,
