@@ -192,6 +192,7 @@ class Deletion:
         begun = _now()
         try:
             await self._delete(name, log)
+            status, error = _after_check(log)
         except NotFoundError:
             status = "absent"
         except RegistryError as caught:
@@ -211,7 +212,7 @@ class Deletion:
             self._record(Outcome(index, name, status, error, log.attempts), 0.0)
             raise
         busy = _now() - begun - log.quota_seconds
-        self._record(Outcome(index, name, status, error, log.attempts), busy)
+        self._record(Outcome(index, name, status, error, log.attempts, log.verdict), busy)
 
     def _record(self, outcome: Outcome, busy: float) -> None:
         self._counts[outcome.status] += 1
@@ -222,6 +223,16 @@ class Deletion:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _after_check(log: RequestLog) -> tuple[Status, RegistryError | None]:
+    """Return what became of an item without an error, from the verdict of its check."""
+    if log.verdict is None:
+        return "deleted", None
+    why = RegistryError(log.verdict.why or log.verdict.kind)
+    if log.outcome_unknown:
+        return "unknown", why
+    return ("absent", None) if log.verdict.kind == "gone" else ("not_attempted", why)
 
 
 def _status_of(error: RegistryError, log: RequestLog) -> Status:

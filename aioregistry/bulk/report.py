@@ -6,6 +6,7 @@ from typing import Literal, Self
 from attrs import frozen
 
 from aioregistry.errors import RegistryError
+from aioregistry.session.exchange import Verdict
 
 __all__ = ["BulkDeleteError", "DeletionReport", "Outcome", "Status"]
 
@@ -23,6 +24,9 @@ class Outcome:
             not to be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was
             done; ``not_attempted``, it was not begun.
         error: Why, for the last three.
+        verdict: The verdict of the check that had the DELETE not be sent (again); None where none
+            did. ``gone`` is ``absent``; the others are ``not_attempted``; all are ``unknown`` where
+            an earlier DELETE of the item may have been carried out.
         attempts: How often the DELETE was sent.
     """
 
@@ -31,6 +35,7 @@ class Outcome:
     status: Status
     error: RegistryError | None = None
     attempts: int = 0
+    verdict: Verdict | None = None
 
 
 @frozen

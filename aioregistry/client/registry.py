@@ -9,6 +9,7 @@ from aioregistry.api.endpoints import repository_path
 from aioregistry.api.models import (
     DockerCredentials,
     GarbageCollection,
+    Registry,
     Repository,
     RepositoryV1,
     Tag,
@@ -71,6 +72,15 @@ class RegistryHandle:
     def api_url(self) -> str:
         """The origin of the API that calls for this registry go to."""
         return self._families.session.base_url
+
+    async def get(self) -> Registry:
+        """Return this registry: ``GET /v2/registry`` or ``GET /v2/registries/{registry}``.
+
+        Raises:
+            NotFoundError: The account has no registry of this name.
+            RegistryError: Any other of its kinds.
+        """
+        return await self._families.get_registry(self.name)
 
     def repository(self, name: str) -> RepositoryHandle:
         """Return a handle on a repository; no request is sent.

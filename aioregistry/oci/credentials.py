@@ -3,9 +3,7 @@
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aioregistry.api.models import DockerCredentials
@@ -18,7 +16,6 @@ __all__ = [
     "CREDENTIALS_SECONDS",
     "SAFE_SHARE",
     "Credentials",
-    "CredentialsExpiredError",
     "Failures",
     "Registry",
     "basic",
@@ -36,10 +33,6 @@ _REVOCATION_SECONDS = 5.0
 _REMEMBERED = 2
 
 logger = logging.getLogger("aioregistry")
-
-
-class CredentialsExpiredError(RegistryError):
-    """New docker credentials are needed, and are not to be asked for now."""
 
 
 class Registry(Protocol):
@@ -93,20 +86,10 @@ class Credentials:
         # The set that was refused, and whether that has cost another since anything worked.
         self._refused: DockerCredentials | None = None
         self._is_replaced = False
-        self._known_only = ContextVar("known_only", default=False)
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return what a server may repeat of all that it was sent."""
         return tuple(map(basic, self._minted[-_REMEMBERED:]))
-
-    @contextmanager
-    def known_only(self) -> Iterator[None]:
-        """Get none within the block: `CredentialsExpiredError` instead."""
-        token = self._known_only.set(True)
-        try:
-            yield
-        finally:
-            self._known_only.reset(token)
 
     async def get(self) -> DockerCredentials:
         """Return docker credentials: those known, or new ones when they are near their end.
@@ -117,8 +100,6 @@ class Credentials:
         credentials = self.current
         if credentials is not None:
             return credentials
-        if self._known_only.get():
-            raise CredentialsExpiredError("the docker credentials have to be renewed first")
         give_back_before(self.get)
         begun = _now()
         async with self._lock:

@@ -7,8 +7,7 @@ the manifest itself does.
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
@@ -27,7 +26,7 @@ from aioregistry.errors import (
     RegistryError,
     RegistryTimeoutError,
 )
-from aioregistry.oci.credentials import Credentials, CredentialsExpiredError
+from aioregistry.oci.credentials import Credentials
 from aioregistry.oci.documents import FetchedManifest, body_with, is_host, tags_of
 from aioregistry.oci.tokens import Authorizer
 from aioregistry.session.answers import Answer, NoAnswer, classify
@@ -42,7 +41,7 @@ from aioregistry.session.transport import (
     request_options,
 )
 
-__all__ = ["CredentialsExpiredError", "Distribution", "FetchedManifest"]
+__all__ = ["Distribution", "FetchedManifest"]
 
 _JSON = "application/json"
 _ACCEPT = (
@@ -137,6 +136,11 @@ class Distribution:
 
     def __repr__(self) -> str:
         return f"Distribution({self._registry!r}, base_url={self._base_url!r})"
+
+    @property
+    def base_url(self) -> str | None:
+        """The registry's address that was given; None for that of its credentials."""
+        return self._base_url
 
     async def open(self) -> Self:
         """Open it in the running event loop."""
@@ -262,23 +266,6 @@ class Distribution:
                 raise InvalidResponseError(f"the pages of tags of {repository!r} never end")
             # The link itself is not followed: it may lead anywhere.
             query = f"?n={_TAGS_PER_PAGE}&last={quote(tags[-1], safe='')}"
-
-    async def renew_credentials(self) -> None:
-        """Get docker credentials now if those known are near their end, or if there are none.
-
-        Raises:
-            RegistryError: Any of its kinds.
-        """
-        await self._credentials.get()
-
-    @contextmanager
-    def known_credentials_only(self) -> Iterator[None]:
-        """Get no docker credentials within the block: a request that needs new ones fails.
-
-        Whoever holds a permit of the API's quota must not wait for another one.
-        """
-        with self._credentials.known_only():
-            yield
 
     async def _send(
         self, method: str, repository: str, path: str, data: bytes | None = None, kind: str = ""

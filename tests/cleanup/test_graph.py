@@ -101,10 +101,14 @@ def test_what_stays_holds_no_wave_up():
     assert [names_of(wave) for wave in waves] == [{"inner", "other"}, {"image"}]
 
 
-def test_manifests_that_need_each_other_go_one_by_one_from_the_least_needed():
-    graph = graph_of({"a": ["b"], "b": ["a"], "c": ["d"], "d": ["c"], "e": ["c"]}, {"e": "d"})
-    waves = graph.waves([digest(name) for name in "edcba"])
-    assert [names_of(wave) for wave in waves] == [{"a"}, {"b"}, {"d"}, {"e"}, {"c"}]
+def test_in_a_cycle_by_tags_an_index_goes_before_its_children():
+    child = digest("b")
+    manifests = [
+        ListedManifest(digest("a"), (f"sha256-{child[7:]}.sbom",)),
+        ListedManifest(child),
+    ]
+    contents = {digest("a"): Content("", 0, (child,)), child: Content("", 0)}
+    assert Graph(manifests, contents).waves([child, digest("a")]) == [[digest("a")], [child]]
 
 
 def test_a_manifest_that_speaks_of_itself_goes_all_the_same():

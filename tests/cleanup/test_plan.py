@@ -101,7 +101,7 @@ def test_the_summary_tells_what_it_takes_and_brings():
     summary = json.loads(plan(WHOLE, TAG, frees=FreedBytes(bytes=5_000)).to_json())["summary"]
     assert summary["tags_deleted"] == 3
     assert summary["manifests_deleted"] == 1
-    assert summary["requests"] == 3
+    assert summary["requests"] == 4
     assert summary["frees"] == "5,000 bytes"
 
 
@@ -177,16 +177,16 @@ def test_how_sure_the_bytes_are_is_said(freed, said):
 
 
 def test_the_requests_are_the_deletes_and_the_looks_before_them():
-    assert plan(WHOLE, TAG).requests == 2 + 1
+    assert plan(WHOLE, TAG).requests == 2 + 1 + 1
     assert plan().requests == 0
     assert plan().seconds == 0
 
 
 def test_a_repository_is_looked_at_again_while_much_is_deleted():
-    assert batch_size(10) == 100
-    assert batch_size(20_000) == 1000
-    assert listings_for(0, 20_000) == 0
-    assert listings_for(1_001, 20_000) == 2
+    assert batch_size(10, 10) == 150
+    assert batch_size(20_000, 10_000) == 2250
+    assert listings_for(0, 20_000, 10_000) == 0
+    assert listings_for(2_251, 20_000, 10_000) == 2
 
 
 def test_the_time_is_that_of_the_limits():
@@ -204,7 +204,7 @@ FILE = f"""\
 {{
  "format": "aioregistry cleanup plan",
  "version": 1,
- "summary": {{"tags_deleted": 3, "manifests_deleted": 1, "requests": 3, \
+ "summary": {{"tags_deleted": 3, "manifests_deleted": 1, "requests": 4, \
 "seconds_at_the_limit": 0.0, "frees": "at least 5,000 bytes"}},
  "plan": {{
   "registry": "example",
@@ -419,19 +419,19 @@ def test_the_tags_that_go_are_counted_without_those_of_signatures():
 
 @pytest.mark.parametrize(
     ("manifests", "size"),
-    [(0, 100), (1, 100), (2_000, 100), (2_001, 110), (2_200, 110), (2_201, 120)],
+    [(0, 150), (1, 150), (1_800, 150), (1_801, 165), (2_000, 165), (2_001, 180)],
 )
-def test_a_listing_costs_a_tenth_of_the_deletes_that_follow_it_at_most(manifests, size):
-    assert batch_size(manifests) == size
+def test_a_listing_costs_a_fifteenth_of_the_deletes_that_follow_it_at_most(manifests, size):
+    assert batch_size(manifests, 0) == size
 
 
-@pytest.mark.parametrize(("deletes", "listings"), [(0, 0), (1, 1), (100, 1), (101, 2), (200, 2)])
+@pytest.mark.parametrize(("deletes", "listings"), [(0, 0), (1, 1), (150, 1), (151, 2), (300, 2)])
 def test_so_many_listings_there_are(deletes, listings):
-    assert listings_for(deletes, 1) == listings
+    assert listings_for(deletes, 1, 1) == listings
 
 
 @pytest.mark.parametrize(
-    ("manifests", "requests"), [(0, 2 + 1), (200, 2 + 1), (201, 2 + 2), (400, 2 + 2), (401, 2 + 3)]
+    ("manifests", "requests"), [(0, 2 + 2), (200, 2 + 2), (201, 2 + 3), (400, 2 + 3), (401, 2 + 4)]
 )
 def test_a_look_is_a_request_for_each_page(manifests, requests):
     web = RepositoryPlan(name="web", tags=5, manifests=manifests, condemned=(WHOLE, TAG))
@@ -441,11 +441,11 @@ def test_a_look_is_a_request_for_each_page(manifests, requests):
 def test_where_nothing_goes_nothing_is_asked():
     web = RepositoryPlan(name="web", tags=5, manifests=3, condemned=(WHOLE,))
     rest = RepositoryPlan(name="rest", tags=5, manifests=10_000)
-    assert plan(repositories=(rest, web, rest)).requests == 2
+    assert plan(repositories=(rest, web, rest)).requests == 3
 
 
 @pytest.mark.parametrize(
-    ("deletes", "seconds", "said"), [(200, 1.02, 1.0), (300, 60.0, 60.0), (900, 180.59, 180.6)]
+    ("deletes", "seconds", "said"), [(200, 1.04, 1.0), (300, 60.0, 60.0), (900, 180.62, 180.6)]
 )
 def test_the_seconds_are_said_to_a_tenth(deletes, seconds, said):
     items = [Condemned(delete="tag", digest=A, tags=(f"t{nth}",)) for nth in range(deletes)]

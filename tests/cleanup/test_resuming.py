@@ -66,7 +66,7 @@ async def test_what_was_begun_in_another_repository_is_something_else(job, path)
     assert names((await job.apply(plan, journal=path, resume=True)).absent) == {"a"}
 
 
-@pytest.mark.parametrize("state", ["deleted", "absent", "drift"])
+@pytest.mark.parametrize("state", ["deleted", "drift"])
 async def test_what_was_settled_for_good_is_told_again_with_its_reason(job, path, state):
     push_tags(job.sandbox.state, 2, "web")
     plan = await job.plan()
@@ -85,7 +85,7 @@ async def test_what_was_settled_for_good_is_told_again_with_its_reason(job, path
     assert job.sandbox.request_count == before
 
 
-@pytest.mark.parametrize("state", ["failed", "unknown", "not_attempted"])
+@pytest.mark.parametrize("state", ["failed", "unknown", "not_attempted", "absent"])
 async def test_what_is_left_is_tried_again(job, path, state):
     job.builder.image("a")
     plan = await job.plan()

@@ -1,4 +1,4 @@
-"""The registry's own list of tags, signed manifests, and credentials that may not be renewed."""
+"""The registry's own list of tags, and signed manifests."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from aioregistry import InvalidResponseError, NotFoundError
-from aioregistry.oci.distribution import CredentialsExpiredError, Distribution
+from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.schema1 import signed_payload
 from tests.conftest import QUICK
 
@@ -104,14 +104,3 @@ async def test_a_signed_manifest_has_the_digest_of_its_payload(client):
 @pytest.mark.parametrize("body", [b"{}", b"x", b'{"signatures": [{"protected": "e30"}]}', b"[1]"])
 def test_a_document_without_signatures_has_no_payload(body):
     assert signed_payload(body) is None
-
-
-async def test_no_credentials_are_asked_for_where_that_is_ruled_out(sandbox, client):
-    sandbox.state.push("example", "web", ["v1"])
-    registry = client.registry("example")
-    async with Distribution(registry, base_url=sandbox.url, retry=QUICK) as distribution:
-        with distribution.known_credentials_only(), pytest.raises(CredentialsExpiredError):
-            await distribution.find_manifest("web", "v1")
-        await distribution.renew_credentials()
-        with distribution.known_credentials_only():
-            assert await distribution.find_manifest("web", "v1") is not None

@@ -1,6 +1,7 @@
 """What changed since a plan was made, so that an item of it must not be deleted: pure."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from attrs import field, frozen
 
@@ -44,6 +45,7 @@ def recheck(
     *,
     given_up: Collection[str] = (),
     floor: int = 0,
+    made_at: datetime | None = None,
 ) -> Recheck:
     """Compare what is still to be deleted with what is there now.
 
@@ -57,8 +59,9 @@ def recheck(
         exempt: What is in use now.
         given_up: Condemned manifests that could not be deleted; what they need is blocked.
         floor: With how many tags at least the repository is left.
+        made_at: When the plan was made.
     """
-    return _Comparison(pending, inventory, contents, exempt, given_up, floor).look()
+    return _Comparison(pending, inventory, contents, exempt, given_up, floor, made_at).look()
 
 
 class _Comparison:
@@ -70,8 +73,11 @@ class _Comparison:
         exempt: Exempt,
         given_up: Collection[str],
         floor: int,
+        made_at: datetime | None,
     ) -> None:
         self._pending = list(pending)
+        self._inventory = inventory
+        self._made_at = made_at
         self._here = {manifest.digest: manifest for manifest in inventory.manifests}
         self._digest_of = dict(inventory.tags)
         self._graph = Graph(inventory.manifests, contents)
@@ -88,6 +94,13 @@ class _Comparison:
             why = f"fewer than {self._floor} tags would be left"
             drifted |= {item: why for item in left if item.tags and item not in drifted}
         left = [item for item in left if item not in drifted]
+        unsure = {
+            item: self._inventory.uncertain[item.digest]
+            for item in left
+            if item.digest in self._inventory.uncertain
+        }
+        left = [item for item in left if item not in unsure]
+        self._held = {*self._given_up, *(item.digest for item in unsure)}
         going = {item.digest: item for item in left if item.delete == "manifest"}
         needed, blocked = self._needed(going)
         drifted |= {going[digest]: why for digest, why in needed.items()}
@@ -95,7 +108,7 @@ class _Comparison:
         return Recheck(
             tuple(absent),
             tuple(drifted.items()),
-            tuple((going[digest], why) for digest, why in blocked.items()),
+            (*unsure.items(), *((going[digest], why) for digest, why in blocked.items())),
             tuple(item for item in left if item.delete == "tag"),
             tuple(tuple(going[digest] for digest in wave) for wave in waves),
             self._graph,
@@ -114,7 +127,24 @@ class _Comparison:
             now = self._digest_of.get(tag, item.digest)
             if now != item.digest:
                 return f"the tag {tag} moved to {describe(self._here[now])}"
-        return self._drift_of_manifest(item) if item.delete == "manifest" else None
+        if item.delete == "manifest":
+            why = self._drift_of_manifest(item)
+            if why is not None:
+                return why
+        return self._set_again(item)
+
+    def _set_again(self, item: Condemned) -> str | None:
+        """Return which tag of an item was set again since the plan, on the same manifest."""
+        manifest = self._here[item.digest]
+        for tag in item.tags if self._inventory.tags_read else ():
+            if tag not in manifest.tags:
+                continue
+            before, now = item.set_at or self._made_at, self._inventory.set_time(tag, manifest)
+            if now is None and item.set_at is not None:
+                return f"the time of the tag {tag} is unknown now"
+            if now is not None and before is not None and now > before:
+                return f"the tag {tag} was set again at {now:%Y-%m-%d %H:%M:%S} UTC"
+        return None
 
     def _drift_of_manifest(self, item: Condemned) -> str | None:
         if item.digest in self._exempt.digests:
@@ -137,11 +167,11 @@ class _Comparison:
     def _needed(self, going: Mapping[str, Condemned]) -> tuple[dict[str, str], dict[str, str]]:
         """Return what of it is needed by what stays, and what by that which could not go."""
         staying = [
-            digest for digest in self._here if digest not in going and digest not in self._given_up
+            digest for digest in self._here if digest not in going and digest not in self._held
         ]
         found = self._graph.reached_from(staying)
         needed = {one: self._because(one, by) for one, by in found.items() if one in going}
-        found = self._graph.reached_from(one for one in self._given_up if one in self._here)
+        found = self._graph.reached_from(one for one in self._held if one in self._here)
         blocked = {
             one: f"{self._because(one, by)}, and that could not be deleted"
             for one, by in found.items()

@@ -26,8 +26,10 @@ class Graph:
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
         self._children: dict[str, tuple[str, ...]] = {}
-        self._speaking: dict[str, list[str]] = {}
+        self._referrers: dict[str, list[str]] = {}
         self._parents: dict[str, list[str]] = {}
+        # The needs that stand in documents. No digest can depend on itself: they form no cycle.
+        self._documented: set[tuple[str, str]] = set()
         for digest, manifest in here.items():
             content = contents[digest]
             children = tuple(dict.fromkeys(child for child in content.children if child in here))
@@ -35,16 +37,19 @@ class Graph:
                 self._children[digest] = children
             for child in children:
                 self._parents.setdefault(child, []).append(digest)
+                self._documented.add((digest, child))
+            if content.subject in here:
+                self._documented.add((content.subject, digest))
             subjects = {subject_of_tag(tag) for tag in manifest.tags} | {content.subject}
             for subject in subjects:
                 if subject is not None and subject in here:
-                    self._speaking.setdefault(subject, []).append(digest)
+                    self._referrers.setdefault(subject, []).append(digest)
                     self._parents.setdefault(digest, []).append(subject)
 
     def needs(self, digest: str) -> Iterator[str]:
         """Yield what a manifest needs: what it names, and what speaks of it."""
         yield from self._children.get(digest, _NONE)
-        yield from self._speaking.get(digest, _NONE)
+        yield from self._referrers.get(digest, _NONE)
 
     def holds(self, index: str, digest: str) -> bool:
         """Return whether an index names a manifest."""
@@ -88,10 +93,11 @@ class Graph:
         return found
 
     def waves(self, digests: Collection[str]) -> list[list[str]]:
-        """Return manifests in the order in which they can go: none before what needs it.
+        """Return manifests in an order in which none is deleted before a manifest that needs it.
 
-        Those of one wave do not need each other. What needs itself by a detour is broken up
-        wherever that may be.
+        Those of one wave do not need each other. Where manifests need each other in a cycle, by a
+        tag that names its subject, an index still comes before its children and a subject before
+        its referrers.
         """
         left = {
             digest: sum(parent in digests and parent != digest for parent in self.needed_by(digest))
@@ -101,7 +107,7 @@ class Graph:
         while left:
             wave = [digest for digest, needing in left.items() if not needing]
             if not wave:
-                wave = [min(left, key=lambda digest: (left[digest], digest))]
+                wave = [min(left, key=lambda digest: (self._is_needed(digest, left), digest))]
             waves.append(wave)
             for digest in wave:
                 del left[digest]
@@ -110,3 +116,11 @@ class Graph:
                     if needed in left:
                         left[needed] -= 1
         return waves
+
+    def _is_needed(self, digest: str, among: Collection[str]) -> bool:
+        """Return whether one of some manifests needs a manifest by what its document names."""
+        return any(
+            parent in among and (parent, digest) in self._documented
+            for parent in self._parents.get(digest, _NONE)
+            if parent != digest
+        )

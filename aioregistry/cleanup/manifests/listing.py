@@ -36,6 +36,7 @@ async def take_inventory(
     sizes: BlobSizes | None = None,
     *,
     needs_tags: Callable[[RepositoryInventory], bool] = _always,
+    on_first_page: Callable[[], object] | None = None,
 ) -> RepositoryInventory:
     """List the manifests of a repository and its tags, and hold the two lists against each other.
 
@@ -51,6 +52,7 @@ async def take_inventory(
         sizes: Where the blobs and their sizes are noted.
         needs_tags: Returns whether the list of tags is needed, too, when the manifests are listed;
             by default it is.
+        on_first_page: Called when the first page of a round has arrived; None for nothing.
 
     Raises:
         PartialListingError: A list is shorter than its total each time, or has no total.
@@ -61,7 +63,7 @@ async def take_inventory(
     for number in range(1, _MAX_ROUNDS + 1):
         manifests = _Walk(registry.repository(repository).manifests())
         found: dict[str, ListedManifest] = {}
-        async for manifest in manifests.items():
+        async for manifest in manifests.items(on_first_page):
             if not manifest.digest or manifest.digest in found:
                 # A walk tells items apart by their digests: these have none.
                 manifests.has_repeats = True
@@ -108,10 +110,13 @@ class _Walk(Generic[T]):
     has_repeats: bool = False
     complete: bool = False
 
-    async def items(self) -> AsyncIterator[T]:
+    async def items(self, on_first_page: Callable[[], object] | None = None) -> AsyncIterator[T]:
         pages = self.pager.pages()
         async with pages:
             async for page in pages:
+                if on_first_page is not None:
+                    on_first_page()
+                    on_first_page = None
                 if self.first_total is None:
                     self.first_total = page.total
                 elif page.total is not None and self.total is not None:

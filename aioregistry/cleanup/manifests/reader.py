@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 from attrs import evolve
@@ -57,15 +56,9 @@ class ContentSource(Protocol):
             RegistryError: The registry does not answer that.
         """
 
-    async def prepare(self) -> None:
-        """Send now what later reads need of the API, such as a request for credentials.
-
-        Raises:
-            RegistryError: Any of its kinds.
-        """
-
-    def without_api(self) -> AbstractContextManager[None]:
-        """Send nothing to the API within the block: a read that needs it fails."""
+    @property
+    def registry_url(self) -> str | None:
+        """The registry's address, as far as it is known."""
 
 
 class ContentReader:
@@ -148,13 +141,10 @@ class ContentReader:
         """See `ContentSource`: ``GET /v2/{registry}/{repository}/tags/list``."""
         return await self._distribution.list_tags(repository)
 
-    async def prepare(self) -> None:
-        """See `ContentSource`: ``GET …/docker-credentials`` when those known are near their end."""
-        await self._distribution.renew_credentials()
-
-    def without_api(self) -> AbstractContextManager[None]:
-        """See `ContentSource`."""
-        return self._distribution.known_credentials_only()
+    @property
+    def registry_url(self) -> str | None:
+        """See `ContentSource`: the base URL that was given."""
+        return self._distribution.base_url
 
     async def _fetch(self, repository: str, digest: str) -> Content:
         try:

@@ -24,6 +24,7 @@ __all__ = ["FORMAT", "VERSION", "PlanFileError", "plan_from_json", "plan_to_json
 
 FORMAT = "aioregistry cleanup plan"
 VERSION = 1
+_KNOWN_PER_LINE = 5
 
 P = TypeVar("P", bound=PlanFields)
 
@@ -79,6 +80,15 @@ def plan_to_json(plan: PlanFields, summary: dict[str, Any] | None = None) -> str
         ' "plan": {',
         f'  "registry": {_text(plan.registry)},',
         f'  "made_at": {_text(_time(plan.made_at))},',
+        *(
+            f'  "{name}": {_text(value)},'
+            for name, value in (
+                ("created_at", plan.created_at and _time(plan.created_at)),
+                ("api_url", plan.api_url),
+                ("registry_url", plan.registry_url),
+            )
+            if value is not None
+        ),
         f'  "floor": {_text(plan.floor)},',
         *_policy_and_use(plan),
         f'  "frees": {_text(frees)},',
@@ -113,11 +123,16 @@ def _repository(repository: RepositoryPlan) -> str:
     head = {"name": repository.name, "tags": repository.tags, "manifests": repository.manifests}
     condemned = [_condemned(item) for item in repository.condemned]
     kept = [_text(_kept(kept)) for kept in repository.kept]
+    known = [
+        ", ".join(map(_text, repository.known[start : start + _KNOWN_PER_LINE]))
+        for start in range(0, len(repository.known), _KNOWN_PER_LINE)
+    ]
     return (
         f"{_text(head)[:-1]},\n"
         f'    "condemned": {_listed(condemned, 5)},\n'
         f'    "kept": {_listed(kept, 5)},\n'
-        f'    "end": {_text(repository.name)}}}'
+        + (f'    "known": {_listed(known, 5)},\n' if known else "")
+        + f'    "end": {_text(repository.name)}}}'
     )
 
 

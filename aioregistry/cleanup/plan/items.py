@@ -18,7 +18,11 @@ __all__ = [
     "LeftAlone",
     "PlanFields",
     "RepositoryPlan",
+    "known_as",
 ]
+
+# 64 bits: of a million kept manifests, none is taken for a new one by chance.
+_KNOWN_CHARACTERS = 16
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -72,6 +76,9 @@ class RepositoryPlan:
         manifests: How many manifests it has now.
         condemned: What goes, in an order in which nothing goes before what needs it.
         kept: What stays, by reason.
+        known: The beginnings of the digests of the manifests that are kept, as `known_as` returns
+            them: those need nothing that is condemned, and whoever applies the plan need not read
+            them again.
     """
 
     name: str
@@ -79,6 +86,7 @@ class RepositoryPlan:
     manifests: Count
     condemned: tuple[Condemned, ...] = ()
     kept: tuple[Kept, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def tags_going(self) -> int:
@@ -120,6 +128,11 @@ class FreedBytes:
         return f"{bounds[self.at_least, self.at_most]}{self.bytes:,} bytes"
 
 
+def known_as(digest: str) -> str:
+    """Return the beginning of a digest by which `RepositoryPlan.known` has it."""
+    return digest.partition(":")[2][:_KNOWN_CHARACTERS]
+
+
 @frozen(kw_only=True)
 class PlanFields:
     """What a plan file says; `Plan` adds how it is read, written and counted.
@@ -127,6 +140,9 @@ class PlanFields:
     Attributes:
         registry: The registry's name.
         made_at: When it was made; ages are counted up to then.
+        created_at: When the registry was created; None where the API does not say.
+        api_url: The API's address; None for any.
+        registry_url: The registry's address, where one was given.
         floor: With how many tags at least the policy leaves a repository.
         repositories: The repositories that were looked at.
         left_alone: Those of which nothing is deleted although the policy speaks of them.
@@ -140,6 +156,9 @@ class PlanFields:
 
     registry: str
     made_at: Time
+    created_at: Time | None = None
+    api_url: str | None = None
+    registry_url: str | None = None
     floor: Count = 0
     in_use: InUseSummary | None = None
     max_fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None

@@ -24,7 +24,7 @@ from aioregistry.cleanup.plan.decisions import (
     may_condemn,
     unlisted_subjects,
 )
-from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan
+from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.storage import Storage
 from aioregistry.cleanup.policy.policy import Policy
@@ -36,6 +36,7 @@ from aioregistry.errors import (
     InvalidResponseError,
     NotFoundError,
     PartialListingError,
+    PreconditionFailedError,
     RegistryError,
     RegistryTimeoutError,
     ServerError,
@@ -122,6 +123,14 @@ async def make_plan(
     return await planner.plan(names)
 
 
+async def creation_time(registry: RegistryHandle) -> datetime | None:
+    """Return when a registry was created; None where the API does not say."""
+    try:
+        return (await registry.get()).created_at
+    except (NotFoundError, PreconditionFailedError):
+        return None
+
+
 class _Planner:
     def __init__(
         self,
@@ -148,6 +157,7 @@ class _Planner:
 
     async def plan(self, names: list[str]) -> Plan:
         self._tell(of=len(names))
+        created_at = await creation_time(self._registry)
         waiting = iter(names)
         planned: dict[str, RepositoryPlan | LeftAlone | None] = {}
 
@@ -167,6 +177,9 @@ class _Planner:
         return Plan(
             registry=self._registry.name,
             made_at=self._now,
+            created_at=created_at,
+            api_url=self._registry.api_url,
+            registry_url=self._contents.registry_url,
             floor=self._policy.floor,
             in_use=self._tally.summary(),
             max_fraction=self._policy.max_fraction,
@@ -293,7 +306,12 @@ class _Planner:
         going = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)
         self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
-        return plan
+        known = tuple(
+            known_as(manifest.digest)
+            for manifest in inventory.manifests
+            if manifest.digest not in going
+        )
+        return evolve(plan, known=known if plan.condemned else ())
 
     def _tell(self, repositories: int = 0, of: int = 0, manifests: int = 0, read: int = 0) -> None:
         so_far = self._progress

@@ -16,7 +16,8 @@ from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 __all__ = ["Plan", "batch_size", "listings_for"]
 
 _PER_PAGE = 200
-_MIN_BATCH_DELETES = 100
+_MIN_BATCH_DELETES = 150
+_DELETES_PER_PAGE = 15
 
 
 @frozen(kw_only=True)
@@ -26,10 +27,12 @@ class Plan(PlanFields):
     @cached_property
     def requests(self) -> int:
         """How many requests it takes: the DELETEs, and the listings that look again before them."""
-        return sum(
+        # One to see whether the registry is the one that the plan was made for.
+        first = int(self.created_at is not None and any(self.condemned))
+        return first + sum(
             len(repository.condemned)
-            + listings_for(len(repository.condemned), repository.manifests)
-            * _pages(repository.manifests)
+            + listings_for(len(repository.condemned), repository.manifests, repository.tags)
+            * (_pages(repository.manifests) + _pages(repository.tags))
             for repository in self.repositories
             if repository.condemned
         )
@@ -86,18 +89,18 @@ class Plan(PlanFields):
         return evolve(self, repositories=left)
 
 
-def listings_for(deletes: int, manifests: int) -> int:
+def listings_for(deletes: int, manifests: int, tags: int) -> int:
     """Return how often a repository is listed while so much of it is deleted.
 
-    Before the first DELETE, and again each time when the listing costs a tenth of the DELETEs
+    Before the first DELETE, and again each time when the listing costs a fifteenth of the DELETEs
     since the last one: what was tagged or pushed meanwhile is seen soon, and costs little.
     """
-    return -(-deletes // batch_size(manifests))
+    return -(-deletes // batch_size(manifests, tags))
 
 
-def batch_size(manifests: int) -> int:
-    """Return how many DELETEs go between two listings of so many manifests."""
-    return max(_MIN_BATCH_DELETES, 10 * _pages(manifests))
+def batch_size(manifests: int, tags: int) -> int:
+    """Return how many DELETEs are sent between two listings of so many manifests and tags."""
+    return max(_MIN_BATCH_DELETES, _DELETES_PER_PAGE * (_pages(manifests) + _pages(tags)))
 
 
 def _pages(manifests: int) -> int:

@@ -1,0 +1,400 @@
+"""Applying the part of a plan that is one repository's, batch by batch."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
+
+from attrs import define
+
+from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.cleanup.apply.drift import Recheck, recheck
+from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.apply.last_look import LastLook
+from aioregistry.cleanup.apply.report import Incomplete, Status
+from aioregistry.cleanup.apply.watch import TagWatch
+from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    MissingContentError,
+    UnreadableContentError,
+)
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listing import take_inventory
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
+from aioregistry.cleanup.plan.decisions import Exempt
+from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
+from aioregistry.cleanup.plan.plan import Plan, batch_size
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import (
+    AuthenticationError,
+    ClientClosedError,
+    NotFoundError,
+    RegistryError,
+)
+from aioregistry.session.exchange import Verdict
+
+__all__ = ["Job", "RepositoryJob"]
+
+# After these nothing more is begun.
+_ABORTING = (AuthenticationError, JournalError)
+# A list that is not found is asked for once more where the API still lists the repository.
+_ATTEMPTS = 2
+_LOOKS_AT_ONCE = 16
+# What is kept and was read for the plan: it needs nothing that is condemned.
+_NEEDS_NOTHING = Content("", 0)
+
+
+class Job(Protocol):
+    """What the parts of one apply share."""
+
+    registry: RegistryHandle
+    plan: Plan
+    contents: ContentSource
+    journal: Journal | None
+    in_use: InUse
+    clock: Callable[[], float]
+    aborted: RegistryError | None
+    is_found: bool
+
+    def record(
+        self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
+    ) -> None:
+        """Record what became of an item."""
+
+    def time_is_up(self) -> str | None:
+        """Return what to say of items when nothing more may be begun; None before that."""
+
+    async def repository_exists(self, name: str) -> bool:
+        """Return whether a repository exists by the API's list; raise without a registry."""
+
+
+@define
+class _Batch:
+    """One batch: the lists that it goes by, and the looks at its items."""
+
+    inventory: RepositoryInventory
+    look: LastLook
+    listed_at: float
+
+
+class RepositoryJob:
+    """The part of a plan that is one repository's.
+
+    Args:
+        job: What it shares with the others.
+        plan: What is to be deleted.
+        pending: The items that no earlier process has finished.
+    """
+
+    def __init__(self, job: Job, plan: RepositoryPlan, pending: Sequence[Condemned]) -> None:
+        self.name = self._name = plan.name
+        self.incomplete: dict[str, Incomplete] = {}
+        self._job = job
+        self._pending = dict.fromkeys(pending)
+        self._handle = job.registry.repository(plan.name)
+        self._contents: dict[str, Content] = {}
+        self._kept = frozenset(plan.known)
+        self._watch: TagWatch | None = None
+        # Condemned manifests that may still exist although they were to be deleted.
+        self._given_up: set[str] = set()
+        # Manifests that were deleted, or may have been; and those since the last look at new tags.
+        self._condemned = {item.digest for item in plan.condemned if item.delete == "manifest"}
+        self._gone = self._condemned - {item.digest for item in pending}
+        self._unchecked: set[str] = set()
+        self._may_have_gone: set[Condemned] = set()
+        # Items that the registry does not have, and that no list of the API has confirmed yet.
+        self._vanished: set[Condemned] = set()
+        self._begun: dict[str, float] = {}
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether new tags were looked for after the last DELETE."""
+        return not self._unchecked
+
+    async def run(self) -> None:
+        """Record what becomes of every item.
+
+        Raises:
+            NotFoundError: There is no such registry.
+            ClientClosedError: The client is closed.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._run_batches()
+            except ClientClosedError:
+                raise
+            except NotFoundError as error:
+                if not await self._is_missing(error, last=attempt == _ATTEMPTS - 1):
+                    continue
+            except RegistryError as error:
+                if isinstance(error, _ABORTING):
+                    self._job.aborted = error
+                self._give_up(str(error))
+            break
+        await self._check_new_tags()
+
+    def _give_up(self, why: str) -> None:
+        for item in tuple(self._pending):
+            self._record(item, "not_attempted", why)
+
+    async def _is_missing(self, error: NotFoundError, *, last: bool) -> bool:
+        """Return whether a repository that was not found is to be left at that.
+
+        Its items are recorded then: as absent only where both sides agree that it is gone.
+        """
+        if await self._job.repository_exists(self._name):
+            if last:
+                self._give_up(f"{error}; the API lists the repository all the same")
+            return last
+        try:
+            tags = list(await self._job.contents.list_tags(self._name))
+        except NotFoundError:
+            tags = []
+        except ClientClosedError:
+            raise
+        except RegistryError as unsure:
+            self._give_up(f"{error}; whether the registry has the repository: {unsure}")
+            return True
+        if tags:
+            self._give_up(f"{error}; the registry has the repository all the same")
+            return True
+        for item in tuple(self._pending):
+            self._record_absent(item)
+        # Without a repository there are no new tags.
+        self._unchecked.clear()
+        return True
+
+    async def _run_batches(self) -> None:
+        while self._pending:
+            if self._job.aborted is not None:
+                raise self._job.aborted
+            why = self._job.time_is_up()
+            if why is not None:
+                self._give_up(why)
+                return
+            await self._run_batch()
+
+    async def _run_batch(self) -> None:
+        job = self._job
+        batch = await self._list()
+        check = recheck(
+            self._pending,
+            batch.inventory,
+            {one.digest: self._content(one.digest) for one in batch.inventory.manifests},
+            Exempt(
+                job.in_use.tags_of(job.registry.name, self._name),
+                job.in_use.digests_of(job.registry.name, self._name),
+            ),
+            given_up=self._given_up,
+            floor=job.plan.floor,
+            made_at=job.plan.made_at,
+        )
+        await self._confirm_absent(check.absent)
+        for item, why in check.drifted:
+            self._record(item, "drift", why)
+        for item, why in check.blocked:
+            self._record(item, "not_attempted", why)
+        for item in self._vanished.intersection(self._pending):
+            self._record(item, "not_attempted", "the API lists it, and the registry lacks it")
+        await self._delete(check, batch)
+
+    async def _confirm_absent(self, items: Sequence[Condemned]) -> None:
+        """Record the items that the API does not list, if the registry lacks them, too."""
+        waiting = iter(items)
+
+        async def work() -> None:
+            for item in waiting:
+                try:
+                    found = await self._job.contents.current_digest(self._name, item.name)
+                except ClientClosedError:
+                    raise
+                except RegistryError as error:
+                    why = f"the API does not list it; whether the registry has it: {error}"
+                    self._record(item, "not_attempted", why)
+                    continue
+                if found is None:
+                    self._record_absent(item)
+                else:
+                    why = "the API does not list it, and the registry has it"
+                    self._record(item, "not_attempted", why)
+
+        await asyncio.gather(*(work() for _ in range(min(_LOOKS_AT_ONCE, len(items)))))
+
+    async def _list(self) -> _Batch:
+        """List the repository, and read the manifests that nobody has read yet."""
+        job = self._job
+        has_tags = any(item.tags for item in self._pending)
+        inventory, listed_at = await self._take_inventory(has_tags)
+        found = await self._read(inventory)
+        if any(isinstance(one, MissingContentError) for one in found.values()):
+            # It was deleted after it was listed.
+            inventory, listed_at = await self._take_inventory(has_tags)
+            found = await self._read(inventory)
+        job.is_found = True
+        unread = unreadable(inventory, {**self._contents, **found})
+        for digest, why in unread.items():
+            if digest not in self._condemned:
+                raise RegistryError(
+                    f"{digest} could not be read, and might need what would be deleted: {why}"
+                )
+        inventory = keep_unreadable(inventory, unread)
+        self._note_incomplete(inventory)
+        if self._watch is None:
+            self._watch = self._new_watch(inventory)
+        else:
+            self._watch.know(tag for tag, _ in inventory.tags)
+        look = LastLook(
+            job.contents,
+            self._name,
+            self._watch,
+            listed_at,
+            job.clock() - listed_at,
+            job.clock,
+        )
+        return _Batch(inventory, look, listed_at)
+
+    def _new_watch(self, inventory: RepositoryInventory) -> TagWatch:
+        tags = [tag for tag, _ in inventory.tags]
+        job = self._job
+        return TagWatch(job.contents, self._name, tags, self._contents, job.clock)
+
+    async def _take_inventory(self, has_tags: bool) -> tuple[RepositoryInventory, float]:
+        begun: list[float] = []
+        inventory = await take_inventory(
+            self._job.registry,
+            self._name,
+            needs_tags=lambda _: has_tags,
+            on_first_page=lambda: begun.append(self._job.clock()),
+        )
+        # What came before the first page was the wait for quota.
+        return inventory, begun[-1]
+
+    async def _read(self, inventory: RepositoryInventory) -> dict[str, UnreadableContentError]:
+        """Read the manifests that are condemned or new, and return those that could not be read."""
+        for one in inventory.manifests:
+            if one.digest not in self._condemned and known_as(one.digest) in self._kept:
+                self._contents.setdefault(one.digest, _NEEDS_NOTHING)
+        unknown = [one.digest for one in inventory.manifests if one.digest not in self._contents]
+        found = await self._job.contents.read(self._name, unknown) if unknown else {}
+        self._contents |= {digest: one for digest, one in found.items() if isinstance(one, Content)}
+        return {digest: one for digest, one in found.items() if not isinstance(one, Content)}
+
+    def _content(self, digest: str) -> Content:
+        return self._contents.get(digest, _NEEDS_NOTHING)
+
+    async def _delete(self, check: Recheck, batch: _Batch) -> None:
+        tags = sum(1 for _ in batch.inventory.tags)
+        most = batch_size(len(batch.inventory.manifests), tags)
+        here = check.tags[:most]
+        if here:
+            await self._send(self._handle.delete_tags, here, batch.look)
+        left = most - len(here)
+        stays: dict[str, str] = {}
+        for wave in check.waves:
+            here = tuple(item for item in wave if item.digest not in stays)[:left]
+            if not here or self._job.aborted is not None or batch.look.late:
+                return
+            left -= len(here)
+            await self._send(self._handle.delete_manifests, here, batch.look)
+            # What was not deleted, for whatever reason, keeps what it needs.
+            still = [item.digest for item in here if not self._has_gone(item)]
+            stays |= check.graph.reached_from(still)
+
+    async def _send(
+        self,
+        delete: Callable[..., Awaitable[DeletionReport]],
+        items: Iterable[Condemned],
+        look: LastLook,
+    ) -> None:
+        by_name = {item.name: item for item in items}
+
+        async def check(name: str) -> Verdict | None:
+            return await self._check(by_name[name], look)
+
+        def take_in(outcome: Outcome) -> None:
+            self._take_in(by_name[outcome.name], outcome, look)
+
+        await delete(list(by_name), take_in, check=check)
+
+    async def _check(self, item: Condemned, look: LastLook) -> Verdict | None:
+        """Look at an item right before its DELETE, and write down that it is begun."""
+        why = self._job.time_is_up()
+        if why is not None:
+            return Verdict("cannot_tell", why)
+        self._begun[item.name] = self._job.clock()
+        verdict = await look.verdict(item)
+        if verdict is None and self._job.journal is not None:
+            await self._job.journal.begin(self._name, item)
+        return verdict
+
+    def _take_in(self, item: Condemned, outcome: Outcome, look: LastLook) -> None:
+        """Take in what became of a DELETE."""
+        error, verdict = outcome.error, outcome.verdict
+        if outcome.status == "unknown":
+            self._may_have_gone.add(item)
+        if verdict is not None and (item in look.late or verdict.kind == "gone"):
+            # It is left pending: fresh lists decide.
+            if verdict.kind == "gone":
+                self._vanished.add(item)
+            return
+        if isinstance(error, _ABORTING):
+            self._job.aborted = error
+        reason = "" if error is None else error.message if verdict is not None else str(error)
+        status: Status = outcome.status
+        if verdict is not None and verdict.kind == "drifted" and status == "not_attempted":
+            status = "drift"
+        busy = self._job.clock() - self._begun.get(item.name, self._job.clock())
+        self._record(item, status, reason, busy)
+
+    async def _check_new_tags(self) -> None:
+        """Find the images that were pushed in the moment in which a part of them was deleted."""
+        if not self._unchecked or self._watch is None:
+            return
+        try:
+            await self._watch.refresh(at_once=True)
+            if not self._watch.is_served:
+                inventory, _ = await self._take_inventory(has_tags=False)
+                await self._read(inventory)
+                self._note_incomplete(inventory)
+        except ClientClosedError:
+            raise
+        except NotFoundError:
+            # Without a repository there are no tags.
+            pass
+        except RegistryError:
+            return
+        for tag, needed in self._watch.new.items():
+            self._note(tag, needed)
+        self._unchecked.clear()
+
+    def _note_incomplete(self, inventory: RepositoryInventory) -> None:
+        pending = {item.digest for item in self._pending}
+        for one in inventory.manifests:
+            if one.digest not in pending:
+                self._note((*one.tags, one.digest)[0], self._content(one.digest).children)
+
+    def _note(self, image: str, needed: Iterable[str]) -> None:
+        missing = self._gone.intersection(needed)
+        if missing:
+            self.incomplete[image] = Incomplete(self._name, image, tuple(sorted(missing)))
+
+    def _record_absent(self, item: Condemned) -> None:
+        """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
+        journal = self._job.journal
+        past = None if journal is None else journal.past(self._name, item)
+        begun = past is not None and past.state in {"begun", "unknown"}
+        self._record(item, "deleted" if begun or item in self._may_have_gone else "absent")
+
+    def _has_gone(self, item: Condemned) -> bool:
+        return item not in self._pending and item.digest not in self._given_up
+
+    def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
+        del self._pending[item]
+        if item.delete == "manifest":
+            if status in {"deleted", "unknown"}:
+                self._gone.add(item.digest)
+                self._unchecked.add(item.digest)
+            if status not in {"deleted", "absent"}:
+                self._given_up.add(item.digest)
+        self._job.record(self._name, item, status, reason, busy)

@@ -1,0 +1,117 @@
+"""The tags of a repository while it is cleaned: which are new, and what they need."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.plan.reasons import short
+from aioregistry.errors import RegistryError, ResponseError
+
+__all__ = ["MAX_TAGS_AGE", "TagWatch"]
+
+# The tags are never known longer than so many seconds; listed more often where that is quick.
+MAX_TAGS_AGE = 30.0
+_MIN_TAGS_AGE = 1.0
+_LISTING_SHARE = 0.05
+# A registry that answers so does not serve its list of tags.
+_NOT_SERVED = {400, 401, 403, 404, 405, 501}
+
+
+class TagWatch:
+    """Finds the tags that are set while a repository is cleaned, by the registry's own list.
+
+    The list costs none of the API's quota. Where the registry does not serve it, `is_served` is
+    False, and lists of the API have to do.
+
+    Args:
+        contents: Where tags are listed and manifests read.
+        repository: The repository's name.
+        tags: The tags that are known.
+        known: Contents that are known, by digest; those that are read are added.
+        clock: Returns the time, in seconds.
+    """
+
+    def __init__(
+        self,
+        contents: ContentSource,
+        repository: str,
+        tags: Collection[str],
+        known: dict[str, Content],
+        clock: Callable[[], float],
+    ) -> None:
+        self.is_served = True
+        # What tags need that came later, by digest, each with the tag.
+        self.needed: dict[str, str] = {}
+        # The new tags, each with all that it needs.
+        self.new: dict[str, frozenset[str]] = {}
+        self._contents = contents
+        self._repository = repository
+        self._tags = frozenset(tags)
+        self._known = known
+        self._clock = clock
+        self._read_at: float | None = None
+        self._listed_for = 0.0
+        self._lock = asyncio.Lock()
+
+    def know(self, tags: Iterable[str]) -> None:
+        """Take in tags that the API has listed: what they need is known."""
+        self._tags |= {*tags} - {*self.new}
+
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """List the tags unless the last list is young enough, and read what the new ones need.
+
+        Args:
+            at_once: Whether no list is young enough. False by default.
+
+        Raises:
+            RegistryError: That is not possible now.
+        """
+        async with self._lock:
+            begun = self._clock()
+            if not self.is_served or not (at_once or self._is_due(begun)):
+                return
+            try:
+                tags = set(await self._contents.list_tags(self._repository))
+            except ResponseError as error:
+                if error.status not in _NOT_SERVED or self._read_at is not None:
+                    raise
+                self.is_served = False
+                return
+            self._listed_for = self._clock() - begun
+            for tag in sorted(tags - self._tags):
+                await self._take_in(tag)
+            self._read_at = begun
+
+    def _is_due(self, now: float) -> bool:
+        if self._read_at is None:
+            return True
+        most = max(_MIN_TAGS_AGE, self._listed_for / _LISTING_SHARE)
+        return now - self._read_at >= min(MAX_TAGS_AGE, most)
+
+    async def _take_in(self, tag: str) -> None:
+        digest = await self._contents.current_digest(self._repository, tag)
+        if digest is None or digest in self.new.get(tag, ()):
+            return
+        waiting = [digest]
+        needed = {digest: f"it got the tag {tag}"}
+        while waiting:
+            index = waiting.pop()
+            for child in await self._children(index):
+                if child not in needed:
+                    needed[child] = f"part of {short(digest)} ({tag}), which is new"
+                    waiting.append(child)
+        for needed_digest, why in needed.items():
+            self.needed.setdefault(needed_digest, why)
+        self.new[tag] = frozenset(needed)
+
+    async def _children(self, digest: str) -> tuple[str, ...]:
+        if digest not in self._known:
+            found = (await self._contents.read(self._repository, [digest])).get(digest)
+            if not isinstance(found, Content):
+                raise RegistryError(
+                    f"{digest}, which is new, could not be read, and might need what would be"
+                    f" deleted: {found or 'it was not read'}"
+                )
+            self._known[digest] = found
+        return self._known[digest].children
