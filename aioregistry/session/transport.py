@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import hdrs
-from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
 from aioregistry.api.endpoints import Request
@@ -25,7 +25,7 @@ from aioregistry.errors import (
 )
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.deadlines import Deadlines
-from aioregistry.session.origins import check_origin, is_loopback
+from aioregistry.session.origins import check_origin, is_loopback, without_login
 from aioregistry.session.secret import Secret, redact
 
 __all__ = [
@@ -115,6 +115,8 @@ class Transport:
         self._borrowed = session
         self._connector = connector
         self._trusts_env = trust_env
+        self._proxy: dict[str, Any] = {}
+        self._is_token_default = False
         if isinstance(timeout, aiohttp.ClientTimeout):
             self._timeout, self._deadlines = timeout, None
             self.token_seconds = timeout.total or _TOKEN_SECONDS
@@ -135,8 +137,12 @@ class Transport:
         if self._borrowed is not None:
             self._http = self._borrowed
             return
-        # What never changes is given once: headers for each request would cost each request.
-        if isinstance(self._token, str):
+        if self._trusts_env:
+            self._proxy = environment_proxy(self.base_url)
+        # What never changes is given once: headers for each request would cost each request. But
+        # aiohttp sends the headers of a session to proxies, too, in clear.
+        self._is_token_default = isinstance(self._token, str) and not self._proxy
+        if isinstance(self._token, str) and self._is_token_default:
             self._headers[hdrs.AUTHORIZATION] = self._token
         self._http = aiohttp.ClientSession(
             connector=self._connector,
@@ -144,7 +150,6 @@ class Transport:
             headers=self._headers,
             middlewares=(no_hidden_resend,),
             timeout=self._timeout,
-            **(environment_proxy(self.base_url) if self._trusts_env else {}),
         )
 
     async def close(self) -> None:
@@ -247,9 +252,9 @@ class Transport:
         headers: dict[str, str] = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
         if self._borrowed is not None:
             return request_options(http, self._headers | headers, authorization, self._timeout)
-        if not isinstance(self._token, str):
+        if not self._is_token_default:
             headers[hdrs.AUTHORIZATION] = authorization
-        return {"headers": headers} if headers else {}
+        return {"headers": headers, **self._proxy} if headers else {}
 
 
 def request_options(
@@ -293,11 +298,10 @@ def environment_proxy(url: str) -> dict[str, Any]:
     address = URL(url, encoded=True)
     if is_loopback(address.host or ""):
         return {}
-    try:
-        proxy, login = get_env_proxy_for_url(address)
-    except LookupError:
+    proxy = getproxies().get(address.scheme)
+    if not proxy or proxy_bypass(address.host or ""):
         return {}
-    return {"proxy": proxy, "proxy_auth": login}
+    return {"proxy": URL(proxy)}
 
 
 async def read_answer(response: aiohttp.ClientResponse, limit: int = _MAX_BODY) -> Answer:
@@ -341,6 +345,8 @@ def reason(error: BaseException, authorization: str | None) -> str:
     """
     # aiohttp names its TLS settings, of which there may be none, in front of what went wrong.
     text = re.sub(r" ssl:.*?(?= \[)", "", str(error), count=1) or type(error).__name__
+    # It names a proxy with its login.
+    text = without_login(text)
     # It quotes an answer that is no HTTP, and that may repeat the request.
     return redact(text) if authorization is None else redact(text, authorization)
 
