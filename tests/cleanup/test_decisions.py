@@ -15,7 +15,7 @@ from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import describe, part_of
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, Keep
-from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
+from aioregistry.cleanup.policy.untagged_rules import DeleteOrphaned, DeleteUntagged
 from tests.cleanup.registries import NOW, ago
 
 DELETE_ALL = Policy([Delete(), DeleteUntagged(timedelta())], floor=0)
@@ -200,6 +200,24 @@ def test_a_signature_stays_and_goes_with_what_it_speaks_of():
     assert going(plan) == {"b", "sb"}
     assert plan.tags == 2
     assert reasons(plan)[signature_of("a")] == f"signature of {SHORT} (keep), which is kept"
+
+
+LONG = "sha512:" + "ab" * 64
+
+
+@pytest.mark.parametrize("length", [64, 128])
+@pytest.mark.parametrize("ending", ["", ".sig"])
+def test_a_tag_refers_to_a_longer_digest_by_its_beginning(length, ending):
+    tag = LONG.replace(":", "-")[: 7 + length] + ending
+    subject = ListedManifest(LONG, ("keep",), ago(50))
+    signature = ListedManifest(digest("s"), (tag,), ago(50))
+    contents = {LONG: Content("x", 1), digest("s"): Content("x", 1)}
+    rules = Policy([Keep(tags="keep"), Delete(), DeleteOrphaned()], floor=0)
+    both = RepositoryInventory("web", (subject, signature))
+    assert decide(both, contents, rules, Exempt(), NOW).condemned == ()
+    alone = RepositoryInventory("web", (signature,))
+    (item,) = decide(alone, contents, rules, Exempt(), NOW).condemned
+    assert item.tags == (tag,)
 
 
 def test_a_signature_on_an_image_that_stays_stays_with_it():

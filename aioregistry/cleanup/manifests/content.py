@@ -16,6 +16,7 @@ __all__ = [
     "MissingContentError",
     "UnreadableContentError",
     "parse_content",
+    "subject_key",
     "subject_of_tag",
 ]
 
@@ -29,9 +30,11 @@ _IMAGES = frozenset(
         "application/vnd.oci.artifact.manifest.v1+json",
     }
 )
+# A tag is too short for all of a longer digest: OCI's fallback tags have 64 digits of it.
 _REFERRER_TAG = re.compile(
-    r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{128}))(?:\.(?:sig|att|sbom))?"
+    r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{64}(?:[0-9a-f]{64})?))(?:\.(?:sig|att|sbom))?"
 )
+_KEY_CHARACTERS = len("sha256:") + 64
 _MAX_VALUES = 100_000
 
 
@@ -77,9 +80,16 @@ class Content:
 
 
 def subject_of_tag(tag: str) -> str | None:
-    """Return the digest that a tag refers to by its name, as cosign's do; None for any other."""
+    """Return the `subject_key` that the name of a tag has, as cosign's; None for any other."""
     found = _REFERRER_TAG.fullmatch(tag)
-    return f"{found[1] or found[3]}:{found[2] or found[4]}" if found else None
+    if found is None:
+        return None
+    return subject_key(f"{found[1] or found[3]}:{found[2] or found[4]}")
+
+
+def subject_key(digest: str) -> str:
+    """Return as much of a digest as tags that refer to it have: all of one of SHA-256."""
+    return digest[:_KEY_CHARACTERS]
 
 
 def parse_content(body: bytes, media_type: str | None) -> Content:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from aioregistry.cleanup.manifests.content import Content, subject_of_tag
+from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 from aioregistry.cleanup.manifests.inventory import ListedManifest
 
 __all__ = ["Graph"]
@@ -13,7 +13,7 @@ _NONE: tuple[str, ...] = ()
 class Graph:
     """The needs between the manifests of a repository.
 
-    An index needs the manifests that it names. A manifest needs what speaks of it: referrers by
+    An index needs the manifests that it names. A manifest needs its referrers: those with it as
     their subject, and signatures, attestations and SBOMs by the names of their tags.
 
     Args:
@@ -25,6 +25,7 @@ class Graph:
         self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
+        keys: dict[str | None, str] = {subject_key(digest): digest for digest in here}
         self._children: dict[str, tuple[str, ...]] = {}
         self._referrers: dict[str, list[str]] = {}
         self._parents: dict[str, list[str]] = {}
@@ -40,14 +41,15 @@ class Graph:
                 self._documented.add((digest, child))
             if content.subject in here:
                 self._documented.add((content.subject, digest))
-            subjects = {subject_of_tag(tag) for tag in manifest.tags} | {content.subject}
+            named = {subject_of_tag(tag) for tag in manifest.tags}
+            subjects = {keys[key] for key in named if key in keys} | {content.subject}
             for subject in subjects:
                 if subject is not None and subject in here:
                     self._referrers.setdefault(subject, []).append(digest)
                     self._parents.setdefault(digest, []).append(subject)
 
     def needs(self, digest: str) -> Iterator[str]:
-        """Yield what a manifest needs: what it names, and what speaks of it."""
+        """Yield what a manifest needs: its children, and its referrers."""
         yield from self._children.get(digest, _NONE)
         yield from self._referrers.get(digest, _NONE)
 

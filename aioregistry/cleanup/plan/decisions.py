@@ -5,7 +5,7 @@ from datetime import datetime
 
 from attrs import evolve, field, frozen
 
-from aioregistry.cleanup.manifests.content import Content, subject_of_tag
+from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.items import Kept, RepositoryPlan
@@ -127,13 +127,18 @@ def decide(
 def unlisted_subjects(
     plan: RepositoryPlan, inventory: RepositoryInventory, contents: Mapping[str, Content]
 ) -> dict[str, str]:
-    """Return the subjects of condemned manifests that are not listed, each with what names it."""
-    here = {manifest.digest for manifest in inventory.manifests}
+    """Return the subjects of condemned manifests that are not listed, each with what names it.
+
+    A tag has only a part of a digest of SHA-512, which no registry can be asked for.
+    """
+    here = {subject_key(manifest.digest) for manifest in inventory.manifests}
     found: dict[str, str] = {}
     for item in plan.condemned:
         if item.delete == "manifest":
-            for subject in (*map(subject_of_tag, item.tags), contents[item.digest].subject):
-                if subject is not None and subject not in here:
+            by_name = (subject_of_tag(tag) or "" for tag in item.tags)
+            subjects = [one for one in by_name if one.startswith("sha256:")]
+            for subject in (*subjects, contents[item.digest].subject):
+                if subject is not None and subject_key(subject) not in here:
                     found[subject] = item.digest
     return found
 
@@ -154,7 +159,7 @@ def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Ca
     """Return the tags of images, and those of signatures and the like, as rules see them."""
     images: list[Candidate] = []
     referrers: list[Candidate] = []
-    here = {manifest.digest for manifest in inventory.manifests}
+    here = {subject_key(manifest.digest) for manifest in inventory.manifests}
     for manifest in inventory.manifests:
         for tag in manifest.tags:
             time, subject = inventory.set_time(tag, manifest), subject_of_tag(tag)
@@ -188,7 +193,7 @@ def _decide_tags(
 
 
 def _is_orphaned(subject: str | None, here: Collection[str]) -> bool:
-    return subject is not None and subject not in here
+    return subject is not None and subject_key(subject) not in here
 
 
 def _decide_alone(
@@ -205,7 +210,7 @@ def _decide_alone(
         for manifest in inventory.manifests
         if not manifest.image_tags and not graph.needed_by(manifest.digest)
     ]
-    here = {manifest.digest for manifest in inventory.manifests}
+    here = {subject_key(manifest.digest) for manifest in inventory.manifests}
     untagged = [
         UntaggedManifest(
             manifest.digest,
@@ -268,14 +273,14 @@ def _keep_with_subjects(
     deleted: Mapping[str, str | None],
 ) -> None:
     """Overrule decisions to delete the tag of a referrer whose subject is kept."""
-    here = {manifest.digest: manifest for manifest in inventory.manifests}
+    here = {subject_key(manifest.digest): manifest for manifest in inventory.manifests}
     for manifest in inventory.manifests:
         if manifest.digest in deleted:
             continue
         for tag in manifest.tags:
-            subject = subject_of_tag(tag)
-            if subject not in here or subject in deleted or subject == manifest.digest:
+            subject = here.get(subject_of_tag(tag) or "")
+            if subject is None or subject is manifest or subject.digest in deleted:
                 continue
             if tag in tags and not tags[tag].keep:
-                why = f"{relation(graph, here[subject], manifest)}, which is kept"
+                why = f"{relation(graph, subject, manifest)}, which is kept"
                 tags[tag] = Decision(keep=True, reason=why)

@@ -7,6 +7,7 @@ from datetime import datetime
 from aioregistry.cleanup.manifests.content import (
     Content,
     UnreadableContentError,
+    subject_key,
     subject_of_tag,
 )
 from aioregistry.cleanup.manifests.graph import Graph
@@ -148,7 +149,7 @@ def relation(graph: Graph, needing: ListedManifest, manifest: ListedManifest) ->
         kinds = [
             _KINDS.get(tag.rpartition(".")[2], "refers to")
             for tag in manifest.tags
-            if subject_of_tag(tag) == needing.digest
+            if subject_of_tag(tag) == subject_key(needing.digest)
         ]
         kind = kinds[0] if kinds else "refers to"
     return f"{kind} {describe(needing)}"

@@ -22,7 +22,7 @@ __all__ = ["Finding", "check_policy"]
 # A tag of each kind that rules match only when they are about such.
 _REFERRERS = tuple(
     f"{algorithm}-{'0' * length}{ending}"
-    for algorithm, length in (("sha256", 64), ("sha512", 128))
+    for algorithm, length in (("sha256", 64), ("sha512", 64))
     for ending in ("", ".sig", ".att", ".sbom")
 )
 
