@@ -63,7 +63,6 @@ WITHOUT_README = {
     "oci",
     "paging",
     "plan",
-    "ratelimit",
     "session",
     "settings",
 }

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ pytest.importorskip("redis")
 import redis.asyncio
 from redis.asyncio.sentinel import Sentinel
 
+import aioregistry.ratelimit
 from aioregistry import RateLimit, RateLimitHeaders, SharedQuotaError
 from aioregistry.redis import RedisLimiter
 from tests.ratelimit.redis_servers import ANY, PROGRAMS, Server, cluster_of_six, until
@@ -18,11 +21,8 @@ from tests.ratelimit.redis_servers import ANY, PROGRAMS, Server, cluster_of_six,
 TOKEN = "dop_v1_secret"
 OK = RateLimitHeaders(204)
 QUOTA = RateLimit(windows=((10, 1.0), (1000, 60.0)), burst=1000)
-# The commands that the README names for an ACL.
-COMMANDS = {
-    *("eval", "evalsha", "time", "hget", "hset", "hdel", "hincrby", "pexpire", "zadd", "zcard"),
-    *("zcount", "zrange", "zrangebyscore", "zrem", "zremrangebyrank", "zremrangebyscore", "zscore"),
-}
+MANUAL = Path(aioregistry.ratelimit.__file__).with_name("README.md").read_text("utf-8")
+COMMANDS = set(re.findall(r"\+([a-z]+)", MANUAL))
 
 
 def now() -> float:
