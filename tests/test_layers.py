@@ -183,6 +183,12 @@ def test_every_room_of_the_listing_is_there():
     assert rooms == set().union(*FLOORS)
 
 
+def test_the_design_lists_every_room():
+    text = (PACKAGE / "README.md").read_text("utf-8")
+    for name in set().union(*FLOORS, *CLEANUP_FLOORS):
+        assert f"`{name}/`" in text or f"`{name}.py`" in text, name
+
+
 def test_the_rooms_are_connected_by_few_arrows():
     arrows = defaultdict(set)
     for module in set(MODULES) - DOORS:
