@@ -53,18 +53,12 @@ WITHOUT_README = {
     "apply",
     "bulk",
     "cleanup",
-    "cli",
     "client",
-    "commands",
-    "demo",
-    "display",
-    "docker",
     "manifests",
     "oci",
     "paging",
     "plan",
     "session",
-    "settings",
 }
 
 

@@ -81,6 +81,13 @@ def test_every_command_has_an_example_of_itself(words):
     assert shlex.split(example)
 
 
+def test_every_command_and_its_example_is_in_the_guide():
+    guide = (PACKAGE / "cli/README.md").read_text().replace("\\|", "|")
+    for words, command in ALL:
+        (example,) = re.findall(r"Example: `(.*?)`\n", command.epilog)
+        assert f"| `{example}` |" in guide, words
+
+
 @pytest.mark.parametrize("words", [words for words, _ in ALL], ids=" ".join)
 def test_completion_is_installed_at_the_root_alone(words):
     assert "--install-completion" not in help_of(words)

@@ -37,7 +37,7 @@ COMMANDS = {
     "options regions -q": (r"^fra1$", 1),
     "subscription": (r"^(professional|basic|starter) ", 1),
     "quota -o json": (r'"remaining": \d+', 1),
-    "gc list": (r"^uuid ", 1),
+    "gc list": (r"(?i)^uuid ", 1),
     "gc status": (r"^no garbage collection is active$", 1),
     "validate-name free-one": (r"^free-one: available$", 1),
     "config show -o plain": (r"^registry +example ", 1),
@@ -48,6 +48,14 @@ COMMANDS = {
     "--version": (r"^aioregistry-do ", 1),
     "tags --help": (r"Exit codes: 0 success", 1),
 }
+
+# Those whose rows must fit in the terminal.
+TABLES = [
+    line
+    for line in COMMANDS
+    if line.split()[0] in {"tags", "manifests", "repositories", "registry", "options", "gc"}
+    and not {"-o", "--no-trunc", "--quiet"} & set(line.split())
+]
 
 
 @pytest.fixture
@@ -77,8 +85,8 @@ def check(shell, line, stdin, stdout, stderr, columns, bars):
         assert not ESCAPE.search(ended.err)
     if "json" in line.split() and "-o" in line.split():
         json.loads(plain)
-    if stdout == "terminal" and "--no-trunc" not in line and "-o" not in line and "-q" not in line:
-        assert max(map(len, plain.splitlines())) <= max(columns, 71)
+    if stdout == "terminal" and line in TABLES:
+        assert max(map(len, plain.splitlines())) <= columns
     (shell.folder / "new.json").unlink(missing_ok=True)
 
 

@@ -53,10 +53,12 @@ def test_the_table_is_read():
 
 
 @pytest.mark.parametrize("line", ROWS.values(), ids=ROWS)
-def test_a_command_of_the_table_runs(account, line):
+def test_a_command_of_the_table_runs(account, line, monkeypatch):
     words = shlex.split(line.replace("\\|", "|").replace("DIGEST", account.digest))
     if words[:2] == ["cleanup", "plan"]:
         words += ["-o", "another.json"]
+    if words[0] == "delete-manifests":
+        monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", account.sandbox.url)
     if words[0] == "cleanup":
         words += ["--registry-url", account.sandbox.url]
     if words[:2] == ["gc", "start"]:

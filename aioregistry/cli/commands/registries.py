@@ -65,7 +65,7 @@ _FACTS: Facts[Registry] = Facts(
 )
 _TIERS: list[Column[SubscriptionTier]] = [
     Column("slug", lambda item: item.slug, width=14),
-    Column("name", lambda item: item.name, width=14),
+    Column("name", lambda item: item.name, width=14, shown=False),
     Column("cents_a_month", lambda item: item.monthly_price_in_cents, kind="count", width=13),
     Column("repositories", lambda item: item.included_repositories, kind="count", width=12),
     Column("storage", lambda item: item.included_storage_bytes, kind="bytes", width=15),
