@@ -6,6 +6,7 @@ requests that wait for one: none would ever end. So whatever may have to wait fo
 here first, and the request gives its own back before anybody waits.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -29,6 +30,8 @@ Prepare = Callable[[], Awaitable[object]]
 
 # How often a request gives its permit back for its check before the check runs without one.
 _PREPARATIONS = 3
+# How long, in seconds, a check may hold a permit: what it waits for may wait for one, unseen here.
+_MAX_CHECK_SECONDS = 60.0
 # How old, in seconds, such a check may be when the request is sent.
 _MAX_CHECK_AGE = 30.0
 
@@ -112,6 +115,9 @@ async def acquire_and_check(
         check: The check.
         now: Returns the time, in seconds.
 
+    A check that needs a permit for requests of its own, or takes longer than a minute, is awaited
+    without one, before the wait for quota.
+
     Raises:
         RegistryError: The check needs quota itself, and the request's own quota came too long
             after it, three times in a row.
@@ -122,13 +128,15 @@ async def acquire_and_check(
         permit = HeldPermit()
         verdict: Verdict | None = None
         checked = False
+        deadline = asyncio.timeout(_MAX_CHECK_SECONDS)
         try:
             with permit:
-                verdict = verdict_of(await check())
+                async with deadline:
+                    verdict = verdict_of(await check())
             checked = not permit.is_needed_back
         except Exception:
             # Whatever a check makes of being stopped, it was stopped.
-            if not permit.is_needed_back:
+            if not permit.is_needed_back and not deadline.expired():
                 raise
         finally:
             if verdict is not None or not checked:

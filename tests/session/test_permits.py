@@ -194,6 +194,37 @@ async def test_a_check_that_always_needs_something_ends():
 
 
 @virtual
+async def test_a_check_that_waits_for_what_nobody_sees_holds_its_permit_for_a_minute_at_most():
+    script = Script(200)
+    session = limited(script, ONE_A_MINUTE)
+    lock = asyncio.Lock()
+
+    async def other() -> None:
+        async with lock:
+            await session.send(GET)
+
+    async def check() -> None:
+        async with lock:
+            pass
+
+    await session.send(GET)
+    deleting = asyncio.ensure_future(session.send(DELETE, check=check))
+    await asyncio.sleep(59)
+    # Who holds the lock waits behind the DELETE, which gets the only permit and then the lock.
+    await asyncio.gather(other(), deleting)
+    assert [request.method for _, request, _ in script.sent] == ["GET", "GET", "DELETE"]
+
+
+@virtual
+async def test_a_timeout_that_a_check_raises_is_its_own():
+    async def check() -> None:
+        raise TimeoutError("of the check")
+
+    with pytest.raises(TimeoutError, match="of the check"):
+        await limited(Script(200), ONE_A_MINUTE).send(DELETE, check=check)
+
+
+@virtual
 async def test_a_task_that_outlives_its_check_holds_nothing():
     session = limited(Script(200), ONE_A_MINUTE)
     begun = []
