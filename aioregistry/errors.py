@@ -1,5 +1,7 @@
 """Every exception that a caller can meet: plain data, picklable, without secrets."""
 
+import re
+
 __all__ = [
     "AuthenticationError",
     "ClientClosedError",
@@ -15,6 +17,7 @@ __all__ = [
     "RateLimitedError",
     "RegistryConnectionError",
     "RegistryError",
+    "RegistryReadOnlyError",
     "RegistryTimeoutError",
     "ResponseError",
     "ServerError",
@@ -110,6 +113,18 @@ class PreconditionFailedError(ResponseError):
     """412: the account's state does not allow the call; the message says why."""
 
 
+class RegistryReadOnlyError(PreconditionFailedError):
+    """The registry is read-only, as it is during a garbage collection: no DELETE can succeed.
+
+    The status is 412, or another one whose message says so.
+    """
+
+    hint = (
+        "Wait for the garbage collection to end: wait_for_garbage_collection(), or "
+        "'aioregistry gc wait'; then run this again"
+    )
+
+
 class InvalidRequestError(ResponseError):
     """400 or 422: the API refused what was sent."""
 
@@ -185,10 +200,21 @@ _BY_STATUS: dict[int, type[ResponseError]] = {
 }
 
 
-def error_for_status(status: int) -> type[ResponseError]:
-    """Return the class of error for an answer's HTTP status."""
+_READ_ONLY = re.compile(r"\bread[- ]?only\b", re.IGNORECASE)
+
+
+def error_for_status(status: int, message: str | None = None) -> type[ResponseError]:
+    """Return the class of error for an answer.
+
+    Args:
+        status: The HTTP status.
+        message: The message in the answer's body, which alone says of a registry that it is
+            read-only; None, the default, for no message.
+    """
     if status >= 500:
         return ServerError
+    if status in {400, 403, 409, 412, 422, 423} and _READ_ONLY.search(message or ""):
+        return RegistryReadOnlyError
     return _BY_STATUS.get(status, ResponseError)
 
 

@@ -24,6 +24,8 @@ from aioregistry.errors import (
     InvalidNameError,
     NotFoundError,
     RegistryError,
+    RegistryReadOnlyError,
+    SharedQuotaError,
 )
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
@@ -31,15 +33,18 @@ from aioregistry.session.exchange import RequestLog
 __all__ = ["Deletion", "Names"]
 
 Names = Iterable[str] | AsyncIterable[str]
-# What a worker is given to do: nothing when there are no more names.
+# The name that a worker is to delete next: none when there are no more.
 _NextName = tuple[str] | None
+# Errors that every further item would get, too.
+_STOPPING = (AuthenticationError, ClientClosedError, RegistryReadOnlyError, SharedQuotaError)
 
 
 class Deletion:
     """Works off names with a bounded number of workers, each one item at a time.
 
-    The source is read only when a worker is free. After an `AuthenticationError` nothing more is
-    sent: what is left of the source is read, but no request of this package made by it goes out.
+    The source is read only when a worker is free. After an error that every further item would get,
+    too, nothing more is sent: the rest of the source is read, but no request of this package that
+    it makes is sent. Such errors are `AuthenticationError`, and `RegistryReadOnlyError`.
 
     Args:
         names: What to delete.
@@ -47,7 +52,7 @@ class Deletion:
         start: Runs a coroutine as a task of the client's.
         concurrency: How many workers at most.
         on_outcome: Called with each outcome as soon as it is known.
-        scope: Stops the rest after an `AuthenticationError`.
+        scope: Stops the rest after an error that every further item would get, too.
         gate: Acquired before each item.
         progress: Counts the items.
 
@@ -90,7 +95,7 @@ class Deletion:
     async def run(self) -> None:
         """Work until the source is exhausted.
 
-        When cancelled, every item that was begun is told of before this ends.
+        When cancelled, the outcome of every item that was begun is reported before this ends.
 
         Raises:
             ClientClosedError: The client was closed meanwhile.
@@ -115,8 +120,8 @@ class Deletion:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
         if self._broken_by is not None:
-            told = ", ".join(f"{count} {status}" for status, count in self._counts.items())
-            self._broken_by.add_note(f"This ended a bulk delete; until then: {told or 'nothing'}")
+            counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+            self._broken_by.add_note(f"This ended a bulk delete; until then: {counts or 'nothing'}")
             raise self._broken_by
 
     async def _work(self) -> None:
@@ -198,7 +203,7 @@ class Deletion:
         except RegistryError as caught:
             error = caught
             status = _status_of(caught, log)
-            if isinstance(caught, AuthenticationError | ClientClosedError):
+            if _stops_all(caught):
                 self._scope.abort(caught)
         except Exception as caught:  # noqa: BLE001, raised at the end
             # Not ours: a limiter's, say. It ends the work, but loses nobody's outcome.
@@ -233,6 +238,16 @@ def _after_check(log: RequestLog) -> tuple[Status, RegistryError | None]:
     if log.outcome_unknown:
         return "unknown", why
     return ("absent", None) if log.verdict.kind == "gone" else ("not_attempted", why)
+
+
+def _stops_all(error: RegistryError) -> bool:
+    if isinstance(error, _STOPPING):
+        return True
+    # The API does not document in which words a DELETE is refused during a garbage collection.
+    if error.status in {409, 412, 423} and "garbage collection" in error.message.lower():
+        error.hint = RegistryReadOnlyError.hint
+        return True
+    return False
 
 
 def _status_of(error: RegistryError, log: RequestLog) -> Status:

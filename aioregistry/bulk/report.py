@@ -1,4 +1,4 @@
-"""What became of each item of a bulk delete, and of all of them."""
+"""Outcomes of a bulk delete: of each item, and the report of all."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal, Self
@@ -15,15 +15,16 @@ Status = Literal["deleted", "absent", "failed", "unknown", "not_attempted"]
 
 @frozen
 class Outcome:
-    """What became of one item of a bulk delete.
+    """The outcome of one item of a bulk delete.
 
     Attributes:
         index: The item's place in the input, from 0.
         name: The tag or digest, as given.
-        status: ``deleted``; ``absent``, it was not there; ``failed``, the API refused or was
-            not to be reached; ``unknown``, a DELETE was sent, and no answer tells whether it was
-            done; ``not_attempted``, it was not begun.
-        error: Why, for the last three.
+        status: ``deleted``, the API accepted the DELETE (it may accept one for a tag that never
+            existed, too); ``absent``, the item did not exist; ``failed``, the API refused or could
+            not be reached; ``unknown``, a DELETE was sent, and no answer shows whether it was
+            carried out; ``not_attempted``, no DELETE was sent.
+        error: Why, for the last three; None for the others.
         verdict: The verdict of the check that had the DELETE not be sent (again); None where none
             did. ``gone`` is ``absent``; the others are ``not_attempted``; all are ``unknown`` where
             an earlier DELETE of the item may have been carried out.
@@ -40,7 +41,23 @@ class Outcome:
 
 @frozen
 class DeletionReport:
-    """All outcomes of a bulk delete, by status, each in the order of the input."""
+    """All outcomes of a bulk delete, by status, each in the order of the input.
+
+    Example:
+        ```python
+        report = await repo.delete_tags(["v1.0.0", "v1.0.1"])
+        for outcome in report.failed:
+            print(outcome.name, outcome.error)
+        report.raise_for_failures()
+        ```
+
+    Attributes:
+        deleted: Items whose DELETE the API accepted.
+        absent: Items that did not exist.
+        failed: Items that the API refused, or could not be asked for.
+        unknown: Items whose DELETE was sent, and may or may not have been carried out.
+        not_attempted: Items for which no DELETE was sent.
+    """
 
     deleted: tuple[Outcome, ...] = ()
     absent: tuple[Outcome, ...] = ()
@@ -57,7 +74,7 @@ class DeletionReport:
         return cls(**{status: tuple(found) for status, found in lists.items()})
 
     def raise_for_failures(self) -> None:
-        """Raise `BulkDeleteError` unless every item is deleted or was absent."""
+        """Raise `BulkDeleteError` unless every item was deleted or did not exist."""
         bad = (*self.failed, *self.unknown, *self.not_attempted)
         if not bad:
             return

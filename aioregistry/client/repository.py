@@ -1,11 +1,11 @@
 """The handle of a repository: its lists, and deletes of one or of many."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sized
+from collections.abc import Awaitable, Callable, Container, Sized
 from functools import partial
 
 from aioregistry.api import names
-from aioregistry.api.endpoints import RepositoryPath, repository_path
+from aioregistry.api.endpoints import FIRST_FAMILY, RepositoryPath, repository_path
 from aioregistry.api.models import Manifest, Tag
 from aioregistry.bulk.deletion import Deletion, Names
 from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
@@ -13,6 +13,7 @@ from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.errors import NotFoundError
 from aioregistry.paging.pager import Pager
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
@@ -132,12 +133,14 @@ class RepositoryHandle:
         *,
         on_progress: Callable[[Progress], object] | None = None,
         check: _Check | None = None,
+        list_first: bool = False,
     ) -> DeletionReport:
         """Delete many tags at once, and report the outcome of each.
 
         One ``DELETE …/repositories/{repository}/tags/{tag}`` for each. A failure of one tag does
-        not stop the others, but after an `AuthenticationError` nothing more is sent. When this is
-        cancelled, `on_outcome` was called for every tag that was begun.
+        not stop the others, but after an `AuthenticationError`, and after a
+        `RegistryReadOnlyError`, nothing more is sent. When this is cancelled, `on_outcome` was
+        called for every tag that was begun.
 
         Example:
             ```python
@@ -155,6 +158,10 @@ class RepositoryHandle:
             check: Awaited with the tag right before its DELETE is sent, when all waiting for
                 quota is over. A `RegistryError` that it raises keeps the tag: its outcome is
                 ``not_attempted``, with this error. None, the default, for no check.
+            list_first: Whether the tags are listed first (``GET …/tags``, a request for 200 tags),
+                and no DELETE is sent for one that does not exist: it is ``absent``. Without it,
+                the default, a tag that never existed may be reported as ``deleted``, because the
+                API may accept a DELETE for it.
 
         Returns:
             The outcomes by status, each in the order of `names`.
@@ -162,9 +169,15 @@ class RepositoryHandle:
         Raises:
             TypeError: `names` is one string, or a callback is a coroutine function.
             ClientClosedError: The client is closed.
+            RegistryError: With `list_first`, the list could not be had; nothing was deleted.
             Exception: Any that `names` or a callback raises.
         """
-        return await self._delete_many(names, self._tag_deletion, on_outcome, on_progress, check)
+        existing = None
+        if list_first:
+            existing = {one.tag for one in await self.tags().collect(require_complete=True)}
+        return await self._delete_many(
+            names, self._tag_deletion, on_outcome, on_progress, check, existing
+        )
 
     async def delete_manifests(
         self,
@@ -173,6 +186,7 @@ class RepositoryHandle:
         *,
         on_progress: Callable[[Progress], object] | None = None,
         check: _Check | None = None,
+        list_first: bool = False,
     ) -> DeletionReport:
         """Delete many manifests at once, **all tags on them too**; as `delete_tags` does.
 
@@ -183,6 +197,7 @@ class RepositoryHandle:
             on_outcome: See `delete_tags`; None by default.
             on_progress: See `delete_tags`; None by default.
             check: See `delete_tags`; None by default.
+            list_first: See `delete_tags`; by default the manifests are not listed first.
 
         Returns:
             The outcomes by status, each in the order of `digests`.
@@ -190,10 +205,14 @@ class RepositoryHandle:
         Raises:
             TypeError: `digests` is one string, or a callback is a coroutine function.
             ClientClosedError: The client is closed.
+            RegistryError: With `list_first`, the list could not be had; nothing was deleted.
             Exception: Any that `digests` or a callback raises.
         """
+        existing = None
+        if list_first:
+            existing = {one.digest for one in await self.manifests().collect(require_complete=True)}
         return await self._delete_many(
-            digests, self._manifest_deletion, on_outcome, on_progress, check
+            digests, self._manifest_deletion, on_outcome, on_progress, check, existing
         )
 
     def iter_delete_tags(self, names: Names) -> OutcomeIterator:
@@ -245,6 +264,7 @@ class RepositoryHandle:
         on_outcome: _OnOutcome | None,
         on_progress: Callable[[Progress], object] | None,
         check: _Check | None,
+        existing: Container[str] | None,
     ) -> DeletionReport:
         check_callback("on_outcome", on_outcome)
         check_callback("on_progress", on_progress)
@@ -264,7 +284,9 @@ class RepositoryHandle:
             if on_outcome is not None:
                 on_outcome(outcome)
 
-        await self._deletion(names, deletion_of, record, progress=progress, check=check).run()
+        await self._deletion(
+            names, deletion_of, record, progress=progress, check=check, existing=existing
+        ).run()
         return DeletionReport.of(outcomes)
 
     def _iter_delete(self, names: Names, deletion_of: _DeletionOf) -> OutcomeIterator:
@@ -282,13 +304,17 @@ class RepositoryHandle:
         gate: ReaderGate | None = None,
         progress: ProgressReporter | None = None,
         check: _Check | None = None,
+        existing: Container[str] | None = None,
     ) -> Deletion:
         session = self._families.session
         session.check_open()
 
         def delete(name: str, log: RequestLog) -> Awaitable[None]:
+            make_request = deletion_of(name)
+            if existing is not None and name not in existing:
+                return self._find_absent(name, make_request)
             return self._families.call(
-                deletion_of(name),
+                make_request,
                 priority="bulk",
                 log=log,
                 check=None if check is None else partial(check, name),
@@ -304,3 +330,8 @@ class RepositoryHandle:
             gate,
             progress,
         )
+
+    async def _find_absent(self, name: str, make_request: MakeRequest[None]) -> None:
+        # A name that cannot be is an error, whether or not anything is sent.
+        make_request(FIRST_FAMILY)
+        raise NotFoundError(f"{name!r} is not in the list of {self.name!r}")

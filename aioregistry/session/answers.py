@@ -120,7 +120,7 @@ def classify(
         )
     said = parse_error_body(answer.body)
     request_id = said.request_id or answer.headers.get("x-request-id")
-    error = error_for_status(status)(
+    error = error_for_status(status, said.message)(
         _shown(said.message, authorizations) or f"the {server} answered with status {status}",
         status=status,
         error_id=_shown(said.error_id, authorizations),

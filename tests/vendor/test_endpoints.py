@@ -61,15 +61,15 @@ ROWS = {
     ),
     "create": Row(
         lambda c: c.create_registry("example", subscription_tier="basic", region="fra1"),
-        "POST {family}",
+        "POST /v2/registries",
         answer=examples.MULTIREGISTRY,
         body={"name": "example", "subscription_tier_slug": "basic", "region": "fra1"},
     ),
-    "create without region": Row(
-        lambda c: c.create_registry("example", subscription_tier="basic"),
-        "POST {family}",
+    "create without region and tier": Row(
+        lambda c: c.create_registry("example"),
+        "POST /v2/registries",
         answer=examples.MULTIREGISTRY,
-        body={"name": "example", "subscription_tier_slug": "basic"},
+        body={"name": "example"},
     ),
     "delete": Row(lambda c: c.delete_registry("example"), "DELETE /v2/registries/example"),
     "docker credentials of the only registry": Row(

@@ -28,7 +28,6 @@ MOVES = {
     "options": ("GET", "/options", lambda c: c.options()),
     "subscription": ("GET", "/subscription", lambda c: c.subscription()),
     "update subscription": ("POST", "/subscription", lambda c: c.update_subscription("basic")),
-    "create": ("POST", "", lambda c: c.create_registry("example", subscription_tier="basic")),
     "validate name": ("POST", "/validate-name", lambda c: c.validate_name("example")),
     "repositories": (
         "GET",

@@ -1,9 +1,6 @@
-"""Deleting many: what is sent, what becomes of each item, and how it all ends."""
+"""Deleting many: what is sent, and the outcome of each item."""
 
 import asyncio
-import gc
-import json
-import pickle
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
@@ -12,11 +9,7 @@ import pytest
 from multidict import CIMultiDict
 
 from aioregistry import Progress, RateLimit, RegistryClient, RetryPolicy
-from aioregistry.api.endpoints import Request
 from aioregistry.bulk.report import BulkDeleteError, DeletionReport, Outcome
-from aioregistry.client.families import PathFamilies
-from aioregistry.client.lists import PagerFactory
-from aioregistry.client.repository import RepositoryHandle
 from aioregistry.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -24,136 +17,25 @@ from aioregistry.errors import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
-    RegistryConnectionError,
     RegistryError,
-    RegistryTimeoutError,
     ServerError,
 )
 from aioregistry.ratelimit.limiter import WindowLimiter
-from aioregistry.ratelimit.limits import Limiter
 from aioregistry.sandbox import Sandbox
-from aioregistry.session.answers import Answer, NoAnswer
-from aioregistry.session.session import Session
+from aioregistry.session.answers import Answer
+from tests.bulk.registry import (
+    DIGEST,
+    HANG,
+    REFUSED,
+    TIMEOUT,
+    Client,
+    Registry,
+    names,
+    now,
+    of,
+)
 from tests.conftest import push_tags
 from tests.ratelimit.strict_server import virtual
-
-DIGEST = "sha256:" + "0" * 64
-HANG = "hang"
-TIMEOUT = "timeout"
-REFUSED = "refused"
-
-Step = int | str | Answer
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def names(count: int) -> list[str]:
-    return [f"v{number}" for number in range(count)]
-
-
-def of(outcomes: tuple[Outcome, ...]) -> list[str]:
-    return [outcome.name for outcome in outcomes]
-
-
-class Registry:
-    """A transport to a registry where deletes end as told by name, and lists have many pages.
-
-    Attributes:
-        ends: What a DELETE of a name comes to, one after the other, the last for ever; else 204.
-        seconds: How long a DELETE of a name takes; else 0.1.
-        sent: Each request: when, its method, and the last part of its path.
-        in_flight: Requests without an answer, now and at most.
-    """
-
-    base_url = "https://api.test"
-
-    def __init__(self, pages: int = 0, per_page: int = 10) -> None:
-        self.ends: dict[str, list[Step]] = {}
-        self.seconds: dict[str, float] = {}
-        self.sent: list[tuple[float, str, str]] = []
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self._pages = pages
-        self._per_page = per_page
-
-    def open(self) -> None:
-        """Nothing to open."""
-
-    def check_open(self) -> None:
-        """Always open."""
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-    async def authorization(self) -> str:
-        return "Bearer token"
-
-    async def attempt(self, request: Request, authorization: str) -> Answer | NoAnswer:
-        path, _, query = request.target.partition("?")
-        name = path.rpartition("/")[2]
-        self.sent.append((now(), request.method, name))
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            await asyncio.sleep(self.seconds.get(name, 0.1))
-            if request.method == "GET":
-                return self._page(query)
-            return await self._end(name)
-        finally:
-            self.in_flight -= 1
-
-    async def _end(self, name: str) -> Answer | NoAnswer:
-        steps = self.ends.get(name, [204])
-        step = steps.pop(0) if len(steps) > 1 else steps[0]
-        if step == HANG:
-            await asyncio.Event().wait()
-        if step == TIMEOUT:
-            return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
-        if step == REFUSED:
-            return NoAnswer(RegistryConnectionError("refused"), sent=False)
-        if isinstance(step, Answer):
-            return step
-        return Answer(int(step), CIMultiDict(), b"")
-
-    def _page(self, query: str) -> Answer:
-        number = int(dict(part.split("=") for part in query.split("&"))["page"])
-        first = (number - 1) * self._per_page
-        tags = [{"tag": f"v{first + nth}"} for nth in range(self._per_page)]
-        pages = {"next": f"https://api.test/?page={number + 1}"} if number < self._pages else {}
-        body = {
-            "tags": tags,
-            "links": {"pages": pages},
-            "meta": {"total": self._pages * self._per_page},
-        }
-        return Answer(200, CIMultiDict(), json.dumps(body).encode())
-
-    def count(self, method: str) -> int:
-        return sum(sent == method for _, sent, _ in self.sent)
-
-
-class Client:
-    """A session on a registry, and a repository in it."""
-
-    def __init__(
-        self,
-        registry: Registry,
-        concurrency: int = 4,
-        limiter: Limiter | None = None,
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        self.session = Session(registry, limiter, retry or RetryPolicy(attempts=3))
-        self.session.open()
-        families = PathFamilies(self.session, "registry")
-        pagers = PagerFactory(families, 10, concurrency)
-        self.repository = RepositoryHandle("example", "app", families, pagers, concurrency)
-
-
-@pytest.fixture
-def registry() -> Registry:
-    return Registry()
-
 
 # The fan-out.
 
@@ -629,193 +511,6 @@ async def test_two_bulk_deletes_at_once_do_not_stop_each_other(registry):
     )
     assert len(first.deleted) == 20
     assert of(second.failed) == ["w0"]
-
-
-# Outcome by outcome.
-
-
-@virtual
-async def test_the_iterator_yields_each_outcome_as_it_is_known(registry):
-    registry.seconds = {"v0": 3.0, "v1": 1.0, "v2": 2.0}
-    seen = [
-        (outcome.name, round(now()))
-        async for outcome in Client(registry).repository.iter_delete_tags(names(3))
-    ]
-    assert seen == [("v1", 1), ("v2", 2), ("v0", 3)]
-
-
-@virtual
-async def test_the_iterator_takes_digests_too(registry):
-    outcomes = Client(registry).repository.iter_delete_manifests([DIGEST])
-    assert [outcome.status async for outcome in outcomes] == ["deleted"]
-
-
-@virtual
-async def test_the_iterator_begins_with_the_first_outcome_asked_for(registry):
-    outcomes = Client(registry).repository.iter_delete_tags(names(3))
-    await asyncio.sleep(1.0)
-    assert registry.sent == []
-    await outcomes.aclose()
-    assert [outcome async for outcome in outcomes] == []
-    assert registry.sent == []
-
-
-@virtual
-async def test_a_slow_reader_is_not_run_away_from(registry):
-    outcomes = Client(registry, concurrency=4).repository.iter_delete_tags(names(100))
-    await anext(outcomes)
-    await asyncio.sleep(60.0)
-    assert len(registry.sent) <= 2 * 4 + 1
-    assert len([outcome async for outcome in outcomes]) == 99
-
-
-@virtual
-async def test_closing_the_iterator_cancels_the_rest(registry):
-    async with Client(registry).repository.iter_delete_tags(names(100)) as outcomes:
-        async for _ in outcomes:
-            break
-    sent = len(registry.sent)
-    await asyncio.sleep(60.0)
-    assert (len(registry.sent), registry.in_flight) == (sent, 0)
-    with pytest.raises(StopAsyncIteration):
-        await anext(outcomes)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-@virtual
-async def test_dropping_the_iterator_cancels_the_rest(registry):
-    async for _ in Client(registry).repository.iter_delete_tags(names(100)):
-        break
-    gc.collect()
-    await asyncio.sleep(1.0)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert len(registry.sent) < 20
-
-
-@virtual
-async def test_closing_the_iterator_while_another_task_reads_ends_the_reading(registry):
-    async def source() -> AsyncIterator[str]:
-        await asyncio.sleep(3600.0)
-        yield "v0"
-
-    outcomes = Client(registry).repository.iter_delete_tags(source())
-    reading = asyncio.ensure_future(anext(outcomes))
-    await asyncio.sleep(1.0)
-    await outcomes.aclose()
-    with pytest.raises(StopAsyncIteration):
-        await reading
-
-
-@virtual
-async def test_the_iterator_raises_what_the_source_raises_after_the_outcomes(registry):
-    def source():
-        yield "v0"
-        raise LookupError("no more names")
-
-    outcomes = Client(registry).repository.iter_delete_tags(source())
-    assert (await anext(outcomes)).name == "v0"
-    with pytest.raises(LookupError):
-        await anext(outcomes)
-    with pytest.raises(StopAsyncIteration):
-        await anext(outcomes)
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.05, 5.0])
-@virtual
-async def test_the_iterator_of_a_client_that_is_closed_meanwhile_says_so(registry, seconds):
-    registry.ends = {name: [HANG] for name in names(4)}
-    client = Client(registry, concurrency=4)
-    outcomes = client.repository.iter_delete_tags(names(10))
-
-    async def read() -> list[Outcome]:
-        return [outcome async for outcome in outcomes]
-
-    reading = asyncio.ensure_future(read())
-    await asyncio.sleep(seconds)
-    await client.session.close()
-    with pytest.raises(ClientClosedError, match=r"^the client was closed while deleting$"):
-        await reading
-
-
-# The report and its error.
-
-
-def outcome(index: int, status: str, error: RegistryError | None = None) -> Outcome:
-    return Outcome(index, f"v{index}", status, error)
-
-
-FORBIDDEN = PermissionDeniedError("lacks a scope", status=403)
-LOST = RegistryTimeoutError("no answer in time")
-REPORT = DeletionReport.of(
-    [
-        outcome(5, "not_attempted", FORBIDDEN),
-        outcome(4, "unknown", LOST),
-        outcome(3, "failed", FORBIDDEN),
-        outcome(2, "failed", FORBIDDEN),
-        outcome(1, "absent"),
-        outcome(0, "deleted"),
-    ]
-)
-
-
-def raised() -> BulkDeleteError:
-    with pytest.raises(BulkDeleteError) as caught:
-        REPORT.raise_for_failures()
-    return caught.value
-
-
-def test_a_report_without_failures_raises_nothing():
-    DeletionReport.of([outcome(0, "deleted"), outcome(1, "absent")]).raise_for_failures()
-    DeletionReport().raise_for_failures()
-
-
-@pytest.mark.parametrize("status", ["failed", "unknown", "not_attempted"])
-def test_each_of_the_last_three_lists_is_a_failure(status):
-    report = DeletionReport.of([outcome(0, status, LOST)])
-    with pytest.raises(BulkDeleteError):
-        report.raise_for_failures()
-
-
-def test_the_error_carries_the_report_and_each_error_once():
-    error = raised()
-    assert error.report is REPORT
-    assert error.exceptions == (FORBIDDEN, LOST)
-
-
-def test_the_error_counts_and_names_the_first():
-    assert "2 failed, 1 unknown, 1 not attempted; the first is 'v2'" in str(raised())
-
-
-def test_the_error_is_an_error_of_this_package_and_a_group():
-    assert isinstance(raised(), RegistryError)
-    assert isinstance(raised(), ExceptionGroup)
-
-
-def test_except_star_picks_its_parts():
-    picked = []
-    try:
-        REPORT.raise_for_failures()
-    except* PermissionDeniedError as group:
-        picked.append(group)
-    except* RegistryTimeoutError as group:
-        picked.append(group)
-    assert [group.exceptions for group in picked] == [(FORBIDDEN,), (LOST,)]
-    assert all(isinstance(group, BulkDeleteError) for group in picked)
-
-
-def test_a_part_that_was_split_off_has_no_report():
-    forbidden, rest = raised().split(PermissionDeniedError)
-    assert (forbidden.report, rest.report) == (None, None)
-    assert (forbidden.exceptions, rest.exceptions) == ((FORBIDDEN,), (LOST,))
-
-
-def test_the_error_pickles_with_its_report():
-    error = raised()
-    copy = pickle.loads(pickle.dumps(error))
-    assert str(copy) == str(error)
-    assert [type(each) for each in copy.exceptions] == [PermissionDeniedError, RegistryTimeoutError]
-    assert of(copy.report.failed) == ["v2", "v3"]
-    assert copy.message == error.message
 
 
 # Over sockets.
