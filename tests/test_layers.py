@@ -49,14 +49,10 @@ DOORS = {"aioregistry", "aioregistry.__main__", "aioregistry.cleanup"}
 UPWARDS: set[tuple[str, str]] = set()
 TOO_LONG: set[str] = set()
 WITHOUT_README = {
-    "api",
     "apply",
-    "bulk",
     "cleanup",
-    "client",
     "manifests",
     "oci",
-    "paging",
     "plan",
     "session",
 }
