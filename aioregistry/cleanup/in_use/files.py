@@ -24,6 +24,11 @@ __all__ = ["read_in_use"]
 
 _NAME = re.compile(r"[A-Za-z0-9:._-]{1,253}")
 _ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
+# The output of 'kubectl get … -o name', which a reference could look like.
+_OBJECT = re.compile(
+    r"(?:pod|service|node|(?:deployment|replicaset|statefulset|daemonset)\.apps|(?:cron)?job\.batch)"
+    r"/[^:@]*"
+)
 _YAML = re.compile(r"(?:apiVersion|kind|items|spec|name|services):(?:\s|$)|---\s*$")
 _MAX_KINDS_SHOWN = 5
 _GIVE = "give the output of 'kubectl get pods -A -o json'"
@@ -77,6 +82,10 @@ def _of_lines(text: str, name: str) -> Iterator[Use]:
                 f"{where}: {written!r} is the ID of an image and names no repository; give its"
                 " reference, or its digest as sha256:…"
             )
+        if _OBJECT.fullmatch(written):
+            raise InUseError(f"{where}: {written[:80]!r} is the name of an object; {_GIVE}")
+        if written == "null":
+            raise InUseError(f"{where}: null, as after a command that found nothing; {_NONE}")
         try:
             yield Use(Reference.parse(written), f"line {number} of {name}")
         except InvalidNameError as error:

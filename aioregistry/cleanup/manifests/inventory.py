@@ -7,6 +7,7 @@ from attrs import evolve, field, frozen
 
 from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.content import subject_of_tag
+from aioregistry.cleanup.policy.ages import tag_time
 
 __all__ = ["BlobSizes", "ListedManifest", "RepositoryInventory", "TagComparison", "listed"]
 
@@ -131,9 +132,9 @@ class TagComparison:
             self._agreed[manifest.digest] = self._agreed.get(manifest.digest, 0) + 1
         else:
             self._moved[tag.tag] = manifest.digest
-        pushed_at = manifest.pushed_at
-        if tag.updated_at is None or pushed_at is None or tag.updated_at > pushed_at:
-            self._set_at[tag.tag] = tag.updated_at
+        time = tag_time(tag.updated_at, manifest.pushed_at)
+        if time != manifest.pushed_at:
+            self._set_at[tag.tag] = time
 
     def _short(self) -> Iterator[ListedManifest]:
         """Yield the manifests with a tag that the list of tags has elsewhere, or not at all."""
