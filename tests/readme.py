@@ -1,13 +1,24 @@
 """The README files of the project, and ways to find something in them."""
 
+import ast
+import asyncio
+import inspect
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aioregistry.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
 TOP = ROOT / "README.md"
 # A chapter that has moved into a room is found there first.
 READMES = [*sorted((ROOT / "aioregistry").rglob("README.md")), TOP]
 
+TAGS = ("v0.1.0", "v1.0.0", "latest", "pr-1", "pr-2", *(f"build-{n}" for n in range(1, 8)))
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -52,3 +63,32 @@ def table_with(cell: str) -> list[list[str]]:
             if any(text.startswith(cell) for row in rows for text in row):
                 return rows[2:]
     raise LookupError(f"no README has a table with {cell!r}")
+
+
+@asynccontextmanager
+async def sandbox_by_environment(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> AsyncIterator[Sandbox]:
+    """The API as a reader has it who has started a sandbox: all by the environment."""
+    async with Sandbox() as sandbox:
+        for tag in TAGS:
+            sandbox.state.push("example", "web", [tag])
+        for repository in ("api", "team/api"):
+            sandbox.state.push("example", repository, ["v1.0.0", "latest"])
+        monkeypatch.setenv("DIGITALOCEAN_TOKEN", sandbox.token)
+        monkeypatch.setenv("AIOREGISTRY_API_URL", sandbox.url)
+        monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", sandbox.url)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        monkeypatch.chdir(folder)
+        yield sandbox
+
+
+async def run(code: str, path: str, names: dict[str, Any]) -> None:
+    """Run a block as ``python -m asyncio`` would, or in a thread if it runs a loop of its own."""
+    compiled = compile(code, path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if "asyncio.run(" in code:
+        await asyncio.to_thread(exec, compiled, names)
+    elif compiled.co_flags & inspect.CO_COROUTINE:
+        await eval(compiled, names)
+    else:
+        exec(compiled, names)

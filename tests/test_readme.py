@@ -1,8 +1,6 @@
 """The README files: their blocks run, their links lead somewhere, their tables are complete."""
 
-import ast
 import asyncio
-import inspect
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,23 +12,25 @@ from aioregistry import RegistryClient
 from aioregistry.cleanup import Policy, read_policy
 from aioregistry.cleanup.policy.schema import policy_schema
 from aioregistry.cli.settings.config_file import KEYS, read_config
-from aioregistry.sandbox import Phases, Sandbox
+from aioregistry.sandbox import Phases
 from tests.cli.test_help import retired
 from tests.readme import (
     FENCED,
     READMES,
     ROOT,
+    TAGS,
     TOP,
     all_blocks,
     blocks,
     chapter,
     name_of,
+    run,
+    sandbox_by_environment,
     table_with,
 )
 
 WITH_PYTHON = [path for path in READMES if blocks(path, "python")]
 TOML = all_blocks("toml")
-TAGS = ("v0.1.0", "v1.0.0", "latest", "pr-1", "pr-2", *(f"build-{n}" for n in range(1, 8)))
 # What is still to be mended; nothing may be added.
 TOO_LONG = {"README.md"}
 WITH_LOCAL_LINKS = {"README.md"}
@@ -38,29 +38,8 @@ WITH_LOCAL_LINKS = {"README.md"}
 
 @pytest.fixture
 async def sandbox(monkeypatch, tmp_path):
-    """The API as a reader has it who has started a sandbox: all by the environment."""
-    async with Sandbox() as sandbox:
-        for tag in TAGS:
-            sandbox.state.push("example", "web", [tag])
-        for repository in ("api", "team/api"):
-            sandbox.state.push("example", repository, ["v1.0.0", "latest"])
-        monkeypatch.setenv("DIGITALOCEAN_TOKEN", sandbox.token)
-        monkeypatch.setenv("AIOREGISTRY_API_URL", sandbox.url)
-        monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", sandbox.url)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        monkeypatch.chdir(tmp_path)
+    async with sandbox_by_environment(monkeypatch, tmp_path) as sandbox:
         yield sandbox
-
-
-async def run(code: str, path: str, names: dict[str, object]) -> None:
-    """Run a block as ``python -m asyncio`` would, or in a thread if it runs a loop of its own."""
-    compiled = compile(code, path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    if "asyncio.run(" in code:
-        await asyncio.to_thread(exec, compiled, names)
-    elif compiled.co_flags & inspect.CO_COROUTINE:
-        await eval(compiled, names)
-    else:
-        exec(compiled, names)
 
 
 @pytest.mark.parametrize("path", WITH_PYTHON, ids=name_of)

@@ -88,10 +88,11 @@ class Distribution:
         ValueError: An argument makes no sense.
 
     Example:
-        Read a manifest of the image that a tag points at::
-
-            async with Distribution(client.registry("example")) as distribution:
-                manifest = await distribution.get_manifest("web", "v1")
+        ```python
+        async with Distribution(client.registry("example")) as distribution:
+            manifest = await distribution.get_manifest("web", "v1.0.0")
+            print(manifest.media_type, len(manifest.body))
+        ```
     """
 
     _writes: ClassVar[bool] = False
