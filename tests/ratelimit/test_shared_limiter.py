@@ -14,7 +14,9 @@ from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 pytestmark = pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS)
 
 TOKEN = "dop_v1_secret"
-QUOTA = RateLimit(windows=((5, 1.0), (20, 60.0)), burst=1000)
+# On no machine is it so long until its windows end; the brief one is for what waits for that.
+QUOTA = RateLimit(windows=((5, 30.0), (20, 60.0)), burst=1000)
+BRIEF = RateLimit(windows=((5, 1.0), (20, 60.0)), burst=1000)
 OK = RateLimitHeaders(204)
 
 
@@ -52,14 +54,28 @@ async def take(limiter: RedisLimiter, count: int, reported: RateLimitHeaders | N
     await told(limiter)
 
 
+async def goes(limiter: RedisLimiter) -> bool:
+    """Whether a permit is given before a window of `QUOTA` ends, however busy the machine."""
+    return await goes_within(20, limiter)
+
+
 async def goes_at_once(limiter: RedisLimiter) -> bool:
+    """For what must not be so: a busy machine may take longer to give a permit."""
+    return await goes_within(0.2, limiter)
+
+
+async def goes_within(seconds: float, limiter: RedisLimiter) -> bool:
     try:
-        async with asyncio.timeout(0.2):
+        async with asyncio.timeout(seconds):
             await limiter.acquire()
     except TimeoutError:
         return False
     limiter.release(sent=False)
     return True
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def told(limiter: RedisLimiter) -> None:
@@ -69,11 +85,9 @@ async def told(limiter: RedisLimiter) -> None:
 
 
 async def test_a_window_holds_no_more_than_its_limit(make):
-    limiter = make()
-    await take(limiter, 5)
-    assert not await goes_at_once(limiter)
-    await asyncio.sleep(0.9)
-    assert await goes_at_once(limiter)
+    limiter, begun = make(BRIEF), now()
+    await take(limiter, 6)
+    assert now() - begun >= 1.0
 
 
 async def test_another_process_sees_what_was_used(make):
@@ -82,16 +96,18 @@ async def test_another_process_sees_what_was_used(make):
 
 
 async def test_a_permit_counts_from_its_answer(make):
-    limiter = make()
+    limiter = make(BRIEF)
     await take(limiter, 1)
     for _ in range(4):
         await limiter.acquire()
     await asyncio.sleep(1.1)
-    assert await goes_at_once(limiter)
-    for _ in range(4):
+    await limiter.acquire()
+    answered = now()
+    for _ in range(5):
         limiter.release(OK)
-    await take(limiter, 1)
-    assert not await goes_at_once(limiter)
+    await limiter.acquire()
+    limiter.release(OK)
+    assert now() - answered >= 1.0
 
 
 async def test_a_permit_that_was_not_used_comes_back_at_once(make):
@@ -99,16 +115,17 @@ async def test_a_permit_that_was_not_used_comes_back_at_once(make):
     await take(limiter, 4)
     await limiter.acquire()
     limiter.release(sent=False)
-    assert await goes_at_once(limiter)
+    assert await goes(limiter)
 
 
 async def test_the_servers_word_closes_the_gate_for_all(make):
     one, other = make(), make()
     await take(one, 1)
+    answered = now()
     await take(one, 1, RateLimitHeaders(429, retry_after=0.6))
-    assert not await goes_at_once(other)
-    await asyncio.sleep(0.6)
-    assert await goes_at_once(other)
+    await other.acquire()
+    other.release(OK)
+    assert now() - answered >= 0.6
 
 
 async def test_what_others_used_of_the_longer_window_is_believed(make):
@@ -127,27 +144,27 @@ async def test_others_that_are_gone_are_forgotten(make):
 
 
 async def test_a_dead_workers_permits_come_back(make):
-    dead, other = make(lease=0.2), make(lease=0.2)
+    dead, other = make(BRIEF, lease=0.2), make(BRIEF, lease=0.2)
     await take(dead, 1)
+    begun = now()
     for _ in range(4):
         await dead.acquire()
-    assert not await goes_at_once(other)
-    await asyncio.sleep(1.2)
-    assert await goes_at_once(other)
+    await take(other, 2)
+    # A request that was not answered may have arrived when the lease ended.
+    assert now() - begun >= 1.2
 
 
 async def test_data_that_are_lost_close_the_gate_for_a_shortest_window(make, redis):
-    limiter = make()
+    limiter = make(BRIEF)
     await take(limiter, 3)
-    await told(limiter)
+    lost = now()
     await redis.flushall()
-    assert not await goes_at_once(limiter)
-    await asyncio.sleep(1.0)
     # Then one request alone, whose answer tells what is left.
     await limiter.acquire()
+    assert now() - lost >= 1.0
     assert not await goes_at_once(limiter)
     limiter.release(OK)
-    assert await goes_at_once(limiter)
+    assert await goes(limiter)
 
 
 async def test_who_waits_for_longer_than_max_wait_is_refused(make):
@@ -166,7 +183,7 @@ async def test_who_gives_up_leaves_no_permit_behind(make):
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     await told(limiter)
-    assert await goes_at_once(limiter)
+    assert await goes(limiter)
 
 
 async def test_interactive_requests_go_first(make):
@@ -185,6 +202,7 @@ async def test_interactive_requests_go_first(make):
     assert order == ["interactive", "bulk", "bulk"]
 
 
+@pytest.mark.slow(6)
 async def test_interactive_requests_of_one_go_before_bulk_work_of_another(make):
     quota = RateLimit(windows=((1, 1.0), (100, 60.0)))
     worker, site = make(quota), make(quota)
@@ -250,7 +268,7 @@ async def test_what_is_over_is_told_before_the_end(make):
     for _ in range(4):
         limiter.release(sent=False)
     await limiter.close()
-    assert await goes_at_once(other)
+    assert await goes(other)
 
 
 async def test_the_status_counts_all_who_share(make):
@@ -261,7 +279,7 @@ async def test_the_status_counts_all_who_share(make):
     assert other.status.windows[0].used == 4
     assert other.status.windows[0].free == 1
     assert other.seconds_for(1) == 0
-    assert other.seconds_for(2) == 1.0
+    assert other.seconds_for(2) == 30.0
     assert other.seconds_for(40) >= 60.0
 
 
@@ -282,36 +300,37 @@ async def away():
 
 async def test_fail_closed_waits_until_redis_is_back(away):
     server, client = away
-    limiter = RedisLimiter(client, TOKEN, QUOTA)
+    limiter = RedisLimiter(client, TOKEN, BRIEF)
     await take(limiter, 2)
     await server.stop()
     assert not await goes_at_once(limiter)
     await server.start()
-    await asyncio.wait_for(limiter.acquire(), 5)
+    await asyncio.wait_for(limiter.acquire(), 60)
     limiter.release(OK)
     await limiter.close()
 
 
 async def test_fail_open_goes_on_with_its_share_after_a_shortest_window(away):
     server, client = away
-    limiter = RedisLimiter(client, TOKEN, QUOTA, when_away="fail_open", share=0.4)
+    limiter = RedisLimiter(client, TOKEN, BRIEF, when_away="fail_open", share=0.4)
     await take(limiter, 2)
-    await told(limiter)
+    stopped = now()
     await server.stop()
-    assert not await goes_at_once(limiter)
-    begun = asyncio.get_running_loop().time()
+    await limiter.acquire()
+    assert now() - stopped >= 0.9
+    limiter.release(OK)
+    # Two of five are its share.
+    begun = now()
     for _ in range(2):
         await limiter.acquire()
         limiter.release(OK)
-    assert asyncio.get_running_loop().time() - begun >= 0.6
-    # Two of five are its share.
-    assert not await goes_at_once(limiter)
+    assert now() - begun >= 0.9
     await server.start()
-    await asyncio.wait_for(limiter.acquire(), 10)
+    await asyncio.wait_for(limiter.acquire(), 60)
     limiter.release(OK)
     await told(limiter)
     # What went meanwhile counts there, too.
-    assert limiter.status.windows[1].used == 3
+    assert limiter.status.windows[1].used == 4
     await limiter.close()
 
 
@@ -321,7 +340,7 @@ async def test_a_limiter_closes_while_redis_is_away(away):
     await take(limiter, 1)
     await server.stop()
     limiter._over.append({"permit": "x", "sent": True})
-    await asyncio.wait_for(limiter.close(), 5)
+    await asyncio.wait_for(limiter.close(), 60)
 
 
 async def test_what_is_wrong_with_the_script_reaches_who_waits(make, redis):
