@@ -32,14 +32,16 @@ class Reserve:
         active: Whether anything may be held now; while it is not, nobody need ask.
     """
 
-    __slots__ = ("_beside_bulk_only", "_fixed", "_made", "_since", "_windows", "active")
+    __slots__ = ("_beside_bulk_only", "_bounds", "_fixed", "_made", "_periods", "_since", "active")
 
     def __init__(self, limit: RateLimit) -> None:
-        self._windows = [(limit.share_of(most), period) for most, period in limit.windows]
+        shares = [limit.share_of(most) for most, _ in limit.windows]
+        self._periods = [period for _, period in limit.windows]
+        self._bounds = [(part_of(each, DEFAULT_SHARE), part_of(each, MAX_SHARE)) for each in shares]
         self._beside_bulk_only = limit.reserve is None
         self._fixed: list[int] = []
         if limit.reserve:
-            self._fixed = [min(part_of(most, limit.reserve), most - 1) for most, _ in self._windows]
+            self._fixed = [min(part_of(each, limit.reserve), each - 1) for each in shares]
         self.active = bool(self._fixed)
         # When interactive requests were made, and since when they are.
         self._made: deque[float] = deque()
@@ -64,9 +66,9 @@ class Reserve:
         """Return how many requests of each window bulk work leaves free now."""
         self._expire(now)
         if not self.active:
-            return [0] * len(self._windows)
+            return [0] * len(self._periods)
         held = []
-        for reserve, (_, period) in zip(self._reserves(now), self._windows, strict=True):
+        for reserve, period in zip(self._reserves(now), self._periods, strict=True):
             lately = takewhile(partial(lt, now - period), reversed(self._made))
             held.append(max(0, reserve - sum(1 for _ in lately)))
         return held
@@ -74,15 +76,15 @@ class Reserve:
     def _reserves(self, now: float) -> list[int]:
         if not self._beside_bulk_only:
             return self._fixed
-        shortest, longest = self._windows[0][1], self._windows[-1][1]
+        shortest, longest = self._periods[0], self._periods[-1]
         rate = MARGIN * len(self._made) / min(longest, now - self._since + shortest)
         return [
-            min(part_of(limit, DEFAULT_SHARE) + math.ceil(rate * period), part_of(limit, MAX_SHARE))
-            for limit, period in self._windows
+            min(least + math.ceil(rate * period), most)
+            for (least, most), period in zip(self._bounds, self._periods, strict=True)
         ]
 
     def _expire(self, now: float) -> None:
-        made, oldest = self._made, now - self._windows[-1][1]
+        made, oldest = self._made, now - self._periods[-1]
         while made and made[0] <= oldest:
             made.popleft()
         if not made and not self._fixed:
