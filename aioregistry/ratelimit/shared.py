@@ -217,13 +217,14 @@ class RedisLimiter:
         return RateLimitStatus(windows, waiting, next_free, self._reported, away)
 
     def seconds_for(self, requests: int) -> float:
-        """Return how many seconds some requests take at least, if nobody else sends any.
+        """Return how many seconds some bulk requests take at least, if nobody else sends any.
 
         Args:
             requests: How many.
         """
         return max(
-            math.ceil(max(0, requests - window.free) / window.limit) * window.period
+            math.ceil(max(0, requests - max(0, window.free - window.reserved)) / window.limit)
+            * window.period
             for window in self.status.windows
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -162,10 +163,11 @@ async def cluster_of_six(program: str) -> AsyncIterator[list[Server]]:
 
 
 @asynccontextmanager
-async def saying(**errors: str) -> AsyncIterator[int]:
+async def saying(*, ssl_context: ssl.SSLContext | None = None, **errors: str) -> AsyncIterator[int]:
     """A server that answers +OK to all but some commands; yields its port.
 
     Args:
+        ssl_context: For TLS; by default none.
         errors: The error that a command gets, such as `evalsha="READONLY no"`.
     """
 
@@ -184,7 +186,9 @@ async def saying(**errors: str) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(
+        serve, "localhost", 0, ssl=ssl_context, family=socket.AF_INET
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("redis")
 
 import redis.asyncio
+import trustme
 from redis import exceptions as errors
 
 from aioregistry import RateLimit, RateLimitedError, SharedQuotaError
@@ -101,6 +102,30 @@ async def test_a_name_that_does_not_exist_is_an_error_at_once(monkeypatch):
     ):
         with pytest.raises(SharedQuotaError, match="Check the host name of Redis"):
             await limiter.acquire()
+
+
+async def test_a_certificate_that_is_not_trusted_is_an_error_at_once():
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(server)
+    async with (
+        saying(ssl_context=server) as port,
+        redis.asyncio.Redis(host="localhost", port=port, ssl=True) as client,
+        RedisLimiter(client, "token", RateLimit(max_wait=2.0)) as limiter,
+    ):
+        with pytest.raises(SharedQuotaError, match="Check the TLS settings"):
+            await limiter.acquire()
+
+
+async def test_tls_at_a_server_without_it_is_an_error_at_once():
+    async with (
+        saying() as port,
+        redis.asyncio.Redis(port=port, ssl=True) as client,
+        RedisLimiter(client, "token", RateLimit(max_wait=2.0)) as limiter,
+    ):
+        with pytest.raises((SharedQuotaError, RateLimitedError)) as caught:
+            await limiter.acquire()
+    # A server that hangs up at the handshake cannot be told from one that is away.
+    assert "SSL" in str(caught.value) or "Connection" in str(caught.value)
 
 
 async def test_a_connection_that_is_refused_is_waited_for():
