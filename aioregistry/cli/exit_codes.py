@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 __all__ = [
+    "CHANGES",
     "DONE",
     "DRIFT_ONLY",
     "INTERRUPTED",
@@ -13,7 +14,7 @@ __all__ = [
     "epilog",
 ]
 
-DONE, SOME_FAILED, WRONG_USAGE, DRIFT_ONLY, REFUSED = 0, 1, 2, 3, 4
+DONE, SOME_FAILED, WRONG_USAGE, DRIFT_ONLY, REFUSED, CHANGES = 0, 1, 2, 3, 4, 5
 INTERRUPTED, TERMINATED = 130, 143
 _MEANINGS = {
     DONE: "success",

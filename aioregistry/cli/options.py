@@ -17,6 +17,7 @@ __all__ = [
     "Order",
     "Output",
     "RegistryName",
+    "ReportFormat",
     "RepositoryReference",
     "Yes",
     "as_arguments",
@@ -219,6 +220,14 @@ class Format(StrEnum):
     JSON = "json"
     NDJSON = "ndjson"
     CSV = "csv"
+
+
+class ReportFormat(StrEnum):
+    """Formats of a clean-up's report."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
 
 
 @frozen

@@ -28,7 +28,7 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
     result = filled.run("cleanup", "plan", "--policy", "policy.toml")
     assert result.exit_code == 0, result.output
     assert "web" in result.stdout
-    assert "3 requests, at least " in result.stdout
+    assert re.search(r"\d requests?, at least ", result.stdout)
     assert "to carry it out: aioregistry cleanup apply plan.json" in result.stdout
     plan = Plan.load(filled.folder / "plan.json")
     assert {item.tags[0] for _, item in plan.condemned} == {"pr-1", "pr-2"}

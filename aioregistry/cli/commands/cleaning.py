@@ -1,5 +1,6 @@
 """The work of the clean-up commands."""
 
+import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.in_use.references import InUse, InUseError
@@ -19,19 +19,17 @@ from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cli.asking import ask
 from aioregistry.cli.commands.cleanup_job import CleanupJob, journal_of, read_uses
-from aioregistry.cli.commands.cleanup_options import Applying, Reading
+from aioregistry.cli.commands.cleanup_options import Applying, PlanFormat, Reading
 from aioregistry.cli.connection import Connection
-from aioregistry.cli.display.plan_tables import (
-    lines_of_plan,
-    table_of_plan,
-)
-from aioregistry.cli.display.text import counted
-from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
-from aioregistry.cli.options import Access
+from aioregistry.cli.display.cleanup_output import CleanupOutput
+from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan
+from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.exit_codes import CHANGES, DONE, DRIFT_ONLY, SOME_FAILED
+from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.client.registry import RegistryHandle
 
-__all__ = ["apply", "plan", "plan_and_apply"]
+__all__ = ["apply", "plan", "plan_and_apply", "show"]
 
 _NOTHING = "nothing was deleted"
 
@@ -41,10 +39,13 @@ def plan(
     registry: str | None,
     repositories: list[str] | None,
     output: Path,
+    detailed: bool,
+    form: ReportFormat,
     reading: Reading,
     access: Access,
 ) -> None:
     """Make a plan, write it to a file and show it."""
+    printer = CleanupOutput(form)
     command = "cleanup plan"
     with _usage(command):
         rules, uses = _load_policy(policy), read_uses(reading)
@@ -57,31 +58,60 @@ def plan(
         ) as contents:
             made = await _plan(to, handle, contents, rules, uses, repositories)
         _save(command, made, output)
-        _show_plan(made)
+        printer.show_plan(made)
         for problem in Caps().exceeded(made):
-            typer.echo(f"apply refuses this plan: {problem}")
+            printer.say(f"apply refuses this plan: {problem}")
         again = [word for name in reading.in_use or () for word in ("--in-use", name)]
         carry_out = shlex.join(["aioregistry", "cleanup", "apply", str(output), *again])
-        typer.echo(f"plan written to {output}; to carry it out: {carry_out}")
-        return SOME_FAILED if made.left_alone else DONE
+        printer.say(f"plan written to {output}; to carry it out: {carry_out}")
+        printer.finish(made, output)
+        if made.left_alone:
+            return SOME_FAILED
+        return CHANGES if detailed and next(made.condemned, None) is not None else DONE
 
     run_connected(command, access, work, lambda: _NOTHING)
 
 
+def show(path: Path, form: PlanFormat) -> None:
+    """Print the plan in a file."""
+    with _usage("cleanup show"):
+        made = Plan.load(path)
+    match form:
+        case PlanFormat.TABLE:
+            CleanupOutput(ReportFormat.TABLE).show_plan(made)
+            for note in made.notes:
+                typer.echo(safe(note))
+        case PlanFormat.MARKDOWN:
+            typer.echo(markdown_of_plan(made), nl=False)
+        case PlanFormat.CSV:
+            typer.echo(csv_of_plan(made), nl=False)
+        case PlanFormat.JSON:
+            typer.echo(json.dumps(document_of_plan(made, path), indent=2))
+
+
 def apply(
-    path: Path, resume: bool, yes: bool, applying: Applying, reading: Reading, access: Access
+    path: Path,
+    resume: bool,
+    yes: bool,
+    form: ReportFormat,
+    applying: Applying,
+    reading: Reading,
+    access: Access,
 ) -> None:
     """Carry out the plan in a file."""
     command = "cleanup apply"
     with _usage(command):
         made = Plan.load(path)
-        job = CleanupJob.of(command, path, applying, reading, access, made.in_use)
+        job = CleanupJob.of(command, path, form, applying, reading, access, made.in_use)
         _check_in_use(made, job)
-    _show_plan(made)
+    job.output.show_plan(made)
     if job.uses is not None:
-        typer.echo(f"in use now: {counted(len({str(one.reference) for one in job.uses}), 'image')}")
+        job.output.say(
+            f"in use now: {counted(len({str(one.reference) for one in job.uses}), 'image')}"
+        )
     job.check(made)
     if not job.counts.total:
+        job.output.finish(made, path)
         raise typer.Exit(DONE)
     if not yes:
         ask(command, job.question(made), _NOTHING)
@@ -103,6 +133,7 @@ def plan_and_apply(
     yes: bool,
     repositories: list[str] | None,
     output: Path | None,
+    form: ReportFormat,
     applying: Applying,
     reading: Reading,
     access: Access,
@@ -111,7 +142,7 @@ def plan_and_apply(
     command = "cleanup run"
     with _usage(command):
         rules = _load_policy(policy)
-        job = CleanupJob.of(command, output, applying, reading, access)
+        job = CleanupJob.of(command, output, form, applying, reading, access)
         if output is not None:
             _check_output(output)
 
@@ -124,8 +155,8 @@ def plan_and_apply(
             path = output or Path(f"cleanup-{handle.name}-{made.made_at:%Y%m%d-%H%M%S}.json")
             _save(command, made, path)
             job.path = path
-            _show_plan(made)
-            typer.echo(f"plan written to {path}")
+            job.output.show_plan(made)
+            job.output.say(f"plan written to {path}")
             job.check(made)
             if job.counts.total and not yes:
                 ask(command, job.question(made), _NOTHING)
@@ -213,12 +244,3 @@ def _save(command: str, plan: Plan, path: Path) -> None:
         plan.save(path)
     except OSError as error:
         refuse(command, f"{path}: {error.strerror}")
-
-
-def _show_plan(plan: Plan) -> None:
-    if next(plan.condemned, None) is not None:
-        Console().print(table_of_plan(plan), highlight=False)
-    else:
-        typer.echo("nothing to delete")
-    for line in lines_of_plan(plan):
-        typer.echo(line)

@@ -8,9 +8,11 @@ import typer
 from aioregistry.cli.commands.cleanup_options import (
     Applying,
     PlanFile,
+    PlanFormat,
     PlanOutput,
     PolicyFile,
     Reading,
+    Report,
     Repositories,
     Resume,
 )
@@ -19,6 +21,7 @@ from aioregistry.cli.exit_codes import epilog
 from aioregistry.cli.options import (
     Access,
     RegistryName,
+    ReportFormat,
     RepositoryReference,
     Yes,
     with_groups,
@@ -41,7 +44,10 @@ _CODES = {
     4: "refused by a limit or by the answer to the question (nothing was deleted)",
     130: "or 143 interrupted",
 }
-_PLAN_CODES = {1: "failure, or a repository was skipped"}
+_PLAN_CODES = {
+    1: "failure, or a repository was skipped",
+    5: "with `--detailed-exitcode`: there is something to delete",
+}
 
 
 @app.command(epilog=epilog("aioregistry cleanup plan example --policy policy.toml", _PLAN_CODES))
@@ -51,6 +57,11 @@ def plan(
     registry: RegistryName = None,
     repository: Repositories = None,
     output: PlanOutput = Path("plan.json"),
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option("--detailed-exitcode", help="Exit with 5 if there is something to delete."),
+    ] = False,
+    form: Report = ReportFormat.TABLE,
     reading: Reading = Reading(),
     access: Access = Access(),
 ) -> None:
@@ -60,7 +71,23 @@ def plan(
     """
     from aioregistry.cli.commands import cleaning
 
-    cleaning.plan(policy, registry, repository, output, reading, access)
+    cleaning.plan(policy, registry, repository, output, detailed_exitcode, form, reading, access)
+
+
+@app.command(epilog=epilog("aioregistry cleanup show plan.json -o md", interrupts=False))
+def show(
+    plan: PlanFile,
+    output: Annotated[
+        PlanFormat, typer.Option("--output", "-o", help="Format: md is Markdown for a comment.")
+    ] = PlanFormat.TABLE,
+) -> None:
+    """Print a plan for reviewers: totals, repositories, reasons, largest items, notes.
+
+    No token is needed, and nothing is sent.
+    """
+    from aioregistry.cli.commands import cleaning
+
+    cleaning.show(plan, output)
 
 
 @app.command(epilog=epilog("aioregistry cleanup apply plan.json", _CODES))
@@ -69,6 +96,7 @@ def apply(
     plan: PlanFile,
     resume: Resume = False,
     yes: Yes = False,
+    form: Report = ReportFormat.TABLE,
     applying: Applying = Applying(),
     reading: Reading = Reading(),
     access: Access = Access(),
@@ -79,7 +107,7 @@ def apply(
     """
     from aioregistry.cli.commands import cleaning
 
-    cleaning.apply(plan, resume, yes, applying, reading, access)
+    cleaning.apply(plan, resume, yes, form, applying, reading, access)
 
 
 @app.command(
@@ -101,6 +129,7 @@ def plan_and_apply(
             help="File to write the plan to; its journal is written beside it.",
         ),
     ] = None,
+    form: Report = ReportFormat.TABLE,
     applying: Applying = Applying(),
     reading: Reading = Reading(),
     access: Access = Access(),
@@ -108,7 +137,9 @@ def plan_and_apply(
     """Plan, ask, and apply. Without a terminal to ask on, `--yes` is required."""
     from aioregistry.cli.commands import cleaning
 
-    cleaning.plan_and_apply(policy, registry, yes, repository, output, applying, reading, access)
+    cleaning.plan_and_apply(
+        policy, registry, yes, repository, output, form, applying, reading, access
+    )
 
 
 @app.command(

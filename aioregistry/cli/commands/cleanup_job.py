@@ -5,14 +5,13 @@ from pathlib import Path
 
 import typer
 from attrs import frozen
-from rich.console import Console
 
 from aioregistry.api.models import GarbageCollection
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
-from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
+from aioregistry.cleanup.garbage import READ_ONLY, CollectedGarbage, collect_garbage
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUse, Use
 from aioregistry.cleanup.in_use.summary import InUseSummary
@@ -20,13 +19,18 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cli.asking import read_text
-from aioregistry.cli.commands.cleanup_options import Applying, Reading, resume_line
+from aioregistry.cli.commands.cleanup_options import (
+    Applying,
+    Reading,
+    resume_line,
+)
 from aioregistry.cli.connection import Connection
-from aioregistry.cli.display.plan_tables import DeleteCounts, problems_of, table_of_report
+from aioregistry.cli.display.cleanup_output import CleanupOutput
+from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
-from aioregistry.cli.options import Access
+from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
@@ -49,6 +53,7 @@ class CleanupJob:
     Attributes:
         counts: How many items came to each status.
         path: The plan's file; None until it is known.
+        output: Prints the plan and its outcome.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class CleanupJob:
         command: str,
         path: Path | None,
         inputs: _Inputs,
+        output: CleanupOutput,
         applying: Applying,
         reading: Reading,
         access: Access,
@@ -63,6 +69,7 @@ class CleanupJob:
         self.counts = DeleteCounts()
         self.path = path
         self.uses = inputs.uses
+        self.output = output
         self._command = command
         self._inputs = inputs
         self._applying = applying
@@ -75,6 +82,7 @@ class CleanupJob:
         cls,
         command: str,
         path: Path | None,
+        form: ReportFormat,
         applying: Applying,
         reading: Reading,
         access: Access,
@@ -85,6 +93,7 @@ class CleanupJob:
         Args:
             command: Its name in errors.
             path: The plan's file; None until it is known.
+            form: The format of the report.
             applying: Options on the limits.
             reading: Options on what is read.
             access: Options on the account.
@@ -96,7 +105,8 @@ class CleanupJob:
         """
         caps = Caps(max_deletes=applying.max_deletes, max_fraction=applying.max_fraction)
         uses, seconds = read_uses(reading, recorded), _seconds(applying.deadline)
-        return cls(command, path, _Inputs(caps, uses, seconds), applying, reading, access)
+        inputs = _Inputs(caps, uses, seconds)
+        return cls(command, path, inputs, CleanupOutput(form), applying, reading, access)
 
     def check(self, plan: Plan) -> None:
         """Refuse a plan that is over the limits; count its items."""
@@ -165,22 +175,27 @@ class CleanupJob:
         self, to: Connection, registry: RegistryHandle, plan: Plan, report: CleanupReport
     ) -> int:
         """Show the outcomes, collect garbage if asked to, and return the exit code."""
-        Console().print(table_of_report(report), highlight=False)
-        for problem in problems_of(report):
-            typer.echo(problem, err=True)
-        if not report.done:
-            typer.echo(f"to try again: {self._resume_line}", err=True)
-            return SOME_FAILED
-        if self._applying.gc:
-            await self._collect(to, registry, plan)
-        elif report.deleted:
-            typer.echo(
-                "storage is freed by a garbage collection only: aioregistry gc start"
-                f" {plan.registry}"
-            )
-        return DRIFT_ONLY if report.drift else DONE
+        self.output.show_report(report)
+        collected = None
+        try:
+            if not report.done:
+                typer.echo(f"to try again: {self._resume_line}", err=True)
+                return SOME_FAILED
+            if self._applying.gc:
+                collected = await self._collect(to, registry, plan)
+                self.output.say(str(collected))
+            elif report.deleted:
+                self.output.say(
+                    "storage is freed by a garbage collection only: aioregistry gc start"
+                    f" {plan.registry}"
+                )
+            return DRIFT_ONLY if report.drift else DONE
+        finally:
+            self.output.finish(plan, self.path, report, collected)
 
-    async def _collect(self, to: Connection, registry: RegistryHandle, plan: Plan) -> None:
+    async def _collect(
+        self, to: Connection, registry: RegistryHandle, plan: Plan
+    ) -> CollectedGarbage:
         to.display.say(READ_ONLY, begin="Collect")
         seen: list[str] = []
 
@@ -190,7 +205,7 @@ class CleanupJob:
                 to.display.say(run.status, begin="Collect")
 
         try:
-            collected = await collect_garbage(
+            return await collect_garbage(
                 registry, estimate=plan.frees, timeout=self._seconds_left(), on_status=show
             )
         except RegistryTimeoutError as error:
@@ -199,7 +214,6 @@ class CleanupJob:
                 f" aioregistry gc wait {plan.registry}"
             )
             raise
-        typer.echo(str(collected))
 
     def interrupted(self) -> str:
         """Return what was done until Ctrl-C, and how to continue."""

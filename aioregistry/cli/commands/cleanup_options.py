@@ -1,20 +1,23 @@
 """Options of the clean-up commands."""
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from attrs import frozen
 
-from aioregistry.cli.options import Access, as_arguments
+from aioregistry.cli.options import Access, ReportFormat, as_arguments
 
 __all__ = [
     "Applying",
     "PlanFile",
+    "PlanFormat",
     "PlanOutput",
     "PolicyFile",
     "Reading",
+    "Report",
     "Repositories",
     "Resume",
     "resume_line",
@@ -38,6 +41,25 @@ Repositories = Annotated[
 ]
 PlanOutput = Annotated[
     Path, typer.Option("--output", "-o", metavar="FILE", help="File to write the plan to.")
+]
+
+
+class PlanFormat(StrEnum):
+    """Formats of a plan."""
+
+    TABLE = "table"
+    MARKDOWN = "md"
+    CSV = "csv"
+    JSON = "json"
+
+
+Report = Annotated[
+    ReportFormat,
+    typer.Option(
+        "--format",
+        help="Format of the report on stdout: a table, one JSON object, or a line of JSON for each"
+        " item and one for the summary.",
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue a run of this plan that was interrupted.")

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from aioregistry.cli.display.text import safe, size_in_words
+from aioregistry.cli.display.text import csv_cell, safe, size_in_words
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Format, Output
 from aioregistry.cli.process import reader_is_gone
@@ -164,7 +164,9 @@ class _Csv(Printer[T]):
             self._write([[column.name for column in self._columns]])
 
     def rows(self, items: Sequence[T]) -> None:
-        self._write([_csv_cell(column.value(item)) for column in self._columns] for item in items)
+        self._write(
+            [csv_cell(_as_text(column.value(item))) for column in self._columns] for item in items
+        )
 
     def _write(self, rows: Any) -> None:
         buffer = io.StringIO()
@@ -351,9 +353,3 @@ def _in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
 
 def _as_json(value: Value) -> object:
     return _as_text(value) if isinstance(value, datetime) else value
-
-
-def _csv_cell(value: Value) -> str:
-    text = safe(_as_text(value))
-    # Spreadsheets take these for formulas.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

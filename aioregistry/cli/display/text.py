@@ -4,7 +4,7 @@ import re
 
 from aioregistry.errors import printable
 
-__all__ = ["counted", "parse_size", "safe", "size_in_words", "time_in_words"]
+__all__ = ["counted", "csv_cell", "parse_size", "safe", "size_in_words", "time_in_words"]
 
 _UNITS = {
     "": 1, "B": 1,
@@ -53,3 +53,10 @@ def time_in_words(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def csv_cell(text: str) -> str:
+    """Return a text that is safe in a spreadsheet: no control characters, and no formula."""
+    text = safe(text)
+    # Spreadsheets take these for formulas.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -1,0 +1,85 @@
+"""What the clean-up commands print: tables for people, JSON for programs."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from attrs import frozen
+from rich.console import Console
+
+from aioregistry.cli.display.plan_documents import documents_of_run
+from aioregistry.cli.display.plan_tables import (
+    lines_of_plan,
+    problems_of,
+    table_of_plan,
+    table_of_report,
+)
+from aioregistry.cli.options import ReportFormat
+
+if TYPE_CHECKING:
+    from aioregistry.cleanup.apply.report import CleanupReport
+    from aioregistry.cleanup.garbage import CollectedGarbage
+    from aioregistry.cleanup.plan.plan import Plan
+
+__all__ = ["CleanupOutput"]
+
+
+@frozen
+class CleanupOutput:
+    """Prints a plan and its outcome; beside JSON, everything for people is on stderr.
+
+    Attributes:
+        form: The format.
+    """
+
+    form: ReportFormat
+
+    def say(self, text: str) -> None:
+        """Print a line for people."""
+        typer.echo(text, err=self._is_json)
+
+    def show_plan(self, plan: "Plan") -> None:
+        """Print a plan for people."""
+        if next(plan.condemned, None) is None:
+            self.say("nothing to delete")
+        elif not self._is_json:
+            Console().print(table_of_plan(plan), highlight=False)
+        for line in lines_of_plan(plan):
+            self.say(line)
+
+    def show_report(self, report: "CleanupReport") -> None:
+        """Print the outcome of a plan for people."""
+        if not self._is_json:
+            Console().print(table_of_report(report), highlight=False)
+        for problem in problems_of(report):
+            typer.echo(problem, err=True)
+
+    def finish(
+        self,
+        plan: "Plan",
+        path: Path | None,
+        report: "CleanupReport | None" = None,
+        collected: "CollectedGarbage | None" = None,
+    ) -> None:
+        """Print everything for programs, where they are to read it.
+
+        Args:
+            plan: The plan.
+            path: Its file.
+            report: The outcomes; None for a plan that was not carried out.
+            collected: The garbage collection after it.
+        """
+        if not self._is_json:
+            return
+        documents = documents_of_run(plan, path, report, collected)
+        if self.form is ReportFormat.NDJSON:
+            for document in documents:
+                typer.echo(json.dumps(document))
+            return
+        *items, summary = documents
+        typer.echo(json.dumps({**summary, "items": items}, indent=2))
+
+    @property
+    def _is_json(self) -> bool:
+        return self.form is not ReportFormat.TABLE

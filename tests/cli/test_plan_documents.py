@@ -1,0 +1,99 @@
+"""Plans and their outcomes for programs and reviewers."""
+
+import csv
+import io
+import json
+
+import pytest
+
+
+@pytest.fixture
+def filled(shell):
+    for tag in ("main", "dev", "pr-1", "pr-2"):
+        shell.builder.image(tag, days=300)
+    return shell
+
+
+def plan(shell, *arguments):
+    return shell.run("cleanup", "plan", "--policy", "policy.toml", *arguments)
+
+
+def test_a_plan_is_one_object_on_stdout_and_words_on_stderr(filled):
+    result = plan(filled, "--format", "json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["tags_to_delete"] == 2
+    assert document["repositories"][0] == {
+        "name": "web",
+        "tags_before": 4,
+        "tags_after": 2,
+        "manifests_before": 4,
+        "manifests_after": 2,
+        "bytes": document["reasons"][0]["bytes"],
+    }
+    assert {tag for item in document["items"] for tag in item["tags"]} == {"pr-1", "pr-2"}
+    assert "plan written to plan.json" in result.stderr
+
+
+def test_a_run_is_a_line_for_each_outcome_and_one_for_the_summary(filled):
+    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--format", "ndjson")
+    result = filled.run(*words)
+    assert result.exit_code == 0, result.stderr
+    *outcomes, summary = map(json.loads, result.stdout.splitlines())
+    assert [one["status"] for one in outcomes] == ["deleted", "deleted"]
+    assert summary["outcomes"]["deleted"] == 2
+    assert summary["plan"].startswith("cleanup-example-")
+
+
+def test_an_apply_says_what_failed(filled):
+    plan(filled)
+    filled.sandbox.state.registry("example").repository("web").tags.pop("pr-1")
+    result = filled.run("cleanup", "apply", "plan.json", "--yes", "--format", "json")
+    document = json.loads(result.stdout)
+    assert sum(document["outcomes"].values()) == 2
+    assert len(document["items"]) == 2
+
+
+def test_a_collection_is_part_of_the_summary(filled):
+    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--gc", "--format", "json")
+    result = filled.run(*words)
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["garbage_collection"]["freed_bytes"] == document["frees_bytes"]
+
+
+def test_the_exit_code_tells_changes_from_none_when_asked_to(filled):
+    assert plan(filled, "--detailed-exitcode").exit_code == 5
+    filled.run("cleanup", "apply", "plan.json", "--yes")
+    assert plan(filled, "--detailed-exitcode", "-o", "next.json").exit_code == 0
+
+
+@pytest.mark.parametrize("form", ["table", "md", "csv", "json"])
+def test_a_plan_is_shown_without_a_token(filled, monkeypatch, form):
+    plan(filled)
+    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
+    result = filled.run("cleanup", "show", "plan.json", "-o", form)
+    assert result.exit_code == 0
+    assert "web" in result.stdout
+    if form == "csv":
+        rows = list(csv.DictReader(io.StringIO(result.stdout)))
+        assert {row["tags"] for row in rows} == {"pr-1", "pr-2"}
+    if form == "json":
+        assert json.loads(result.stdout)["manifests_to_delete"] == 2
+    if form == "md":
+        assert "| web | 4 | 2 | 4 | 2 |" in result.stdout
+        assert "delete 2 tags and 2 manifests" in result.stdout
+
+
+def test_no_name_in_a_comment_is_markup(filled):
+    plan(filled)
+    text = (filled.folder / "plan.json").read_text()
+    (filled.folder / "plan.json").write_text(text.replace('"pr-1"', '"pr_1__x"'))
+    shown = filled.run("cleanup", "show", "plan.json", "-o", "md").stdout
+    assert "pr\\_1\\_\\_x" in shown
+
+
+def test_a_plan_without_deletes_is_shown_as_such(filled):
+    (filled.folder / "policy.toml").write_text('[[rules]]\ntags = "zz"\ndelete = true\n')
+    plan(filled)
+    assert "nothing to delete" in filled.run("cleanup", "show", "plan.json", "-o", "md").stdout
