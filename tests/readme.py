@@ -38,9 +38,9 @@ def all_blocks(language: str) -> list[str]:
     return [text for path in READMES for text in blocks(path, language)]
 
 
-def chapter(title: str) -> str:
+def chapter(title: str, *paths: Path) -> str:
     """The text below a heading, up to the next of its level or above."""
-    for path in READMES:
+    for path in paths or READMES:
         text = path.read_text("utf-8")
         # Comments in fenced blocks are no headings.
         prose = FENCED.sub(lambda block: re.sub(r"[^\n]", " ", block[0]), text)
