@@ -16,16 +16,15 @@ pytest.importorskip("redis")
 
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 from tests.faults.stage import WAYS, end
-from tests.faults.works import WORKS
+from tests.faults.works import HEALTH, WORKS
 from tests.test_public_api import MODULES
 
 # Of these nothing is to be ended: they are done with their first step.
 DONE_AT_ONCE = {
     "aioregistry.RegistryClient.open",
     "aioregistry.cleanup.Distribution.open",
-    "aioregistry.web.aiohttp.health",
     "aioregistry.web.fastapi.answer_problem",
-    "aioregistry.web.fastapi.health",
+    *(f"aioregistry.web.{server}.{name}" for server in ("aiohttp", "fastapi") for name in HEALTH),
 }
 NOT_COVERED = {
     "aioregistry.Limiter.acquire": "a protocol: WindowLimiter and RedisLimiter are covered",

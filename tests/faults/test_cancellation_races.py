@@ -249,7 +249,7 @@ def test_a_cache_is_not_closed_while_a_thread_reads_it(tmp_path):
     with cache._lock:
         closing.start()
         closing.join(0.05)
-        cache._database.execute("SELECT * FROM contents").fetchall()
+        cache._database.execute("SELECT * FROM documents").fetchall()
     closing.join()
     assert cache.get(["sha256:" + "a" * 64]) == {}
 
@@ -264,7 +264,8 @@ async def test_a_job_that_is_cancelled_before_it_begins_has_ended(tmp_path):
     await job.wait()
     assert [event async for event in job.events()]
     assert job.status == "cancelled"
-    assert '"cancelled"' in (tmp_path / f"{job.id}.json").read_text()
+    await jobs.close()
+    assert '"cancelled"' in (tmp_path / f"{job.id}.jsonl").read_text()
 
 
 async def test_who_follows_a_job_is_cancelled_although_it_changes_just_then():

@@ -38,6 +38,8 @@ POLICY = Policy([Delete(tags="pr-*")], floor=0)
 LIMIT = RateLimit(windows=((3, 0.01), (1000, 60.0)), burst=1000)
 SHARED = RateLimit(windows=((4, 4.0),), burst=1000)
 
+HEALTH = ("alive", "health", "ready")
+
 # By what is covered; nothing is set up for these, and nothing more is checked.
 CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
     "aioregistry.RegistryClient.open": lambda at: at.another_client().open(),
@@ -84,10 +86,18 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
     "aioregistry.web.aiohttp.problems": lambda at: on_aiohttp.problems(
         None, lambda _: at.client.get_registry("other")
     ),
-    "aioregistry.web.aiohttp.health": lambda at: on_aiohttp.health(
-        SimpleNamespace(app={on_aiohttp.CLIENT: at.client})
-    ),
-    "aioregistry.web.fastapi.health": lambda at: on_fastapi.health(at.client),
+    **{
+        f"aioregistry.web.aiohttp.{name}": lambda at, name=name: getattr(on_aiohttp, name)(
+            SimpleNamespace(config_dict={on_aiohttp.CLIENT: at.client})
+        )
+        for name in HEALTH
+    },
+    **{
+        f"aioregistry.web.fastapi.{name}": lambda at, name=name: getattr(on_fastapi, name)(
+            at.client
+        )
+        for name in HEALTH
+    },
     "aioregistry.web.fastapi.answer_problem": lambda _: on_fastapi.answer_problem(
         None, NotFoundError("gone")
     ),
@@ -561,7 +571,7 @@ async def jobs_that_are_closed(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     yield jobs.close()
     await jobs.close()
     assert {job.status for job in running} == {"cancelled"}
-    assert len([*(at.folder / "reports").glob("*.json")]) == 3
+    assert len([*(at.folder / "reports").glob("*.jsonl")]) == 3
 
 
 @covers("aioregistry.web.aiohttp.stream")

@@ -228,6 +228,8 @@ class ApiServer:
             repository, kind, *name = (unquote(part) for part in parts[5:])
             if request.method == "GET" and kind == "digests":
                 return self._list_manifests(request, repository)
+            if request.method == "GET" and kind == "tags":
+                return self._list_tags(request, repository)
             if request.method == "DELETE":
                 return await self._delete(repository, kind, name[0])
         return web.json_response({"id": "not_found", "message": path}, status=404)
@@ -237,6 +239,20 @@ class ApiServer:
             {"registry_name": NAMESPACE, "name": name} for name in self._registry.repositories()
         ]
         return web.json_response({"repositories": listed, "meta": {"total": len(listed)}})
+
+    def _list_tags(self, request: web.BaseRequest, repository: str) -> web.Response:
+        pushed = self._registry.revisions(repository)
+        listed = [
+            {
+                "registry_name": NAMESPACE,
+                "repository": repository,
+                "tag": tag,
+                "manifest_digest": digest,
+                "updated_at": pushed[digest].isoformat(),
+            }
+            for tag, digest in sorted(self._registry.tags(repository).items())
+        ]
+        return self._page(request, "tags", listed)
 
     def _list_manifests(self, request: web.BaseRequest, repository: str) -> web.Response:
         tags: dict[str, list[str]] = {}
@@ -253,9 +269,14 @@ class ApiServer:
             }
             for digest, at in sorted(self._registry.revisions(repository).items())
         ]
+        return self._page(request, "manifests", listed)
+
+    def _page(
+        self, request: web.BaseRequest, kind: str, listed: list[dict[str, object]]
+    ) -> web.Response:
         page, per_page = (int(request.query.get(key, 1)) for key in ("page", "per_page"))
         shown = listed[(page - 1) * per_page : page * per_page]
-        return web.json_response({"manifests": shown, "meta": {"total": len(listed)}})
+        return web.json_response({kind: shown, "meta": {"total": len(listed)}})
 
     def _blobs(self, digest: str) -> Iterator[dict[str, object]]:
         content = self._registry.blob(digest).read_bytes()

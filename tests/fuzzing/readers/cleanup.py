@@ -24,7 +24,7 @@ from aioregistry.cleanup.policy.durations import format_duration, parse_duration
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
 from aioregistry.cleanup.policy.releases import Release
-from aioregistry.cleanup.policy.rule import PushedTag
+from aioregistry.cleanup.policy.rule import PushedTag, UntaggedManifest
 from aioregistry.cli.settings.settings import whole_seconds
 from tests.fuzzing.readers.reader import Reader, file_of, is_sound, text_of
 
@@ -72,7 +72,8 @@ def read_policy(ending: str, document: bytes) -> None:
     assert policy.rules
     assert policy.floor >= 0
     decisions = policy.decide_tags("web", TAGS, _NOW)
-    decisions.append(policy.decide_untagged("web", _NOW - timedelta(days=400), _NOW))
+    untagged = UntaggedManifest(A, _NOW - timedelta(days=400))
+    decisions.append(policy.decide_untagged("web", [untagged], _NOW)[A])
     assert all(is_sound(decision.reason) for decision in decisions)
     assert sum(decision.keep for decision in decisions[:-1]) >= min(policy.floor, len(TAGS))
     # Without a rule that deletes, nothing goes.
