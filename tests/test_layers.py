@@ -53,7 +53,6 @@ WITHOUT_README = {
     "cleanup",
     "manifests",
     "oci",
-    "plan",
     "session",
 }
 

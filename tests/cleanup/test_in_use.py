@@ -189,3 +189,8 @@ async def test_one_text_is_no_list_of_them():
     with pytest.raises(TypeError) as caught:
         await collect_in_use("example/web:v1")
     assert str(caught.value) == "in_use takes many references: put a single one into a list"
+
+
+@pytest.mark.parametrize("reference", ["other/web:v1", "example/team/web:v1", "docker.io/x/web:v1"])
+def test_what_runs_of_another_repository_of_that_name_is_not_in_use_here(reference):
+    assert not InUse([reference]).tags_of("example", "web")

@@ -169,6 +169,16 @@ def test_an_image_is_found_wherever_it_is_named(thing, image):
     assert image in found(thing)
 
 
+def test_a_node_may_have_images_without_a_name():
+    images = [{"names": ["<none>@<none>", "<none>:<none>"]}, {"names": [WEB]}]
+    assert found(kind("Node", status={"images": images})) == {WEB}
+
+
+def test_many_kinds_without_an_image_are_named_in_short():
+    objects = [POD, *(kind(f"Kind{number}") for number in range(7))]
+    assert "Kind4 (kind4 x) and 2 kinds more; if these run none" in refusal(objects)
+
+
 def test_metadata_is_no_image():
     labelled = {**POD, "metadata": {"name": "x", "annotations": {"image": "a b", "n": "r/x:1"}}}
     assert found(labelled) == {WEB}

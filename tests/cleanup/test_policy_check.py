@@ -98,6 +98,11 @@ NO_EFFECT = "has no effect: rule 1 decides on all that it matches"
             ["keep-within = '9d'", "name = 'b'\nkeep-within = '1d'", "delete = true"],
             f"rule 2 (b) {NO_EFFECT}",
         ),
+        (["keep-within = '1d'", "keep-within = '1d'", "delete = true"], f"rule 2 {NO_EFFECT}"),
+        (
+            ["delete-orphaned-older-than = '1d'", "delete-orphaned-older-than = '1d'"],
+            f"rule 2 {NO_EFFECT}",
+        ),
         (
             ["delete-untagged-older-than = '1d'", "keep-newest-untagged = 3"],
             f"rule 2 {NO_EFFECT}",
