@@ -30,7 +30,7 @@ CLI_FLOORS = [
     {"display", "settings"},
     {"demo", "docker", "connection"},
     {"running"},
-    {"asking"},
+    {"asking", "undo"},
     {"commands"},
     {"app"},
 ]

@@ -5,8 +5,8 @@ before it deletes it. `collect_garbage` then frees what nothing needs any more.
 """
 
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.archive import (
-    Archive,
+from aioregistry.cleanup.apply.archive import Archive
+from aioregistry.cleanup.apply.archive_format import (
     ArchivedManifest,
     ArchiveError,
     read_archive,

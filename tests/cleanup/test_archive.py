@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from aioregistry.cleanup.apply.archive import Archive, ArchiveError, read_archive
+from aioregistry.cleanup.apply.archive import Archive
+from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
 
 
 def digest_of(document: bytes) -> str:

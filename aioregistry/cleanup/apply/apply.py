@@ -8,6 +8,7 @@ from random import Random
 from typing import TypeVar
 
 from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
+from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.apply.journal import Journal, JournalError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
@@ -20,6 +21,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.oci.references import Reference
+from aioregistry.session.exchange import Verdict
 
 __all__ = ["apply_plan"]
 
@@ -39,6 +41,7 @@ async def apply_plan(
     contents: ContentSource,
     *,
     journal: Path | None = None,
+    archive: Path | None = None,
     resume: bool = False,
     caps: Caps | None = None,
     force: bool = False,
@@ -70,6 +73,9 @@ async def apply_plan(
         contents: Where manifests are read, and where the registry is asked for tags.
         journal: A file in which every DELETE is noted before it is sent; with it a process that was
             killed can be resumed. None, the default, for no journal.
+        archive: A file in which the document and the tags of each item are kept before its DELETE
+            is sent, for `undo`; it grows from run to run. None, the default, for no archive. An
+            item whose document cannot be read is not deleted.
         resume: Whether the journal of an earlier process is continued. False by default.
         caps: The limits on how much may be deleted; None, the default, for those of the plan, and
             half of each repository's tags.
@@ -87,7 +93,8 @@ async def apply_plan(
     Raises:
         CapExceededError: The plan exceeds its limits; nothing was sent.
         JournalError: The journal cannot be used, and nothing was sent; or it cannot be written any
-            more, and nothing more was sent: then its `report` has what became of every item.
+            more, and nothing more was sent: then its `report` has what became of every item. An
+            `ArchiveError` where it is the archive.
         InUseError: What is in use cannot be read; nothing was sent.
         NotFoundError: There is no such registry; nothing was deleted.
         PlanFileError: The plan is for another registry of this name; nothing was deleted.
@@ -103,15 +110,17 @@ async def apply_plan(
     (Caps() if caps is None else caps).check(plan, force=force)
     running = await collect_in_use(in_use, plan.in_use)
     _check_addresses(registry, plan, contents)
-    writing = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
+    journaling = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
+    archiving = nullcontext() if archive is None else Archive(archive, plan.registry)
     report = None
     try:
-        async with writing as opened:
+        async with journaling as opened, archiving as kept:
             job = _Job(
                 registry,
                 plan,
                 contents,
                 opened,
+                kept,
                 running,
                 deadline,
                 on_outcome,
@@ -147,6 +156,7 @@ class _Job:
         plan: Plan,
         contents: ContentSource,
         journal: Journal | None,
+        archive: Archive | None,
         in_use: InUse,
         deadline: float | None,
         on_outcome: Callable[[ItemOutcome], object] | None,
@@ -158,6 +168,7 @@ class _Job:
         self.plan = plan
         self.contents = contents
         self.journal = journal
+        self._archive = archive
         self.in_use = in_use
         self.clock = clock
         self.aborted: RegistryError | None = None
@@ -246,6 +257,34 @@ class _Job:
         """
         start = self._random.randrange(len(things)) if things else 0
         return [*things[start:], *things[:start]]
+
+    async def begin(self, repository: str, item: Condemned) -> Verdict | None:
+        """Archive an item, and note in the journal that it is begun; both are on disk then.
+
+        Returns:
+            Why it must not be deleted; None to delete it.
+
+        Raises:
+            JournalError: The journal or the archive cannot be written.
+        """
+        if self._archive is not None:
+            try:
+                await self._keep(self._archive, repository, item)
+            except (ClientClosedError, JournalError):
+                raise
+            except RegistryError as error:
+                return Verdict("cannot_tell", f"its manifest cannot be archived: {error}")
+        if self.journal is not None:
+            await self.journal.begin(repository, item)
+        return None
+
+    async def _keep(self, archive: Archive, repository: str, item: Condemned) -> None:
+        if item.delete == "tag":
+            await archive.add(repository, item.digest, item.tags)
+            return
+        document = await self.contents.document(repository, item.digest)
+        media_type = document.media_type or ""
+        await archive.add(repository, item.digest, item.tags, document.body, media_type)
 
     def record(
         self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0

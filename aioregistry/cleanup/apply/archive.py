@@ -1,75 +1,21 @@
 """The archive: the documents and tags of what is deleted, on disk before each DELETE is sent."""
 
-import base64
-import gzip
-import hashlib
 import os
-import zlib
-from collections.abc import Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal, Self
-
-import msgspec
-from attrs import frozen
+from typing import Self
 
 from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its_end
+from aioregistry.cleanup.apply.archive_format import (
+    ArchiveError,
+    check_archive,
+    first_member,
+    line_of,
+    pack_lines,
+)
 from aioregistry.cleanup.apply.journal import lock_beside
-from aioregistry.errors import RegistryError
 from aioregistry.files import sync_folder
-from aioregistry.oci.schema1 import signed_payload
 
-__all__ = ["Archive", "ArchiveError", "ArchivedManifest", "read_archive", "read_archived", "survey"]
-
-FORMAT = "aioregistry archive"
-VERSION = 1
-# A manifest has at most 4 MiB; base64 and the escapes of JSON make more of it.
-_MAX_LINE_BYTES = 64 * 2**20
-_CHUNK_BYTES = 2**16
-_GZIP = zlib.MAX_WBITS | 16
-_LEVEL = 6
-
-
-class ArchiveError(RegistryError):
-    """The archive cannot be used; nothing is deleted without it."""
-
-
-@frozen(kw_only=True)
-class ArchivedManifest:
-    """A manifest as it was right before a DELETE of it, or of one of its tags.
-
-    Attributes:
-        repository: The repository's name.
-        digest: The manifest's digest.
-        tags: The tags that the DELETE took away.
-        document: The manifest byte for byte; None for the DELETE of a tag, whose manifest stays.
-        media_type: The media type it was served with; empty when it was served without.
-        at: When it was archived.
-    """
-
-    repository: str
-    digest: str
-    tags: tuple[str, ...] = ()
-    document: bytes | None = None
-    media_type: str = ""
-    at: datetime
-
-
-class _Head(msgspec.Struct, frozen=True):
-    format: str
-    version: int
-    registry: str
-
-
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    at: datetime
-    repository: Annotated[str, msgspec.Meta(max_length=1024)]
-    digest: Annotated[str, msgspec.Meta(max_length=1024)]
-    tags: tuple[str, ...] = ()
-    media_type: str = ""
-    encoding: Literal["utf-8", "base64"] = "utf-8"
-    document: str | None = None
+__all__ = ["Archive"]
 
 
 class Archive:
@@ -106,7 +52,7 @@ class Archive:
                 os.close(opening.result())
                 self._lock.release()
             raise
-        self._file = AppendOnlyFile(self._path, opening.result(), ArchiveError, _pack)
+        self._file = AppendOnlyFile(self._path, opening.result(), ArchiveError, pack_lines)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -138,7 +84,7 @@ class Archive:
             ArchiveError: It could not be written.
         """
         file = self._opened()
-        file.add(_line(repository, digest, tags, document, media_type))
+        file.add(line_of(repository, digest, tags, document, media_type))
         await file.flush()
 
     def _opened(self) -> AppendOnlyFile:
@@ -168,10 +114,10 @@ class Archive:
             raise ArchiveError(f"{self._path}: cannot be opened: {error}") from None
         try:
             with os.fdopen(os.dup(descriptor), "rb") as file:
-                end = _check(self._path, file, self._registry)
+                end = check_archive(self._path, file, self._registry)
             os.ftruncate(descriptor, end)
             if not end:
-                os.write(descriptor, _first_member(self._registry))
+                os.write(descriptor, first_member(self._registry))
                 os.fsync(descriptor)
                 sync_folder(self._path.parent)
         except OSError as error:
@@ -181,197 +127,3 @@ class Archive:
             os.close(descriptor)
             raise
         return descriptor
-
-
-def read_archive(path: Path, registry: str | None = None) -> Iterator[ArchivedManifest]:
-    """Yield what an archive has, in the order in which it was deleted.
-
-    One part of the file, 64 MiB at most, is in memory at a time. A part that was cut off at the end
-    is passed over.
-
-    Args:
-        path: The file.
-        registry: The registry that it must belong to; None for any.
-
-    Raises:
-        ArchiveError: It cannot be read, is no archive, or belongs to another registry; or a
-            document does not have its digest.
-    """
-    for archived, _ in survey(path, registry):
-        yield archived
-
-
-def survey(path: Path, registry: str | None = None) -> Iterator[tuple[ArchivedManifest, int]]:
-    """Yield what `read_archive` yields, each with its place in the file, for `read_archived`."""
-    try:
-        with path.open("rb") as file:
-            head_is_read = False
-            for lines, start, _ in _members(path, file):
-                for line in lines:
-                    if head_is_read:
-                        yield _parse(f"{path}, at byte {start}", line), start
-                    else:
-                        _check_head(path, line, registry)
-                        head_is_read = True
-            if not head_is_read:
-                raise ArchiveError(f"{path}: not an archive of a clean-up, or an empty one")
-    except OSError as error:
-        raise ArchiveError(f"{path}: cannot be read: {error}") from None
-
-
-def read_archived(path: Path, place: int, digest: str) -> ArchivedManifest:
-    """Return a manifest with its document from its place in an archive, as `survey` gave it.
-
-    Raises:
-        ArchiveError: It is not there: the file was changed since.
-    """
-    try:
-        with path.open("rb") as file:
-            file.seek(place)
-            for lines, _, _ in _members(path, file):
-                for line in lines:
-                    if digest.encode() in line and b'"format"' not in line[:10]:
-                        archived = _parse(f"{path}, at byte {place}", line)
-                        if archived.digest == digest and archived.document is not None:
-                            return archived
-                break
-    except OSError as error:
-        raise ArchiveError(f"{path}: cannot be read: {error}") from None
-    raise ArchiveError(f"{path}: {digest} is not at byte {place} any more")
-
-
-def _check(path: Path, file: IO[bytes], registry: str) -> int:
-    """Return where the last whole member ends; 0 when nothing was written yet."""
-    last = 0
-    for lines, start, end in _members(path, file):
-        if not start:
-            _check_head(path, lines[0] if lines else b"", registry)
-        last = end
-    if not last:
-        # Nothing but a first member that was cut off may be written over.
-        file.seek(0)
-        first = _first_member(registry)
-        if not first.startswith(file.read(len(first) + 1)):
-            raise ArchiveError(f"{path}: not an archive of a clean-up")
-    return last
-
-
-def _first_member(registry: str) -> bytes:
-    return _pack([msgspec.json.encode(_Head(FORMAT, VERSION, registry)) + b"\n"])
-
-
-def _check_head(path: Path, line: bytes, registry: str | None) -> None:
-    try:
-        head = msgspec.json.decode(line, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ArchiveError(f"{path}: not an archive of a clean-up") from None
-    if (head.format, head.version) != (FORMAT, VERSION):
-        raise ArchiveError(f"{path}: not an archive that this version reads")
-    if registry is not None and head.registry != registry:
-        raise ArchiveError(f"{path}: an archive of the registry {head.registry!r}")
-
-
-def _members(path: Path, file: IO[bytes]) -> Iterator[tuple[list[bytes], int, int]]:
-    """Yield the lines of each whole member, where it begins and where it ends.
-
-    A member that was cut off ends the iteration.
-    """
-    place, rest = file.tell(), b""
-    while True:
-        start = place
-        unzip = zlib.decompressobj(_GZIP)
-        text: list[bytes] = []
-        size = 0
-        try:
-            while not unzip.eof:
-                data = rest or file.read(_CHUNK_BYTES)
-                if not data:
-                    return
-                rest = b""
-                text.append(unzip.decompress(data, _MAX_LINE_BYTES))
-                size += len(text[-1])
-                place += len(data)
-                if unzip.unconsumed_tail or size > _MAX_LINE_BYTES:
-                    raise ArchiveError(f"{path}: a part of more than {_MAX_LINE_BYTES:,} bytes")
-        except zlib.error:
-            # Nothing follows a member that was cut off: the archive is truncated before it grows.
-            return
-        rest = unzip.unused_data
-        place -= len(rest)
-        lines = b"".join(text).split(b"\n")
-        if lines.pop():
-            return
-        yield lines, start, place
-
-
-def _pack(lines: list[bytes]) -> bytes:
-    """Return gzip members with some lines, none of them larger than what is read back."""
-    packed: list[bytes] = []
-    some: list[bytes] = []
-    size = 0
-    for line in lines:
-        if some and size + len(line) > _MAX_LINE_BYTES:
-            packed.append(gzip.compress(b"".join(some), _LEVEL, mtime=0))
-            some, size = [], 0
-        some.append(line)
-        size += len(line)
-    packed.append(gzip.compress(b"".join(some), _LEVEL, mtime=0))
-    return b"".join(packed)
-
-
-def _line(
-    repository: str,
-    digest: str,
-    tags: tuple[str, ...],
-    document: bytes | None,
-    media_type: str,
-) -> bytes:
-    text, encoding = None, "utf-8"
-    if document is not None:
-        try:
-            text = document.decode()
-        except UnicodeDecodeError:
-            text, encoding = base64.b64encode(document).decode(), "base64"
-    line = _Line(
-        datetime.now(UTC),
-        repository,
-        digest,
-        tags,
-        media_type,
-        encoding,  # type: ignore[arg-type]  # one of the two
-        text,
-    )
-    return msgspec.json.encode(line) + b"\n"
-
-
-def _parse(where: str, line: bytes) -> ArchivedManifest:
-    try:
-        read = msgspec.json.decode(line, type=_Line)
-        document: Any = read.document
-        if document is not None:
-            encoded = read.encoding == "base64"
-            document = base64.b64decode(document, validate=True) if encoded else document.encode()
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
-        raise ArchiveError(f"{where}: {error}") from None
-    if document is not None and not _has_digest(document, read.digest):
-        raise ArchiveError(f"{where}: the document does not have the digest {read.digest}")
-    return ArchivedManifest(
-        repository=read.repository,
-        digest=read.digest,
-        tags=read.tags,
-        document=document,
-        media_type=read.media_type,
-        at=read.at,
-    )
-
-
-def _has_digest(document: bytes, digest: str) -> bool:
-    algorithm, _, value = digest.partition(":")
-    if algorithm not in {"sha256", "sha384", "sha512"}:
-        return False
-    parts = [document]
-    with suppress(RegistryError, ValueError):
-        payload = signed_payload(document)
-        if payload is not None:
-            parts.append(payload)
-    return any(hashlib.new(algorithm, part).hexdigest() == value for part in parts)

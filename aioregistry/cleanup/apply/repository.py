@@ -62,6 +62,9 @@ class Job(Protocol):
     ) -> None:
         """Record what became of an item."""
 
+    async def begin(self, repository: str, item: Condemned) -> Verdict | None:
+        """Write down that an item is begun; return why it must not be, if it must not."""
+
     def time_is_up(self) -> str | None:
         """Return what to say of items when nothing more may be begun; None before that."""
 
@@ -323,10 +326,7 @@ class RepositoryJob:
         if why is not None:
             return Verdict("cannot_tell", why)
         self._begun[item.name] = self._job.clock()
-        verdict = await look.verdict(item)
-        if verdict is None and self._job.journal is not None:
-            await self._job.journal.begin(self._name, item)
-        return verdict
+        return await look.verdict(item) or await self._job.begin(self._name, item)
 
     def _take_in(self, item: Condemned, outcome: Outcome, look: LastLook) -> None:
         """Take in what became of a DELETE."""

@@ -13,7 +13,12 @@ from typing import Self
 import platformdirs
 from attrs import evolve
 
-from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    Document,
+    UnreadableContentError,
+    parse_content,
+)
 
 __all__ = ["ContentCache", "default_cache_path"]
 
@@ -87,6 +92,14 @@ class ContentCache:
                 if content is not None:
                     found[digest] = same.setdefault(content, content)
         return found
+
+    def document(self, digest: str) -> Document | None:
+        """Return the document of a manifest; None where it is not in the cache."""
+        query = "SELECT digest, type, body FROM documents WHERE digest = ?"
+        for _, media_type, body in self._do(query, [digest]):
+            if _checked(digest, media_type, body) is not None:
+                return Document(body, media_type)  # type: ignore[arg-type]  # it was checked
+        return None
 
     def put(self, contents: Mapping[str, Content]) -> None:
         """Keep contents, those that still have their document."""

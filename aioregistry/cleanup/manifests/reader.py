@@ -9,6 +9,7 @@ from attrs import evolve
 from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.content import (
     Content,
+    Document,
     MissingContentError,
     UnreadableContentError,
     parse_content,
@@ -54,6 +55,13 @@ class ContentSource(Protocol):
 
         Raises:
             RegistryError: The registry does not answer that.
+        """
+
+    async def document(self, repository: str, digest: str) -> Document:
+        """Return a manifest byte for byte, for the archive of an apply that is given one.
+
+        Raises:
+            RegistryError: It cannot be read.
         """
 
     @property
@@ -141,6 +149,18 @@ class ContentReader:
         """See `ContentSource`: ``GET /v2/{registry}/{repository}/tags/list``."""
         return await self._distribution.list_tags(repository)
 
+    async def document(self, repository: str, digest: str) -> Document:
+        """See `ContentSource`: from the cache, else from the registry.
+
+        ``GET /v2/{registry}/{repository}/manifests/{digest}``.
+        """
+        if self._cache is not None:
+            known = await asyncio.to_thread(self._cache.document, digest)
+            if known is not None and not _is_signed(known.media_type):
+                return known
+        fetched = await self._distribution.get_manifest(repository, digest)
+        return Document(fetched.raw, fetched.media_type)
+
     @property
     def registry_url(self) -> str | None:
         """See `ContentSource`: the base URL that was given."""
@@ -165,3 +185,8 @@ class ContentReader:
             raise UnreadableContentError(str(error)) from error
         self._is_reached = True
         return parse_content(fetched.body, fetched.media_type)
+
+
+def _is_signed(media_type: str | None) -> bool:
+    """Return whether the cache has a manifest of a type without its signatures, if it has any."""
+    return media_type is None or ("manifest.v1+" in media_type and "oci" not in media_type)

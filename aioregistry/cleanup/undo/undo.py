@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import Factory, define
 
 from aioregistry.bulk.progress import check_callback
-from aioregistry.cleanup.apply.archive import read_archived, survey
+from aioregistry.cleanup.apply.archive_format import read_archived, survey
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
 from aioregistry.cleanup.undo.order import Restoration, restoration_of, signatures_of
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport, UndoStatus

@@ -144,6 +144,68 @@ def plan_and_apply(
 
 @app.command(
     epilog=epilog(
+        "aioregistry cleanup undo plan.json --dry-run",
+        {
+            1: "a manifest or a tag did not come back",
+            3: "all is back but tags that point elsewhere by now, which were kept",
+        },
+    )
+)
+@with_groups
+def undo(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLAN|ARCHIVE",
+            help="Plan that was carried out, or its archive.",
+        ),
+    ],
+    repository: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--repository",
+            metavar="NAME",
+            show_default=False,
+            help="Restore only this repository. Repeatable.",
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            metavar="TAG",
+            show_default=False,
+            help="Restore only this tag, with its manifest, the parts of that, and its signatures."
+            " Repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check what can be restored; write nothing.")
+    ] = False,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Show the contents of the archive; send nothing.")
+    ] = False,
+    registry_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            show_default="the host in the credentials",
+            help="Address of the registry itself (AIOREGISTRY_REGISTRY_URL).",
+        ),
+    ] = None,
+    access: Access = Access(),
+) -> None:
+    """Restore deleted manifests and tags from an archive, until the next garbage collection.
+
+    A tag that points elsewhere by now is kept. Needs a token with registry:create.
+    """
+    from aioregistry.cli.undo import work
+
+    work.undo(source, repository, tag, dry_run, only_list, registry_url, access)
+
+
+@app.command(
+    epilog=epilog(
         "aioregistry cleanup check policy.toml", {1: "a policy has mistakes"}, interrupts=False
     )
 )

@@ -1,5 +1,6 @@
 """The carrying out of one clean-up plan by a command."""
 
+import shlex
 import time
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
+from aioregistry.cli.undo.work import archive_of
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
 
@@ -157,6 +159,7 @@ class CleanupJob:
                     plan,
                     contents,
                     journal=self._journal,
+                    archive=self._archive,
                     resume=resume,
                     caps=self._inputs.caps,
                     force=self._applying.force,
@@ -189,6 +192,8 @@ class CleanupJob:
                     "storage is freed by a garbage collection only: aioregistry gc start"
                     f" {plan.registry}"
                 )
+                undo = shlex.join(["aioregistry", "cleanup", "undo", str(self._archive)])
+                self.output.say(f"until then, to restore what was deleted: {undo}")
             return DRIFT_ONLY if report.drift else DONE
         finally:
             self.output.finish(plan, self.path, report, collected)
@@ -224,6 +229,12 @@ class CleanupJob:
     @property
     def _journal(self) -> Path | None:
         return None if self.path is None else journal_of(self.path)
+
+    @property
+    def _archive(self) -> Path | None:
+        if self._applying.archive is not None:
+            return Path(self._applying.archive)
+        return None if self.path is None else archive_of(self.path)
 
     @property
     def _resume_line(self) -> str:

@@ -148,6 +148,15 @@ class Applying:
             help="Start nothing new after this time: 90m, 2h.",
         ),
     ] = None
+    archive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            show_default="PLAN.archive",
+            rich_help_panel=_APPLYING,
+            help="File that keeps deleted manifests and tags for `cleanup undo`; it grows.",
+        ),
+    ] = None
     gc: Annotated[
         bool,
         typer.Option(

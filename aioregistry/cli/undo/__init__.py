@@ -1,0 +1,1 @@
+"""The work of ``aioregistry cleanup undo``."""

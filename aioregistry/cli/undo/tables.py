@@ -1,0 +1,54 @@
+"""What an archive has, and what became of it, as tables and lines."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from aioregistry.cleanup.undo.report import UndoReport
+from aioregistry.cleanup.undo.summary import ArchiveSummary
+from aioregistry.cli.display.progress import in_table
+from aioregistry.cli.display.text import safe
+
+__all__ = ["problems_of_undo", "table_of_archive", "table_of_undo"]
+
+_MAX_REASONS = 5
+
+
+def table_of_archive(summary: ArchiveSummary) -> Table:
+    """Return what an archive has: tags, manifests and times by repository."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("repository", "tags", "manifests", "first deleted", "last deleted"):
+        table.add_column(name, justify="right" if name in {"tags", "manifests"} else "left")
+    for name, one in summary.repositories.items():
+        table.add_row(
+            safe(name),
+            f"{len(one.tags):,}",
+            f"{len(one.manifests):,}",
+            f"{one.first:%Y-%m-%d %H:%M:%S}",
+            f"{one.last:%Y-%m-%d %H:%M:%S}",
+        )
+    return table
+
+
+def table_of_undo(report: UndoReport) -> Table:
+    """Return the outcome of an undo: status, number of manifests and tags, remark."""
+    rows = (
+        ("restored", report.restored, ""),
+        ("present", report.present, "existed"),
+        ("moved", report.moved, "tags that point elsewhere by now, kept"),
+        ("lost", report.lost, "a part no longer exists"),
+        ("failed", report.failed, ""),
+        ("not attempted", report.not_attempted, ""),
+    )
+    return in_table([[(name, f"{len(some):,}", remark) for name, some, remark in rows]])
+
+
+def problems_of_undo(report: UndoReport) -> Iterator[str]:
+    """Yield why manifests and tags did not come back, a few lines for each status."""
+    for some in (report.moved, report.lost, report.failed, report.not_attempted):
+        for one in some[:_MAX_REASONS]:
+            separator = ":" if one.is_tag else "@"
+            status = one.status.replace("_", " ")
+            yield safe(f"{status}: {one.repository}{separator}{one.name}: {one.reason}")
+        if len(some) > _MAX_REASONS:
+            yield f"and {len(some) - _MAX_REASONS:,} more"

@@ -1,0 +1,123 @@
+"""From the options of ``cleanup undo`` to its exit code."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from aioregistry.cleanup.apply.archive_format import ArchiveError
+from aioregistry.cleanup.undo.report import UndoOutcome
+from aioregistry.cleanup.undo.summary import ArchiveSummary, summarize_archive
+from aioregistry.cleanup.undo.undo import undo as undo_archive
+from aioregistry.cli.connection import Connection
+from aioregistry.cli.display.text import counted
+from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
+from aioregistry.cli.options import Access
+from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.undo.tables import problems_of_undo, table_of_archive, table_of_undo
+from aioregistry.oci.writer import DistributionWriter
+
+__all__ = ["archive_of", "undo"]
+
+_COMMAND = "cleanup undo"
+_GZIP = b"\x1f\x8b"
+
+
+def archive_of(plan: Path) -> Path:
+    """Return the archive's path of a plan's."""
+    return plan.with_name(f"{plan.name}.archive")
+
+
+def undo(
+    source: Path,
+    repositories: list[str] | None,
+    tags: list[str] | None,
+    dry_run: bool,
+    only_list: bool,
+    registry_url: str | None,
+    access: Access,
+) -> None:
+    """Put back what an archive has, or show it."""
+    archive = _archive(source)
+    try:
+        summary = summarize_archive(archive)
+    except ArchiveError as error:
+        refuse(_COMMAND, error)
+    _check(summary, archive, repositories, tags)
+    if only_list:
+        Console().print(table_of_archive(summary), highlight=False)
+        raise typer.Exit(DONE)
+    outcomes = 0
+
+    async def work(to: Connection) -> int:
+        registry = to.client.registry(summary.registry)
+        where = to.settings.contents_url(registry_url)
+        total = sum(
+            len(one.tags) + len(one.manifests)
+            for name, one in summary.repositories.items()
+            if repositories is None or name in repositories
+        )
+        async with (
+            DistributionWriter(registry, base_url=where, trust_env=True) as writer,
+            to.display.stage("Undo", total, "manifests and tags") as stage,
+        ):
+
+            def count(_: UndoOutcome) -> None:
+                nonlocal outcomes
+                outcomes += 1
+                stage.advance()
+
+            report = await undo_archive(
+                writer,
+                archive,
+                repositories=repositories,
+                tags=tags,
+                dry_run=dry_run,
+                on_outcome=count,
+            )
+        Console().print(table_of_undo(report), highlight=False)
+        for problem in problems_of_undo(report):
+            typer.echo(problem, err=True)
+        if dry_run:
+            typer.echo("a dry run: nothing was written")
+        if not report.is_complete:
+            return SOME_FAILED
+        return DRIFT_ONLY if report.moved else DONE
+
+    def interrupted() -> str:
+        return f"{counted(outcomes, 'item')} checked; the same command continues"
+
+    run_connected(_COMMAND, access, work, interrupted)
+
+
+def _archive(source: Path) -> Path:
+    """Return the archive that an argument names: itself, or the one beside a plan."""
+    try:
+        with source.open("rb") as file:
+            if file.read(2) == _GZIP:
+                return source
+    except OSError as error:
+        refuse(_COMMAND, f"{source}: {error.strerror}")
+    archive = archive_of(source)
+    if not archive.exists():
+        refuse(
+            _COMMAND,
+            f"{archive} does not exist: the plan was not carried out, or without an archive",
+        )
+    return archive
+
+
+def _check(
+    summary: ArchiveSummary,
+    archive: Path,
+    repositories: list[str] | None,
+    tags: list[str] | None,
+) -> None:
+    """Refuse names that the archive does not have."""
+    for name in repositories or ():
+        if name not in summary.repositories:
+            refuse(_COMMAND, f"{archive} has nothing of the repository {name!r}")
+    known = set().union(*(one.tags for one in summary.repositories.values()))
+    for tag in tags or ():
+        if tag not in known:
+            refuse(_COMMAND, f"{archive} has no tag {tag!r}")

@@ -1,0 +1,160 @@
+"""A clean-up with an archive, and its undo: the registry is as it was before."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from aioregistry import RegistryClient
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.archive import Archive
+from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.undo.undo import undo
+from aioregistry.errors import RegistryConnectionError
+from aioregistry.oci.writer import DistributionWriter
+from aioregistry.sandbox import Sandbox, State
+from tests.cleanup.registries import NOW, random_registry
+from tests.cleanup.test_apply import POLICIES
+
+
+def held(state: State) -> dict[str, tuple[dict[str, bytes], set[bytes]]]:
+    """The tags and manifests of each repository."""
+    return {
+        name: (
+            {tag: one.manifest.digest for tag, one in repository.tags.items()},
+            set(repository.manifests),
+        )
+        for name, repository in state.registry("example").repositories.items()
+    }
+
+
+class Stage:
+    """A sandbox, and a clean-up of it with an archive."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, client: RegistryClient) -> None:
+        self.archive = folder / "archive"
+        self.journal = folder / "journal"
+        self.registry = client.registry("example")
+        self.writer = DistributionWriter(self.registry, base_url=sandbox.url)
+        self.contents = ContentReader(self.writer)
+
+    async def plan(self, policy) -> Plan:
+        return await make_plan(self.registry, policy, self.contents, now=NOW)
+
+    async def apply(self, plan: Plan, **more):
+        return await apply_plan(
+            self.registry,
+            plan,
+            self.contents,
+            journal=self.journal,
+            archive=self.archive,
+            force=True,
+            **more,
+        )
+
+
+async def clean_up_and_undo(folder: Path, seed: int) -> int:
+    random = Random(seed)
+    state = random_registry(random)
+    before = held(state)
+    async with (
+        Sandbox(state) as sandbox,
+        RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None) as client,
+    ):
+        stage = Stage(folder, sandbox, client)
+        async with stage.writer:
+            plan = await stage.plan(random.choice(POLICIES))
+            report = await stage.apply(plan)
+            if not report.deleted:
+                return 0
+            assert held(state) != before
+            undone = await undo(stage.writer, stage.archive, registry="example")
+    assert undone.is_complete
+    assert held(state) == before
+    return len(report.deleted)
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_what_a_clean_up_deleted_comes_back_whole(tmp_path, seed):
+    assert await clean_up_and_undo(tmp_path, seed)
+
+
+@pytest.fixture
+async def stage(tmp_path):
+    state = random_registry(Random(3))
+    async with (
+        Sandbox(state) as sandbox,
+        RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None) as client,
+    ):
+        found = Stage(tmp_path, sandbox, client)
+        found.state = state
+        async with found.writer:
+            yield found
+
+
+async def test_an_item_is_in_the_archive_before_its_delete_is_answered(stage):
+    plan = await stage.plan(POLICIES[0])
+    archived: list[int] = []
+
+    def see(outcome) -> None:
+        if outcome.status == "deleted":
+            found = list(read_archive(stage.archive))
+            archived.append(sum(one.digest == outcome.item.digest for one in found))
+
+    report = await stage.apply(plan, on_outcome=see)
+    assert report.deleted
+    assert all(archived)
+
+
+async def test_an_archive_that_cannot_be_written_stops_the_deletes(stage, monkeypatch):
+    plan = await stage.plan(POLICIES[0])
+    before = held(stage.state)
+
+    async def full(*_, **__):
+        raise ArchiveError("archive: cannot be written: No space left on device")
+
+    monkeypatch.setattr("aioregistry.cleanup.apply.archive.Archive.add", full)
+    report = await stage.apply(plan)
+    assert not report.deleted
+    assert "No space left" in report.not_attempted[0].reason
+    assert held(stage.state) == before
+
+
+async def test_an_item_whose_document_cannot_be_read_is_kept(stage, monkeypatch):
+    plan = await stage.plan(POLICIES[0])
+    victim = next(item for _, item in plan.condemned if item.delete == "manifest")
+    read = ContentReader.document
+
+    async def refuse(self, repository, digest):
+        if digest == victim.digest:
+            raise RegistryConnectionError("reset")
+        return await read(self, repository, digest)
+
+    monkeypatch.setattr(ContentReader, "document", refuse)
+    report = await stage.apply(plan)
+    kept = [one for one in report.not_attempted if one.item.digest == victim.digest]
+    assert "cannot be archived" in kept[0].reason
+    assert report.deleted
+
+
+async def test_another_registrys_archive_is_refused_and_nothing_is_deleted(stage):
+    async with Archive(stage.archive, "other"):
+        pass
+    plan = await stage.plan(POLICIES[0])
+    before = held(stage.state)
+    with pytest.raises(ArchiveError, match="registry 'other'"):
+        await stage.apply(plan)
+    assert held(stage.state) == before
+
+
+async def test_what_others_did_meanwhile_stays(stage):
+    plan = await stage.plan(POLICIES[0])
+    await stage.apply(plan)
+    tagged = next(one for one in read_archive(stage.archive) if one.tags)
+    new = stage.state.push("example", tagged.repository, [tagged.tags[0]], at=NOW)
+    await undo(stage.writer, stage.archive)
+    tag = stage.state.registry("example").repositories[tagged.repository].tags[tagged.tags[0]]
+    assert tag.manifest.digest.hex() == new.removeprefix("sha256:")

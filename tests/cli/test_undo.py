@@ -1,0 +1,72 @@
+"""The command `aioregistry cleanup undo`."""
+
+import pytest
+
+
+@pytest.fixture
+def cleaned(shell):
+    """A repository of which a plan has deleted two tags of four."""
+    for tag in ("main", "dev", "pr-1", "pr-2"):
+        shell.builder.image(tag)
+    shell.run("cleanup", "plan", "--policy", "policy.toml")
+    result = shell.run("cleanup", "apply", "plan.json", "--yes")
+    assert shell.tags() == {"main", "dev"}
+    assert "aioregistry cleanup undo plan.json.archive" in result.stdout
+    return shell
+
+
+def test_what_a_plan_deleted_comes_back(cleaned):
+    result = cleaned.run("cleanup", "undo", "plan.json")
+    assert result.exit_code == 0, result.output
+    assert cleaned.tags() == {"main", "dev", "pr-1", "pr-2"}
+    assert "restored" in result.stdout
+
+
+def test_an_archive_can_be_named_itself(cleaned):
+    assert cleaned.run("cleanup", "undo", "plan.json.archive").exit_code == 0
+    assert cleaned.tags() == {"main", "dev", "pr-1", "pr-2"}
+
+
+def test_one_tag_alone(cleaned):
+    assert cleaned.run("cleanup", "undo", "plan.json", "--tag", "pr-1").exit_code == 0
+    assert cleaned.tags() == {"main", "dev", "pr-1"}
+
+
+def test_a_dry_run_writes_nothing(cleaned):
+    result = cleaned.run("cleanup", "undo", "plan.json", "--dry-run")
+    assert result.exit_code == 0
+    assert "nothing was written" in result.stdout
+    assert cleaned.tags() == {"main", "dev"}
+
+
+def test_the_list_needs_no_request(cleaned):
+    before = len(cleaned.sandbox.requests)
+    result = cleaned.run("cleanup", "undo", "plan.json", "--list")
+    assert result.exit_code == 0
+    assert "web" in result.stdout
+    assert len(cleaned.sandbox.requests) == before
+
+
+def test_a_tag_that_was_set_since_is_kept_and_has_an_exit_code(cleaned):
+    cleaned.builder.image("pr-1", days=0)
+    result = cleaned.run("cleanup", "undo", "plan.json")
+    assert result.exit_code == 3
+    assert "moved: web:pr-1" in result.stderr
+    assert cleaned.tags() == {"main", "dev", "pr-1", "pr-2"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.json"], "No such file"),
+        (["policy.toml"], "was not carried out"),
+        (["plan.json", "--tag", "v9"], "no tag 'v9'"),
+        (["plan.json", "--repository", "api"], "nothing of the repository 'api'"),
+    ],
+)
+def test_wrong_usage_sends_nothing(cleaned, arguments, said):
+    before = len(cleaned.sandbox.requests)
+    result = cleaned.run("cleanup", "undo", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(cleaned.sandbox.requests) == before
