@@ -50,7 +50,6 @@ UPWARDS: set[tuple[str, str]] = set()
 TOO_LONG: set[str] = set()
 WITHOUT_README = {
     "apply",
-    "cleanup",
     "manifests",
     "oci",
     "session",

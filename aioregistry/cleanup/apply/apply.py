@@ -80,8 +80,8 @@ async def apply_plan(
         caps: The limits on how much may be deleted; None, the default, for those of the plan, and
             half of each repository's tags.
         force: Whether the plan may exceed `Caps.max_fraction`. False by default.
-        in_use: The images that run somewhere now. None, the default, is refused for a plan that was
-            made with some.
+        in_use: The images that run somewhere now. None, the default, for those that the plan
+            recorded, with a warning in the log.
         deadline: Seconds after which no further DELETE is sent; None, the default, for no end.
         on_outcome: Called with each `ItemOutcome` as soon as it is known.
         on_progress: Called with a `Progress`, at most ten times a second.
