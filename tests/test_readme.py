@@ -6,11 +6,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 import aioregistry
 from aioregistry import RegistryClient
 from aioregistry.cleanup import Policy, read_policy
 from aioregistry.cleanup.policy.schema import policy_schema
+from aioregistry.cli.app import app
 from aioregistry.cli.settings.config_file import KEYS, read_config
 from aioregistry.sandbox import Phases
 from tests.cli.test_help import retired
@@ -182,3 +184,9 @@ def test_ci_runs_the_commands_that_the_readme_gives():
     script = (ROOT / ".ci" / "run").read_text()
     assert "readme_command 1" in script
     assert "readme_command 2" in script
+
+
+def test_the_line_that_writes_a_history_is_the_commands_own():
+    (line,) = blocks(ROOT / "aioregistry/cli/demo/README.md", "sh")
+    printed = CliRunner().invoke(app, ["demo", "--history-format"]).output
+    assert line.strip() in printed
