@@ -27,10 +27,12 @@ from aioregistry.cleanup import (
     ContentReader,
     Delete,
     Distribution,
+    Plan,
     Policy,
     apply_plan,
     make_plan,
 )
+from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Sandbox
 
 TOKEN = "dop_v1_0123456789abcdef/+0123456789abcdef"
@@ -225,8 +227,15 @@ async def test_no_digest_of_a_registry_that_echoes_has_a_token(echo, account):
                 await distribution.find_manifest("web", "v1")
             with pytest.raises(RegistryError) as also_caught:
                 await distribution.get_manifest("web", "v1")
-    secrets = {TOKEN, *echo.secrets()}
-    check({"HEAD": told_by(caught.value), "GET": told_by(also_caught.value)}, secrets)
+        async with DistributionWriter(registry, base_url=echo.url, retry=QUICK) as writer:
+            with pytest.raises(RegistryError) as caught_at_put:
+                await writer.put_manifest("web", f"sha256:{'0' * 64}", b"{}", "application/json")
+    told = {
+        "HEAD": told_by(caught.value),
+        "GET": told_by(also_caught.value),
+        "PUT": told_by(caught_at_put.value),
+    }
+    check(told, {TOKEN, *echo.secrets()})
 
 
 async def test_no_part_of_a_clean_up_among_servers_that_echo_has_a_secret(
@@ -250,9 +259,18 @@ async def test_no_part_of_a_clean_up_among_servers_that_echo_has_a_secret(
                 said.append(repr(unread))
             policy = Policy([Delete(tags="pr-*")], floor=0)
             plan = await make_plan(registry, policy, ContentReader(honest))
-            for number, contents in enumerate([ContentReader(honest), ContentReader(echoing)]):
-                journal = tmp_path / f"{number}.journal"
-                report = await apply_plan(registry, plan, contents, journal=journal, force=True)
+            plan.save(tmp_path / "plan.json")
+            # A registry at the same address that was honest before.
+            text = (tmp_path / "plan.json").read_text()
+            (tmp_path / "same.json").write_text(text.replace(account.url, echo.url))
+            for name, contents in (("plan", honest), ("same", echoing)):
+                report = await apply_plan(
+                    registry,
+                    Plan.load(tmp_path / f"{name}.json"),
+                    ContentReader(contents),
+                    journal=tmp_path / f"{name}.journal",
+                    force=True,
+                )
                 assert len(report.deleted) == 0
                 said += [repr(report), str(report)]
     written = {str(path): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}

@@ -51,8 +51,6 @@ TOO_LONG: set[str] = set()
 WITHOUT_README = {
     "apply",
     "manifests",
-    "oci",
-    "session",
 }
 
 

@@ -42,10 +42,10 @@ class DistributionWriter(Distribution):
         """
         path = self._path(repository, reference)
         answer = await self._send("PUT", repository, path, document, media_type)
-        digest = answer.headers.get("Docker-Content-Digest", reference)
+        digest = self._digest_in(answer, repository) or reference
         if ":" in reference and digest != reference:
             raise InvalidResponseError(
-                f"the registry stored {reference!r} under another digest, {digest[:100]!r}"
+                f"the registry stored {reference!r} under another digest, {digest!r}"
             )
 
 
