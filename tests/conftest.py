@@ -31,7 +31,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Use all cores for the whole suite: what names files, `-k` or `--pdb` starts no workers."""
     option = config.option
     if (
-        config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        config.args == config.getini("testpaths")
         and not hasattr(config, "workerinput")  # a worker would start workers, and so on
         and getattr(option, "numprocesses", 0) is None
         and not (option.tx or option.keyword or option.usepdb or option.collectonly)

@@ -79,6 +79,11 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
     "aioregistry.cleanup.Distribution.get_manifest": lambda at: at.distribution.get_manifest(
         "web", "main"
     ),
+    "aioregistry.RegistryHandle.get": lambda at: at.registry.get(),
+    "aioregistry.cleanup.Distribution.list_tags": lambda at: at.distribution.list_tags("web"),
+    "aioregistry.cleanup.ContentReader.list_tags": lambda at: ContentReader(
+        at.distribution
+    ).list_tags("web"),
     "aioregistry.cleanup.ContentReader.current_digest": lambda at: ContentReader(
         at.distribution
     ).current_digest("web", "main"),
