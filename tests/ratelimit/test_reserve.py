@@ -146,6 +146,23 @@ async def test_people_who_need_more_than_the_default_share_get_it():
 
 
 @virtual
+async def test_a_job_that_never_waits_is_beside_people_as_well():
+    limiter = WindowLimiter()
+    await request(limiter, "bulk")
+    await request(limiter, "interactive")
+    assert limiter.status.windows[1].reserved > 0
+
+
+@virtual
+async def test_a_job_that_ended_a_while_ago_is_not_beside_people():
+    limiter = WindowLimiter()
+    await request(limiter, "bulk")
+    await asyncio.sleep(61.0)
+    await request(limiter, "interactive")
+    assert limiter.status.windows[1].reserved == 0
+
+
+@virtual
 async def test_who_comes_first_when_a_job_has_spent_its_part_does_not_wait():
     limiter = WindowLimiter(RateLimit(reserve=0.02))
     deletes = job(limiter, 6_000)
