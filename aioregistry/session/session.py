@@ -18,6 +18,7 @@ from aioregistry.errors import (
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, Priority
+from aioregistry.ratelimit.priority import within
 from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
 from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict
@@ -64,7 +65,7 @@ class Session:
         self._closing: asyncio.Future[None] | None = None
         # Who has a limiter of their own has their own `acquire` asked, each time.
         self._acquire_at_once = (
-            limiter.acquire_at_once if type(limiter) is WindowLimiter else _never_at_once
+            limiter.acquire_at_once if type(limiter) is WindowLimiter else lambda _: False
         )
 
     def open(self) -> None:
@@ -157,7 +158,7 @@ class Session:
 
         Args:
             request: What to send.
-            priority: Whom the limiter serves first.
+            priority: Whom the limiter serves first; within `bulk_work` all is bulk.
             log: Filled in as the request goes on.
             check: Awaited right before each attempt, when all waiting for quota is over. When it
                 returns a `Verdict`, that is in `log.verdict`, the body is empty, and nothing is
@@ -169,6 +170,7 @@ class Session:
         """
         self.check_open()
         raise_if_aborted(self)
+        priority = within(priority)
         log = RequestLog() if log is None else log
         log.request = request
         begun = _now()
@@ -389,10 +391,6 @@ class Session:
             except Exception:
                 # A measurement that fails is no reason for a request to fail.
                 logger.exception("on_request raised")
-
-
-def _never_at_once(_priority: Priority) -> bool:
-    return False
 
 
 def _now() -> float:

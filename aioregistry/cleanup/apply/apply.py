@@ -21,6 +21,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.oci.references import Reference
+from aioregistry.ratelimit.priority import bulk_work
 from aioregistry.session.exchange import Verdict
 
 __all__ = ["apply_plan"]
@@ -127,7 +128,9 @@ async def apply_plan(
                 on_progress,
                 Random(),  # noqa: S311, nobody is to guess it wrong
             )
-            report = await job.run()
+            # Its lists and credentials give way to people, too.
+            with bulk_work():
+                report = await job.run()
     except JournalError as error:
         error.report = report
         raise

@@ -42,6 +42,7 @@ from aioregistry.errors import (
     ServerError,
 )
 from aioregistry.oci.references import Reference
+from aioregistry.ratelimit.priority import bulk_work
 
 __all__ = ["PlanProgress", "make_plan"]
 
@@ -120,7 +121,9 @@ async def make_plan(
     if missing:
         raise NotFoundError(f"no repository of {registry.name!r}: {', '.join(missing)}")
     planner = _Planner(registry, policy, contents, running, repositories, now, on_progress)
-    return await planner.plan(names)
+    # Its lists and credentials give way to people.
+    with bulk_work():
+        return await planner.plan(names)
 
 
 async def creation_time(registry: RegistryHandle) -> datetime | None:
