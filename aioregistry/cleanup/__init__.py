@@ -20,6 +20,7 @@ from aioregistry.cleanup.garbage import (
     collect_garbage,
 )
 from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
@@ -121,6 +122,7 @@ __all__ = [
     "UntaggedRule",
     "Use",
     "apply_plan",
+    "ask_kubernetes",
     "check_policy",
     "collect_garbage",
     "default_cache_path",

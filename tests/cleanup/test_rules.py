@@ -281,3 +281,12 @@ def test_a_rule_of_ones_own_is_a_class():
 
     policy = Policy([KeepEven(), Delete()], floor=0)
     assert deleted(policy, named("1", "2", "3", "4")) == ["1", "3"]
+
+
+def test_a_rule_for_a_repository_that_is_left_alone_is_not_called_idle():
+    rules = [Delete(repositories="web"), Delete(repositories="api")]
+    usage = RuleUsage(rules)
+    usage.skip("web")
+    assert list(usage.notes()) == [
+        "rule 2 applied to no repository that this policy deletes from: it is for api"
+    ]

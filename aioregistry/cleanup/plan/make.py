@@ -167,6 +167,8 @@ class _Planner:
         async def work() -> None:
             for name in waiting:
                 planned[name] = await self._plan_repository(name)
+                if isinstance(planned[name], LeftAlone):
+                    self._usage.skip(name)
                 self._tell(repositories=1)
 
         try:

@@ -41,6 +41,16 @@ class RuleUsage:
         """
         self._counts[number].applied = self._counts[number].has_effect = True
 
+    def skip(self, repository: str) -> None:
+        """Take the rules of a repository that could not be decided on as having an effect.
+
+        Args:
+            repository: The repository's name.
+        """
+        for number, rule in enumerate(self.rules):
+            if rule.repositories.matches(repository):
+                self.add_effect(number)
+
     def add(self, number: int, decided_before: int, protected: int) -> None:
         """Note that a rule had nothing to decide in one repository, and why.
 

@@ -14,6 +14,7 @@ from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, CollectedGarbage, collect_garbage
 from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUse, Use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.reader import ContentReader
@@ -277,9 +278,13 @@ def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse |
         return InUse(recorded.references)
     uses: list[Use] = []
     notes: list[str] = []
+    ignored = reading.in_use_ignore or ()
     for name in given:
-        text = read_text(Path(name))
-        uses += read_in_use(text, name, ignore_kinds=reading.in_use_ignore or (), notes=notes)
+        source, _, context = name.partition(":")
+        if source == "kubernetes":
+            uses += ask_kubernetes(context or None, ignore_kinds=ignored, notes=notes)
+        else:
+            uses += read_in_use(read_text(Path(name)), name, ignore_kinds=ignored, notes=notes)
     for note in notes:
         typer.echo(f"in use: {safe(note)}", err=True)
     return InUse(uses)

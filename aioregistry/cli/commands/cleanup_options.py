@@ -78,8 +78,9 @@ class Reading:
             show_default=False,
             rich_help_panel=_READING,
             help="Keep images in use: the output of `kubectl get pods -A -o json`, or image"
-            " references, one per line; `-` is stdin, `none` says that nothing runs, and `plan`,"
-            " for apply, that what was in use for the plan still is. Repeatable.",
+            " references, one per line; `-` is stdin. `kubernetes` or `kubernetes:CONTEXT` asks a"
+            " cluster by kubectl, `none` says that nothing runs, and `plan`, for apply, that the"
+            " images in use are those of the plan. Repeatable.",
         ),
     ] = None
     in_use_ignore: Annotated[

@@ -1,0 +1,62 @@
+"""Asking a cluster which images are in use, by kubectl: a request that fails is an error."""
+
+import subprocess
+from collections.abc import Collection
+
+from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.references import InUseError, Use
+
+__all__ = ["ask_kubernetes"]
+
+# Pods run now; what makes them may run them again: a rollback, or the next run of a cron job.
+_KINDS = (
+    "pods,replicationcontrollers,deployments.apps,replicasets.apps,statefulsets.apps,"
+    "daemonsets.apps,jobs.batch,cronjobs.batch"
+)
+_MAX_CHARACTERS_SHOWN = 300
+
+
+def ask_kubernetes(
+    context: str | None = None,
+    *,
+    kubectl: str = "kubectl",
+    timeout: float = 120.0,
+    ignore_kinds: Collection[str] = (),
+    notes: list[str] | None = None,
+) -> list[Use]:
+    """Return the images that a cluster runs, or may run again: of pods and of what makes them.
+
+    Runs ``kubectl get pods,deployments.apps,… --all-namespaces --output json``.
+
+    Args:
+        context: The context of kubectl's configuration; None, the default, for the current one.
+        kubectl: The program.
+        timeout: Seconds after which an answer is given up; 120 by default.
+        ignore_kinds: Kinds of objects that need not name an image. None by default.
+        notes: A list to which a sentence is added for each image that is passed over.
+
+    Raises:
+        InUseError: kubectl is not installed, or cannot list all of these; or an object names no
+            image.
+    """
+    name = "kubernetes" if context is None else f"kubernetes:{context}"
+    # One word, so that no context is taken for an option.
+    chosen = [] if context is None else [f"--context={context}"]
+    command = [kubectl, *chosen, "get", _KINDS, "--all-namespaces", "--output", "json"]
+    try:
+        ran = subprocess.run(  # noqa: S603, no shell
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+        )
+    except OSError as error:
+        raise InUseError(f"{name}: {kubectl} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise InUseError(f"{name}: no answer within {timeout:g} s") from None
+    if ran.returncode:
+        lines = ran.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise InUseError(
+            f"{name}: {kubectl} failed with exit code {ran.returncode}:"
+            f" {lines[-1][:_MAX_CHARACTERS_SHOWN]}"
+        )
+    return read_in_use(
+        ran.stdout.decode(errors="replace"), name, ignore_kinds=ignore_kinds, notes=notes
+    )

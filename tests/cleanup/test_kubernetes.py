@@ -1,0 +1,81 @@
+"""A cluster that is asked by kubectl, here a script."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
+from aioregistry.cleanup.in_use.references import InUseError
+
+WEB = "registry.digitalocean.com/example/web:1"
+POD = {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"image": WEB}]}}
+
+
+@pytest.fixture
+def kubectl(tmp_path):
+    """Make a kubectl that prints something, and notes its arguments."""
+
+    def make(out: object = None, err: str = "", code: int = 0, seconds: float = 0) -> str:
+        script = tmp_path / "kubectl"
+        text = out if isinstance(out, str) else json.dumps(out)
+        script.write_text(
+            f"#!{sys.executable}\nimport sys, time, pathlib\n"
+            f"pathlib.Path({str(tmp_path / 'arguments')!r}).write_text(' '.join(sys.argv[1:]))\n"
+            f"time.sleep({seconds})\nprint({text!r})\n"
+            f"print({err!r}, file=sys.stderr)\nsys.exit({code})\n"
+        )
+        script.chmod(0o755)
+        return str(script)
+
+    return make
+
+
+def refusal(kubectl: str, **options) -> str:
+    with pytest.raises(InUseError) as caught:
+        ask_kubernetes(kubectl=kubectl, **options)
+    return caught.value.message
+
+
+def test_pods_and_what_makes_them_are_asked_for_in_all_namespaces(kubectl, tmp_path):
+    (use,) = ask_kubernetes(kubectl=kubectl({"kind": "List", "items": [POD]}))
+    assert (str(use.reference), use.where) == (WEB, "pod p")
+    words = (tmp_path / "arguments").read_text().split()
+    assert words[0] == "get"
+    assert {"pods", "cronjobs.batch", "deployments.apps"} < {*words[1].split(",")}
+    assert words[2:] == ["--all-namespaces", "--output", "json"]
+
+
+@pytest.mark.parametrize("context", ["blue", "--kubeconfig=/x"])
+def test_a_context_is_named_and_never_taken_for_an_option(kubectl, tmp_path, context):
+    ask_kubernetes(context, kubectl=kubectl({"kind": "List", "items": [POD]}))
+    assert (tmp_path / "arguments").read_text().split()[0] == f"--context={context}"
+
+
+def test_a_request_that_fails_is_an_error_whatever_was_printed(kubectl):
+    forbidden = "Error from server (Forbidden): pods is forbidden"
+    program = kubectl({"kind": "List", "items": [POD]}, forbidden, code=1)
+    assert refusal(program) == f"kubernetes: {program} failed with exit code 1: {forbidden}"
+
+
+def test_an_empty_cluster_is_refused(kubectl):
+    assert "a list without objects" in refusal(kubectl({"kind": "List", "items": []}))
+
+
+def test_a_cluster_that_does_not_answer_is_an_error(kubectl):
+    program = kubectl({}, seconds=30)
+    assert refusal(program, timeout=0.2) == "kubernetes: no answer within 0.2 s"
+
+
+def test_a_kubectl_that_is_not_installed_is_an_error(tmp_path):
+    missing = str(tmp_path / "kubectl")
+    assert refusal(missing, context="blue").startswith(f"kubernetes:blue: {missing} cannot be run")
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_a_real_kubectl_without_a_cluster_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", str(Path(tmp_path) / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert "failed with exit code 1" in refusal("kubectl")
