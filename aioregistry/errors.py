@@ -37,7 +37,7 @@ class RegistryError(Exception):
         error_id: The API's short identifier, such as ``not_found``; None when it sent none.
         request_id: The API's identifier of the request, for support; None when it sent none.
         method: The HTTP method; None when the error belongs to no request.
-        url: The URL, which never holds a secret; None when the error belongs to no request.
+        url: The URL, which has no secret in it; None when the error belongs to no request.
         attempts: How often the request was sent; None when the error belongs to no request.
     """
 
@@ -72,7 +72,6 @@ class RegistryError(Exception):
     def __str__(self) -> str:
         answer = " ".join(str(part) for part in (self.status, self.error_id) if part is not None)
         text = ": ".join(part for part in (answer, self.message) if part)
-        text = printable(text)
         if self.hint:
             text = f"{text.rstrip('.')}. {self.hint}"
         facts = []
@@ -82,7 +81,7 @@ class RegistryError(Exception):
             facts.append(f"{self.attempts} attempts")
         if self.request_id:
             facts.append(f"request id {self.request_id}")
-        return f"{text} ({', '.join(facts)})" if facts else text
+        return printable(f"{text} ({', '.join(facts)})" if facts else text)
 
 
 class ResponseError(RegistryError):
@@ -177,7 +176,7 @@ class PartialListingError(RegistryError):
 
 
 class InvalidNameError(RegistryError, ValueError):
-    """A name that no registry can hold; nothing was sent."""
+    """A name that nothing in a registry can have; nothing was sent."""
 
 
 class InvalidTokenError(RegistryError, ValueError):

@@ -188,6 +188,27 @@ async def test_no_error_of_an_api_that_echoes_has_its_token(echo, caplog, call):
     check({"error": told_by(caught.value), "log": caplog.text}, {TOKEN})
 
 
+@pytest.mark.parametrize("rotates", [True, False])
+async def test_no_error_over_a_field_that_echoes_has_the_token(echo, rotates):
+    async def token() -> str:
+        return TOKEN
+
+    async def answer(request: web.Request) -> web.Response:
+        said = echo.spell(request.headers["Authorization"].removeprefix("Bearer "))
+        return web.json_response({"registry": {"name": "example", "created_at": said}})
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with RegistryClient(token if rotates else TOKEN, base_url=url) as client:
+        with pytest.raises(RegistryError, match="not a time") as caught:
+            await client.get_registry()
+    await runner.cleanup()
+    assert TOKEN[:12] not in str(caught.value)
+    check({"error": told_by(caught.value)}, {TOKEN})
+
+
 async def test_no_report_of_deletes_by_an_api_that_echoes_has_its_token(echo, caplog):
     caplog.set_level(logging.DEBUG)
     async with RegistryClient(TOKEN, base_url=echo.url, retry=QUICK) as client:

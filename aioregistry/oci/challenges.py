@@ -1,4 +1,4 @@
-"""What a registry asks for with a 401, and whom it may ask to be told: pure."""
+"""What a registry asks for by a 401, and which token service may get the credentials: pure."""
 
 import re
 from collections.abc import Mapping

@@ -27,8 +27,11 @@ _LOGIN = re.compile(r"(?<=//)[^/?#]*@")
 def check_origin(name: str, url: str) -> str:
     """Return a URL without slashes at its end, or raise `ValueError` when it is no server's.
 
-    The error tells what the URL is called, and not the URL: a login in it would be told to every
-    log.
+    The error has the argument's name and not the URL, which may have a login in it.
+
+    Args:
+        name: The argument's name.
+        url: The URL.
     """
     try:
         parts = urlsplit(url)

@@ -26,7 +26,7 @@ from aioregistry.session.hints import add_hint
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
 from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import Failure, RetryPolicy, wait_for_token
-from aioregistry.session.secret import Secret
+from aioregistry.session.secret import Secret, redact
 from aioregistry.session.transport import Transport
 
 __all__ = ["Session"]
@@ -36,7 +36,7 @@ logger = logging.getLogger("aioregistry")
 
 
 class Session:
-    """Sends requests within the quota, again where that is safe, and tells of each.
+    """Sends requests within the quota, again where that is safe, and reports each.
 
     Its states are new, open and closed, in this order and in no other.
 
@@ -140,9 +140,9 @@ class Session:
             task.exception()
 
     def seconds_for(self, requests: int) -> float:
-        """Return how long the quota makes some requests take at least, if it tells."""
-        tell = getattr(self._limiter, "seconds_for", None)
-        return 0.0 if tell is None else float(tell(requests))
+        """Return how long the quota makes some requests take at least; 0 where unknown."""
+        seconds_for = getattr(self._limiter, "seconds_for", None)
+        return 0.0 if seconds_for is None else float(seconds_for(requests))
 
     async def send(
         self,
@@ -221,8 +221,8 @@ class Session:
         try:
             return decode(body)
         except DecodeError as error:
-            problem = str(error)
-        # Raised out here and without the body, which may hold secrets, so that nothing of either
+            problem = redact(str(error), *self._transport.secrets())
+        # Raised out here and without the body, which may contain secrets, so that nothing of either
         # hangs on to the error.
         del body
         raise self._located(InvalidResponseError(problem), log)

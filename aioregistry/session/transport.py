@@ -116,6 +116,7 @@ class Transport:
         self._connector = connector
         self._trusts_env = trust_env
         self._proxy: dict[str, Any] = {}
+        self._last: tuple[Secret, ...] = ()
         self._is_token_default = False
         if isinstance(timeout, aiohttp.ClientTimeout):
             self._timeout, self._deadlines = timeout, None
@@ -171,6 +172,10 @@ class Transport:
             raise ClientClosedError("the aiohttp session is closed")
         return self._http
 
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return the Authorization header that was sent last, which a server may repeat."""
+        return (self._token,) if isinstance(self._token, str) else self._last
+
     async def authorization(self) -> Secret:
         """Return the value of the Authorization header for the next attempt.
 
@@ -200,7 +205,9 @@ class Transport:
             raise InvalidTokenError(
                 f"the token's callable raised {type(error).__name__}"
             ) from error
-        return _authorization(token)
+        authorization = _authorization(token)
+        self._last = (authorization,)
+        return authorization
 
     async def attempt(self, request: Request, authorization: Secret) -> Answer | NoAnswer:
         """Send `request` once and read the answer.
@@ -220,7 +227,7 @@ class Transport:
                     allow_redirects=False,
                     **self._options(http, request, authorization),
                 )
-                # What a DELETE achieved is told by its status: a body that breaks off changes
+                # The status alone says what a DELETE achieved: a body that breaks off changes
                 # nothing.
                 if request.method == hdrs.METH_DELETE and 200 <= begun.status < 300:
                     return Answer(begun.status, begun.headers, b"")

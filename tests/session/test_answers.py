@@ -146,3 +146,10 @@ def test_a_page_is_no_success_of_a_delete():
 def test_a_body_that_is_too_large_is_no_success():
     told = Answer(200, CIMultiDict(), b"", too_large=True)
     assert not is_success(told, is_delete=False, may_have_taken_effect=False)
+
+
+def test_no_part_of_an_error_takes_over_a_terminal():
+    body = b'{"id": "\\u001b[2J", "message": "a\\nb", "request_id": "\\u001b[31m\\u202e"}'
+    error, _ = classify(answer(403, body), now=0.0)
+    error.hint = "see\x1b[0m"
+    assert str(error).isprintable()

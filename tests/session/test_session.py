@@ -91,6 +91,9 @@ class Script:
     async def authorization(self) -> str:
         return self.tokens()
 
+    def secrets(self) -> tuple[str, ...]:
+        return ()
+
     async def attempt(self, request: Request, authorization: str) -> Answer | NoAnswer:
         self.sent.append((now(), request, authorization))
         step = self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
