@@ -87,7 +87,7 @@ class Soak:
         """Return what there is to tell, in words and figures."""
         return [
             ("rounds of work", f"{self.rounds:,}"),
-            *((f"… {work}", f"{count:,}") for work, count in sorted(self.works.items())),
+            *((f"… {work}", f"{self.works[work]:,}") for work in sorted(_WORKS)),
             ("requests", f"{self.requests:,}"),
             ("429s", f"{self.limited:,}"),
             ("items deleted", f"{self.deleted:,}"),

@@ -53,7 +53,7 @@ async def no_token():
 
 
 async def test_a_token_that_cannot_be_got_makes_it_not_ready():
-    async with RegistryClient(no_token, base_url="http://127.0.0.1:9") as client:
+    async with RegistryClient(no_token, base_url="http://127.0.0.1:9", timeout=0.1) as client:
         with pytest.raises(InvalidTokenError):
             await client.get_registry()
         assert Health.of(client).status == "refused"
