@@ -203,7 +203,17 @@ def read_tag(document: bytes) -> None:
     subject = subject_of_tag(text)
     assert subject is None or check_digest(subject)[7:] in text
     release = Release.parse(text)
-    assert release is None or f"{release.major}.{release.minor}.{release.patch}" in text
+    if release is not None:
+        version = (release.major, release.minor, release.patch)
+        assert all(str(number) in text for number in version)
+
+
+def _read_each(text: str) -> None:
+    """Read documents of JSON that follow each other, in none of which a key stands twice."""
+    decoder = json.JSONDecoder(object_pairs_hook=_each_once)
+    while text := text.lstrip(" \t\r\n"):
+        _, end = decoder.raw_decode(text)
+        text = text[end:]
 
 
 def read_uses(document: bytes) -> None:
@@ -211,7 +221,7 @@ def read_uses(document: bytes) -> None:
     text = text_of(document)
     uses = read_in_use(text, "running.json")
     if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
-        json.loads(text.lstrip("\ufeff"), object_pairs_hook=_each_once)
+        _read_each(text.lstrip("\ufeff"))
     held = InUse(uses)
     tags, digests = (
         cache(partial(held.tags_of, "example")),
