@@ -77,7 +77,7 @@ def test_the_public_names_and_signatures_are_those_of_the_snapshot():
     pytest.importorskip("fastapi")
     pytest.importorskip("redis")
     assert current() == SNAPSHOT.read_text(), (
-        f"announce the change in CHANGELOG.md, then: python {__file__} > {SNAPSHOT}"
+        f"announce the change in CHANGELOG.md, then: python -m tests.test_public_api > {SNAPSHOT}"
     )
 
 
