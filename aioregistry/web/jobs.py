@@ -326,7 +326,9 @@ class Jobs:
         self._closed = True
         running = [job for job in self if job.status == "running"]
         for job in running:
-            job.cancel()
+            # A second cancellation would interrupt what a job does at its end.
+            if not job._cancelled:  # noqa: SLF001
+                job.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 for job in running:

@@ -190,6 +190,25 @@ async def test_a_job_that_ignores_its_cancellation_does_not_stop_the_close(caplo
     assert job.status == "failed"
 
 
+async def test_closing_twice_at_once_interrupts_no_job_at_its_end():
+    jobs, ended = Jobs(), []
+
+    async def work(_):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append(True)
+
+    job = jobs.start("careful", work)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(jobs.close())
+    await asyncio.sleep(0.001)
+    await jobs.close()
+    await closing
+    assert (job.status, ended) == ("cancelled", [True])
+
+
 async def test_a_job_is_started_from_a_thread():
     jobs = Jobs()
     job = await asyncio.to_thread(jobs.start, "wait", lambda _: asyncio.sleep(0))
