@@ -1,7 +1,7 @@
 """Calls in the path family that the account can use."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints, Family
@@ -48,6 +48,7 @@ class PathFamilies:
         self,
         make_request: MakeRequest[T],
         *,
+        query: Mapping[str, str | int] | None = None,
         priority: Priority = "interactive",
         log: RequestLog | None = None,
         check: Check | None = None,
@@ -56,6 +57,7 @@ class PathFamilies:
 
         Args:
             make_request: Returns the call.
+            query: Added to the call; None for nothing.
             priority: Whom the limiter serves first.
             log: Filled in as the request goes on; None for a new one.
             check: Awaited right before each attempt: see `Session.send`.
@@ -65,15 +67,19 @@ class PathFamilies:
             RegistryError: Any other of its kinds.
         """
         call = make_request(self._endpoints)
+        if query is not None:
+            call = call.with_query(**query)
         log = RequestLog() if log is None else log
         try:
             body = await self.session.send(call, priority=priority, log=log, check=check)
         except PreconditionFailedError as error:
             moved = make_request(SECOND_FAMILY)
-            if moved == call:
+            if moved.route == call.route:
                 # The second family has no such call, or this was it.
                 raise
             self._move_or_raise(error)
+            if query is not None:
+                moved = moved.with_query(**query)
             body = await self.session.send(moved, priority=priority, log=log, check=check)
         return self.session.decode(body, call.decode, log)
 

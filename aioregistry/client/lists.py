@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.api.endpoints import Call, Endpoints
 from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.pager import Pager
@@ -76,16 +75,15 @@ class PagerFactory:
         walk = TokenWalk(name_of) if endpoint.by_token else NumberWalk(name_of, per_page)
 
         async def fetch(page: PageRef) -> RawPage[T]:
-            place: dict[str, str | int] = (
-                {"page": page.number} if page.token is None else {"page_token": page.token}
-            )
-
-            def make_request(endpoints: Endpoints) -> Call[RawPage[T]]:
-                return endpoint.make_request(endpoints).with_query(per_page=per_page, **place)
+            query: dict[str, str | int] = {"per_page": per_page}
+            if page.token is None:
+                query["page"] = page.number
+            else:
+                query["page_token"] = page.token
 
             if slots is None:
-                return await self._families.call(make_request)
+                return await self._families.call(endpoint.make_request, query=query)
             async with slots:
-                return await self._families.call(make_request)
+                return await self._families.call(endpoint.make_request, query=query)
 
         return ListPages(walk, fetch, self._families.session.start, self._concurrency)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from aioregistry.api import names
-from aioregistry.api.endpoints import repository_path
+from aioregistry.api.endpoints import Endpoints, repository_path
 from aioregistry.api.models import (
     DockerCredentials,
     GarbageCollection,
@@ -107,7 +108,7 @@ class RegistryHandle:
         """
         return self._pagers.pager(
             ListEndpoint(
-                lambda endpoints: endpoints.list_repositories(self.name),
+                partial(Endpoints.list_repositories, registry=self.name),
                 known_by="name",
                 by_token=True,
             )
@@ -121,7 +122,7 @@ class RegistryHandle:
         """
         return self._pagers.pager(
             ListEndpoint(
-                lambda endpoints: endpoints.list_repositories_v1(self.name), known_by="name"
+                partial(Endpoints.list_repositories_v1, registry=self.name), known_by="name"
             )
         )
 
@@ -240,7 +241,7 @@ class RegistryHandle:
         """
         return self._pagers.pager(
             ListEndpoint(
-                lambda endpoints: endpoints.list_garbage_collections(self.name), known_by="uuid"
+                partial(Endpoints.list_garbage_collections, registry=self.name), known_by="uuid"
             )
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Container, Sized
 from functools import partial
 
 from aioregistry.api import names
-from aioregistry.api.endpoints import FIRST_FAMILY, RepositoryPath, repository_path
+from aioregistry.api.endpoints import FIRST_FAMILY, Endpoints, RepositoryPath, repository_path
 from aioregistry.api.models import Manifest, Tag
 from aioregistry.bulk.deletion import Deletion, Names
 from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
@@ -27,7 +27,7 @@ _DeletionOf = Callable[[str], MakeRequest[None]]
 
 def list_of_tags(path: RepositoryPath) -> ListEndpoint[Tag]:
     """Return the list of a repository's tags."""
-    return ListEndpoint(lambda endpoints: endpoints.list_tags(path), known_by="tag")
+    return ListEndpoint(partial(Endpoints.list_tags, path=path), known_by="tag")
 
 
 class RepositoryHandle:
@@ -93,7 +93,7 @@ class RepositoryHandle:
         tags is an untagged one, which may be a part of a tagged index all the same.
         """
         return self._pagers.pager(
-            ListEndpoint(lambda endpoints: endpoints.list_manifests(self._path), known_by="digest")
+            ListEndpoint(partial(Endpoints.list_manifests, path=self._path), known_by="digest")
         )
 
     async def delete_tag(self, tag: str) -> None:
@@ -252,10 +252,10 @@ class RepositoryHandle:
         return self._iter_delete(digests, self._manifest_deletion)
 
     def _tag_deletion(self, tag: str) -> MakeRequest[None]:
-        return lambda endpoints: endpoints.delete_tag(self._path, tag)
+        return partial(Endpoints.delete_tag, path=self._path, tag=tag)
 
     def _manifest_deletion(self, digest: str) -> MakeRequest[None]:
-        return lambda endpoints: endpoints.delete_manifest(self._path, digest)
+        return partial(Endpoints.delete_manifest, path=self._path, digest=digest)
 
     async def _delete_many(
         self,
