@@ -174,6 +174,11 @@ def test_a_node_may_have_images_without_a_name():
     assert found(kind("Node", status={"images": images})) == {WEB}
 
 
+def test_a_word_in_a_field_that_may_be_anything_is_no_image():
+    widget = kind("Widget", spec={"names": ["a"], "images": ["b"], "defaultImage": "c"})
+    assert "no image found in Widget" in refusal([POD, widget])
+
+
 def test_many_kinds_without_an_image_are_named_in_short():
     objects = [POD, *(kind(f"Kind{number}") for number in range(7))]
     assert "Kind4 (kind4 x) and 2 kinds more; if these run none" in refusal(objects)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from attrs import frozen
@@ -79,6 +80,7 @@ _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerSt
 _COMPONENTS = ("services", "workers", "jobs", "functions", "static_sites")
 # Beside an image without a tag, as operators write it.
 _TAG_KEYS = ("tag", "imageTag", "version")
+_SIGNS = frozenset("/:@")
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 _VENDOR = "registry.digitalocean.com"
 _OF_VENDOR = re.compile(
@@ -159,9 +161,11 @@ def images_of(item: Mapping[str, Any]) -> Iterator[Image]:
     called ``image``, ``imageID`` and the like, and texts with an image of the vendor's registry.
     """
     for value in _dicts({key: part for key, part in item.items() if key != "metadata"}):
-        for key, part in value.items():
-            yield from _of_field(key, part, value)
-        yield from _of_parts(value)
+        fields = (_of_field(key, part, value) for key, part in value.items())
+        for image in chain(chain.from_iterable(fields), _of_parts(value)):
+            # A word by itself, in a field that may be anything, is no image.
+            if image.is_certain or _SIGNS & {*image.name}:
+                yield image
 
 
 def _of_field(key: str, part: Any, around: Mapping[str, Any]) -> Iterator[Image]:
