@@ -25,7 +25,7 @@ FLOORS = [
 ]
 CLEANUP_FLOORS = [{"policy"}, {"manifests"}, {"in_use"}, {"plan"}, {"apply", "garbage"}, {"undo"}]
 CLI_FLOORS = [
-    {"errors", "exit_codes", "process"},
+    {"errors", "exit_codes", "groups", "process"},
     {"options"},
     {"display", "settings"},
     {"demo", "docker", "connection"},

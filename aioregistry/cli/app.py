@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 from attrs import frozen
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
+from aioregistry.cli.groups import CommandGroup
 from aioregistry.version import VERSION
 
 __all__ = ["app"]
@@ -70,7 +71,7 @@ _COMMANDS = {
 }
 
 
-class _Commands(TyperGroup):
+class _Commands(CommandGroup):
     """Lists commands without loading them."""
 
     def __init__(self, **given: Any) -> None:

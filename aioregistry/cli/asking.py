@@ -1,6 +1,5 @@
 """Questions to the person at the terminal, and text from stdin."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +66,8 @@ def _is_agreed(question: str, terminal: TextIO) -> bool:
 
 def _is_cancelled() -> bool:
     """Return whether Ctrl-C came already, which asyncio would report only after the answer."""
+    import asyncio
+
     try:
         task = asyncio.current_task()
     except RuntimeError:

@@ -1,6 +1,5 @@
 """Runs a command to its exit code, and turns every error into one line."""
 
-import asyncio
 import gc
 import sys
 import traceback
@@ -46,6 +45,8 @@ def run(
         work: Does it, and returns the exit code.
         interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
     """
+    import asyncio
+
     relax_garbage_collector()
     try:
         code = asyncio.run(_in_time(work, access.timeout))
@@ -78,6 +79,8 @@ class _TimeUpError(Exception):
 
 
 async def _in_time(work: Coroutine[Any, Any, int], limit: str | None) -> int:
+    import asyncio
+
     if limit is None:
         return await work
     from aioregistry.cleanup.policy.durations import parse_duration
@@ -98,6 +101,8 @@ async def _in_time(work: Coroutine[Any, Any, int], limit: str | None) -> int:
 
 async def _break_silence(to: "Connection") -> None:
     """Say on a terminal what a command waits for when it has shown nothing for some seconds."""
+    import asyncio
+
     while sys.stderr.isatty():
         await asyncio.sleep(_SILENCE_SECONDS)
         if not to.display.is_in_stage:
@@ -123,6 +128,8 @@ def run_connected(
     """
 
     async def connected() -> int:
+        import asyncio
+
         from aioregistry.cli.connection import Connection
 
         async with Connection.open(access) as to:

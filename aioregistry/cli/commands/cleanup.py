@@ -18,6 +18,7 @@ from aioregistry.cli.commands.cleanup_options import (
 )
 from aioregistry.cli.commands.lists import InRegistry
 from aioregistry.cli.exit_codes import epilog
+from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import (
     Access,
     RegistryName,
@@ -30,6 +31,7 @@ from aioregistry.cli.options import (
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",

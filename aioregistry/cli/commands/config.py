@@ -8,6 +8,7 @@ from attrs import frozen
 
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.exit_codes import DONE, epilog
+from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Output, with_groups
 from aioregistry.cli.running import run
 from aioregistry.cli.settings.config_file import KEYS, config_path, parse_config, with_setting
@@ -18,6 +19,7 @@ from aioregistry.session.origins import without_login
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",

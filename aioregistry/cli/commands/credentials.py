@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from attrs import evolve, frozen
 
-from aioregistry.api.models import DockerCredentials
 from aioregistry.cli.docker.config import (
     OWN_HELPER,
     DockerConfig,
@@ -27,6 +26,7 @@ from aioregistry.cli.running import run, run_connected
 from aioregistry.cli.settings.settings import Settings, SettingsError, whole_seconds
 
 if TYPE_CHECKING:
+    from aioregistry.api.models import DockerCredentials
     from aioregistry.cli.connection import Connection
 
 __all__ = ["app"]
@@ -89,7 +89,7 @@ class Scope:
 
 @frozen
 class _Minted:
-    credentials: DockerCredentials
+    credentials: "DockerCredentials"
     read_write: bool
     expires_at: datetime | None
 
@@ -275,7 +275,7 @@ async def _mint_with(to: "Connection", registry: str | None, scope: Scope) -> _M
     return _Minted(minted, read_write, expires_at)
 
 
-def _known_as(host: str, minted: DockerCredentials) -> DockerCredentials:
+def _known_as(host: str, minted: "DockerCredentials") -> "DockerCredentials":
     """Return credentials for the host that Docker, `logout` and the helper use."""
     config = {**minted.config, "auths": {host: minted.config["auths"][minted.host]}}
     return evolve(minted, host=host, config=config)

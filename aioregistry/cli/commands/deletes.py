@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aioregistry.api import names
-from aioregistry.api.models import Manifest
 from aioregistry.cli.asking import ask, read_text
 from aioregistry.cli.commands.lists import InRegistry
 from aioregistry.cli.display.plan_tables import DeleteCounts
@@ -21,6 +20,7 @@ from aioregistry.errors import InvalidNameError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from aioregistry.api.models import Manifest
     from aioregistry.bulk.report import DeletionReport, Outcome
     from aioregistry.cli.connection import Connection, Target
     from aioregistry.client.repository import RepositoryHandle
@@ -185,10 +185,10 @@ class _Job(ABC):
         """Delete names."""
 
     @abstractmethod
-    def names_of(self, manifest: Manifest) -> tuple[str, ...]:
+    def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
         """Return the names that this command knows a manifest by."""
 
-    def also_deleted(self, found: dict[str, Manifest]) -> str:  # noqa: ARG002
+    def also_deleted(self, found: "dict[str, Manifest]") -> str:  # noqa: ARG002
         """Return the tags that are deleted with the names, in words."""
         return ""
 
@@ -196,7 +196,7 @@ class _Job(ABC):
         self,
         to: "Connection",  # noqa: ARG002
         repository: "RepositoryHandle",  # noqa: ARG002
-        found: dict[str, Manifest],  # noqa: ARG002
+        found: "dict[str, Manifest]",  # noqa: ARG002
     ) -> dict[str, str]:
         """Return the names that something else needs, each with a reason."""
         return {}
@@ -269,13 +269,14 @@ class _Job(ABC):
 
     async def _find(
         self, to: "Connection", repository: "RepositoryHandle", wanted: list[str]
-    ) -> dict[str, Manifest]:
+    ) -> "dict[str, Manifest]":
         """Return the manifests of the names that exist.
 
         Raises:
             NotFoundError: There is no such repository.
         """
-        left, found = set(wanted), dict[str, Manifest]()
+        left = set(wanted)
+        found: dict[str, Manifest] = {}
         pager = repository.manifests()
         try:
             async with (
@@ -328,7 +329,7 @@ class _TagJob(_Job):
     ) -> "Awaitable[DeletionReport]":
         return repository.delete_tags(wanted, count)
 
-    def names_of(self, manifest: Manifest) -> tuple[str, ...]:
+    def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
         return manifest.tags
 
 
@@ -346,15 +347,15 @@ class _ManifestJob(_Job):
     ) -> "Awaitable[DeletionReport]":
         return repository.delete_manifests(wanted, count)
 
-    def names_of(self, manifest: Manifest) -> tuple[str, ...]:
+    def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
         return (manifest.digest,)
 
-    def also_deleted(self, found: dict[str, Manifest]) -> str:
+    def also_deleted(self, found: "dict[str, Manifest]") -> str:
         tags = [tag for manifest in found.values() for tag in manifest.tags]
         return f", with {counted(len(tags), 'tag')} ({_some(tags)})" if tags else ""
 
     async def needed(
-        self, to: "Connection", repository: "RepositoryHandle", found: dict[str, Manifest]
+        self, to: "Connection", repository: "RepositoryHandle", found: "dict[str, Manifest]"
     ) -> dict[str, str]:
         """Return the manifests that an index needs which is not deleted as well.
 

@@ -1,29 +1,32 @@
 """``aioregistry gc``: garbage collections of a registry."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aioregistry.api.models import GarbageCollection
 from aioregistry.cli.asking import ask
 from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
+from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
 from aioregistry.cli.running import run_connected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioregistry.api.models import GarbageCollection
     from aioregistry.cli.connection import Connection
     from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
 
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -114,7 +117,7 @@ def status(
     run_connected("gc status", access, work)
 
 
-_COLUMNS: list[Column[GarbageCollection]] = [
+_COLUMNS: "list[Column[GarbageCollection]]" = [
     Column("uuid", lambda item: item.uuid, width=36),
     Column("status", lambda item: item.status, width=12),
     Column("started", lambda item: item.created_at, kind="time", width=25),
@@ -123,7 +126,7 @@ _COLUMNS: list[Column[GarbageCollection]] = [
     Column("freed", lambda item: item.freed_bytes, kind="bytes", width=15),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
 ]
-_FACTS: Facts[GarbageCollection] = Facts(
+_FACTS: "Facts[GarbageCollection]" = Facts(
     lambda item: (item.uuid, item.status),
     lambda item: item.updated_at,
     lambda item: item.freed_bytes,
@@ -223,7 +226,7 @@ async def _explain_nothing_freed(to: "Connection", registry: "RegistryHandle") -
     )
 
 
-def _print(run: GarbageCollection) -> None:
+def _print(run: "GarbageCollection") -> None:
     line = f"{run.uuid}: {run.status}, started {_moment(run.created_at)}"
     if run.ended:
         line += (
@@ -241,11 +244,11 @@ def _count(count: int | None) -> str:
     return "an unknown number of" if count is None else f"{count:,}"
 
 
-def _show_status(to: "Connection") -> Callable[[GarbageCollection], None]:
+def _show_status(to: "Connection") -> "Callable[[GarbageCollection], None]":
     """Return a callback that shows each status once."""
     seen: list[str] = []
 
-    def show_status(run: GarbageCollection) -> None:
+    def show_status(run: "GarbageCollection") -> None:
         if run.status not in seen:
             seen.append(run.status)
             to.display.say(run.status, begin="Collect")

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aioregistry.api.models import Manifest, Repository, Tag
 from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
@@ -21,6 +20,7 @@ from aioregistry.cli.options import (
 from aioregistry.cli.running import run_connected
 
 if TYPE_CHECKING:
+    from aioregistry.api.models import Manifest, Repository, Tag
     from aioregistry.cli.connection import Connection
     from aioregistry.oci.references import Reference
 
@@ -38,33 +38,33 @@ InRegistry = Annotated[
 ]
 
 
-def _updated(repository: Repository) -> datetime | None:
+def _updated(repository: "Repository") -> datetime | None:
     latest = repository.latest_manifest
     return None if latest is None else latest.updated_at
 
 
-def _latest_size(repository: Repository) -> int | None:
+def _latest_size(repository: "Repository") -> int | None:
     latest = repository.latest_manifest
     return None if latest is None else latest.compressed_size_bytes
 
 
-def _latest_tags(repository: Repository) -> tuple[str, ...] | None:
+def _latest_tags(repository: "Repository") -> tuple[str, ...] | None:
     latest = repository.latest_manifest
     return None if latest is None else latest.tags
 
 
-def _names_tag(reference: "Reference", tag: Tag) -> bool:
+def _names_tag(reference: "Reference", tag: "Tag") -> bool:
     return reference.tag in {None, tag.tag} and reference.digest in {None, tag.manifest_digest}
 
 
-def _names_manifest(reference: "Reference", manifest: Manifest) -> bool:
+def _names_manifest(reference: "Reference", manifest: "Manifest") -> bool:
     return (reference.tag is None or reference.tag in manifest.tags) and reference.digest in {
         None,
         manifest.digest,
     }
 
 
-_REPOSITORIES: list[Column[Repository]] = [
+_REPOSITORIES: "list[Column[Repository]]" = [
     Column("name", lambda item: item.name, width=32),
     Column("tags", lambda item: item.tag_count, kind="count", width=7),
     Column("manifests", lambda item: item.manifest_count, kind="count", width=9),
@@ -73,11 +73,11 @@ _REPOSITORIES: list[Column[Repository]] = [
     Column("size", _latest_size, kind="bytes", width=12, shown=False),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
 ]
-_REPOSITORY_FACTS: Facts[Repository] = Facts(
+_REPOSITORY_FACTS: "Facts[Repository]" = Facts(
     lambda item: (item.name,), _updated, _latest_size, lambda item: item.tag_count == 0
 )
 
-_TAGS: list[Column[Tag]] = [
+_TAGS: "list[Column[Tag]]" = [
     Column("tag", lambda item: item.tag, width=24),
     Column("size", lambda item: item.compressed_size_bytes, kind="bytes", width=12),
     Column("updated", lambda item: item.updated_at, kind="time", width=25),
@@ -86,13 +86,13 @@ _TAGS: list[Column[Tag]] = [
     Column("repository", lambda item: item.repository, width=24, shown=False),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
 ]
-_TAG_FACTS: Facts[Tag] = Facts(
+_TAG_FACTS: "Facts[Tag]" = Facts(
     lambda item: (item.tag,),
     lambda item: item.updated_at,
     lambda item: item.compressed_size_bytes,
 )
 
-_MANIFESTS: list[Column[Manifest]] = [
+_MANIFESTS: "list[Column[Manifest]]" = [
     Column("digest", lambda item: item.digest, kind="digest", width=_DIGEST),
     Column("size", lambda item: item.compressed_size_bytes, kind="bytes", width=12),
     Column("updated", lambda item: item.updated_at, kind="time", width=25),
@@ -102,7 +102,7 @@ _MANIFESTS: list[Column[Manifest]] = [
     Column("repository", lambda item: item.repository, width=24, shown=False),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
 ]
-_MANIFEST_FACTS: Facts[Manifest] = Facts(
+_MANIFEST_FACTS: "Facts[Manifest]" = Facts(
     lambda item: (*item.tags, item.digest),
     lambda item: item.updated_at,
     lambda item: item.compressed_size_bytes,

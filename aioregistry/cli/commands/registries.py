@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aioregistry.api import names
-from aioregistry.api.models import Registry, Subscription, SubscriptionTier
 from aioregistry.cli.asking import ask
 from aioregistry.cli.display.listing import Listing, show_all
 from aioregistry.cli.display.rows import Column, printer_for
@@ -13,23 +12,27 @@ from aioregistry.cli.display.selection import Facts
 from aioregistry.cli.display.text import counted, size_in_words
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
+from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
 from aioregistry.cli.running import run_connected
 from aioregistry.errors import ConflictError, InvalidNameError
 
 if TYPE_CHECKING:
+    from aioregistry.api.models import Registry, Subscription, SubscriptionTier
     from aioregistry.cli.connection import Connection
 
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 registry_app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Show, create and delete registries.",
 )
 options_app = typer.Typer(
+    cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -39,12 +42,12 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(options_app, name="options")
 
 
-def _tier_slug(subscription: Subscription | None) -> str | None:
+def _tier_slug(subscription: "Subscription | None") -> str | None:
     tier = None if subscription is None else subscription.tier
     return None if tier is None else tier.slug
 
 
-_REGISTRIES: list[Column[Registry]] = [
+_REGISTRIES: "list[Column[Registry]]" = [
     Column("name", lambda item: item.name, width=24),
     Column("region", lambda item: item.region, width=6),
     Column("tier", lambda item: _tier_slug(item.subscription), width=12),
@@ -58,12 +61,12 @@ _REGISTRIES: list[Column[Registry]] = [
         shown=False,
     ),
 ]
-_FACTS: Facts[Registry] = Facts(
+_FACTS: "Facts[Registry]" = Facts(
     lambda item: (item.name,),
     lambda item: item.created_at,
     lambda item: item.storage_usage_bytes,
 )
-_TIERS: list[Column[SubscriptionTier]] = [
+_TIERS: "list[Column[SubscriptionTier]]" = [
     Column("slug", lambda item: item.slug, width=14),
     Column("name", lambda item: item.name, width=14, shown=False),
     Column("cents_a_month", lambda item: item.monthly_price_in_cents, kind="count", width=13),
@@ -74,7 +77,7 @@ _TIERS: list[Column[SubscriptionTier]] = [
     Column("reasons", lambda item: item.eligibility_reasons, width=20, shown=False),
     Column("overage", lambda item: _yes_or_no(item.allow_storage_overage), width=7, shown=False),
 ]
-_SUBSCRIPTIONS: list[Column[Subscription]] = [
+_SUBSCRIPTIONS: "list[Column[Subscription]]" = [
     Column("tier", _tier_slug, width=14),
     Column("created", lambda item: item.created_at, kind="time", width=25),
     Column("updated", lambda item: item.updated_at, kind="time", width=25),

@@ -1,6 +1,5 @@
 """``aioregistry sandbox``: a local registry for tests and rehearsals."""
 
-import asyncio
 import re
 import shlex
 import subprocess
@@ -89,6 +88,8 @@ def sandbox(
     sandbox, and a line for `python -m asyncio` on stderr. With `--detach`,
     `kill $AIOREGISTRY_SANDBOX_PID` stops it.
     """
+    import asyncio
+
     if sum(option is not None for option in (tags, history, state)) > 1:
         _refuse("--tags, --history and --state exclude each other")
     parsed = _parse_limits(limits)
@@ -110,6 +111,8 @@ def sandbox(
 
 
 async def _serve(sandbox: "Sandbox", limits: str) -> None:
+    import asyncio
+
     try:
         await sandbox.start()
     except OSError as error:

@@ -1,6 +1,5 @@
 """Progress: bars on a terminal, plain lines in a pipe; and tables of results."""
 
-import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rich.box import ROUNDED
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -185,6 +183,8 @@ class Display:
             items_a_request: Items that one request handles.
             shown: Whether to show anything.
         """
+        import asyncio
+
         stage = Stage(name, total, unit, self.limiter, items_a_request)
         self._stages += 1
         work = self._draw(stage) if self._draws and shown else self._print(stage, shown)
@@ -197,6 +197,10 @@ class Display:
             await asyncio.gather(ticking, return_exceptions=True)
 
     async def _draw(self, stage: Stage) -> None:
+        import asyncio
+
+        from rich.live import Live
+
         # Refreshed from the event loop: no other thread may read the quota.
         with Live(
             console=self._console,
@@ -212,6 +216,8 @@ class Display:
                 await asyncio.sleep(_REFRESH)
 
     async def _print(self, stage: Stage, shown: bool) -> None:
+        import asyncio
+
         while self._prints and shown:
             await asyncio.sleep(_PLAIN_EVERY)
             self.say(stage.as_line())

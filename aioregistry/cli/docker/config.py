@@ -3,16 +3,17 @@
 import json
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from aioregistry.api.models import DockerCredentials
 from aioregistry.cli.errors import UsageError
 from aioregistry.files import write_file
+
+if TYPE_CHECKING:
+    from aioregistry.api.models import DockerCredentials
 
 __all__ = [
     "OWN_HELPER",
@@ -143,6 +144,8 @@ def run_helper(name: str, action: str, stdin: str) -> str:
     Raises:
         DockerConfigError: It is missing, refuses, or takes too long.
     """
+    import subprocess
+
     program = f"docker-credential-{name}"
     try:
         done = subprocess.run(  # noqa: S603, Docker runs the same program
@@ -165,7 +168,7 @@ def run_helper(name: str, action: str, stdin: str) -> str:
     return done.stdout
 
 
-def for_helper(credentials: DockerCredentials) -> str:
+def for_helper(credentials: "DockerCredentials") -> str:
     """Return credentials in the format of credential helpers."""
     return json.dumps(
         {
