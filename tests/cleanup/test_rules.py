@@ -216,6 +216,28 @@ def test_nothing_is_deleted_of_excluded_repositories():
 
 
 @pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_fraction": 1.1},
+        {"max_fraction": -0.1},
+        {"max_fraction": True},
+        {"max_fraction": "all"},
+        {"max_deletes": -1},
+        {"max_deletes": 1.5},
+        {"exclude": [""]},
+    ],
+)
+def test_a_limit_that_is_none_is_refused(limits):
+    with pytest.raises(ValueError, match="must be"):
+        Policy([Delete()], **limits)
+
+
+@pytest.mark.parametrize("fraction", [None, 0, 0.5, 1])
+def test_a_fraction_is_from_0_to_1(fraction):
+    assert Policy([Delete()], max_fraction=fraction, max_deletes=0).max_fraction == fraction
+
+
+@pytest.mark.parametrize(
     ("wider", "narrower", "result"),
     [
         (Glob("*"), Regex("x"), True),
