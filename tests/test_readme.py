@@ -53,6 +53,7 @@ async def test_the_blocks_run_one_after_the_other(path, sandbox):
                 await value.close()
 
 
+@pytest.mark.slow(10)
 async def test_the_five_minutes_on_the_command_line_work(sandbox, tmp_path):
     text = chapter("Five minutes with your own registry", TOP)
     (policy,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

@@ -179,6 +179,7 @@ async def status_of(service, path: str) -> int:
         return answer.status
 
 
+@pytest.mark.slow(3)
 async def test_readers_that_do_not_read_do_not_hold_the_end(tmp_path):
     """A hundred of them, and a job that says much: all is over within seconds."""
     app = web.Application()
