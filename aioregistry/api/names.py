@@ -86,7 +86,7 @@ def _matches(grammar: re.Pattern[str], name: object) -> bool:
 
 def _refusal(kind: str, name: object, rule: str) -> InvalidNameError:
     # repr: what is shown can neither move a terminal's cursor nor fill the screen.
-    # reprlib's: nor can what is nested too deeply, or without end, keep it from being told.
+    # reprlib's: nor can what is nested too deeply, or without end, keep it from being shown.
     shown = repr(name[:_SHOWN_LENGTH]) if isinstance(name, str) else reprlib.repr(name)
     shown = shown[: 2 * _SHOWN_LENGTH]
     kindless = "" if isinstance(name, str) else f"a {type(name).__name__}, not a str: "

@@ -54,6 +54,13 @@ class ReaderGate:
 class OutcomeIterator(ClosingIterator[Outcome]):
     """Yields outcomes as items finish.
 
+    Example:
+        ```python
+        async with repo.iter_delete_tags(["v1.0.0", "v1.0.1"]) as outcomes:
+            async for outcome in outcomes:
+                print(outcome.name, outcome.status)
+        ```
+
     The deletes begin with the first ``anext`` and keep no further ahead of the reader than the
     fan-out allows; after one that was cancelled, none begins before the next. Ending early, by
     ``aclose`` or by dropping the iterator, cancels the rest.

@@ -1,1 +1,1 @@
-"""What a program holds: the client, and handles of registries and repositories."""
+"""What a program uses: the client, and handles of registries and repositories."""

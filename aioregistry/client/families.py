@@ -59,7 +59,7 @@ class PathFamilies:
             make_request: Returns the call.
             query: Added to the call; None for nothing.
             priority: Whom the limiter serves first.
-            log: Filled in as the request goes on; None for a new one.
+            log: Filled in while the request is under way; None for a new one.
             check: Awaited right before each attempt: see `Session.send`.
 
         Raises:

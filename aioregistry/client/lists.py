@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from aioregistry.api.decoding import RawPage
+from aioregistry.api.endpoints import SECOND_FAMILY
 from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.pager import Pager
@@ -50,7 +51,8 @@ class PagerFactory:
 
     def pager(self, endpoint: ListEndpoint[T]) -> Pager[T]:
         """Return a pager over a list."""
-        return Pager(lambda per_page: self._pages(endpoint, per_page), self._per_page)
+        path = endpoint.make_request(SECOND_FAMILY).target
+        return Pager(lambda per_page: self._pages(endpoint, per_page), self._per_page, path)
 
     def chained(
         self, outer: Pager[Repository], endpoint_of: Callable[[Repository], ListEndpoint[T]]
@@ -66,7 +68,7 @@ class PagerFactory:
                 self._concurrency,
             )
 
-        return Pager(open_pages, self._per_page)
+        return Pager(open_pages, self._per_page, f"each list of {outer!r}")
 
     def _pages(
         self, endpoint: ListEndpoint[T], per_page: int, slots: asyncio.Semaphore | None = None

@@ -289,7 +289,7 @@ class RegistryHandle:
 
         Raises:
             NotFoundError: There is none with this UUID, neither under way nor past.
-            RegistryTimeoutError: It has not ended in time; it goes on.
+            RegistryTimeoutError: It has not ended in time; it continues.
             RegistryError: Any other of its kinds.
         """
         check_callback("on_status", on_status)

@@ -59,9 +59,18 @@ class PageSource(Protocol[T]):
 class PageIterator(ClosingIterator[Page[T]]):
     """Yields the pages of a walk.
 
+    Example:
+        ```python
+        async with repo.tags().pages() as pages:
+            async for page in pages:
+                print(page.number, len(page.items), page.total)
+        print(pages.complete)
+        ```
+
     Attributes:
         complete: None while the walk is under way. After its end: whether as many items were
-            yielded as the list counts, and no position of the list was missed.
+            yielded as the list counts, and no position of the list was missed. Of a list that the
+            API does not count, True needs its end to have been shown.
     """
 
     def __init__(self, source: PageSource[T]) -> None:
@@ -128,7 +137,16 @@ class PageIterator(ClosingIterator[Page[T]]):
 
 
 class ItemIterator(ClosingIterator[T]):
-    """Yields the items of a walk, one by one."""
+    """Yields the items of a walk, one by one.
+
+    Example:
+        ```python
+        walk = aiter(repo.tags())
+        async for tag in walk:
+            print(tag.tag)
+        print(walk.complete, walk.found, walk.total)
+        ```
+    """
 
     def __init__(self, pages: PageIterator[T]) -> None:
         self._pages = pages
@@ -162,33 +180,50 @@ class ItemIterator(ClosingIterator[T]):
 
 
 class Pager(Generic[T]):
-    """A listing to walk: a description, from which each iteration begins a walk of its own.
+    """A list to walk: a description, from which each iteration begins a walk of its own.
 
     ``async for item in pager`` yields every item once. The walk asks for the next page only when
-    the one before is used up, reads further ahead the longer it goes on, and sends nothing more
+    the one before is used up, reads further ahead the longer it lasts, and sends nothing more
     after a ``break``.
+
+    Example:
+        ```python
+        async for tag in repo.tags():
+            print(tag.tag)
+        tags = await repo.tags().collect(require_complete=True)
+        ```
     """
 
-    def __init__(self, open_pages: Callable[[int], PageSource[T]], per_page: int) -> None:
+    def __init__(
+        self, open_pages: Callable[[int], PageSource[T]], per_page: int, path: str = ""
+    ) -> None:
         self._open_pages = open_pages
         self._per_page = per_page
+        self._path = path
+
+    def __repr__(self) -> str:
+        return f"<Pager of {self._path}>" if self._path else "<Pager>"
 
     def __aiter__(self) -> ItemIterator[T]:
         return ItemIterator(self.pages())
 
     def pages(self) -> PageIterator[T]:
-        """Return an iterator over the pages, for a walk of its own."""
+        """Return an iterator over the pages, for a walk of its own.
+
+        Nothing is sent before its first step.
+        """
         return PageIterator(self._open_pages(self._per_page))
 
     async def collect(self, limit: int | None = None, *, require_complete: bool = False) -> list[T]:
         """Return the items as a list.
 
         Args:
-            limit: How many at most; None for all.
-            require_complete: Raise when the walk ends without all that the API counts.
+            limit: How many at most; None, the default, for all.
+            require_complete: Whether to raise unless it is proven that no item is missing; by
+                default what was found is returned.
 
         Raises:
-            PartialListingError: `require_complete`, and items are missing.
+            PartialListingError: With `require_complete`: items may be missing.
             RegistryError: A page could not be had.
         """
         if limit is not None and limit < 1:
@@ -203,8 +238,9 @@ class Pager(Generic[T]):
                 if limit is not None and len(items) >= limit:
                     return items[:limit]
         if require_complete and not pages.complete:
+            count = "shows no end" if pages.total is None else f"counts {pages.total}"
             raise PartialListingError(
-                f"the walk found {pages.found} items, the API counts {pages.total}; "
+                f"the walk found {pages.found} items, the API {count}; "
                 "the list moved or is inconsistent: try again",
                 found=pages.found,
                 total=pages.total,

@@ -48,3 +48,21 @@ async def test_a_coroutine_function_is_no_callback():
 
     with pytest.raises(TypeError, match="on_request"):
         RegistryClient("token", on_request=measure)
+
+
+def test_handles_of_the_same_things_are_equal():
+    client, other = RegistryClient("token"), RegistryClient("token")
+    registry = client.registry("example")
+    assert registry == client.registry("example")
+    assert registry.repository("web") == registry.repository("web")
+    assert len({registry.repository("web"), registry.repository("web")}) == 1
+    assert registry not in {client.registry("second"), other.registry("example")}
+    assert registry.repository("web") != registry.repository("api")
+    assert registry != "example"
+
+
+def test_a_pager_shows_which_list_it_is_of():
+    registry = RegistryClient("token").registry("example")
+    path = "/v2/registries/example/repositories"
+    assert repr(registry.repository("a/b").tags()) == f"<Pager of {path}/a%2Fb/tags>"
+    assert repr(registry.tags()) == f"<Pager of each list of <Pager of {path}V2>>"
