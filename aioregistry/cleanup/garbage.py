@@ -7,7 +7,13 @@ from attrs import frozen
 from aioregistry.api.models import GarbageCollection
 from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
-from aioregistry.errors import RegistryError, ServerError
+from aioregistry.errors import (
+    ConflictError,
+    InvalidRequestError,
+    PreconditionFailedError,
+    RegistryError,
+    ServerError,
+)
 
 __all__ = ["READ_ONLY", "CollectedGarbage", "GarbageCollectionError", "collect_garbage"]
 
@@ -49,26 +55,34 @@ async def collect_garbage(
 ) -> CollectedGarbage:
     """Start a garbage collection, and wait until it has ended.
 
-    The registry is read-only meanwhile: pushes fail. `RegistryHandle.cancel_garbage_collection`
-    ends it early; cancelling this coroutine ends the wait alone.
+    Where one is under way already, that one is waited for: DELETEs are refused while it runs, so it
+    began after them. The registry is read-only meanwhile: pushes fail.
+    `RegistryHandle.cancel_garbage_collection` ends it early; cancelling this coroutine ends the
+    wait alone.
 
     ``POST …/{registry}/garbage-collection``, then ``GET`` until it has ended.
 
     Args:
         registry: The registry.
-        type: What it collects. Untagged manifests that nothing needs are the policy's to choose, so
-            it is blobs alone unless told otherwise.
-        estimate: What the plan said that it would free.
-        timeout: Seconds to wait at most; None waits as long as it takes.
-        interval: Seconds between two looks, each a request.
+        type: What it collects; by default unreferenced blobs only, because untagged manifests that
+            nothing needs are for the policy to choose.
+        estimate: The bytes that it frees by the plan; None, the default, without a plan.
+        timeout: Seconds to wait at most; None, the default, waits as long as it takes.
+        interval: Seconds between two looks, each a request; 10 by default.
         on_status: Called with the garbage collection when it was started, and after each look.
 
     Raises:
         GarbageCollectionError: It failed or was cancelled.
-        RegistryTimeoutError: It has not ended in time; it goes on.
-        RegistryError: One is under way already, or any other of its kinds.
+        RegistryTimeoutError: It has not ended in time; it continues.
+        RegistryError: Any other of its kinds.
     """
-    started = await registry.start_garbage_collection(type)
+    try:
+        started = await registry.start_garbage_collection(type)
+    except (ConflictError, InvalidRequestError, PreconditionFailedError):
+        active = await registry.garbage_collection()
+        if active is None or active.ended:
+            raise
+        started = active
     if on_status is not None:
         on_status(started)
     ended = await registry.wait_for_garbage_collection(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aioregistry import RegistryTimeoutError, ResponseError, ServerError
+from aioregistry import ConflictError, RegistryTimeoutError, ServerError
 from aioregistry.api.models import GarbageCollection
 from aioregistry.cleanup.garbage import (
     CollectedGarbage,
@@ -12,7 +12,7 @@ from aioregistry.cleanup.garbage import (
     collect_garbage,
 )
 from aioregistry.cleanup.plan.items import FreedBytes
-from aioregistry.sandbox import Phases
+from aioregistry.sandbox import Fault, Faults, Phases
 from tests.cleanup.registries import Builder
 
 
@@ -48,10 +48,16 @@ async def test_one_that_takes_too_long_goes_on(sandbox, registry):
     assert sandbox.state.active_collection("example") is not None
 
 
-async def test_a_second_one_is_refused(sandbox, registry):
-    sandbox.state.phases = Phases(60, 60, 60)
-    await registry.start_garbage_collection()
-    with pytest.raises(ResponseError):
+async def test_one_that_is_under_way_is_waited_for(sandbox, registry):
+    sandbox.state.phases = Phases(0.05, 0.05, 0.05)
+    running = await registry.start_garbage_collection()
+    done = await collect_garbage(registry, interval=0.01)
+    assert done.run.uuid == running.uuid
+
+
+async def test_a_start_that_is_refused_while_none_is_under_way_is_an_error(sandbox, registry):
+    sandbox.faults = Faults(Fault(kind="status", status=409, method="POST"))
+    with pytest.raises(ConflictError):
         await collect_garbage(registry)
 
 

@@ -31,9 +31,9 @@ def steps(job: Job, before: int) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("tags", "deletes"), [(150, [150]), (151, [150, 1]), (320, [150, 150, 20])]
+    ("tags", "deletes"), [(170, [170]), (171, [170, 1]), (360, [170, 170, 20])]
 )
-async def test_after_150_deletes_of_tags_it_is_listed_again(job, tags, deletes):
+async def test_after_170_deletes_of_tags_it_is_listed_again(job, tags, deletes):
     job.builder.image("keep", *[f"t{number}" for number in range(tags)])
     plan = await job.plan(KEPT)
     before = job.sandbox.request_count
@@ -48,25 +48,31 @@ async def test_after_150_deletes_of_tags_it_is_listed_again(job, tags, deletes):
 
 
 async def test_tags_and_manifests_share_a_batch(job):
-    job.builder.image("keep", *[f"t{number}" for number in range(100)])
-    push_tags(job.sandbox.state, 60, "web")
+    job.builder.image("keep", *[f"t{number}" for number in range(110)])
+    push_tags(job.sandbox.state, 70, "web")
     plan = await job.plan(KEPT)
     before = job.sandbox.request_count
     await job.apply(plan)
-    # Pages of ten: 61 manifests and 161 tags, then 11 and 11; and the registry once.
-    assert steps(job, before)[:2] == [("GET", 1 + 7 + 17), ("DELETE", 150)]
-    assert steps(job, before)[2:] == [("GET", 2 + 2), ("DELETE", 10)]
+    # Pages of ten: 71 manifests and 181 tags, then 11 and 11; and the registry once.
+    assert steps(job, before)[:2] == [("GET", 1 + 8 + 19), ("DELETE", 170)]
+    assert steps(job, before)[2:] == [("GET", 2 + 2), ("DELETE", 10), ("GET", 1)]
     order = [path.split("/")[-2] for path in job.deletes()]
-    assert order == ["tags"] * 100 + ["digests"] * 60
+    assert order == ["tags"] * 110 + ["digests"] * 70
 
 
-async def test_150_tags_leave_no_room_for_a_manifest(job):
-    job.builder.image("keep", *[f"t{number}" for number in range(150)])
+async def test_170_tags_leave_no_room_for_a_manifest(job):
+    job.builder.image("keep", *[f"t{number}" for number in range(170)])
     job.builder.image("a")
     plan = await job.plan(KEPT)
     before = job.sandbox.request_count
     await job.apply(plan)
-    assert steps(job, before) == [("GET", 1 + 1 + 16), ("DELETE", 150), ("GET", 2), ("DELETE", 1)]
+    assert steps(job, before) == [
+        ("GET", 1 + 1 + 18),
+        ("DELETE", 170),
+        ("GET", 2),
+        ("DELETE", 1),
+        ("GET", 1),
+    ]
 
 
 async def test_what_needs_each_other_goes_after_one_listing(job):
@@ -76,16 +82,22 @@ async def test_what_needs_each_other_goes_after_one_listing(job):
     plan = await job.plan()
     before = job.sandbox.request_count
     await job.apply(plan)
-    assert steps(job, before) == [("GET", 1 + 2), ("DELETE", 3)]
+    assert steps(job, before) == [("GET", 1 + 2), ("DELETE", 3), ("GET", 1)]
 
 
 async def test_waves_share_a_batch(job):
-    for number in range(90):
+    for number in range(100):
         job.builder.index(f"x{number}", children=[job.builder.image(days=number + 1)])
     plan = await job.plan()
     before = job.sandbox.request_count
     await job.apply(plan)
-    assert steps(job, before) == [("GET", 1 + 18 + 9), ("DELETE", 150), ("GET", 3), ("DELETE", 30)]
+    assert steps(job, before) == [
+        ("GET", 1 + 20 + 10),
+        ("DELETE", 170),
+        ("GET", 3),
+        ("DELETE", 30),
+        ("GET", 1),
+    ]
 
 
 async def test_an_index_that_went_at_the_last_moment_is_looked_for_in_fresh_lists(job):

@@ -101,7 +101,7 @@ def test_the_summary_tells_what_it_takes_and_brings():
     summary = json.loads(plan(WHOLE, TAG, frees=FreedBytes(bytes=5_000)).to_json())["summary"]
     assert summary["tags_deleted"] == 3
     assert summary["manifests_deleted"] == 1
-    assert summary["requests"] == 4
+    assert summary["requests"] == 5
     assert summary["frees"] == "5,000 bytes"
 
 
@@ -177,16 +177,16 @@ def test_how_sure_the_bytes_are_is_said(freed, said):
 
 
 def test_the_requests_are_the_deletes_and_the_looks_before_them():
-    assert plan(WHOLE, TAG).requests == 2 + 1 + 1
+    assert plan(WHOLE, TAG).requests == 2 + 1 + 1 + 1
     assert plan().requests == 0
     assert plan().seconds == 0
 
 
 def test_a_repository_is_looked_at_again_while_much_is_deleted():
-    assert batch_size(10, 10) == 150
-    assert batch_size(20_000, 10_000) == 2250
+    assert batch_size(10, 10) == 170
+    assert batch_size(20_000, 10_000) == 2550
     assert listings_for(0, 20_000, 10_000) == 0
-    assert listings_for(2_251, 20_000, 10_000) == 2
+    assert listings_for(2_551, 20_000, 10_000) == 2
 
 
 def test_the_time_is_that_of_the_limits():
@@ -204,7 +204,7 @@ FILE = f"""\
 {{
  "format": "aioregistry cleanup plan",
  "version": 1,
- "summary": {{"tags_deleted": 3, "manifests_deleted": 1, "requests": 4, \
+ "summary": {{"tags_deleted": 3, "manifests_deleted": 1, "requests": 5, \
 "seconds_at_the_limit": 0.0, "frees": "at least 5,000 bytes"}},
  "plan": {{
   "registry": "example",
@@ -419,19 +419,20 @@ def test_the_tags_that_go_are_counted_without_those_of_signatures():
 
 @pytest.mark.parametrize(
     ("manifests", "size"),
-    [(0, 150), (1, 150), (1_800, 150), (1_801, 165), (2_000, 165), (2_001, 180)],
+    [(0, 170), (1, 170), (1_800, 170), (1_801, 187), (2_000, 187), (2_001, 204)],
 )
-def test_a_listing_costs_a_fifteenth_of_the_deletes_that_follow_it_at_most(manifests, size):
+def test_a_listing_costs_a_seventeenth_of_the_deletes_that_follow_it_at_most(manifests, size):
     assert batch_size(manifests, 0) == size
 
 
-@pytest.mark.parametrize(("deletes", "listings"), [(0, 0), (1, 1), (150, 1), (151, 2), (300, 2)])
+@pytest.mark.parametrize(("deletes", "listings"), [(0, 0), (1, 1), (170, 1), (171, 2), (340, 2)])
 def test_so_many_listings_there_are(deletes, listings):
     assert listings_for(deletes, 1, 1) == listings
 
 
 @pytest.mark.parametrize(
-    ("manifests", "requests"), [(0, 2 + 2), (200, 2 + 2), (201, 2 + 3), (400, 2 + 3), (401, 2 + 4)]
+    ("manifests", "requests"),
+    [(0, 5), (200, 5), (201, 2 + 3 + 1), (400, 2 + 3 + 2), (401, 2 + 4 + 2)],
 )
 def test_a_look_is_a_request_for_each_page(manifests, requests):
     web = RepositoryPlan(name="web", tags=5, manifests=manifests, condemned=(WHOLE, TAG))
@@ -441,7 +442,7 @@ def test_a_look_is_a_request_for_each_page(manifests, requests):
 def test_where_nothing_goes_nothing_is_asked():
     web = RepositoryPlan(name="web", tags=5, manifests=3, condemned=(WHOLE,))
     rest = RepositoryPlan(name="rest", tags=5, manifests=10_000)
-    assert plan(repositories=(rest, web, rest)).requests == 3
+    assert plan(repositories=(rest, web, rest)).requests == 4
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol
+from datetime import UTC, datetime
 
 from attrs import define
 
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.drift import Recheck, recheck
-from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.apply.job import Job
+from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
 from aioregistry.cleanup.apply.report import Incomplete, Status
 from aioregistry.cleanup.apply.watch import TagWatch
-from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -20,12 +20,10 @@ from aioregistry.cleanup.manifests.content import (
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
-from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
-from aioregistry.cleanup.plan.plan import Plan, batch_size
-from aioregistry.client.registry import RegistryHandle
+from aioregistry.cleanup.plan.plan import batch_size
 from aioregistry.errors import (
     AuthenticationError,
     ClientClosedError,
@@ -34,42 +32,16 @@ from aioregistry.errors import (
 )
 from aioregistry.session.exchange import Verdict
 
-__all__ = ["Job", "RepositoryJob"]
+__all__ = ["RepositoryJob"]
 
 # After these nothing more is begun.
 _ABORTING = (AuthenticationError, JournalError)
 # A list that is not found is asked for once more where the API still lists the repository.
 _ATTEMPTS = 2
 _LOOKS_AT_ONCE = 16
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # What is kept and was read for the plan: it needs nothing that is condemned.
 _NEEDS_NOTHING = Content("", 0)
-
-
-class Job(Protocol):
-    """What the parts of one apply share."""
-
-    registry: RegistryHandle
-    plan: Plan
-    contents: ContentSource
-    journal: Journal | None
-    in_use: InUse
-    clock: Callable[[], float]
-    aborted: RegistryError | None
-    is_found: bool
-
-    def record(
-        self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
-    ) -> None:
-        """Record what became of an item."""
-
-    async def begin(self, repository: str, item: Condemned) -> Verdict | None:
-        """Write down that an item is begun; return why it must not be, if it must not."""
-
-    def time_is_up(self) -> str | None:
-        """Return what to say of items when nothing more may be begun; None before that."""
-
-    async def repository_exists(self, name: str) -> bool:
-        """Return whether a repository exists by the API's list; raise without a registry."""
 
 
 @define
@@ -112,7 +84,7 @@ class RepositoryJob:
 
     @property
     def is_checked(self) -> bool:
-        """Whether new tags were looked for after the last DELETE."""
+        """Whether new images were looked for after the last DELETE."""
         return not self._unchecked
 
     async def run(self) -> None:
@@ -135,7 +107,7 @@ class RepositoryJob:
                     self._job.aborted = error
                 self._give_up(str(error))
             break
-        await self._check_new_tags()
+        await self._check_new_images()
 
     def _give_up(self, why: str) -> None:
         for item in tuple(self._pending):
@@ -179,12 +151,26 @@ class RepositoryJob:
             await self._run_batch()
 
     async def _run_batch(self) -> None:
-        job = self._job
         batch = await self._list()
-        check = recheck(
+        check = self._recheck(batch.inventory)
+        await self._confirm_absent(check.absent)
+        vanished = self._vanished.intersection(self._pending).difference(check.absent)
+        if vanished:
+            for item in vanished:
+                self._record(item, "not_attempted", "the API lists it, and the registry lacks it")
+            check = self._recheck(batch.inventory)
+        for item, why in check.drifted:
+            self._record(item, "drift", why)
+        for item, why in check.blocked:
+            self._record(item, "not_attempted", why)
+        await self._delete(check, batch)
+
+    def _recheck(self, inventory: RepositoryInventory) -> Recheck:
+        job = self._job
+        return recheck(
             self._pending,
-            batch.inventory,
-            {one.digest: self._content(one.digest) for one in batch.inventory.manifests},
+            inventory,
+            {one.digest: self._content(one.digest) for one in inventory.manifests},
             Exempt(
                 job.in_use.tags_of(job.registry.name, self._name),
                 job.in_use.digests_of(job.registry.name, self._name),
@@ -193,14 +179,6 @@ class RepositoryJob:
             floor=job.plan.floor,
             made_at=job.plan.made_at,
         )
-        await self._confirm_absent(check.absent)
-        for item, why in check.drifted:
-            self._record(item, "drift", why)
-        for item, why in check.blocked:
-            self._record(item, "not_attempted", why)
-        for item in self._vanished.intersection(self._pending):
-            self._record(item, "not_attempted", "the API lists it, and the registry lacks it")
-        await self._delete(check, batch)
 
     async def _confirm_absent(self, items: Sequence[Condemned]) -> None:
         """Record the items that the API does not list, if the registry lacks them, too."""
@@ -227,15 +205,8 @@ class RepositoryJob:
     async def _list(self) -> _Batch:
         """List the repository, and read the manifests that nobody has read yet."""
         job = self._job
-        has_tags = any(item.tags for item in self._pending)
-        inventory, listed_at = await self._take_inventory(has_tags)
-        found = await self._read(inventory)
-        if any(isinstance(one, MissingContentError) for one in found.values()):
-            # It was deleted after it was listed.
-            inventory, listed_at = await self._take_inventory(has_tags)
-            found = await self._read(inventory)
+        inventory, listed_at, unread = await self._list_and_read()
         job.is_found = True
-        unread = unreadable(inventory, {**self._contents, **found})
         for digest, why in unread.items():
             if digest not in self._condemned:
                 raise RegistryError(
@@ -243,10 +214,10 @@ class RepositoryJob:
                 )
         inventory = keep_unreadable(inventory, unread)
         self._note_incomplete(inventory)
+        tags = dict(inventory.tags)
         if self._watch is None:
-            self._watch = self._new_watch(inventory)
-        else:
-            self._watch.know(tag for tag, _ in inventory.tags)
+            self._watch = TagWatch(job.contents, self._name, tags, self._contents, job.clock)
+        self._watch.know(tags, self._likely_to_move(inventory))
         look = LastLook(
             job.contents,
             self._name,
@@ -257,13 +228,30 @@ class RepositoryJob:
         )
         return _Batch(inventory, look, listed_at)
 
-    def _new_watch(self, inventory: RepositoryInventory) -> TagWatch:
-        tags = [tag for tag, _ in inventory.tags]
-        job = self._job
-        return TagWatch(job.contents, self._name, tags, self._contents, job.clock)
+    async def _list_and_read(self) -> tuple[RepositoryInventory, float, dict[str, str]]:
+        """List the repository and read what is new; return when, and what could not be read."""
+        for attempt in range(_ATTEMPTS):
+            inventory, listed_at = await self._take_inventory()
+            found = await self._read(inventory)
+            # One that the registry lacks may have been deleted after it was listed.
+            missing = any(isinstance(one, MissingContentError) for one in found.values())
+            if not missing or attempt == _ATTEMPTS - 1:
+                break
+        return inventory, listed_at, unreadable(inventory, {**self._contents, **found})
 
-    async def _take_inventory(self, has_tags: bool) -> tuple[RepositoryInventory, float]:
+    def _likely_to_move(self, inventory: RepositoryInventory) -> list[str]:
+        """Return the tags, those kept before the others, and those set last before older ones."""
+        condemned = {tag for item in self._pending for tag in item.tags}
+        times = [
+            (tag not in condemned, inventory.set_time(tag, manifest) or _LONG_AGO, tag)
+            for manifest in inventory.manifests
+            for tag in manifest.tags
+        ]
+        return [tag for *_, tag in sorted(times, reverse=True)]
+
+    async def _take_inventory(self) -> tuple[RepositoryInventory, float]:
         begun: list[float] = []
+        has_tags = any(item.tags for item in self._pending)
         inventory = await take_inventory(
             self._job.registry,
             self._name,
@@ -347,25 +335,22 @@ class RepositoryJob:
         busy = self._job.clock() - self._begun.get(item.name, self._job.clock())
         self._record(item, status, reason, busy)
 
-    async def _check_new_tags(self) -> None:
+    async def _check_new_images(self) -> None:
         """Find the images that were pushed in the moment in which a part of them was deleted."""
         if not self._unchecked or self._watch is None:
             return
         try:
-            await self._watch.refresh(at_once=True)
-            if not self._watch.is_served:
-                inventory, _ = await self._take_inventory(has_tags=False)
-                await self._read(inventory)
-                self._note_incomplete(inventory)
+            inventory, _, unread = await self._list_and_read()
+            self._note_incomplete(inventory)
+            if unread:
+                return
         except ClientClosedError:
             raise
         except NotFoundError:
-            # Without a repository there are no tags.
+            # Without a repository there are no images.
             pass
         except RegistryError:
             return
-        for tag, needed in self._watch.new.items():
-            self._note(tag, needed)
         self._unchecked.clear()
 
     def _note_incomplete(self, inventory: RepositoryInventory) -> None:

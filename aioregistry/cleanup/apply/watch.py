@@ -1,7 +1,7 @@
 """The tags of a repository while it is cleaned: which are new, and what they need."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Mapping, Sequence
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.reader import ContentSource
@@ -14,6 +14,9 @@ __all__ = ["MAX_TAGS_AGE", "TagWatch"]
 MAX_TAGS_AGE = 30.0
 _MIN_TAGS_AGE = 1.0
 _LISTING_SHARE = 0.05
+# So many tags are looked at each time, because they may have moved.
+_MAX_WATCHED = 320
+_LOOKS_AT_ONCE = 16
 # A registry that answers so does not serve its list of tags.
 _NOT_SERVED = {400, 401, 403, 404, 405, 501}
 
@@ -27,7 +30,7 @@ class TagWatch:
     Args:
         contents: Where tags are listed and manifests read.
         repository: The repository's name.
-        tags: The tags that are known.
+        tags: The tags that are known, each with its digest.
         known: Contents that are known, by digest; those that are read are added.
         clock: Returns the time, in seconds.
     """
@@ -36,7 +39,7 @@ class TagWatch:
         self,
         contents: ContentSource,
         repository: str,
-        tags: Collection[str],
+        tags: Mapping[str, str],
         known: dict[str, Content],
         clock: Callable[[], float],
     ) -> None:
@@ -47,16 +50,24 @@ class TagWatch:
         self.new: dict[str, frozenset[str]] = {}
         self._contents = contents
         self._repository = repository
-        self._tags = frozenset(tags)
+        self._tags = dict(tags)
+        self._watched: Sequence[str] = ()
         self._known = known
         self._clock = clock
         self._read_at: float | None = None
         self._listed_for = 0.0
         self._lock = asyncio.Lock()
 
-    def know(self, tags: Iterable[str]) -> None:
-        """Take in tags that the API has listed: what they need is known."""
-        self._tags |= {*tags} - {*self.new}
+    def know(self, tags: Mapping[str, str], watched: Sequence[str]) -> None:
+        """Take in what the API has listed.
+
+        Args:
+            tags: All tags, each with its digest; what they need is known.
+            watched: Tags that may move, the likeliest first: the first of them are looked at each
+                time that the tags are listed.
+        """
+        self._tags |= {tag: digest for tag, digest in tags.items() if tag not in self.new}
+        self._watched = watched[:_MAX_WATCHED]
 
     async def refresh(self, *, at_once: bool = False) -> None:
         """List the tags unless the last list is young enough, and read what the new ones need.
@@ -78,9 +89,12 @@ class TagWatch:
                     raise
                 self.is_served = False
                 return
-            self._listed_for = self._clock() - begun
-            for tag in sorted(tags - self._tags):
+            for tag in sorted(tags - self._tags.keys()):
                 await self._take_in(tag)
+            # What the API has just listed need not be looked at again.
+            if self._read_at is not None:
+                await self._look_at_watched()
+            self._listed_for = self._clock() - begun
             self._read_at = begun
 
     def _is_due(self, now: float) -> bool:
@@ -89,12 +103,22 @@ class TagWatch:
         most = max(_MIN_TAGS_AGE, self._listed_for / _LISTING_SHARE)
         return now - self._read_at >= min(MAX_TAGS_AGE, most)
 
+    async def _look_at_watched(self) -> None:
+        for start in range(0, len(self._watched), _LOOKS_AT_ONCE):
+            some = self._watched[start : start + _LOOKS_AT_ONCE]
+            digests = await asyncio.gather(
+                *(self._contents.current_digest(self._repository, tag) for tag in some)
+            )
+            for tag, digest in zip(some, digests, strict=True):
+                if digest not in {None, self._tags[tag]}:
+                    await self._take_in(tag)
+
     async def _take_in(self, tag: str) -> None:
         digest = await self._contents.current_digest(self._repository, tag)
         if digest is None or digest in self.new.get(tag, ()):
             return
         waiting = [digest]
-        needed = {digest: f"it got the tag {tag}"}
+        needed = {digest: f"the tag {tag} was set on it"}
         while waiting:
             index = waiting.pop()
             for child in await self._children(index):

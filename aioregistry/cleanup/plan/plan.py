@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from aioregistry.cleanup.plan.file import PlanFileError, plan_from_json, plan_to_json
-from aioregistry.cleanup.plan.items import PlanFields
+from aioregistry.cleanup.plan.items import PlanFields, RepositoryPlan
 from aioregistry.files import write_file
 from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for
@@ -16,8 +16,8 @@ from aioregistry.ratelimit.windows import RollingWindow, seconds_for
 __all__ = ["Plan", "batch_size", "listings_for"]
 
 _PER_PAGE = 200
-_MIN_BATCH_DELETES = 150
-_DELETES_PER_PAGE = 15
+_MIN_BATCH_DELETES = 170
+_DELETES_PER_PAGE = 17
 
 
 @frozen(kw_only=True)
@@ -30,11 +30,7 @@ class Plan(PlanFields):
         # One to see whether the registry is the one that the plan was made for.
         first = int(self.created_at is not None and any(self.condemned))
         return first + sum(
-            len(repository.condemned)
-            + listings_for(len(repository.condemned), repository.manifests, repository.tags)
-            * (_pages(repository.manifests) + _pages(repository.tags))
-            for repository in self.repositories
-            if repository.condemned
+            _requests_for(repository) for repository in self.repositories if repository.condemned
         )
 
     @cached_property
@@ -89,10 +85,20 @@ class Plan(PlanFields):
         return evolve(self, repositories=left)
 
 
+def _requests_for(repository: RepositoryPlan) -> int:
+    deletes = len(repository.condemned)
+    whole = sum(item.delete == "manifest" for item in repository.condemned)
+    pages = _pages(repository.manifests) + _pages(repository.tags)
+    listings = listings_for(deletes, repository.manifests, repository.tags)
+    # After the last DELETE of a manifest, what is new is looked for once more.
+    last = _pages(repository.manifests - whole) if whole else 0
+    return deletes + listings * pages + last
+
+
 def listings_for(deletes: int, manifests: int, tags: int) -> int:
     """Return how often a repository is listed while so much of it is deleted.
 
-    Before the first DELETE, and again each time when the listing costs a fifteenth of the DELETEs
+    Before the first DELETE, and again each time when the listing costs a seventeenth of the DELETEs
     since the last one: what was tagged or pushed meanwhile is seen soon, and costs little.
     """
     return -(-deletes // batch_size(manifests, tags))

@@ -1,0 +1,43 @@
+"""What the repositories of one apply share."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from aioregistry.cleanup.apply.journal import Journal
+from aioregistry.cleanup.apply.report import Status
+from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import RegistryError
+from aioregistry.session.exchange import Verdict
+
+__all__ = ["Job"]
+
+
+class Job(Protocol):
+    """What the parts of one apply share."""
+
+    registry: RegistryHandle
+    plan: Plan
+    contents: ContentSource
+    journal: Journal | None
+    in_use: InUse
+    clock: Callable[[], float]
+    aborted: RegistryError | None
+    is_found: bool
+
+    def record(
+        self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
+    ) -> None:
+        """Record what became of an item."""
+
+    async def begin(self, repository: str, item: Condemned) -> Verdict | None:
+        """Write down that an item is begun; return why it must not be, if it must not."""
+
+    def time_is_up(self) -> str | None:
+        """Return what to say of items when nothing more may be begun; None before that."""
+
+    async def repository_exists(self, name: str) -> bool:
+        """Return whether a repository exists by the API's list; raise without a registry."""
