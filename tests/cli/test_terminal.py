@@ -203,3 +203,19 @@ def test_output_that_cannot_be_written_is_an_error_of_one_line():
     done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "aioregistry tags: output: No space left on device\n"
+
+
+def test_the_question_of_a_run_that_is_resumed_counts_what_is_left(planned):
+    command = ("cleanup", "apply", "plan.json", "--force", "--yes")
+    planned.sandbox.latency = 0.05
+    with Terminal(*command) as terminal:
+        terminal.wait_for(r"Delete  .*[1-9]\d/400 requests")
+        terminal.interrupt()
+        assert terminal.end() == 130
+    left = len(planned.tags()) - 1
+    with Terminal("cleanup", "apply", "plan.json", "--force", "--resume", columns=200) as terminal:
+        asked = terminal.wait_for(r"Delete ([\d,]+) tags .*\[y/N\]: $")
+        # What was under way may have been deleted without an answer.
+        assert left <= int(asked[1]) < 400
+        terminal.type("n\n")
+        assert terminal.end() == 4

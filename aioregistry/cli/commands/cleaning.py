@@ -114,7 +114,7 @@ def apply(
         job.output.finish(made, path)
         raise typer.Exit(DONE)
     if not yes:
-        ask(command, job.question(made), _NOTHING)
+        ask(command, job.question(made, resume=resume), _NOTHING)
 
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)

@@ -1,5 +1,6 @@
 """The carrying out of one clean-up plan by a command."""
 
+import json
 import shlex
 import time
 from pathlib import Path
@@ -123,9 +124,17 @@ class CleanupJob:
                 refuse(self._command, f"{error}; {how}", REFUSED)
         self.counts.total = sum(1 for _ in plan.condemned)
 
-    def question(self, plan: Plan) -> str:
-        """Return the question whether to delete the items of a plan."""
-        items = [item for _, item in plan.condemned]
+    def question(self, plan: Plan, *, resume: bool = False) -> str:
+        """Return the question whether to delete the items of a plan.
+
+        Args:
+            plan: The plan.
+            resume: Whether items that an earlier run has finished are left out.
+        """
+        done = _finished(self._journal) if resume and self._journal else set()
+        items = [
+            item for name, item in plan.condemned if (name, item.delete, item.name) not in done
+        ]
         tags = sum(len(item.tags) for item in items)
         manifests = sum(item.delete == "manifest" for item in items)
         things = [
@@ -245,6 +254,24 @@ class CleanupJob:
         if self._inputs.seconds is None:
             return None
         return max(0.001, self._inputs.seconds - (time.monotonic() - self._begun))
+
+
+def _finished(journal: Path) -> set[tuple[str, str, str]]:
+    """Return the items that a journal says are deleted: repository, kind and name of each."""
+    done = set()
+    try:
+        lines = journal.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        # The apply itself reports what is wrong with it.
+        return set()
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if entry.get("state") in {"deleted", "absent"}:
+                done.add((entry["repository"], entry["delete"], entry["name"]))
+        except (ValueError, KeyError, AttributeError):
+            continue
+    return done
 
 
 def journal_of(plan: Path) -> Path:

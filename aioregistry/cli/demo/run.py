@@ -94,7 +94,7 @@ async def _plan(
             stage.total, stage.done = progress.of, progress.repositories
 
         plan = await make_plan(registry, content.policy, contents, on_progress=show)
-    for line in lines_of_plan(plan):
+    for line in lines_of_plan(plan, in_use=False):
         display.say(line, begin=name)
     display.show(table_of_plan(plan))
     return plan

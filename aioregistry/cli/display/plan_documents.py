@@ -196,7 +196,7 @@ def markdown_of_plan(plan: "Plan") -> str:
     lines = [
         total,
         "",
-        "| repository | tags before | after | manifests before | after | size |",
+        "| repository | tags before | after | manifests before | after | size with shared parts |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for repo in plan.repositories:
@@ -207,7 +207,7 @@ def markdown_of_plan(plan: "Plan") -> str:
                 f" {repo.manifests:,} | {repo.manifests - group.manifests:,} |"
                 f" {size_in_words(group.size)} |"
             )
-    lines += ["", "| reason | tags | manifests | size |", "|---|--:|--:|--:|"]
+    lines += ["", "| reason | tags | manifests | size with shared parts |", "|---|--:|--:|--:|"]
     for group in _by_reason(plan):
         size = size_in_words(group.size)
         lines.append(f"| {_cell(group.name)} | {group.tags:,} | {group.manifests:,} | {size} |")

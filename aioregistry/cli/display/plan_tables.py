@@ -93,16 +93,21 @@ def table_of_plan(plan: "Plan") -> Table:
     return table
 
 
-def lines_of_plan(plan: "Plan") -> Iterator[str]:
-    """Yield the cost of a plan, what it knows to be in use, and what it skips."""
+def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
+    """Yield the cost of a plan, the images in use, its notes and the repositories it skips.
+
+    Args:
+        plan: The plan.
+        in_use: Whether a plan made without images in use says so.
+    """
     yield (
         f"{counted(plan.requests, 'request')}, at least {time_in_words(plan.seconds)} at the API's"
         f" limit; a garbage collection then frees {plan.frees}"
     )
-    if plan.in_use is None:
-        yield "in use: not asked; --in-use keeps the images that run"
-    else:
+    if plan.in_use is not None:
         yield str(plan.in_use)
+    elif in_use:
+        yield "in use: not asked; --in-use keeps the images that run"
     for note in plan.notes:
         yield f"note: {note}"
     for left in plan.left_alone:
