@@ -11,7 +11,7 @@ from benchmarks.chart import draw
 from benchmarks.cleanup import clean_ups
 from benchmarks.effort import FULL, SHORT, Effort
 from benchmarks.footprint import footprint
-from benchmarks.limits import alone_on_the_token, beside_a_second_client, in_real_time
+from benchmarks.limits import alone_on_the_token, beside_a_second_client, in_real_time, people_first
 from benchmarks.overhead import at_the_sandbox, deletes, walks
 from benchmarks.report import document, section_text
 from benchmarks.results import Section
@@ -25,6 +25,7 @@ def measure(effort: Effort) -> Iterator[Section]:
     parts: dict[Callable[[Effort], Section], object] = {
         alone_on_the_token: effort.jobs,
         beside_a_second_client: effort.shared,
+        people_first: effort.jobs,
         in_real_time: effort.scale,
         walks: effort.tags,
         deletes: effort.deletes,

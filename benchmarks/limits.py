@@ -7,10 +7,10 @@ from benchmarks.effort import Effort
 from benchmarks.measure import run_module
 from benchmarks.results import Detail, Row, Section, Target
 from benchmarks.server import serving
-from benchmarks.simulate import PATTERNS, alone, beside_another
+from benchmarks.simulate import PATTERNS, alone, beside_another, people_beside_a_job
 from tests.ratelimit.strict_server import best_possible
 
-__all__ = ["alone_on_the_token", "beside_a_second_client", "in_real_time"]
+__all__ = ["alone_on_the_token", "beside_a_second_client", "in_real_time", "people_first"]
 
 
 def alone_on_the_token(effort: Effort) -> Section:
@@ -105,6 +105,36 @@ def beside_a_second_client(effort: Effort) -> Section:
                     str(max(each.rejected for each in found)),
                 )
                 for (pattern, before), found in outcomes.items()
+            ),
+        ),
+    )
+
+
+def people_first(effort: Effort) -> Section:
+    # Of a longer job every hour is like the others.
+    count = min(max(effort.jobs), 20_000)
+    outcomes = [people_beside_a_job(count, seed=seed + 1) for seed in range(effort.seeds)]
+
+    def share(part: float) -> tuple[float, ...]:
+        # A short job may end before anybody comes.
+        return tuple(([*each.seconds] or [0.0])[int(part * len(each.seconds))] for each in outcomes)
+
+    return Section(
+        "People beside a job, on a virtual clock",
+        f"The same server, 0-400 ms away, and one client: a job of {count:,} deletes, and one "
+        "interactive request a minute, at random. The job leaves people what they need.",
+        (
+            Row("429s", tuple(each.rejected for each in outcomes), Target(0), worst=True),
+            Row("an answer, in the median", share(0.5), Target(1.0), "s", worst=True),
+            Row("an answer, the 95th percentile", share(0.95), Target(1.0), "s", worst=True),
+            Row(
+                "the job, over the best possible with as many requests",
+                tuple(
+                    each.job / best_possible(count + len(each.seconds), *RateLimit().windows)
+                    for each in outcomes
+                ),
+                Target(1.02),
+                worst=True,
             ),
         ),
     )

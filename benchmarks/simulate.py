@@ -26,7 +26,7 @@ from tests.ratelimit.strict_server import (
     virtual,
 )
 
-__all__ = ["PATTERNS", "Outcome", "alone", "beside_another"]
+__all__ = ["PATTERNS", "Outcome", "Waits", "alone", "beside_another", "people_beside_a_job"]
 
 _IN_FLIGHT = 32
 _THEIRS = RateLimit(windows=((75, MINUTE[1]), (1500, HOUR[1])))
@@ -138,6 +138,66 @@ def _at_random(random: Random) -> Seconds:
 def _in_gusts(_: Random) -> Seconds:
     sent = itertools.count(1)
     return lambda: 0.01 if next(sent) % 75 else MINUTE[1]
+
+
+@define
+class Waits:
+    """How long interactive requests waited beside a job.
+
+    Attributes:
+        seconds: How long each waited for its answer, of virtual time, the shortest first.
+        job: How long the job took.
+        rejected: How many requests of both got a 429.
+    """
+
+    seconds: list[float]
+    job: float = 0.0
+    rejected: int = 0
+
+
+def people_beside_a_job(count: int, *, every: float = 60.0, seed: int = 1) -> Waits:
+    """Delete `count` tags while people send requests now and then, through one client.
+
+    Args:
+        count: How many.
+        every: Seconds between two interactive requests, on average.
+        seed: Of their moments, and of the latencies.
+    """
+    outcome = Waits([])
+
+    @virtual
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        server = StrictServer(uniform(0.0, 0.4, seed))
+        session: Any = Session(server, WindowLimiter(), RetryPolicy())  # type: ignore[arg-type]
+        session.open()
+        left, random, asked = iter(range(count)), Random(seed), []
+
+        async def work() -> None:
+            for _ in left:
+                await session.send(DELETE, priority="bulk")
+
+        async def ask() -> None:
+            begun = loop.time()
+            await session.send(DELETE)
+            outcome.seconds.append(loop.time() - begun)
+
+        async def people() -> None:
+            while True:
+                await asyncio.sleep(random.expovariate(1 / every))
+                asked.append(asyncio.ensure_future(ask()))
+
+        coming = asyncio.ensure_future(people())
+        await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+        outcome.job = loop.time()
+        coming.cancel()
+        await asyncio.gather(*asked)
+        await session.close()
+        outcome.rejected = len(server.rejected)
+
+    run()
+    outcome.seconds.sort()
+    return outcome
 
 
 PATTERNS = {"evenly": _evenly, "at random": _at_random, "in gusts": _in_gusts}
