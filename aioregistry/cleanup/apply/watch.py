@@ -110,7 +110,7 @@ class TagWatch:
                 *(self._contents.current_digest(self._repository, tag) for tag in some)
             )
             for tag, digest in zip(some, digests, strict=True):
-                if digest not in {None, self._tags[tag]}:
+                if digest not in {None, self._tags.get(tag)}:
                     await self._take_in(tag)
 
     async def _take_in(self, tag: str) -> None:
