@@ -1,10 +1,12 @@
 """Nothing that has a permit waits for another one."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from aioregistry import RateLimit, RegistryClient
+from aioregistry.cleanup import ContentReader, Distribution, apply_plan, make_plan, read_policy
 from aioregistry.sandbox import Limits, Sandbox
 from aioregistry.testing import VirtualClock
 from tests.ratelimit.one_permit import OnePermitLimiter
@@ -61,6 +63,26 @@ async def test_no_request_of_a_client_waits_for_another_one():
         ) as client:
             await everything(client)
     assert limiter.most > 1
+
+
+async def test_no_request_of_a_clean_up_waits_for_another_one():
+    limiter = OnePermitLimiter(RateLimit(windows=((10_000, 60.0),), burst=10_000))
+    policy = read_policy('[[rules]]\ndelete-older-than = "30d"\n', "policy.toml")
+    async with Sandbox() as sandbox:
+        for number in range(40):
+            old = datetime.now(UTC) - timedelta(days=60)
+            sandbox.state.push("example", "web", [f"t{number}"], at=old)
+        async with RegistryClient(
+            sandbox.token, base_url=sandbox.url, rate_limit=limiter
+        ) as client:
+            registry = client.registry("example")
+            async with Distribution(registry, base_url=sandbox.url) as distribution:
+                plan = await make_plan(registry, policy, ContentReader(distribution))
+            # Another one has no credentials yet: the first look has to ask for them.
+            async with Distribution(registry, base_url=sandbox.url) as distribution:
+                contents = ContentReader(distribution)
+                report = await apply_plan(registry, plan, contents, force=True)
+    assert len(report.deleted) == 39
 
 
 async def in_any_room(clock: VirtualClock) -> None:
