@@ -178,6 +178,13 @@ def test_other_groups_set_lines_apart():
     assert deleted(Policy([rule, Delete()], floor=0), tags) == ["app-v1.0.0"]
 
 
+def test_groups_on_either_side_of_the_version_set_lines_apart():
+    regex = Regex(r"(app|api)-(?P<version>[0-9.]+)-(alpine|slim)")
+    tags = named("app-1.0.0-alpine", "app-1.0.1-slim", "app-1.0.2-slim", "api-1.0.0-slim")
+    policy = Policy([KeepReleases(1, tags=regex), Delete()], floor=0)
+    assert deleted(policy, tags) == ["app-1.0.1-slim"]
+
+
 @pytest.mark.parametrize("tags", ["app-*", "latest", Regex("app-.*"), "release-v1.*"])
 def test_a_rule_for_releases_that_can_match_none_is_refused(tags):
     with pytest.raises(ValueError, match="no version begins with"):
