@@ -10,6 +10,7 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, Keep
 from aioregistry.cleanup.policy.untagged_rules import DeleteOrphaned, DeleteUntagged
 from aioregistry.errors import ServerError
+from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import NOW, Builder, digest_of, signature_tag
 from tests.cleanup.sources import StateContents
 
@@ -109,3 +110,25 @@ async def test_a_subject_that_is_merely_not_listed_means_a_short_list(client, we
     plan = await planned(client, web, DeleteOrphaned(), contents=Looking(web.state))
     assert not condemned(plan)
     assert GONE in plan.left_alone[0].reason
+
+
+@pytest.mark.parametrize("suffix", [".sig", ""])
+async def test_signatures_in_a_repository_of_their_own_stay_with_their_subjects(
+    client, web, suffix
+):
+    signatures = Builder(web.state, "signatures")
+    signatures.signature(GONE)
+    signatures.signature(web.image("main"), suffix)
+    plan = await planned(client, web, DeleteOrphaned())
+    assert signature_tag(GONE) in condemned(plan)
+    assert len(condemned(plan)) == 2
+    assert "its subject is, or may be, in another repository" in kept(plan).values()
+
+
+async def test_no_orphan_is_certain_while_a_repository_cannot_be_listed(client, web, sandbox):
+    web.signature(GONE)
+    page = '{"repositories": [{"name": "web"}, {"name": "Odd//Name"}], "meta": {"total": 2}}'
+    sandbox.faults = Faults(Fault(kind="body", route="*/repositoriesV2", body=page))
+    plan = await planned(client, web, DeleteOrphaned())
+    assert not condemned(plan)
+    assert plan.left_alone

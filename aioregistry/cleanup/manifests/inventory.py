@@ -6,7 +6,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from aioregistry.api.models import Manifest, Tag
-from aioregistry.cleanup.manifests.content import subject_of_tag
+from aioregistry.cleanup.manifests.content import subject_key, subject_of_tag
 from aioregistry.cleanup.policy.ages import tag_time
 
 __all__ = ["BlobSizes", "ListedManifest", "RepositoryInventory", "TagComparison", "listed"]
@@ -24,6 +24,11 @@ class BlobSizes:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._sizes: list[int | None] = []
+
+    @property
+    def digests(self) -> Iterator[str]:
+        """The digests of all blobs, those of manifests among them."""
+        return iter(self._numbers)
 
     def number_of(self, digest: str, size: int | None = None) -> int:
         """Return the number of a blob; a size that is not known yet is noted."""
@@ -79,6 +84,8 @@ class RepositoryInventory:
         tags_read: Whether the list of tags was read: only then are the times of tags known.
         set_at: When a tag was set, of the tags for which this is later than the push of their
             manifest, or unknown.
+        elsewhere: The `subject_key` of each subject that only another repository has, or may have:
+            cosign can keep signatures in a repository of their own.
     """
 
     repository: str
@@ -86,6 +93,12 @@ class RepositoryInventory:
     uncertain: Mapping[str, str] = field(factory=dict)
     tags_read: bool = False
     set_at: Mapping[str, datetime | None] = field(factory=dict)
+    elsewhere: frozenset[str] = frozenset()
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """The `subject_key` of each manifest of which a referrer here has its subject."""
+        return self.elsewhere.union(subject_key(manifest.digest) for manifest in self.manifests)
 
     @property
     def tags(self) -> Iterator[tuple[str, str]]:

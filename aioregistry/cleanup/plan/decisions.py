@@ -14,8 +14,17 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Candidate, Decision, PushedTag, UntaggedManifest
 from aioregistry.cleanup.policy.usage import RuleUsage
 
-__all__ = ["Exempt", "candidates", "decide", "keep_all", "may_condemn", "unlisted_subjects"]
+__all__ = [
+    "Exempt",
+    "candidates",
+    "decide",
+    "keep_all",
+    "may_condemn",
+    "missing_subjects",
+    "unlisted_subjects",
+]
 
+_SUBJECT_ELSEWHERE = Decision(keep=True, reason="its subject is, or may be, in another repository")
 _NO_SUBJECT = Decision(
     keep=True,
     reason="its subject does not exist (delete-orphaned-older-than would delete it)",
@@ -124,6 +133,22 @@ def decide(
     )
 
 
+def missing_subjects(
+    inventory: RepositoryInventory, contents: Mapping[str, Content]
+) -> frozenset[str]:
+    """Return the `subject_key` of each subject that a manifest names and the repository lacks.
+
+    Args:
+        inventory: All manifests and tags of the repository.
+        contents: What each manifest says of others.
+    """
+    named = {subject_of_tag(tag) for tag, _ in inventory.tags}
+    named |= {
+        subject_key(content.subject) for content in contents.values() if content.subject is not None
+    }
+    return frozenset(key for key in named if key is not None) - inventory.subjects
+
+
 def unlisted_subjects(
     plan: RepositoryPlan, inventory: RepositoryInventory, contents: Mapping[str, Content]
 ) -> dict[str, str]:
@@ -159,7 +184,7 @@ def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Ca
     """Return the tags of images, and those of signatures and the like, as rules see them."""
     images: list[Candidate] = []
     referrers: list[Candidate] = []
-    here = {subject_key(manifest.digest) for manifest in inventory.manifests}
+    here = inventory.subjects
     for manifest in inventory.manifests:
         for tag in manifest.tags:
             time, subject = inventory.set_time(tag, manifest), subject_of_tag(tag)
@@ -210,7 +235,7 @@ def _decide_alone(
         for manifest in inventory.manifests
         if not manifest.image_tags and not graph.needed_by(manifest.digest)
     ]
-    here = {subject_key(manifest.digest) for manifest in inventory.manifests}
+    here = inventory.subjects
     untagged = [
         UntaggedManifest(
             manifest.digest,
@@ -221,7 +246,15 @@ def _decide_alone(
         if not manifest.tags
     ]
     decided = policy.decide_untagged(inventory.repository, untagged, now, usage)
-    return {manifest.digest: decided.get(manifest.digest, _NO_SUBJECT) for manifest in alone}
+    return {
+        manifest.digest: decided.get(manifest.digest)
+        or (_NO_SUBJECT if _all_missing(manifest, inventory) else _SUBJECT_ELSEWHERE)
+        for manifest in alone
+    }
+
+
+def _all_missing(manifest: ListedManifest, inventory: RepositoryInventory) -> bool:
+    return inventory.elsewhere.isdisjoint(subject_of_tag(tag) or "" for tag in manifest.tags)
 
 
 def _partition(

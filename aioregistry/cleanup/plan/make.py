@@ -1,7 +1,7 @@
 """Making a plan: what is listed, what it says, and what the policy makes of it."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from attrs import evolve, frozen
@@ -11,6 +11,7 @@ from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
     UnreadableContentError,
+    subject_key,
 )
 from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
@@ -22,6 +23,7 @@ from aioregistry.cleanup.plan.decisions import (
     decide,
     keep_all,
     may_condemn,
+    missing_subjects,
     unlisted_subjects,
 )
 from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan, known_as
@@ -134,6 +136,15 @@ async def creation_time(registry: RegistryHandle) -> datetime | None:
         return None
 
 
+@frozen
+class _Postponed:
+    """A repository with referrers without a subject in it: which subjects these are."""
+
+    inventory: RepositoryInventory
+    contents: Mapping[str, Content]
+    missing: frozenset[str]
+
+
 class _Planner:
     def __init__(
         self,
@@ -157,6 +168,9 @@ class _Planner:
         self._progress = PlanProgress()
         self._sizes = BlobSizes()
         self._storage = Storage(self._sizes)
+        # Repositories with referrers without a subject: decided when all others are listed.
+        self._postponed: dict[str, _Postponed] = {}
+        self._all_listed = True
 
     async def plan(self, names: list[str]) -> Plan:
         self._tell(of=len(names))
@@ -178,6 +192,8 @@ class _Planner:
         except BaseExceptionGroup as group:
             # The first says why; the others are what it led to, or as bad.
             raise group.exceptions[0] from None
+        for name, inventory, read in self._with_subjects_elsewhere():
+            planned[name] = await self._decide_whole(inventory, read)
         done = [planned[name] for name in names]
         return Plan(
             registry=self._registry.name,
@@ -195,6 +211,17 @@ class _Planner:
             frees=self._storage.freed(),
         )
 
+    def _with_subjects_elsewhere(
+        self,
+    ) -> Iterator[tuple[str, RepositoryInventory, Mapping[str, Content]]]:
+        """Yield what was postponed, with the subjects that other repositories have."""
+        wanted = frozenset[str]().union(*(one.missing for one in self._postponed.values()))
+        keys = map(subject_key, self._sizes.digests) if self._all_listed else wanted
+        found = wanted.intersection(keys)
+        for name, one in self._postponed.items():
+            inventory = evolve(one.inventory, elsewhere=one.missing & found)
+            yield name, inventory, one.contents
+
     async def _plan_repository(self, name: str) -> RepositoryPlan | LeftAlone | None:
         problem = ""
         try:
@@ -209,13 +236,16 @@ class _Planner:
                 if not problem and (not missing or attempt > 0):
                     return await self._decide(inventory, contents)
         except NotFoundError:
+            self._all_listed = False
             return None
         except _OF_ONE_REPOSITORY as error:
             self._storage.miss()
             self._tally.skip(name)
+            self._all_listed = False
             return LeftAlone(name, str(error))
         self._storage.keep(inventory.manifests)
         self._storage.miss()
+        self._all_listed = False
         return LeftAlone(name, problem)
 
     async def _list(self, name: str) -> RepositoryInventory:
@@ -285,7 +315,8 @@ class _Planner:
         self,
         inventory: RepositoryInventory,
         contents: Mapping[str, Content | UnreadableContentError],
-    ) -> RepositoryPlan | LeftAlone:
+    ) -> RepositoryPlan | LeftAlone | None:
+        """Return the plan of a repository; None when it is postponed."""
         name = inventory.repository
         unread = unreadable(inventory, contents)
         if 2 * len(unread) > len(inventory.manifests):
@@ -301,12 +332,23 @@ class _Planner:
             digest: content if isinstance(content, Content) else Content("", 0)
             for digest, content in contents.items()
         }
+        missing = missing_subjects(inventory, read) if inventory.tags_read else frozenset()
+        if missing:
+            self._postponed[name] = _Postponed(inventory, read, missing)
+            return None
+        return await self._decide_whole(inventory, read)
+
+    async def _decide_whole(
+        self, inventory: RepositoryInventory, read: Mapping[str, Content]
+    ) -> RepositoryPlan | LeftAlone:
+        name = inventory.repository
         plan = decide(inventory, read, self._policy, self._exempt(name), self._now, self._usage)
         # An orphan is one only if its subject is not merely missing from the list.
         problem = await self._short_list(name, unlisted_subjects(plan, inventory, read))
         if problem:
             self._storage.keep(inventory.manifests)
             self._storage.miss()
+            self._usage.skip(name)
             return LeftAlone(name, problem)
         going = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)

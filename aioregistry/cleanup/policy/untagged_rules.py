@@ -89,6 +89,9 @@ class DeleteUntagged(UntaggedRule):
 class DeleteOrphaned(Rule):
     """Deletes signatures, attestations, SBOMs and fallback indexes whose subject does not exist.
 
+    A subject exists as long as any repository of the registry has it, or may have it because it
+    could not be listed: cosign can keep signatures in a repository of their own.
+
     That is manifests with a tag such as ``sha256-<hex>``, ``sha256-<hex>.sig``, ``.att`` or
     ``.sbom`` (sha512, too), and untagged ones with a `subject`. Younger ones are left to later
     rules.
