@@ -347,8 +347,12 @@ class RepositoryJob:
         except ClientClosedError:
             raise
         except NotFoundError:
-            # Without a repository there are no images.
-            pass
+            # Without a repository there are no images; but a 404 may pass.
+            try:
+                if await self._job.repository_exists(self._name):
+                    return
+            except RegistryError:
+                return
         except RegistryError:
             return
         self._unchecked.clear()
