@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-__all__ = ["interruptible", "reader_is_gone", "run_program"]
+__all__ = ["interruptible", "output_is_piped", "reader_is_gone", "run_program"]
 
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -52,6 +53,15 @@ def reader_is_gone() -> bool:
     """Return whether what is written to stdout goes nowhere, as its reader has had enough."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return isinstance(raw, _Stream) and raw.reader_is_gone
+
+
+def output_is_piped() -> bool:
+    """Return whether another program reads stdout while this one writes."""
+    try:
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 @contextmanager

@@ -23,24 +23,31 @@ _NOT_HANDED_ON = {"COLUMNS", "LINES", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"}
 # Makes the pty the terminal that Ctrl-C on it interrupts, and becomes the program.
 _BECOME = (
     "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-    " os.execv(sys.executable, [sys.executable, '-m', 'aioregistry', *sys.argv[1:]])"
+    " os.execv(sys.argv[1], sys.argv[1:])"
 )
+_PROGRAM = (sys.executable, "-m", "aioregistry")
 
 
 class Terminal:
-    """A terminal in which `aioregistry` runs.
+    """A terminal in which `aioregistry` runs, or another program.
 
     Attributes:
         seen: All that the program has written.
     """
 
-    def __init__(self, *arguments: str, columns: int = 80, lines: int = 24) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        program: tuple[str, ...] = _PROGRAM,
+        columns: int = 80,
+        lines: int = 24,
+    ) -> None:
         self.seen = ""
         self._ours, theirs = pty.openpty()
         self.resize(columns, lines)
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_HANDED_ON}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _BECOME, *arguments],
+            [sys.executable, "-c", _BECOME, *program, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

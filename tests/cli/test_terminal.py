@@ -197,6 +197,16 @@ def test_a_reader_that_has_had_enough_ends_a_list_quietly(crowded):
     assert crowded.sandbox.request_count < TAGS / 200
 
 
+@pytest.mark.parametrize("options", ["", "--sort name"])
+def test_the_lines_of_a_pipes_reader_stay_on_the_terminal(crowded, options):
+    crowded.sandbox.latency = 0.05
+    command = f"{sys.executable} -m aioregistry tags web {options} -q --limit 3000"
+    with Terminal("/bin/sh", "-c", f"{command} | cat", program=()) as terminal:
+        assert terminal.end() == 0
+    *_, rows = terminal.seen.rpartition("\x1b[2K")
+    assert len(re.findall(r"^t\d{5}\r$", rows, re.MULTILINE)) == 3000
+
+
 @pytest.mark.usefixtures("condemned")
 def test_output_that_cannot_be_written_is_an_error_of_one_line():
     script = f"{sys.executable} -m aioregistry tags web > /dev/full"

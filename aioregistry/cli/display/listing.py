@@ -12,6 +12,7 @@ from aioregistry.cli.display.rows import Column, Printer, printer_for
 from aioregistry.cli.display.selection import Facts, Selection
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Filters, Output
+from aioregistry.cli.process import output_is_piped
 
 if TYPE_CHECKING:
     from aioregistry.paging.pager import Pager
@@ -86,9 +87,11 @@ async def show(
     wanted, facts, printer = listing.selection, listing.facts, listing.printer
     left, kept = wanted.limit, list[T]()
     # Rows that are written to the terminal are progress enough, and a bar would stand in between.
-    bar = wanted.sort is not None or not sys.stdout.isatty()
+    shown = wanted.sort is not None or not sys.stdout.isatty()
+    # The reader of a pipe may write to the same terminal, as `head` does.
+    bar = wanted.sort is not None or not output_is_piped()
     async with (
-        display.stage("Read", 0, listing.unit, items_a_request=200, shown=bar) as stage,
+        display.stage("Read", 0, listing.unit, items_a_request=200, shown=shown, bar=bar) as stage,
         pager.pages() as pages,
     ):
         async for page in pages:

@@ -173,6 +173,7 @@ class Display:
         *,
         items_a_request: int = 1,
         shown: bool = True,
+        bar: bool = True,
     ) -> AsyncGenerator[Stage]:
         """Show the progress of the work inside, which calls `Stage.advance`.
 
@@ -182,12 +183,15 @@ class Display:
             unit: The kind of item, in the plural.
             items_a_request: Items that one request handles.
             shown: Whether to show anything.
+            bar: Whether a bar may be drawn. If others may write to the terminal meanwhile, it would
+                erase their lines: instead a line is printed every few seconds.
         """
         import asyncio
 
         stage = Stage(name, total, unit, self.limiter, items_a_request)
         self._stages += 1
-        work = self._draw(stage) if self._draws and shown else self._print(stage, shown)
+        draws = self._draws and shown
+        work = self._draw(stage) if draws and bar else self._print(stage, shown and (draws or self._prints))
         ticking = asyncio.create_task(work)
         try:
             yield stage
@@ -218,7 +222,7 @@ class Display:
     async def _print(self, stage: Stage, shown: bool) -> None:
         import asyncio
 
-        while self._prints and shown:
+        while shown:
             await asyncio.sleep(_PLAIN_EVERY)
             self.say(stage.as_line())
 
