@@ -106,8 +106,9 @@ async def _break_silence(to: "Connection") -> None:
     while sys.stderr.isatty():
         await asyncio.sleep(_SILENCE_SECONDS)
         if not to.display.is_in_stage:
-            status = to.limiter.status
-            cause = "quota" if status.waiting else f"an answer from {to.settings.api_url}"
+            cause = to.display.waits_for or f"an answer from {to.settings.api_url}"
+            if to.limiter.status.waiting:
+                cause = "quota"
             to.display.say(f"waiting for {cause}; Ctrl-C ends the command")
             return
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from aioregistry.sandbox import Phases
 from tests.cli.terminal import Terminal
 
 pytestmark = pytest.mark.slow(1)
@@ -195,6 +196,15 @@ def test_a_reader_that_has_had_enough_ends_a_list_quietly(crowded):
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == "0"
     assert crowded.sandbox.request_count < TAGS / 200
+
+
+def test_a_wait_for_a_garbage_collection_is_called_so(condemned):
+    condemned.sandbox.state.phases = Phases(60, 60)
+    with Terminal("gc", "start", "example", "--yes") as terminal:
+        terminal.wait_for("waiting for the end of the garbage collection; Ctrl-C ends the command")
+        terminal.interrupt()
+        terminal.wait_for("a garbage collection that was started continues")
+        assert terminal.end() == 130
 
 
 @pytest.mark.parametrize("options", ["", "--sort name"])

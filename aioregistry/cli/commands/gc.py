@@ -249,6 +249,7 @@ def _show_status(to: "Connection") -> "Callable[[GarbageCollection], None]":
     seen: list[str] = []
 
     def show_status(run: "GarbageCollection") -> None:
+        to.display.waits_for = "the end of the garbage collection"
         if run.status not in seen:
             seen.append(run.status)
             to.display.say(run.status, begin="Collect")

@@ -126,6 +126,9 @@ class Display:
         limiter: Knows the quota.
         progress: Whether to draw progress bars, if `console` is a terminal that can.
         lines: Whether to print a line every few seconds where no bar is drawn.
+
+    Attributes:
+        waits_for: A long wait of the command outside of stages; None if there is none.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class Display:
         self._draws = progress and self._is_terminal and not console.is_dumb_terminal
         self._prints = lines
         self._stages = 0
+        self.waits_for: str | None = None
 
     @property
     def is_in_stage(self) -> bool:
@@ -191,7 +195,11 @@ class Display:
         stage = Stage(name, total, unit, self.limiter, items_a_request)
         self._stages += 1
         draws = self._draws and shown
-        work = self._draw(stage) if draws and bar else self._print(stage, shown and (draws or self._prints))
+        work = (
+            self._draw(stage)
+            if draws and bar
+            else self._print(stage, shown and (draws or self._prints))
+        )
         ticking = asyncio.create_task(work)
         try:
             yield stage
