@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from aioregistry.client.repository import RepositoryHandle
+
 
 @pytest.fixture
 def filled(shell):
@@ -97,3 +99,25 @@ def test_a_plan_without_deletes_is_shown_as_such(filled):
     (filled.folder / "policy.toml").write_text('[[rules]]\ntags = "zz"\ndelete = true\n')
     plan(filled)
     assert "nothing to delete" in filled.run("cleanup", "show", "plan.json", "-o", "md").stdout
+
+
+def test_what_was_damaged_is_named(filled, monkeypatch):
+    for tag in ("one", "two"):
+        filled.builder.image(tag, days=300)
+    child = filled.builder.image("pr-3", days=300)
+    send = RepositoryHandle.delete_manifests
+
+    async def delete_manifests(handle, *arguments, **options):
+        # Between the last look and the DELETEs.
+        filled.builder.index("dev", children=[child])
+        return await send(handle, *arguments, **{**options, "check": None})
+
+    monkeypatch.setattr(RepositoryHandle, "delete_manifests", delete_manifests)
+    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--format", "json")
+    result = filled.run(*words)
+    assert result.exit_code == 1
+    damaged = {"repository": "web", "image": "dev", "missing": [child]}
+    summary = json.loads(result.stdout)
+    assert summary["incomplete"] == [damaged]
+    assert summary["unchecked"] == []
+    assert f"incomplete: web:dev: lacks {child}" in result.stderr

@@ -33,18 +33,28 @@ class ItemOutcome:
 
 @frozen
 class Incomplete:
-    """An image that was pushed in the moment in which a part of it was deleted.
+    """An image that was pushed or tagged in the moment in which it, or a part of it, was deleted.
 
     Attributes:
         repository: The repository's name.
         image: The tag of the image, or its digest where it has none.
         missing: The digests of the deleted manifests that it needs. Until the next garbage
-            collection, pushing the image again brings them back.
+            collection, pushing the image again brings them back. Empty where the tag itself no
+            longer exists, although it was to stay: it was moved to a manifest that was just then
+            deleted, or somebody else deleted it.
     """
 
     repository: str
     image: str
     missing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.missing:
+            return f"{self.repository}:{self.image}: lacks {', '.join(self.missing)}"
+        return (
+            f"{self.repository}:{self.image}: the tag no longer exists; it may have been moved to a"
+            " manifest that was just then deleted"
+        )
 
 
 @frozen(kw_only=True)

@@ -77,6 +77,9 @@ class RepositoryJob:
         self._condemned = {item.digest for item in plan.condemned if item.delete == "manifest"}
         self._gone = self._condemned - {item.digest for item in pending}
         self._unchecked: set[str] = set()
+        # The tags that are to stay where the last list had them.
+        self._staying: dict[str, str] = {}
+        self._leaving = {tag for item in plan.condemned for tag in item.tags}
         self._may_have_gone: set[Condemned] = set()
         # Items that the registry does not have, and that no list of the API has confirmed yet.
         self._vanished: set[Condemned] = set()
@@ -213,7 +216,7 @@ class RepositoryJob:
                     f"{digest} could not be read, and might need what would be deleted: {why}"
                 )
         inventory = keep_unreadable(inventory, unread)
-        self._note_incomplete(inventory)
+        await self._note_incomplete(inventory)
         tags = dict(inventory.tags)
         if self._watch is None:
             self._watch = TagWatch(job.contents, self._name, tags, self._contents, job.clock)
@@ -341,7 +344,7 @@ class RepositoryJob:
             return
         try:
             inventory, _, unread = await self._list_and_read()
-            self._note_incomplete(inventory)
+            await self._note_incomplete(inventory)
             if unread:
                 return
         except ClientClosedError:
@@ -357,7 +360,13 @@ class RepositoryJob:
             return
         self._unchecked.clear()
 
-    def _note_incomplete(self, inventory: RepositoryInventory) -> None:
+    async def _note_incomplete(self, inventory: RepositoryInventory) -> None:
+        tags, here = dict(inventory.tags), {one.digest for one in inventory.manifests}
+        lost = [tag for tag, on in self._staying.items() if tag not in tags and on in here]
+        for tag in lost if self._unchecked else ():
+            if await self._job.contents.current_digest(self._name, tag) is None:
+                self.incomplete[tag] = Incomplete(self._name, tag, ())
+        self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
         pending = {item.digest for item in self._pending}
         for one in inventory.manifests:
             if one.digest not in pending:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from aioregistry.cli.display.text import counted, csv_cell, safe, size_in_words, time_in_words
 
@@ -147,6 +147,8 @@ def documents_of_run(
                     "status_reason": one.reason,
                 }
         summary["outcomes"] = counts
+        summary["incomplete"] = [asdict(one) for one in report.incomplete]
+        summary["unchecked"] = list(report.unchecked)
     if collected is not None:
         run = collected.run
         summary["garbage_collection"] = {

@@ -132,7 +132,7 @@ def rows_of_report(report: "CleanupReport") -> list[tuple[str, str, str]]:
 
 
 def problems_of(report: "CleanupReport") -> Iterator[str]:
-    """Yield why items were not deleted, a few lines for each status."""
+    """Yield why items were not deleted, a few lines for each status, and what was damaged."""
     for some in (report.drift, report.failed, report.unknown, report.not_attempted):
         for one in some[:_MAX_REASONS]:
             name = one.item.tags[0] if one.item.tags else one.item.digest
@@ -140,3 +140,7 @@ def problems_of(report: "CleanupReport") -> Iterator[str]:
             yield f"{status}: {one.repository}:{name}: {one.reason}"
         if len(some) > _MAX_REASONS:
             yield f"and {len(some) - _MAX_REASONS:,} more"
+    for image in report.incomplete:
+        yield f"incomplete: {image}; 'aioregistry cleanup undo' restores what was deleted"
+    for repository in report.unchecked:
+        yield f"not checked for pushes meanwhile: {repository}"
