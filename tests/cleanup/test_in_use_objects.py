@@ -351,3 +351,72 @@ async def test_what_a_plan_recorded_takes_the_place_of_nothing_with_a_warning(ca
     assert set(in_use.tags_of("example", "web")) == {"v1"}
     assert "nothing newer is given" in caplog.text
     assert not (await collect_in_use(InUse(), recorded)).tags_of("example", "web")
+
+
+REPOSITORY = f"{HOST}/example/app"
+
+
+@pytest.mark.parametrize(
+    ("spec", "image"),
+    [
+        ({"image": REPOSITORY, "version": 15}, f"{REPOSITORY}:15"),
+        ({"image": REPOSITORY, "tag": "", "version": "v9"}, f"{REPOSITORY}:v9"),
+        ({"image": REPOSITORY, "digest": DIGEST}, f"{REPOSITORY}@{DIGEST}"),
+        ({"image": REPOSITORY, "imageDigest": DIGEST}, f"{REPOSITORY}@{DIGEST}"),
+        ({"baseImage": REPOSITORY, "version": "v2"}, f"{REPOSITORY}:v2"),
+        ({"repository": REPOSITORY, "imageTag": "v2"}, f"{REPOSITORY}:v2"),
+        ({"imageRepository": REPOSITORY, "imageTag": "v2"}, f"{REPOSITORY}:v2"),
+        (
+            {"image": {"registry": f"{HOST}/example", "name": "app", "tag": "v2"}},
+            f"{REPOSITORY}:v2",
+        ),
+        ({"image": {"name": "app", "tag": "v2"}}, "app:v2"),
+        ({"env": [{"name": "RELATED_IMAGE_APP", "value": "example/app:v2"}]}, "example/app:v2"),
+    ],
+)
+def test_an_image_in_parts_is_found(spec, image):
+    assert image in found(POD, kind("Operated", spec=spec))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Registry.DigitalOcean.com/example/app:v1",
+        f"{HOST}:443/example/app:v1",
+        f"{HOST}/example/app@sha512:{'b' * 128}",
+        f"the image {HOST}/example/app:v1.",
+    ],
+)
+def test_a_text_with_an_image_is_read(text):
+    references = [
+        use.reference
+        for use in read_in_use(json.dumps([POD, kind("ConfigMap", data={"text": text})]), "x.json")
+    ]
+    assert [one.tag or one.digest for one in references if one.path == "example/app"][-1] in {
+        "v1",
+        f"sha512:{'b' * 128}",
+    }
+
+
+def test_a_repository_alone_in_a_variable_is_no_image():
+    spec = {"parameters": [{"name": "image.repository", "value": REPOSITORY}]}
+    assert "no image found in Application" in refusal(kind("Application", spec=spec))
+
+
+@pytest.mark.parametrize("word", ["null", "none", "undefined", "false"])
+def test_a_word_for_nothing_is_no_image(word):
+    assert f"{word}, as after a command that found nothing" in refusal(f"{WEB}\n{word}\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rollout.argoproj.io/web", "service.serving.knative.dev/web", "replicationcontroller/web"],
+)
+def test_the_name_of_an_object_is_no_image(name):
+    assert "is the name of an object" in refusal(name)
+
+
+def test_one_page_of_apps_is_refused():
+    app = {"spec": {"services": [{"image": {"registry_type": "DOCR", "repository": "web"}}]}}
+    page = {"apps": [app], "links": {"pages": {"next": "https://example.com/?page=2"}}}
+    assert "only one page of apps" in refusal(page)

@@ -26,9 +26,14 @@ _NAME = re.compile(r"[A-Za-z0-9:._-]{1,253}")
 _ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 # The output of 'kubectl get … -o name', which a reference could look like.
 _OBJECT = re.compile(
-    r"(?:pod|service|node|(?:deployment|replicaset|statefulset|daemonset)\.apps|(?:cron)?job\.batch)"
+    r"(?:pod|service|node|namespace|configmap|secret|serviceaccount|replicationcontroller"
+    r"|(?:deployment|replicaset|statefulset|daemonset)\.apps|(?:cron)?job\.batch"
+    r"|[a-z]+\.(?:[a-z0-9-]+\.)*(?:argoproj\.io|knative\.dev|tekton\.dev|kruise\.io|openshift\.io"
+    r"|fluxcd\.io|kubevirt\.io|coreos\.com|keda\.sh|x-k8s\.io|networking\.k8s\.io))"
     r"/[^:@]*"
 )
+# As programs print what they did not find.
+_NOTHING = frozenset({"null", "none", "nil", "undefined", "true", "false", "error"})
 _YAML = re.compile(r"(?:apiVersion|kind|items|spec|name|services):(?:\s|$)|---\s*$")
 _MAX_KINDS_SHOWN = 5
 _GIVE = "give the output of 'kubectl get pods -A -o json'"
@@ -84,8 +89,8 @@ def _of_lines(text: str, name: str) -> Iterator[Use]:
             )
         if _OBJECT.fullmatch(written):
             raise InUseError(f"{where}: {written[:80]!r} is the name of an object; {_GIVE}")
-        if written == "null":
-            raise InUseError(f"{where}: null, as after a command that found nothing; {_NONE}")
+        if written in _NOTHING:
+            raise InUseError(f"{where}: {written}, as after a command that found nothing; {_NONE}")
         try:
             yield Use(Reference.parse(written), f"line {number} of {name}")
         except InvalidNameError as error:
@@ -170,6 +175,13 @@ class _Documents:
         if listed.get("continue") or listed.get("remainingItemCount"):
             raise InUseError(
                 f"{self.name}: only the first part of a list: more objects follow it; {_GIVE}"
+            )
+        links = document.get("links")
+        pages = links.get("pages") if isinstance(links, dict) else None
+        if isinstance(pages, dict) and pages.get("next"):
+            raise InUseError(
+                f"{self.name}: only one page of apps: more follow it; give all, as"
+                " 'doctl apps list -o json' prints them"
             )
         apps, meta = document.get("apps"), document.get("meta")
         total = meta.get("total") if isinstance(meta, dict) else None

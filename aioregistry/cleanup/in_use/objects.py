@@ -79,13 +79,16 @@ _CONTAINERS = ("containers", "initContainers")
 _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 _COMPONENTS = ("services", "workers", "jobs", "functions", "static_sites")
 # Beside an image without a tag, as operators write it.
-_TAG_KEYS = ("tag", "imageTag", "version")
+_TAG_KEYS = ("tag", "newTag", "imageTag", "version")
+_DIGEST_KEYS = ("digest", "imageDigest")
+_REPOSITORY_KEYS = ("repository", "imageRepository", "newName", "name")
 _SIGNS = frozenset("/:@")
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 _VENDOR = "registry.digitalocean.com"
 _OF_VENDOR = re.compile(
-    r"registry\.digitalocean\.com/[a-z0-9][a-z0-9._/-]*/[a-z0-9][a-z0-9._/-]*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
+    r"(?i:registry\.digitalocean\.com)(?::[0-9]{1,5})?/[a-z0-9][a-z0-9._/-]*/[a-z0-9][a-z0-9._/-]*"
+    r"(?:(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})(?:@sha[0-9]{3}:[0-9a-f]{64,128})?"
+    r"|@sha[0-9]{3}:[0-9a-f]{64,128})"
 )
 
 
@@ -175,6 +178,8 @@ def _of_field(key: str, part: Any, around: Mapping[str, Any]) -> Iterator[Image]
         for name in ("reference", "imageRef"):
             if isinstance(part.get(name), str) and part[name]:
                 yield Image(part[name])
+        if isinstance(part.get("name"), str) and "repository" not in part:
+            yield from _of_parts({**part, "repository": part["name"]})
     elif isinstance(part, list):
         for one in part:
             if isinstance(one, str) and one:
@@ -187,31 +192,62 @@ def _of_field(key: str, part: Any, around: Mapping[str, Any]) -> Iterator[Image]
 def _of_text(key: str, text: str, around: Mapping[str, Any]) -> Iterator[Image]:
     if key == "image":
         yield Image(text)
-        tag = next((around[name] for name in _TAG_KEYS if name in around), None)
-        if isinstance(tag, str) and tag and ":" not in text.rpartition("/")[2] and "@" not in text:
-            yield Image(f"{text}:{tag}", is_certain=False)
+        yield from _with_parts_beside(text, around)
     elif key == "imageID":
         yield Image(f"sha256:{text}" if _HEX_ID.fullmatch(text) else text)
     elif key.endswith(("Image", "ImageName")) or key in {"imageName", "source_image_digest"}:
+        yield Image(text, is_certain=False)
+        yield from _with_parts_beside(text, around)
+    elif key == "value" and "image" in str(around.get("name")).lower() and _is_pinned(text):
+        # A variable of a container, such as RELATED_IMAGE_WEB.
         yield Image(text, is_certain=False)
     else:
         yield from _of_vendor(text)
 
 
+def _with_parts_beside(text: str, around: Mapping[str, Any]) -> Iterator[Image]:
+    """Yield an image without a tag with each tag and digest that stands beside it."""
+    if _is_pinned(text):
+        return
+    for tag in _given(around, _TAG_KEYS):
+        yield Image(f"{text}:{tag}", is_certain=False)
+    for digest in _given(around, _DIGEST_KEYS):
+        yield Image(f"{text}@{digest}", is_certain=False)
+
+
+def _is_pinned(text: str) -> bool:
+    """Return whether an image has a tag or a digest."""
+    return ":" in text.rpartition("/")[2] or "@" in text
+
+
+def _given(value: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
+    """Return the texts and numbers under some keys, in their order."""
+    found = (value.get(key) for key in keys)
+    return [
+        str(one)
+        for one in found
+        if isinstance(one, str | int | float) and not isinstance(one, bool) and one != ""
+    ]
+
+
 def _of_vendor(text: str) -> Iterator[Image]:
     for found in _OF_VENDOR.finditer(text):
         yield Image(found[0], is_certain=False)
+        if found[0].endswith("."):
+            # The end of a sentence.
+            yield Image(found[0].rstrip("."), is_certain=False)
 
 
 def _of_parts(value: Mapping[str, Any]) -> Iterator[Image]:
     """Yield the image that is written in parts: a repository, and a tag or a digest."""
-    name = value.get("repository", value.get("newName", value.get("name")))
-    tag = value.get("tag", value.get("newTag"))
-    digest = value.get("digest")
+    name = next((value[key] for key in _REPOSITORY_KEYS if key in value), None)
+    # The version of what else has a name is no tag.
+    tags, digests = _given(value, _TAG_KEYS[:-1]), _given(value, _DIGEST_KEYS)
     of_app = "registry_type" in value
-    if not isinstance(name, str) or not name or not (tag or digest or of_app):
+    if not isinstance(name, str) or not name or not (tags or digests or of_app):
         return
-    if not {"repository", "newTag"} & {*value} and "/" not in name:
+    known = {"repository", "imageRepository", "newTag", "registry"}
+    if not known & {*value} and "/" not in name:
         # The name of anything; that of an image, as Flux writes it, has its registry in it.
         return
     registry = value.get("registry")
@@ -220,11 +256,11 @@ def _of_parts(value: Mapping[str, Any]) -> Iterator[Image]:
         path = f"docker.io/{path}"
     elif of_app and path != name:
         path = f"{_VENDOR}/{path}"
-    if isinstance(digest, str) and digest:
+    for digest in digests:
         yield Image(f"{path}@{digest}", is_certain=of_app)
-    if isinstance(tag, str | int | float) and tag != "":
+    for tag in tags:
         yield Image(f"{path}:{tag}", is_certain=of_app)
-    elif of_app and not digest:
+    if of_app and not tags and not digests:
         yield Image(f"{path}:latest")
 
 
