@@ -153,13 +153,13 @@ def test_any_document_is_understood_or_refused(body):
         assert str(error)  # noqa: PT017
 
 
-@pytest.mark.parametrize("suffix", ["", ".sig", ".att", ".sbom"])
+@pytest.mark.parametrize("suffix", ["", ".sig", ".att", ".sbom", ".vex", ".0f1e2d3c4b5a6978.json"])
 def test_a_tag_can_speak_of_a_digest(suffix):
     assert subject_of_tag("sha256-" + "a" * 64 + suffix) == A
 
 
 @pytest.mark.parametrize(
-    "tag", ["latest", "sha256-abc", "sha256-" + "a" * 64 + ".txt", "sha256-" + "A" * 64]
+    "tag", ["latest", "sha256-abc", "sha256-" + "a" * 64 + "-amd64", "sha256-" + "A" * 64]
 )
 def test_any_other_tag_speaks_of_none(tag):
     assert subject_of_tag(tag) is None

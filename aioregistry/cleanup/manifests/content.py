@@ -30,9 +30,10 @@ _IMAGES = frozenset(
         "application/vnd.oci.artifact.manifest.v1+json",
     }
 )
-# A tag is too short for all of a longer digest: OCI's fallback tags have 64 digits of it.
+# A tag is too short for all of a longer digest: OCI's fallback tags have 64 digits of it. Tools
+# choose their suffixes: cosign .sig, .att and .sbom; regclient copies all of sha256-<hex>.*.
 _REFERRER_TAG = re.compile(
-    r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{64}(?:[0-9a-f]{64})?))(?:\.(?:sig|att|sbom))?"
+    r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{64}(?:[0-9a-f]{64})?))(?:\.[A-Za-z0-9._-]+)?"
 )
 _KEY_CHARACTERS = len("sha256:") + 64
 _MAX_VALUES = 100_000

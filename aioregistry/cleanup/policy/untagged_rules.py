@@ -93,8 +93,8 @@ class DeleteOrphaned(Rule):
     could not be listed: cosign can keep signatures in a repository of their own.
 
     That is manifests with a tag such as ``sha256-<hex>``, ``sha256-<hex>.sig``, ``.att`` or
-    ``.sbom`` (sha512, too), and untagged ones with a `subject`. Younger ones are left to later
-    rules.
+    ``.sbom``, or with any other suffix after the dot (sha512, too), and untagged ones with a
+    `subject`. Younger ones are left to later rules.
 
     Attributes:
         age: How old its tag, or without one its push, must be; one day by default, as a signature
