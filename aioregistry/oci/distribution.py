@@ -44,15 +44,16 @@ from aioregistry.session.transport import (
 __all__ = ["Distribution", "FetchedManifest"]
 
 _JSON = "application/json"
-_ACCEPT = (
-    "application/vnd.oci.image.index.v1+json, "
-    "application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, "
-    "application/vnd.docker.distribution.manifest.v2+json, "
-    "application/vnd.oci.artifact.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.v1+prettyjws, "
-    "application/vnd.docker.distribution.manifest.v1+json"
+_MEDIA_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.docker.distribution.manifest.v1+json",
 )
+_ACCEPT = ", ".join(_MEDIA_TYPES)
 # The protocol has registries refuse manifests of more than 4 MiB.
 _MAX_BODY = 16 * 2**20
 _RENEWALS = 2
@@ -213,7 +214,8 @@ class Distribution:
                 f"what the registry sent for {reference!r} does not have the digest {digest!r}"
             )
         media_type = answer.headers.get("Content-Type")
-        if media_type is not None:
+        # One that was asked for needs no search for secrets, which takes longer than the digest.
+        if media_type is not None and media_type not in _MEDIA_TYPES:
             media_type = self._redacted(media_type, repository)[:_MAX_MEDIA_TYPE_CHARACTERS]
         return FetchedManifest(digest, media_type, body, answer.body)
 

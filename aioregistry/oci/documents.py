@@ -51,7 +51,9 @@ def body_with(digest: str, body: bytes) -> bytes | None:
     """Return the part of a body that has a digest; None when that cannot be shown."""
     algorithm = digest.partition(":")[0]
     if algorithm in {"sha256", "sha384", "sha512"}:
-        for part in (body, signed_payload(body)):
+        # Few are signed: the payload is looked for only where the body has another digest.
+        for part_of in (bytes, signed_payload):
+            part = part_of(body)
             if part is None:
                 continue
             if digest == f"{algorithm}:{hashlib.new(algorithm, part).hexdigest()}":

@@ -104,3 +104,30 @@ async def test_a_signed_manifest_has_the_digest_of_its_payload(client):
 @pytest.mark.parametrize("body", [b"{}", b"x", b'{"signatures": [{"protected": "e30"}]}', b"[1]"])
 def test_a_document_without_signatures_has_no_payload(body):
     assert signed_payload(body) is None
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("it was called")
+
+
+async def test_a_body_with_its_digest_is_not_searched_for_signatures(client, monkeypatch):
+    monkeypatch.setattr("aioregistry.oci.documents.signed_payload", refuse)
+    digest = "sha256:" + hashlib.sha256(b"{}").hexdigest()
+    async with serving(client, lambda _: web.json_response({})) as distribution:
+        assert (await distribution.get_manifest("web", digest)).body == b"{}"
+
+
+async def test_only_a_media_type_that_was_not_asked_for_is_searched_for_secrets(
+    client, monkeypatch
+):
+    media_types = iter([SCHEMA_1, f"{SCHEMA_1}; x=Bearer {'a' * 40}"])
+
+    def answer(_):
+        return web.Response(body=b"{}", headers={"Content-Type": next(media_types)})
+
+    async with serving(client, answer) as distribution:
+        with monkeypatch.context() as patched:
+            patched.setattr("aioregistry.oci.distribution.redact", refuse)
+            assert (await distribution.get_manifest("web", "v1")).media_type == SCHEMA_1
+        redacted = (await distribution.get_manifest("web", "v1")).media_type
+        assert redacted == f"{SCHEMA_1}; x=Bearer <redacted>"
