@@ -10,11 +10,19 @@ from typer.testing import CliRunner
 
 import aioregistry
 from aioregistry import RegistryClient
-from aioregistry.cleanup import Policy, read_policy
+from aioregistry.cleanup import (
+    ContentReader,
+    Distribution,
+    Policy,
+    load_policy,
+    make_plan,
+    read_policy,
+)
 from aioregistry.cleanup.policy.schema import policy_schema
 from aioregistry.cli.app import app
+from aioregistry.cli.commands.sandbox import _content
 from aioregistry.cli.settings.config_file import KEYS, read_config
-from aioregistry.sandbox import Phases
+from aioregistry.sandbox import Phases, Sandbox
 from tests.cli.test_help import retired
 from tests.readme import (
     FENCED,
@@ -61,7 +69,7 @@ async def test_the_five_minutes_on_the_command_line_work(sandbox, tmp_path):
     month_ago = datetime.now(UTC) - timedelta(days=31)
     for number in range(30):
         at = month_ago - timedelta(minutes=number)
-        sandbox.state.push("example", "old", [f"build-{number}"], at=at)
+        sandbox.state.push("example", "old", [f"pr-{number}"], at=at)
     sandbox.state.phases = Phases(*[0.001] * 6)
     shell = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [line.split("#")[0].split() for block in shell for line in block.splitlines()]
@@ -81,6 +89,19 @@ async def test_the_five_minutes_on_the_command_line_work(sandbox, tmp_path):
         assert process.returncode == 0, (words, output.decode())
     assert len(sandbox.state.tag_names("example", "old")) == 20
     assert len(sandbox.state.tag_names("example", "web")) == len(TAGS)
+
+
+@pytest.mark.parametrize("path", [TOP, ROOT / "aioregistry/cli/README.md"], ids=name_of)
+async def test_the_five_minutes_delete_tags_of_the_sandbox(path, tmp_path):
+    text = chapter("Five minutes with your own registry", path)
+    (policy,) = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "policy.toml").write_text(policy)
+    async with Sandbox(_content(1000, None, None)) as sandbox:
+        client = RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None)
+        async with client, Distribution(client.registry("example"), base_url=sandbox.url) as oci:
+            rules = load_policy(tmp_path / "policy.toml")
+            plan = await make_plan(client.registry("example"), rules, ContentReader(oci))
+    assert sum(len(item.tags) for _, item in plan.condemned) > 10
 
 
 @pytest.mark.parametrize("path", READMES, ids=name_of)
