@@ -79,7 +79,10 @@ def sandbox(
         typer.Option(min=0, max=65535, show_default="a free one", help="Port to listen on."),
     ] = 0,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Run in the background; a variable has its process.")
+        bool,
+        typer.Option(
+            "--detach", help="Run in the background; kill $AIOREGISTRY_SANDBOX_PID ends it."
+        ),
     ] = False,
 ) -> None:
     """Run a local registry that behaves like the API, until Ctrl-C. No account is needed.
