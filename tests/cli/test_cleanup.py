@@ -28,7 +28,7 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
     result = filled.run("cleanup", "plan", "--policy", "policy.toml")
     assert result.exit_code == 0, result.output
     assert "web" in result.stdout
-    assert re.search(r"\d requests?, at least ", result.stdout)
+    assert re.search(r"\d requests? with all checks, at least ", result.stdout)
     assert "to carry it out: aioregistry cleanup apply plan.json" in result.stdout
     plan = Plan.load(filled.folder / "plan.json")
     assert {item.tags[0] for _, item in plan.condemned} == {"pr-1", "pr-2"}
@@ -43,6 +43,36 @@ def test_a_plan_is_carried_out(filled):
     assert "storage is freed by a garbage collection only" in result.stdout
     assert filled.tags() == {"main", "dev"}
     assert (filled.folder / "my.json.journal").exists()
+
+
+def test_a_plan_that_was_begun_is_refused_before_anything_is_asked(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "apply", "plan.json", "--yes")
+    result = filled.run("cleanup", "apply", "plan.json")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "continue with 'aioregistry cleanup apply plan.json --resume'" in result.stderr
+    again = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    assert again.exit_code == 2
+    assert "the plan plan.json was begun" in again.stderr
+    assert "--output" in again.stderr
+
+
+def test_nothing_is_asked_when_a_resumed_plan_has_nothing_left(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "apply", "plan.json", "--yes")
+    result = filled.run("cleanup", "apply", "plan.json", "--resume")  # without a terminal
+    assert result.exit_code == 0, result.output
+    assert re.search(r"deleted +│ +2", result.stdout)
+    assert filled.deletes() == 2
+
+
+def test_a_resumed_plan_with_nothing_left_asks_before_garbage_is_collected(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "apply", "plan.json", "--yes")
+    result = filled.run("cleanup", "apply", "plan.json", "--resume", "--gc")
+    assert result.exit_code == 2
+    assert "add --yes" in result.stderr
 
 
 def test_all_in_one_go(filled):
@@ -247,7 +277,7 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
         os.write(ours, answer)
         seen = read_all(ours)
     assert process.returncode == code
-    assert "Delete 2 tags and 2 manifests from 'example' (2 requests)? [y/N]" in " ".join(
+    assert "Delete 2 tags and 2 manifests from 'example' (2 DELETEs)? [y/N]" in " ".join(
         seen.split()
     )
     assert len(filled.tags()) == left

@@ -87,6 +87,13 @@ def test_a_plan_is_shown_without_a_token(filled, monkeypatch, form):
         assert "delete 2 tags and 2 manifests" in result.stdout
 
 
+def test_each_note_is_shown_once(filled):
+    with (filled.folder / "policy.toml").open("a") as file:
+        file.write('[[rules]]\ntags = "zz"\ndelete = true\n')
+    plan(filled)
+    assert filled.run("cleanup", "show", "plan.json").stdout.count("matched nothing") == 1
+
+
 def test_no_name_in_a_comment_is_markup(filled):
     plan(filled)
     text = (filled.folder / "plan.json").read_text()

@@ -23,7 +23,7 @@ from aioregistry.cli.commands.cleanup_options import Applying, PlanFormat, Readi
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted
 from aioregistry.cli.exit_codes import CHANGES, DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
@@ -79,8 +79,6 @@ def show(path: Path, form: PlanFormat) -> None:
     match form:
         case PlanFormat.TABLE:
             CleanupOutput(ReportFormat.TABLE).show_plan(made)
-            for note in made.notes:
-                typer.echo(safe(note))
         case PlanFormat.MARKDOWN:
             typer.echo(markdown_of_plan(made), nl=False)
         case PlanFormat.CSV:
@@ -103,6 +101,7 @@ def apply(
     with _usage(command):
         made = Plan.load(path)
         job = CleanupJob.of(command, path, form, applying, reading, access, made.in_use)
+        job.check_begun(resume)
         _check_in_use(made, job)
     job.output.show_plan(made)
     if job.uses is not None:
@@ -113,8 +112,8 @@ def apply(
     if not job.counts.total:
         job.output.finish(made, path)
         raise typer.Exit(DONE)
-    if not yes:
-        ask(command, job.question(made, resume=resume), _NOTHING)
+    if not yes and (question := job.question(made, resume=resume)):
+        ask(command, question, _NOTHING)
 
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)
@@ -158,8 +157,8 @@ def plan_and_apply(
             job.output.show_plan(made)
             job.output.say(f"plan written to {path}")
             job.check(made)
-            if job.counts.total and not yes:
-                ask(command, job.question(made), _NOTHING)
+            if not yes and (question := job.question(made)):
+                ask(command, question, _NOTHING)
             report = await job.apply(to, handle, made, contents, resume=False)
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
@@ -234,8 +233,9 @@ def _check_output(path: Path) -> None:
         raise ValueError(f"{path}: cannot be written: not a file in an existing folder")
     if journal_of(path).exists():
         raise ValueError(
-            f"{journal_of(path)} exists: a plan of this name was started. Continue with"
-            f" 'aioregistry cleanup apply {path} --resume', or write to another file"
+            f"{journal_of(path)} exists: the plan {path} was begun. Continue with"
+            f" 'aioregistry cleanup apply {shlex.quote(str(path))} --resume', or name another file"
+            " with --output"
         )
 
 

@@ -124,8 +124,21 @@ class CleanupJob:
                 refuse(self._command, f"{error}; {how}", REFUSED)
         self.counts.total = sum(1 for _ in plan.condemned)
 
-    def question(self, plan: Plan, *, resume: bool = False) -> str:
-        """Return the question whether to delete the items of a plan.
+    def check_begun(self, resume: bool) -> None:
+        """Refuse a plan that an earlier run has begun, unless it is resumed.
+
+        Raises:
+            UsageError: The plan was begun.
+        """
+        if self.path is not None and not resume and _is_begun(journal_of(self.path)):
+            raise UsageError(
+                f"{journal_of(self.path)} exists: this plan was begun before; continue with"
+                f" 'aioregistry cleanup apply {shlex.quote(str(self.path))} --resume', or make a"
+                " new plan"
+            )
+
+    def question(self, plan: Plan, *, resume: bool = False) -> str | None:
+        """Return the question whether to delete the items of a plan; None if none is left.
 
         Args:
             plan: The plan.
@@ -135,6 +148,8 @@ class CleanupJob:
         items = [
             item for name, item in plan.condemned if (name, item.delete, item.name) not in done
         ]
+        if not items:
+            return f"Collect garbage ({READ_ONLY})?" if self._applying.gc and resume else None
         tags = sum(len(item.tags) for item in items)
         manifests = sum(item.delete == "manifest" for item in items)
         things = [
@@ -145,7 +160,7 @@ class CleanupJob:
         then = f", then collect garbage ({READ_ONLY})" if self._applying.gc else ""
         return (
             f"Delete {' and '.join(things)} from {plan.registry!r}"
-            f" ({counted(len(items), 'request')}){then}?"
+            f" ({counted(len(items), 'DELETE')}){then}?"
         )
 
     async def apply(
@@ -254,6 +269,17 @@ class CleanupJob:
         if self._inputs.seconds is None:
             return None
         return max(0.001, self._inputs.seconds - (time.monotonic() - self._begun))
+
+
+def _is_begun(journal: Path) -> bool:
+    """Return whether a journal has more than its first line."""
+    try:
+        with journal.open("rb") as file:
+            file.readline()
+            return bool(file.read(1))
+    except OSError:
+        # The apply itself reports what is wrong with it.
+        return False
 
 
 def _finished(journal: Path) -> set[tuple[str, str, str]]:

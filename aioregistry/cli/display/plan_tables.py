@@ -82,7 +82,7 @@ def table_of_plan(plan: "Plan") -> Table:
         ("tags to delete*", going),
         ("manifests", [repo.manifests for repo in rows]),
         ("manifests to delete", whole),
-        ("requests", [len(repo.condemned) for repo in rows]),
+        ("DELETEs", [len(repo.condemned) for repo in rows]),
     ):
         table.add_column(title, justify="right", footer=f"{sum(column):,}")
     for number, repo in enumerate(rows[:_MAX_REPOSITORIES]):
@@ -101,8 +101,9 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
         in_use: Whether a plan made without images in use says so.
     """
     yield (
-        f"{counted(plan.requests, 'request')}, at least {time_in_words(plan.seconds)} at the API's"
-        f" limit; a garbage collection then frees {plan.frees}"
+        f"{counted(plan.requests, 'request')} with all checks, at least"
+        f" {time_in_words(plan.seconds)} at the API's limit; a garbage collection then frees"
+        f" {plan.frees}"
     )
     if plan.in_use is not None:
         yield str(plan.in_use)
