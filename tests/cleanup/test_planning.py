@@ -10,7 +10,7 @@ import pytest
 from attrs import astuple, evolve
 
 from aioregistry import AuthenticationError, PartialListingError, RegistryError, ServerError
-from aioregistry.cleanup.manifests.content import UnreadableContentError
+from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
@@ -161,17 +161,31 @@ async def test_a_manifest_that_cannot_be_read_keeps_what_may_be_its_parts(sandbo
     assert kept
 
 
+@pytest.mark.parametrize(
+    ("error", "deleted"), [(UnreadableContentError, []), (MissingContentError, ["build-1"])]
+)
+async def test_an_index_that_cannot_be_read_may_need_any_manifest(sandbox, client, error, deleted):
+    web = Builder(sandbox.state)
+    index = web.index("keep", children=[web.image("build-1")])
+    web.image("keep-2")
+    contents = Unreadable(sandbox.state, index, error)
+    policy = Policy([Keep(tags="keep*"), Delete()])
+    plan = await make_plan(client.registry("example"), policy, contents, now=NOW)
+    assert names(plan) == deleted
+
+
 class Unreadable(StateContents):
     """Contents but for one manifest's."""
 
-    def __init__(self, state, digest):
+    def __init__(self, state, digest, error=UnreadableContentError):
         super().__init__(state)
         self._digest = digest
+        self._error = error
 
     async def read(self, repository, digests, on_read=None):
         left = [digest for digest in digests if digest != self._digest]
         found = await super().read(repository, left, on_read)
-        return found | {self._digest: UnreadableContentError("no luck")}
+        return found | {self._digest: self._error("no luck")}
 
 
 def exists(reference: str) -> str | None:

@@ -231,7 +231,9 @@ class RepositoryJob:
         )
         return _Batch(inventory, look, listed_at)
 
-    async def _list_and_read(self) -> tuple[RepositoryInventory, float, dict[str, str]]:
+    async def _list_and_read(
+        self,
+    ) -> tuple[RepositoryInventory, float, dict[str, UnreadableContentError]]:
         """List the repository and read what is new; return when, and what could not be read."""
         for attempt in range(_ATTEMPTS):
             inventory, listed_at = await self._take_inventory()

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    MissingContentError,
+    UnreadableContentError,
+)
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 
 __all__ = ["keep_unreadable", "unlisted_children", "unreadable"]
@@ -15,22 +19,24 @@ _SEPARATORS = ("-", "_", ".")
 
 def unreadable(
     inventory: RepositoryInventory, contents: Mapping[str, Content | UnreadableContentError]
-) -> dict[str, str]:
+) -> dict[str, UnreadableContentError]:
     """Return the manifests that could not be read, by digest, each with the reason."""
-    return {
-        manifest.digest: str(contents.get(manifest.digest) or "it was not read")
-        for manifest in inventory.manifests
-        if not isinstance(contents.get(manifest.digest), Content)
-    }
+    unread: dict[str, UnreadableContentError] = {}
+    for manifest in inventory.manifests:
+        found = contents.get(manifest.digest)
+        if not isinstance(found, Content):
+            unread[manifest.digest] = found or UnreadableContentError("it was not read")
+    return unread
 
 
 def keep_unreadable(
-    inventory: RepositoryInventory, unread: Mapping[str, str]
+    inventory: RepositoryInventory, unread: Mapping[str, UnreadableContentError]
 ) -> RepositoryInventory:
     """Return an inventory in which unreadable manifests are uncertain, with all they may need.
 
     A manifest that cannot be read may be an index of any untagged manifest, and of tagged ones
-    whose tags continue one of its own, as ``1.0-amd64`` continues ``1.0``.
+    whose tags continue one of its own, as ``1.0-amd64`` continues ``1.0``. One that the registry
+    has, and that is listed without layers as an index is, may need any other.
 
     Args:
         inventory: All manifests of the repository.
@@ -46,6 +52,12 @@ def keep_unreadable(
         for tag in index.tags
         for separator in _SEPARATORS
     }
+    # The listing of an image has its config and its layers beside its own document.
+    indexes = [
+        one.digest
+        for one in own
+        if len(one.blobs) <= 1 and not isinstance(unread[one.digest], MissingContentError)
+    ][:1]
     for manifest in inventory.manifests:
         if manifest.digest in unread:
             continue
@@ -56,6 +68,7 @@ def keep_unreadable(
         ]
         if not manifest.tags:
             needing.append(own[0].digest)
+        needing += indexes
         if needing:
             why = f"it may be a part of {needing[0][:_DIGEST_CHARACTERS]}, which cannot be read"
             uncertain.setdefault(manifest.digest, why)
