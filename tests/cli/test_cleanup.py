@@ -75,6 +75,23 @@ def test_a_resumed_plan_with_nothing_left_asks_before_garbage_is_collected(fille
     assert "add --yes" in result.stderr
 
 
+def test_a_plan_that_deletes_nothing_is_not_offered(filled):
+    (filled.folder / "policy.toml").write_text('[[rules]]\ntags = "zz"\ndelete = true\n')
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    assert result.exit_code == 0, result.output
+    assert "plan written to plan.json" in result.stdout
+    assert "to carry it out" not in result.stdout
+
+
+def test_the_name_of_a_repository_is_whole_in_a_table(filled):
+    name = "platform/billing-and-invoices"
+    for tag in ("main", "pr-1"):
+        filled.sandbox.state.push("example", name, [tag])
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    cells = [line.split("│")[1].strip() for line in result.stdout.splitlines() if "│" in line]
+    assert name in "".join(cells)
+
+
 def test_all_in_one_go(filled):
     result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes", "-o", "my.json")
     assert result.exit_code == 0, result.output

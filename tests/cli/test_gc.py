@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from aioregistry.sandbox import Phases
+from aioregistry.sandbox import Fault, Faults, Phases
 
 
 @pytest.fixture
@@ -21,6 +21,14 @@ def test_one_is_started_and_waited_for(filled):
     assert result.exit_code == 0, result.output
     assert re.search(r"^[\d,]+ bytes in \d+ blobs freed$", result.stdout, re.MULTILINE)
     assert "the registry is read-only until" in result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--no-wait",)])
+def test_one_that_is_refused_has_not_made_the_registry_read_only(filled, options):
+    filled.sandbox.faults = Faults(Fault(kind="status", status=403, method="POST"))
+    result = filled.run("gc", "start", "--yes", *options)
+    assert result.exit_code == 1
+    assert "the registry is read-only" not in result.stderr
 
 
 def test_without_a_terminal_it_needs_yes(filled):

@@ -63,11 +63,13 @@ def plan(
             printer.say(f"apply refuses this plan: {problem}")
         again = [word for name in reading.in_use or () for word in ("--in-use", name)]
         carry_out = shlex.join(["aioregistry", "cleanup", "apply", str(output), *again])
-        printer.say(f"plan written to {output}; to carry it out: {carry_out}")
+        deletes = next(made.condemned, None) is not None
+        then = f"; to carry it out: {carry_out}" if deletes else ""
+        printer.say(f"plan written to {output}{then}")
         printer.finish(made, output)
         if made.left_alone:
             return SOME_FAILED
-        return CHANGES if detailed and next(made.condemned, None) is not None else DONE
+        return CHANGES if detailed and deletes else DONE
 
     run_connected(command, access, work, lambda: _NOTHING)
 

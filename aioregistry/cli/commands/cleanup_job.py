@@ -8,7 +8,6 @@ from pathlib import Path
 import typer
 from attrs import frozen
 
-from aioregistry.api.models import GarbageCollection
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
@@ -27,6 +26,7 @@ from aioregistry.cli.commands.cleanup_options import (
     Reading,
     resume_line,
 )
+from aioregistry.cli.commands.gc import show_status_of
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_tables import DeleteCounts
@@ -172,7 +172,7 @@ class CleanupJob:
         resume: bool,
     ) -> CleanupReport:
         """Delete the items of a plan, and show the progress."""
-        async with to.display.stage("Delete", self.counts.total, "requests") as stage:
+        async with to.display.stage("Delete", self.counts.total, "DELETEs") as stage:
 
             def count(outcome: ItemOutcome) -> None:
                 self.counts.add(outcome)
@@ -226,17 +226,12 @@ class CleanupJob:
     async def _collect(
         self, to: Connection, registry: RegistryHandle, plan: Plan
     ) -> CollectedGarbage:
-        to.display.say(READ_ONLY, begin="Collect")
-        seen: list[str] = []
-
-        def show(run: GarbageCollection) -> None:
-            if run.status not in seen:
-                seen.append(run.status)
-                to.display.say(run.status, begin="Collect")
-
         try:
             return await collect_garbage(
-                registry, estimate=plan.frees, timeout=self._seconds_left(), on_status=show
+                registry,
+                estimate=plan.frees,
+                timeout=self._seconds_left(),
+                on_status=show_status_of(to),
             )
         except RegistryTimeoutError as error:
             error.hint = (

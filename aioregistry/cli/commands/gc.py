@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
     from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
 
-__all__ = ["app"]
+__all__ = ["app", "show_status_of"]
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -80,15 +80,16 @@ def start(
         if not yes:
             question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
             ask(command, question, "no garbage collection was started")
-        to.display.say(READ_ONLY, begin="Collect")
         if not wait:
-            _print(await handle.start_garbage_collection(_TYPES[kind]))
+            started = await handle.start_garbage_collection(_TYPES[kind])
+            to.display.say(READ_ONLY, begin="Collect")
+            _print(started)
             return DONE
         collected = await collect_garbage(
             handle,
             type=_TYPES[kind],
             interval=interval,
-            on_status=_show_status(to),
+            on_status=show_status_of(to),
         )
         typer.echo(str(collected))
         if not collected.run.freed_bytes:
@@ -166,7 +167,7 @@ def wait(
     async def work(to: "Connection") -> int:
         handle = await to.registry(registry)
         ended = await handle.wait_for_garbage_collection(
-            uuid, interval=interval, on_status=_show_status(to)
+            uuid, interval=interval, on_status=show_status_of(to)
         )
         if ended is None:
             return await _print_none(to, handle)
@@ -244,12 +245,16 @@ def _count(count: int | None) -> str:
     return "an unknown number of" if count is None else f"{count:,}"
 
 
-def _show_status(to: "Connection") -> "Callable[[GarbageCollection], None]":
+def show_status_of(to: "Connection") -> "Callable[[GarbageCollection], None]":
     """Return a callback that shows each status once."""
+    from aioregistry.cleanup.garbage import READ_ONLY
+
     seen: list[str] = []
 
     def show_status(run: "GarbageCollection") -> None:
         to.display.waits_for = "the end of the garbage collection"
+        if not seen and not run.ended:
+            to.display.say(READ_ONLY, begin="Collect")
         if run.status not in seen:
             seen.append(run.status)
             to.display.say(run.status, begin="Collect")

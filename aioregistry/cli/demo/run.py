@@ -109,7 +109,7 @@ async def _apply(
 ) -> CleanupReport:
     counts.total = sum(1 for _ in plan.condemned)
     name = "Delete  "
-    async with display.stage(name, counts.total, "requests") as stage:
+    async with display.stage(name, counts.total, "DELETEs") as stage:
 
         def count(outcome: ItemOutcome) -> None:
             counts.add(outcome)

@@ -76,7 +76,8 @@ def table_of_plan(plan: "Plan") -> Table:
     rows = [repo for repo in plan.repositories if repo.condemned]
     going = [repo.tags_going for repo in rows]
     whole = [sum(item.delete == "manifest" for item in repo.condemned) for repo in rows]
-    table.add_column("repository", footer=f"{len(rows):,} of {len(plan.repositories):,}")
+    count = f"{len(rows):,} of {len(plan.repositories):,}"
+    table.add_column("repository", overflow="fold", footer=count)
     for title, column in (
         ("tags*", [repo.tags for repo in rows]),
         ("tags to delete*", going),
