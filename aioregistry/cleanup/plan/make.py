@@ -205,11 +205,17 @@ class _Planner:
             in_use=self._tally.summary(),
             max_fraction=self._policy.max_fraction,
             max_deletes=self._policy.max_deletes,
-            notes=tuple(self._usage.notes()) if self._chosen is None else (),
+            notes=tuple(self._notes(names)) if self._chosen is None else (),
             repositories=tuple(plan for plan in done if isinstance(plan, RepositoryPlan)),
             left_alone=tuple(left for left in done if isinstance(left, LeftAlone)),
             frees=self._storage.freed(),
         )
+
+    def _notes(self, names: Collection[str]) -> Iterator[str]:
+        yield from self._usage.notes()
+        for pattern in self._policy.exclude:
+            if not any(map(pattern.matches, names)):
+                yield f"exclude {str(pattern)!r} matches no repository, and so protects none"
 
     def _with_subjects_elsewhere(
         self,
