@@ -3,6 +3,7 @@
 import pytest
 
 from aioregistry import NotFoundError, RegistryConnectionError, RegistryTimeoutError
+from aioregistry.cleanup.apply.apply import _Job
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
@@ -56,7 +57,8 @@ async def test_a_repository_that_is_not_found_is_looked_for_in_their_list(job):
     report = await job.apply(plan)
     assert names(report.absent) == {"api", "web"}
     assert names(report.deleted) == {"zzz"}
-    assert lists(job.sandbox) == before + 2
+    # Once for each of the three: the last tag of the third took its repository along.
+    assert lists(job.sandbox) == before + 3
 
 
 async def test_what_was_found_may_go_with_its_registry(job):
@@ -71,7 +73,9 @@ async def test_what_was_found_may_go_with_its_registry(job):
     report = await job.apply(plan, on_outcome=vanish)
     # Which comes first is left to chance: two processes of one plan begin at different places.
     assert len(report.deleted) == len(report.absent) == 1
-    assert lists(job.sandbox) == before + 1
+    # For what was deleted, no list proves that no image came meanwhile.
+    assert len(report.unchecked) == 1
+    assert lists(job.sandbox) == before + 2
 
 
 async def test_where_that_cannot_be_found_out_nothing_is_taken_for_gone(job):
@@ -126,3 +130,93 @@ async def test_a_registry_that_was_reached_once_may_fail_for_a_manifest(error):
     answers = [error("lost")]
     with pytest.raises(error):
         await ContentReader(Flaky()).read("web", digests)
+
+
+def passing(method: str, route: str, times: int = 1, skip: int = 0) -> Fault:
+    """Return a 404 that passes."""
+    return Fault(kind="status", status=404, method=method, route=route, times=times, skip=skip)
+
+
+async def test_an_index_whose_delete_meets_a_passing_404_goes_before_what_is_in_it(job):
+    child = job.builder.image()
+    index = job.builder.index("x", children=[child])
+    plan = await job.plan()
+    job.sandbox.faults = Faults(passing("DELETE", "*/digests/*"))
+    report = await job.apply(plan)
+    assert report.done
+    assert len(report.deleted) == 2
+    sent = [path.rpartition("/")[2].replace("%3A", ":") for path in job.deletes()]
+    assert sent == [index, index, child]
+
+
+async def test_what_is_not_found_by_its_deletes_and_exists_keeps_what_is_in_it(job):
+    child = job.builder.image()
+    job.builder.index("x", children=[child])
+    plan = await job.plan()
+    job.sandbox.faults = Faults(passing("DELETE", "*/digests/*", times=2))
+    report = await job.apply(plan)
+    assert [one.reason for one in report.failed] == [
+        "the API answered that it does not exist, and the registry has it"
+    ]
+    assert [one.item.digest for one in report.not_attempted] == [child]
+    assert report.absent == ()
+
+
+async def test_a_delete_sent_again_that_meets_a_passing_404_is_not_taken_for_done(job):
+    child = job.builder.image()
+    job.builder.index("x", children=[child])
+    plan = await job.plan()
+    refused = Fault(kind="status", status=503, method="DELETE", times=1)
+    job.sandbox.faults = Faults(refused, passing("DELETE", "*/digests/*", skip=1))
+    report = await job.apply(plan)
+    assert names(report.unknown) == {"x"}
+    assert [one.item.digest for one in report.not_attempted] == [child]
+
+
+async def test_what_others_delete_right_before_its_delete_is_absent(job, monkeypatch):
+    digest = job.builder.image("a")
+    job.builder.image("keep")
+    plan = await job.plan()
+    begin = _Job.begin
+
+    async def others_delete_it(self, repository, item):
+        job.sandbox.state.delete_manifest("example", "web", digest)
+        return await begin(self, repository, item)
+
+    monkeypatch.setattr(_Job, "begin", others_delete_it)
+    report = await job.apply(plan)
+    assert names(report.absent) == {"a"}
+    assert len(job.deletes()) == 1
+
+
+async def test_a_registry_not_found_after_the_last_delete_leaves_its_repositories_unchecked(job):
+    job.builder.image("a")
+    job.builder.image("keep")
+    plan = await job.plan()
+
+    def outage(_) -> None:
+        job.sandbox.faults = Faults(passing("GET", "*", times=9))
+
+    report = await job.apply(plan, on_outcome=outage)
+    assert report.unchecked == ("web",)
+    assert not report.done
+
+
+@pytest.mark.parametrize("name", ["a", None])
+async def test_a_repository_of_which_the_registry_has_a_part_is_not_gone(job, name, monkeypatch):
+    job.builder.image(*[name] if name else [])
+    plan = await job.plan()
+
+    async def not_served(repository):
+        raise NotFoundError("no list of tags")
+
+    monkeypatch.setattr(job.contents, "list_tags", not_served)
+
+    async def unlisted(*_):
+        return False
+
+    monkeypatch.setattr(_Job, "repository_exists", unlisted)
+    job.sandbox.faults = Faults(passing("GET", "*/digests", times=9))
+    report = await job.apply(plan)
+    assert report.absent == ()
+    assert len(report.not_attempted) == 1

@@ -139,7 +139,7 @@ async def test_8_a_tag_that_moved_after_the_listing_stays(clean_up):
 async def test_9_a_failure_is_no_success_and_what_is_gone_is_no_failure(clean_up):
     push_tags(clean_up.state, 3, "web")
     plan = await clean_up.plan(Delete())
-    clean_up.sandbox.faults = Faults(Fault(kind="status", status=404, method="DELETE", times=1))
+    clean_up.state.delete_manifest("example", "web", next(iter(clean_up.digests())))
     report = await clean_up.apply(plan)
     assert report.done
     assert len(report.absent) == 1

@@ -210,6 +210,7 @@ async def _run(seed: int) -> Verdict:
         mover.chance = random.choice([0.0, 0.02])
         planned_at = world.now()
         plan = await make_plan(registry, policy, contents, in_use=in_use or None, now=planned_at)
+        made_at = world.now()
         mover.chance = random.choice([0.0, 0.02, 0.05, 0.2])
         mover.targets = (
             [tag for _, item in plan.condemned for tag in item.tags],
@@ -229,7 +230,7 @@ async def _run(seed: int) -> Verdict:
         except RegistryError as error:
             # It says that it could not be done, whatever was done.
             report = CleanupReport(unchecked=(f"{type(error).__name__}",))
-    judge(world, plan, report, policy, planned_at, window, moment, verdict)
+    judge(world, plan, report, policy, (planned_at, made_at), window, moment, verdict)
     return verdict
 
 
@@ -238,26 +239,30 @@ def judge(
     plan: Plan,
     report: CleanupReport,
     policy: Policy,
-    planned_at: datetime,
+    planned: tuple[datetime, datetime],
     window: timedelta,
     moment: timedelta,
     verdict: Verdict,
 ) -> None:
     """The oracle: what was deleted wrongly, by what the server saw and by nothing else."""
     verdict.deletes = len(world.deletes)
+    # The plan was begun, and was made.
+    planned_at, made_at = planned
     # What is pushed over an incomplete image later lacks the same part.
     told = {digest for one in report.incomplete for digest in one.missing}
     is_unchecked = bool(report.unchecked)
     by_age = any(isinstance(rule, DeleteOlderThan) for rule in policy.rules)
-    planned = {(tag, item.digest) for _, item in plan.condemned for tag in item.tags}
+    condemned = {(tag, item.digest) for _, item in plan.condemned for tag in item.tags}
     gone = {one.digest: one for one in world.deletes if one.digest is not None}
     for delete in world.deletes:
         for tag in delete.tags:
-            fresh = tag.set_at > planned_at
+            is_condemned = (tag.name, tag.digest) in condemned
+            # The plan names those that came before its lists were read.
+            fresh = tag.set_at > (made_at if is_condemned else planned_at)
             # The times of tags are as old as their list: what was set again is seen by the next.
             # Where a tag of the plan points is asked right before.
             most = window
-            if (tag.name, tag.digest) in planned:
+            if is_condemned:
                 most = BATCH
             elif delete.digest is None:
                 most = moment

@@ -1,18 +1,17 @@
 """Applying the part of a plan that is one repository's, batch by batch."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime
 
 from attrs import define
 
 from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.cleanup.apply.absence import but, exist, is_gone, repository_remains
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.apply.job import Job
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
 from aioregistry.cleanup.apply.report import Incomplete, Status
-from aioregistry.cleanup.apply.watch import TagWatch
+from aioregistry.cleanup.apply.watch import TagWatch, likely_to_move
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -38,8 +37,6 @@ __all__ = ["RepositoryJob"]
 _ABORTING = (AuthenticationError, JournalError)
 # A list that is not found is asked for once more where the API still lists the repository.
 _ATTEMPTS = 2
-_LOOKS_AT_ONCE = 16
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # What is kept and was read for the plan: it needs nothing that is condemned.
 _NEEDS_NOTHING = Content("", 0)
 
@@ -83,6 +80,9 @@ class RepositoryJob:
         self._may_have_gone: set[Condemned] = set()
         # Items that the registry does not have, and that no list of the API has confirmed yet.
         self._vanished: set[Condemned] = set()
+        # Items whose DELETE met a 404, each with whether an earlier attempt may have succeeded.
+        self._denied: dict[Condemned, bool] = {}
+        self._denied_once: set[Condemned] = set()
         self._begun: dict[str, float] = {}
 
     @property
@@ -125,22 +125,19 @@ class RepositoryJob:
             if last:
                 self._give_up(f"{error}; the API lists the repository all the same")
             return last
+        names = [item.name for item in self._pending]
         try:
-            tags = list(await self._job.contents.list_tags(self._name))
-        except NotFoundError:
-            tags = []
+            remains = await repository_remains(self._job.contents, self._name, names)
         except ClientClosedError:
             raise
         except RegistryError as unsure:
             self._give_up(f"{error}; whether the registry has the repository: {unsure}")
             return True
-        if tags:
+        if remains:
             self._give_up(f"{error}; the registry has the repository all the same")
             return True
         for item in tuple(self._pending):
             self._record_absent(item)
-        # Without a repository there are no new tags.
-        self._unchecked.clear()
         return True
 
     async def _run_batches(self) -> None:
@@ -185,25 +182,13 @@ class RepositoryJob:
 
     async def _confirm_absent(self, items: Sequence[Condemned]) -> None:
         """Record the items that the API does not list, if the registry lacks them, too."""
-        waiting = iter(items)
-
-        async def work() -> None:
-            for item in waiting:
-                try:
-                    found = await self._job.contents.current_digest(self._name, item.name)
-                except ClientClosedError:
-                    raise
-                except RegistryError as error:
-                    why = f"the API does not list it; whether the registry has it: {error}"
-                    self._record(item, "not_attempted", why)
-                    continue
-                if found is None:
-                    self._record_absent(item)
-                else:
-                    why = "the API does not list it, and the registry has it"
-                    self._record(item, "not_attempted", why)
-
-        await asyncio.gather(*(work() for _ in range(min(_LOOKS_AT_ONCE, len(items)))))
+        found = await exist(self._job.contents, self._name, [item.name for item in items])
+        for item in items:
+            look = found[item.name]
+            if look is False:
+                self._record_absent(item)
+            else:
+                self._record(item, "not_attempted", f"the API does not list it, {but(look)}")
 
     async def _list(self) -> _Batch:
         """List the repository, and read the manifests that nobody has read yet."""
@@ -220,7 +205,8 @@ class RepositoryJob:
         tags = dict(inventory.tags)
         if self._watch is None:
             self._watch = TagWatch(job.contents, self._name, tags, self._contents, job.clock)
-        self._watch.know(tags, self._likely_to_move(inventory))
+        condemned = {tag for item in self._pending for tag in item.tags}
+        self._watch.know(tags, likely_to_move(inventory, condemned))
         look = LastLook(
             job.contents,
             self._name,
@@ -243,16 +229,6 @@ class RepositoryJob:
             if not missing or attempt == _ATTEMPTS - 1:
                 break
         return inventory, listed_at, unreadable(inventory, {**self._contents, **found})
-
-    def _likely_to_move(self, inventory: RepositoryInventory) -> list[str]:
-        """Return the tags, those kept before the others, and those set last before older ones."""
-        condemned = {tag for item in self._pending for tag in item.tags}
-        times = [
-            (tag not in condemned, inventory.set_time(tag, manifest) or _LONG_AGO, tag)
-            for manifest in inventory.manifests
-            for tag in manifest.tags
-        ]
-        return [tag for *_, tag in sorted(times, reverse=True)]
 
     async def _take_inventory(self) -> tuple[RepositoryInventory, float]:
         begun: list[float] = []
@@ -311,7 +287,29 @@ class RepositoryJob:
         def take_in(outcome: Outcome) -> None:
             self._take_in(by_name[outcome.name], outcome, look)
 
-        await delete(list(by_name), take_in, check=check)
+        try:
+            await delete(list(by_name), take_in, check=check)
+            await self._confirm_denied()
+        finally:
+            for item in self._denied:
+                self._record(item, "unknown", "the API answered that it does not exist")
+            self._denied.clear()
+
+    async def _confirm_denied(self) -> None:
+        """Record the items whose DELETE was answered with 404: as absent if the registry agrees."""
+        found = await exist(self._job.contents, self._name, [item.name for item in self._denied])
+        self._may_have_gone |= {item for item, sent_again in self._denied.items() if sent_again}
+        for item, sent_again in self._denied.items():
+            look = found[item.name]
+            if look is False:
+                self._record_absent(item)
+            elif item not in self._denied_once and not sent_again:
+                # It is left pending: fresh lists decide.
+                self._denied_once.add(item)
+            else:
+                why = f"the API answered that it does not exist, {but(look)}"
+                self._record(item, "unknown" if sent_again else "failed", why)
+        self._denied.clear()
 
     async def _check(self, item: Condemned, look: LastLook) -> Verdict | None:
         """Look at an item right before its DELETE, and write down that it is begun."""
@@ -331,6 +329,10 @@ class RepositoryJob:
             if verdict.kind == "gone":
                 self._vanished.add(item)
             return
+        sent_again = outcome.attempts > 1 and outcome.status == "deleted"
+        if sent_again or (outcome.status == "absent" and verdict is None):
+            self._denied[item] = sent_again
+            return
         if isinstance(error, _ABORTING):
             self._job.aborted = error
         reason = "" if error is None else error.message if verdict is not None else str(error)
@@ -342,7 +344,7 @@ class RepositoryJob:
 
     async def _check_new_images(self) -> None:
         """Find the images that were pushed in the moment in which a part of them was deleted."""
-        if not self._unchecked or self._watch is None:
+        if not self._unchecked:
             return
         try:
             inventory, _, unread = await self._list_and_read()
@@ -352,11 +354,8 @@ class RepositoryJob:
         except ClientClosedError:
             raise
         except NotFoundError:
-            # Without a repository there are no images; but a 404 may pass.
-            try:
-                if await self._job.repository_exists(self._name):
-                    return
-            except RegistryError:
+            # Without a repository there are no images; but a 404 may pass, the list's, too.
+            if not await is_gone(self._job.registry, self._name, self._job.contents):
                 return
         except RegistryError:
             return

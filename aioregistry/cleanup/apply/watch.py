@@ -1,14 +1,16 @@
 """The tags of a repository while it is cleaned: which are new, and what they need."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 
 from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.reasons import short
 from aioregistry.errors import RegistryError, ResponseError
 
-__all__ = ["MAX_TAGS_AGE", "TagWatch"]
+__all__ = ["MAX_TAGS_AGE", "TagWatch", "likely_to_move"]
 
 # The tags are never known longer than so many seconds; listed more often where that is quick.
 MAX_TAGS_AGE = 30.0
@@ -17,6 +19,7 @@ _LISTING_SHARE = 0.05
 # So many tags are looked at each time, because they may have moved.
 _MAX_WATCHED = 320
 _LOOKS_AT_ONCE = 16
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # A registry that answers so does not serve its list of tags.
 _NOT_SERVED = {400, 401, 403, 404, 405, 501}
 
@@ -139,3 +142,13 @@ class TagWatch:
                 )
             self._known[digest] = found
         return self._known[digest].children
+
+
+def likely_to_move(inventory: RepositoryInventory, condemned: Collection[str]) -> list[str]:
+    """Return the tags, those kept before the condemned, and those set last before older ones."""
+    times = [
+        (tag not in condemned, inventory.set_time(tag, manifest) or _LONG_AGO, tag)
+        for manifest in inventory.manifests
+        for tag in manifest.tags
+    ]
+    return [tag for *_, tag in sorted(times, reverse=True)]
