@@ -44,31 +44,28 @@ class AppendOnlyFile:
         self._waiting.append(record)
         self._added += 1
 
-    async def flush(self) -> None:
+    async def flush(self, before: "AppendOnlyFile | None" = None) -> None:
         """Wait until all that was added is on disk.
+
+        Args:
+            before: Another file, of which all that was added is on disk before anything of this one
+                is written; the same thread writes both. None for no other.
 
         Raises:
             Exception: It could not be written: what `error` makes of the reason.
         """
         mine = self._added
         async with self._write_lock:
-            if self._written < mine:
-                records, self._waiting = self._waiting, []
-                last = self._added
-                await self._write(records)
-                self._written = last
+            if self._written >= mine:
+                return
+            if before is None:
+                await _write(self)
+            else:
+                async with before._write_lock:  # noqa: SLF001  (of the same class)
+                    await _write(before, self)
 
-    async def _write(self, records: list[bytes]) -> None:
-        # A file is not closed, nor written further, while a thread still writes.
-        writing = in_a_thread(self._put, records)
-        try:
-            await to_its_end(writing)
-        finally:
-            if writing.done() and writing.exception() is not None:
-                # Others may wait for some of them to be on disk.
-                self._waiting[:0] = records
-
-    def _put(self, records: list[bytes]) -> None:
+    def put(self, records: list[bytes]) -> None:
+        """Write records and wait until they are on disk, in the thread that calls this."""
         data = self._pack(records)
         size = os.fstat(self._descriptor).st_size
         try:
@@ -84,6 +81,31 @@ class AppendOnlyFile:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+
+async def _write(*files: AppendOnlyFile) -> None:
+    """Write all that was added to some files, one after the other in one thread."""
+    batches = [(file, file._waiting, file._added) for file in files]  # noqa: SLF001
+    for file in files:
+        file._waiting = []  # noqa: SLF001
+
+    def put() -> None:
+        for file, records, _ in batches:
+            if records:
+                file.put(records)
+                records.clear()
+
+    # A file is not closed, nor written further, while a thread still writes.
+    writing = in_a_thread(put)
+    try:
+        await to_its_end(writing)
+    finally:
+        if writing.done() and writing.exception() is not None:
+            # Others may wait for some of them to be on disk.
+            for file, records, _ in batches:
+                file._waiting[:0] = records  # noqa: SLF001
+    for file, _, last in batches:
+        file._written = last  # noqa: SLF001
 
 
 async def to_its_end(work: "asyncio.Future[Any]") -> None:

@@ -277,17 +277,20 @@ class _Job:
                 raise
             except RegistryError as error:
                 return Verdict("cannot_tell", f"its manifest cannot be archived: {error}")
+        archive = None if self._archive is None else self._archive.file
         if self.journal is not None:
-            await self.journal.begin(repository, item)
+            await self.journal.begin(repository, item, archive)
+        elif archive is not None:
+            await archive.flush()
         return None
 
     async def _keep(self, archive: Archive, repository: str, item: Condemned) -> None:
         if item.delete == "tag":
-            await archive.add(repository, item.digest, item.tags)
+            await archive.add(repository, item.digest, item.tags, wait=False)
             return
         document = await self.contents.document(repository, item.digest)
         media_type = document.media_type or ""
-        await archive.add(repository, item.digest, item.tags, document.body, media_type)
+        await archive.add(repository, item.digest, item.tags, document.body, media_type, wait=False)
 
     def record(
         self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0

@@ -56,7 +56,7 @@ class Archive:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        file = self._opened()
+        file = self.file
         try:
             await file.flush()
         finally:
@@ -70,6 +70,8 @@ class Archive:
         tags: tuple[str, ...] = (),
         document: bytes | None = None,
         media_type: str = "",
+        *,
+        wait: bool = True,
     ) -> None:
         """Write what is about to be deleted; it is on disk when this returns.
 
@@ -79,15 +81,23 @@ class Archive:
             tags: The tags that the DELETE takes away.
             document: The manifest; None when the DELETE is a tag's.
             media_type: The media type it was served with.
+            wait: Whether to wait for the disk; by default it does. Else it is on disk after the
+                next flush of `file`.
 
         Raises:
             ArchiveError: It could not be written.
         """
-        file = self._opened()
-        file.add(line_of(repository, digest, tags, document, media_type))
-        await file.flush()
+        self.file.add(line_of(repository, digest, tags, document, media_type))
+        if wait:
+            await self.file.flush()
 
-    def _opened(self) -> AppendOnlyFile:
+    @property
+    def file(self) -> AppendOnlyFile:
+        """The open file, to flush it after `add` did not wait.
+
+        Raises:
+            ArchiveError: It is not open.
+        """
         if self._file is None:
             raise ArchiveError(f"{self._path}: not open: use 'async with Archive(...)'")
         return self._file

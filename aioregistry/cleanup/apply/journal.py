@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,10 +9,12 @@ from typing import Any, Literal, Self
 import msgspec
 from attrs import frozen
 
+from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its_end
 from aioregistry.cleanup.apply.report import CleanupReport, Status
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import RegistryError
+from aioregistry.files import sync_folder
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
 
@@ -92,17 +92,14 @@ class Journal:
         self._path = path
         self._plan = plan
         self._resume = resume
-        self._file = -1
-        self._lines: list[bytes] = []
-        self._counted = self._written = 0
-        self._write_lock = asyncio.Lock()
+        self._file: AppendOnlyFile | None = None
         self._past: dict[_Key, Past] = {}
         self._lock = lock_beside(path)
 
     async def __aenter__(self) -> Self:
-        opening = _in_a_thread(self._open)
+        opening = in_a_thread(self._open)
         try:
-            await _to_its_end(opening)
+            await to_its_end(opening)
         except asyncio.CancelledError:
             if opening.exception() is None:
                 self._close()
@@ -110,50 +107,45 @@ class Journal:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        lines, self._lines = self._lines, []
         try:
-            if lines:
-                await self._write(lines)
+            await self._opened().flush()
         finally:
             self._close()
 
-    async def _write(self, lines: list[bytes]) -> None:
-        # A file is not closed, nor written further, under the hands of a thread.
-        writing = _in_a_thread(self._put, lines)
-        try:
-            await _to_its_end(writing)
-        finally:
-            if writing.done() and writing.exception() is not None:
-                # Others may wait for some of them to be on disk.
-                self._lines[:0] = lines
+    def _opened(self) -> AppendOnlyFile:
+        if self._file is None:
+            raise JournalError(f"{self._path}: not open: use 'async with Journal(...)'")
+        return self._file
 
     def _close(self) -> None:
-        os.close(self._file)
+        self._opened().close()
         self._lock.release()
 
     def past(self, repository: str, item: Condemned) -> Past | None:
         """Return what earlier processes wrote of an item; None when that is nothing."""
         return self._past.get((repository, item.delete, item.name))
 
-    async def begin(self, repository: str, item: Condemned) -> None:
+    async def begin(
+        self, repository: str, item: Condemned, archive: AppendOnlyFile | None = None
+    ) -> None:
         """Write that an item is begun; it is on disk when this returns.
 
+        Args:
+            repository: The repository's name.
+            item: The item.
+            archive: The archive's file, of which all that was added is on disk before; None for no
+                archive.
+
         Raises:
-            JournalError: It could not be written.
+            JournalError: It, or the archive, could not be written.
         """
-        self._lines.append(_line(repository, item, "begun"))
-        self._counted += 1
-        mine = self._counted
-        async with self._write_lock:
-            if self._written < mine:
-                lines, self._lines = self._lines, []
-                last = self._counted
-                await self._write(lines)
-                self._written = last
+        file = self._opened()
+        file.add(_line(repository, item, "begun"))
+        await file.flush(before=archive)
 
     def record(self, repository: str, item: Condemned, state: str, reason: str) -> None:
         """Note what became of an item; it is written with what comes next, or at the end."""
-        self._lines.append(_line(repository, item, state, reason))
+        self._opened().add(_line(repository, item, state, reason))
 
     def _open(self) -> None:
         try:
@@ -165,12 +157,14 @@ class Journal:
         except OSError as error:
             raise JournalError(f"{self._path}: cannot be locked: {error}") from None
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            file = AppendOnlyFile(self._path, descriptor, JournalError)
             try:
-                self._read()
+                self._read(descriptor, file)
             except BaseException:
-                os.close(self._file)
+                file.close()
                 raise
+            self._file = file
         except OSError as error:
             self._lock.release()
             raise JournalError(f"{self._path}: cannot be opened: {error}") from None
@@ -178,18 +172,18 @@ class Journal:
             self._lock.release()
             raise
 
-    def _read(self) -> None:
+    def _read(self, descriptor: int, file: AppendOnlyFile) -> None:
         """Read what is there, or begin."""
-        with os.fdopen(os.dup(self._file), "rb") as file:
-            text = file.read()
+        with os.fdopen(os.dup(descriptor), "rb") as reading:
+            text = reading.read()
         whole, newline, _ = text.rpartition(b"\n")
         head = _Head(format=FORMAT, version=VERSION, plan=self._plan.id)
         first = msgspec.json.encode(head) + b"\n"
         if first.startswith(text):
             # Nothing was begun before the first line was whole, nor since.
-            os.ftruncate(self._file, 0)
-            self._put([first])
-            _sync_folder(self._path)
+            os.ftruncate(descriptor, 0)
+            file.put([first])
+            sync_folder(self._path.parent)
             return
         if not newline:
             raise JournalError(f"{self._path}: not a journal of a clean-up")
@@ -207,7 +201,7 @@ class Journal:
                 raise JournalError(f"{self._path}, line {number}: {error}") from None
             key = said.repository, said.delete, said.name
             self._past[key] = Past(said.state, said.reason)
-        os.ftruncate(self._file, len(whole) + 1)
+        os.ftruncate(descriptor, len(whole) + 1)
 
     def _check_head(self, line: bytes) -> None:
         try:
@@ -220,37 +214,6 @@ class Journal:
             raise JournalError(
                 f"{self._path}: the journal of another plan, or the plan was changed since"
             )
-
-    def _put(self, lines: list[bytes]) -> None:
-        text = b"".join(lines)
-        size = os.fstat(self._file).st_size
-        try:
-            while text:
-                text = text[os.write(self._file, text) :]
-            os.fsync(self._file)
-        except OSError as error:
-            # What comes next must not go on in the middle of a line.
-            with suppress(OSError):
-                os.ftruncate(self._file, size)
-            raise JournalError(f"{self._path}: cannot be written: {error}") from None
-
-
-async def _to_its_end(work: "asyncio.Future[None]") -> None:
-    """Wait for what a thread does, even when cancelled: a file is not closed under its hands."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    work.result()
-
-
-def _in_a_thread(do: Callable[..., None], *arguments: Any) -> "asyncio.Future[None]":
-    # No task: whoever cancels all tasks, as `asyncio.run` does at its end, stops no thread.
-    return asyncio.get_running_loop().run_in_executor(None, do, *arguments)
 
 
 def lock_beside(path: Path) -> Any:
@@ -276,13 +239,3 @@ def _line(repository: str, item: Condemned, state: str, reason: str = "") -> byt
     if reason:
         said["reason"] = reason
     return msgspec.json.encode(said) + b"\n"
-
-
-def _sync_folder(path: Path) -> None:
-    """Have the file's name on disk, too, where folders can be synced."""
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

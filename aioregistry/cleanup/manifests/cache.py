@@ -97,8 +97,7 @@ class ContentCache:
         """Return the document of a manifest; None where it is not in the cache."""
         query = "SELECT digest, type, body FROM documents WHERE digest = ?"
         for _, media_type, body in self._do(query, [digest]):
-            if _checked(digest, media_type, body) is not None:
-                return Document(body, media_type)  # type: ignore[arg-type]  # it was checked
+            return _document(digest, media_type, body)
         return None
 
     def put(self, contents: Mapping[str, Content]) -> None:
@@ -176,8 +175,8 @@ def _batches(digests: Iterable[str]) -> Iterator[list[str]]:
         yield waiting[start : start + _BATCH_SIZE]
 
 
-def _checked(digest: str, media_type: object, body: object) -> Content | None:
-    """Return the content of a document; None for one without the digest, which is read anew."""
+def _document(digest: str, media_type: object, body: object) -> Document | None:
+    """Return a document that was read; None for one without the digest."""
     if not isinstance(body, bytes) or not (media_type is None or isinstance(media_type, str)):
         return None
     algorithm, _, expected = digest.partition(":")
@@ -185,7 +184,15 @@ def _checked(digest: str, media_type: object, body: object) -> Content | None:
         return None
     if hashlib.new(algorithm, body).hexdigest() != expected:
         return None
+    return Document(body, media_type)
+
+
+def _checked(digest: str, media_type: object, body: object) -> Content | None:
+    """Return the content of a document; None for one without the digest, which is read anew."""
+    document = _document(digest, media_type, body)
+    if document is None:
+        return None
     try:
-        return evolve(parse_content(body, media_type), document=None)
+        return evolve(parse_content(document.body, document.media_type), document=None)
     except UnreadableContentError:
         return None
