@@ -19,6 +19,8 @@ _LISTING_SHARE = 0.05
 # So many tags are looked at each time, because they may have moved.
 _MAX_WATCHED = 320
 _LOOKS_AT_ONCE = 16
+# A list that is old by the time that its new tags are read is read again, so many times in all.
+_ATTEMPTS = 3
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # A registry that answers so does not serve its list of tags.
 _NOT_SERVED = {400, 401, 403, 404, 405, 501}
@@ -82,23 +84,30 @@ class TagWatch:
             RegistryError: That is not possible now.
         """
         async with self._lock:
-            begun = self._clock()
-            if not self.is_served or not (at_once or self._is_due(begun)):
-                return
-            try:
-                tags = set(await self._contents.list_tags(self._repository))
-            except ResponseError as error:
-                if error.status not in _NOT_SERVED or self._read_at is not None:
-                    raise
-                self.is_served = False
-                return
-            for tag in sorted(tags - self._tags.keys()):
-                await self._take_in(tag)
-            # What the API has just listed need not be looked at again.
-            if self._read_at is not None:
-                await self._look_at_watched()
-            self._listed_for = self._clock() - begun
-            self._read_at = begun
+            for _ in range(_ATTEMPTS):
+                begun = self._clock()
+                if not self.is_served or not (at_once or self._is_due(begun)):
+                    return
+                await self._list(begun)
+                at_once = False
+            # Reading what the new tags need took longer than the list of tags stays young.
+            if self._is_due(self._clock()):
+                raise RegistryError("tags are set faster than the registry can be asked for them")
+
+    async def _list(self, begun: float) -> None:
+        try:
+            tags = set(await self._contents.list_tags(self._repository))
+        except ResponseError as error:
+            if error.status not in _NOT_SERVED or self._read_at is not None:
+                raise
+            self.is_served = False
+            return
+        await self._look_at(sorted(tags - self._tags.keys()))
+        # What the API has just listed need not be looked at again.
+        if self._read_at is not None:
+            await self._look_at(self._watched)
+        self._listed_for = self._clock() - begun
+        self._read_at = begun
 
     def _is_due(self, now: float) -> bool:
         if self._read_at is None:
@@ -106,19 +115,23 @@ class TagWatch:
         most = max(_MIN_TAGS_AGE, self._listed_for / _LISTING_SHARE)
         return now - self._read_at >= min(MAX_TAGS_AGE, most)
 
-    async def _look_at_watched(self) -> None:
-        for start in range(0, len(self._watched), _LOOKS_AT_ONCE):
-            some = self._watched[start : start + _LOOKS_AT_ONCE]
+    async def _look_at(self, tags: Sequence[str]) -> None:
+        """Take in those of the tags that are new or have moved."""
+        for start in range(0, len(tags), _LOOKS_AT_ONCE):
+            some = tags[start : start + _LOOKS_AT_ONCE]
             digests = await asyncio.gather(
                 *(self._contents.current_digest(self._repository, tag) for tag in some)
             )
-            for tag, digest in zip(some, digests, strict=True):
-                if digest not in {None, self._tags.get(tag)}:
-                    await self._take_in(tag)
+            await asyncio.gather(
+                *(
+                    self._take_in(tag, digest)
+                    for tag, digest in zip(some, digests, strict=True)
+                    if digest is not None and digest != self._tags.get(tag)
+                )
+            )
 
-    async def _take_in(self, tag: str) -> None:
-        digest = await self._contents.current_digest(self._repository, tag)
-        if digest is None or digest in self.new.get(tag, ()):
+    async def _take_in(self, tag: str, digest: str) -> None:
+        if digest in self.new.get(tag, ()):
             return
         waiting = [digest]
         needed = {digest: f"the tag {tag} was set on it"}

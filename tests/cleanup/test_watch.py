@@ -1,0 +1,65 @@
+"""The tags that are set while a repository is cleaned are known as they are now."""
+
+import asyncio
+
+import pytest
+
+from aioregistry import RegistryError
+from aioregistry.cleanup.apply.watch import MAX_TAGS_AGE, TagWatch
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.testing.virtual_time import run_virtual
+from tests.cleanup.registries import digest_of
+
+SLOW = 4.0
+
+
+class Busy:
+    """A registry that takes its time, and in which a tag is set at each of some looks."""
+
+    def __init__(self, tags: int, meanwhile: int) -> None:
+        self.tags = {f"new{number}": digest_of(f"{number}") for number in range(tags)}
+        self._meanwhile = meanwhile
+
+    async def list_tags(self, repository: str) -> list[str]:
+        await asyncio.sleep(SLOW)
+        return list(self.tags)
+
+    async def current_digest(self, repository: str, reference: str) -> str | None:
+        await asyncio.sleep(SLOW)
+        if self._meanwhile:
+            self._meanwhile -= 1
+            self.tags[f"late{self._meanwhile}"] = digest_of(f"late{self._meanwhile}")
+        return self.tags.get(reference)
+
+    async def read(self, repository: str, digests: list[str]) -> dict[str, Content]:
+        await asyncio.sleep(SLOW)
+        return {digest: Content("", 0) for digest in digests}
+
+
+async def refreshed(registry: Busy) -> TagWatch:
+    watch = TagWatch(registry, "web", {}, {}, asyncio.get_running_loop().time)
+    await watch.refresh()
+    return watch
+
+
+def test_tags_that_are_set_while_many_new_ones_are_read_are_known_as_well():
+    registry = Busy(tags=60, meanwhile=1)
+    watch = run_virtual(refreshed(registry))
+    assert watch.new.keys() == registry.tags.keys()
+
+
+def test_a_list_that_is_never_young_enough_is_no_look():
+    async def refresh() -> None:
+        with pytest.raises(RegistryError, match="faster"):
+            await refreshed(Busy(tags=1000, meanwhile=1000))
+
+    run_virtual(refresh())
+
+
+def test_what_new_tags_need_is_read_at_once():
+    async def took() -> float:
+        await refreshed(Busy(tags=16, meanwhile=0))
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(took()) == pytest.approx(3 * SLOW)
+    assert 3 * SLOW < MAX_TAGS_AGE
