@@ -96,6 +96,7 @@ def test_rows_go_to_stdout_in_the_usual_mixtures(filled, line):
         check(filled, line, *cell, columns=80, bars=True)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow(10)
 @pytest.mark.parametrize("line", COMMANDS)
 def test_rows_go_to_stdout_in_every_mixture(filled, line):
