@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import trustme
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry import (
     DeletionReport,
@@ -259,6 +259,8 @@ async def _scene() -> AsyncIterator[Scene]:
                 registry = client.registry("example")
                 async with Distribution(registry, base_url=sandbox.url) as distribution:
                     plan = await make_plan(registry, POLICY, ContentReader(distribution))
+            # It is carried out by way of a proxy, whose address is another one.
+            plan = evolve(plan, api_url=None, registry_url=None)
             yield Scene(sandbox, plan, digests[STRUCK], Path(folder))
 
 
