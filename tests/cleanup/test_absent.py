@@ -220,3 +220,21 @@ async def test_a_repository_of_which_the_registry_has_a_part_is_not_gone(job, na
     report = await job.apply(plan)
     assert report.absent == ()
     assert len(report.not_attempted) == 1
+
+
+async def test_what_an_index_needs_stays_while_the_registry_does_not_find_the_index(job):
+    child = job.builder.image("part")
+    index = job.builder.index("x", children=[child])
+    job.builder.image("other")
+    plan = await job.plan()
+    read = job.contents.read
+
+    async def passing_404(repository, digests):
+        found = await read(repository, digests)
+        return found | {index: MissingContentError("404")} if index in digests else found
+
+    job.contents.read = passing_404
+    report = await job.apply(plan)
+    assert {index, child} <= {one.item.digest for one in report.not_attempted}
+    assert "part" in job.tags()
+    assert report.incomplete == ()

@@ -71,8 +71,9 @@ class RepositoryJob:
         # Condemned manifests that may still exist although they were to be deleted.
         self._given_up: set[str] = set()
         # Manifests that were deleted, or may have been; and those since the last look at new tags.
-        self._condemned = {item.digest for item in plan.condemned if item.delete == "manifest"}
-        self._gone = self._condemned - {item.digest for item in pending}
+        manifests = [item.digest for item in plan.condemned if item.delete == "manifest"]
+        self._condemned = dict.fromkeys(manifests)
+        self._gone = self._condemned.keys() - {item.digest for item in pending}
         self._unchecked: set[str] = set()
         # The tags that are to stay where the last list had them.
         self._staying: dict[str, str] = {}
@@ -200,7 +201,7 @@ class RepositoryJob:
                 raise RegistryError(
                     f"{digest} could not be read, and might need what would be deleted: {why}"
                 )
-        inventory = keep_unreadable(inventory, unread)
+        inventory = keep_unreadable(inventory, unread, self._condemned)
         await self._note_incomplete(inventory)
         tags = dict(inventory.tags)
         if self._watch is None:

@@ -1,6 +1,6 @@
 """Manifests that cannot be read, and others that may be needed by them: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 
@@ -30,7 +30,9 @@ def unreadable(
 
 
 def keep_unreadable(
-    inventory: RepositoryInventory, unread: Mapping[str, UnreadableContentError]
+    inventory: RepositoryInventory,
+    unread: Mapping[str, UnreadableContentError],
+    order: Iterable[str] = (),
 ) -> RepositoryInventory:
     """Return an inventory in which unreadable manifests are uncertain, with all they may need.
 
@@ -41,6 +43,8 @@ def keep_unreadable(
     Args:
         inventory: All manifests of the repository.
         unread: Those that cannot be read, by digest, each with the reason.
+        order: Manifests that could be read before, none of them before one that needs it: those
+            after the first that cannot be read now are uncertain. None by default.
     """
     if not unread:
         return inventory
@@ -72,6 +76,14 @@ def keep_unreadable(
         if needing:
             why = f"it may be a part of {needing[0][:_DIGEST_CHARACTERS]}, which cannot be read"
             uncertain.setdefault(manifest.digest, why)
+    here = {manifest.digest for manifest in inventory.manifests}
+    first = None
+    for digest in order:
+        if first is not None and digest in here:
+            why = f"it may be a part of {first[:_DIGEST_CHARACTERS]}, which cannot be read"
+            uncertain.setdefault(digest, why)
+        elif digest in unread:
+            first = digest
     for digest, problem in unread.items():
         uncertain[digest] = (
             f"{digest} cannot be read ({problem}) and may need others; if nobody needs it, run:"
