@@ -79,7 +79,7 @@ async def undo(
         tags: The tags that come back, with all that their manifests need and with their
             signatures; None for all, and for all untagged manifests.
         dry_run: Whether everything is looked up and nothing is written; what would come back is
-            then reported as restored.
+            then reported as restored. Blobs are not looked for.
         on_outcome: Called with each `UndoOutcome` as soon as it is known.
 
     Returns:

@@ -30,10 +30,10 @@ def table_of_archive(summary: ArchiveSummary) -> Table:
     return table
 
 
-def table_of_undo(report: UndoReport) -> Table:
+def table_of_undo(report: UndoReport, *, dry_run: bool = False) -> Table:
     """Return the outcome of an undo: status, number of manifests and tags, remark."""
     rows = (
-        ("restored", report.restored, ""),
+        ("to restore" if dry_run else "restored", report.restored, ""),
         ("present", report.present, "existed"),
         ("moved", report.moved, "tags that point elsewhere by now, kept"),
         ("lost", report.lost, "a part no longer exists"),

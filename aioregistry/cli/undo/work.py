@@ -75,17 +75,21 @@ def undo(
                 dry_run=dry_run,
                 on_outcome=count,
             )
-        Console().print(table_of_undo(report), highlight=False)
+        Console().print(table_of_undo(report, dry_run=dry_run), highlight=False)
         for problem in problems_of_undo(report):
             typer.echo(problem, err=True)
         if dry_run:
-            typer.echo("a dry run: nothing was written")
+            typer.echo(
+                "a dry run: nothing was written. Blobs are not looked for: those that a garbage"
+                " collection has removed show when the manifests are restored"
+            )
         if not report.is_complete:
             return SOME_FAILED
         return DRIFT_ONLY if report.moved else DONE
 
     def interrupted() -> str:
-        return f"{counted(outcomes, 'item')} checked; the same command continues"
+        done = "checked" if dry_run else "restored or found to exist"
+        return f"{counted(outcomes, 'item')} {done}; the same command continues"
 
     run_connected(_COMMAND, access, work, interrupted)
 
