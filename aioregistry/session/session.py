@@ -232,7 +232,7 @@ class Session:
     ) -> tuple[Answer | NoAnswer, Secret]:
         if self._limiter is not None and not has_permit and not self._acquire_at_once(priority):
             await self._acquire(self._limiter, priority, log)
-        word: RateLimitHeaders | None = None
+        reported: RateLimitHeaders | None = None
         sent = False
         try:
             # Asked for only now: a token may have changed while this waited for quota.
@@ -256,10 +256,12 @@ class Session:
                 log.outcome_unknown = outcome_unknown or is_ambiguous(answer)
                 if self._limiter is not None:
                     took = _now() - departed
-                    word = RateLimitHeaders.parse(answer.status, answer.headers, time.time(), took)
+                    reported = RateLimitHeaders.parse(
+                        answer.status, answer.headers, time.time(), took
+                    )
         finally:
             if self._limiter is not None:
-                self._limiter.release(word, sent=sent)
+                self._limiter.release(reported, sent=sent)
         return answer, authorization
 
     async def _acquire_and_check(
