@@ -121,7 +121,8 @@ def test_a_tag_that_cannot_be_deleted_is_told_and_fails_the_demo(monkeypatch):
     table = rows(result.output)
     assert table["failed"][0] == "1"
     assert table["tags left"][1].startswith("NOT")
-    assert "1 deleted tags still exist" in result.output
+    # The third DELETE may be that of a manifest with several tags.
+    assert re.search(r"[1-9]\d* deleted tags still exist", result.output)
     assert "Wrong  failed: " in result.output
 
 
