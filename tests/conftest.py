@@ -35,6 +35,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         and not hasattr(config, "workerinput")  # a worker would start workers, and so on
         and getattr(option, "numprocesses", 0) is None
         and not (option.tx or option.keyword or option.usepdb or option.collectonly)
+        # pytest-cov has looked for workers by now, and cannot follow these.
+        and not getattr(option, "cov_source", None)
     ):
         option.numprocesses, option.dist = "auto", "worksteal"
 
