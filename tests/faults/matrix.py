@@ -313,14 +313,24 @@ def _untrusted() -> ssl.SSLContext:
     return context
 
 
+_NO_SUCH_HOST = "no-such-host.invalid"
+_true_getaddrinfo = socket.getaddrinfo
+
+
+def _find_host(host, *rest, **more):
+    if host == _NO_SUCH_HOST:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return _true_getaddrinfo(host, *rest, **more)
+
+
 @contextmanager
 def _outside(fault: str, url: str) -> Iterator[str]:
     """Make what does not happen to a request, and return where the client is led to."""
     if fault == "no such host":
-        # Some networks take seconds to say so, and some lead such names to a host of theirs.
-        unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        with mock.patch("socket.getaddrinfo", side_effect=unknown):
-            yield "http://no-such-host.invalid"
+        # Some networks take seconds to say so, and some lead such names to a host of theirs. Calls
+        # that overlap may leave this in place, so that it must not be about any other name.
+        with mock.patch("socket.getaddrinfo", _find_host):
+            yield f"http://{_NO_SUCH_HOST}"
     elif fault == "connection refused":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

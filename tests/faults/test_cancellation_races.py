@@ -11,6 +11,7 @@ import pytest
 
 from aioregistry import InvalidTokenError, RateLimit, RegistryClient
 from aioregistry.cleanup import ContentCache, Plan
+from aioregistry.cleanup.apply.append import AppendOnlyFile
 from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.ratelimit.limiter import WindowLimiter
@@ -185,13 +186,13 @@ class SlowDisk:
 
 @pytest.fixture
 async def disk(monkeypatch):
-    disk, put = SlowDisk(), Journal._put
+    disk, put = SlowDisk(), AppendOnlyFile.put
 
-    def slow(journal: Journal, lines: list[bytes]) -> None:
+    def slow(file: AppendOnlyFile, records: list[bytes]) -> None:
         disk.wait()
-        put(journal, lines)
+        put(file, records)
 
-    monkeypatch.setattr(Journal, "_put", slow)
+    monkeypatch.setattr(AppendOnlyFile, "put", slow)
     # The loop's threads, and what they open, are there before files are counted.
     await asyncio.to_thread(time.sleep, 0)
     return disk

@@ -42,7 +42,7 @@ def test_a_journal_that_was_cut_off_can_be_written_on():
         with file_of(JOURNAL[:end]) as path:
             journal = Journal(path, PLAN, resume=True)
             journal._open()
-            journal._put([lines[1]])
+            journal._opened().put([lines[1]])
             journal._close()
             assert path.read_bytes() == head + lines[1]
 
