@@ -23,7 +23,14 @@ FLOORS = [
     {"cleanup", "testing"},
     {"cli"},
 ]
-CLEANUP_FLOORS = [{"policy"}, {"manifests"}, {"in_use"}, {"plan"}, {"apply", "garbage"}, {"undo"}]
+CLEANUP_FLOORS = [
+    {"policy", "state_folder"},
+    {"manifests"},
+    {"in_use"},
+    {"plan"},
+    {"apply", "garbage"},
+    {"undo"},
+]
 CLI_FLOORS = [
     {"errors", "exit_codes", "groups", "process"},
     {"options"},

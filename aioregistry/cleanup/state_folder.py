@@ -1,0 +1,187 @@
+"""Where a clean-up keeps its files: plans, journals, archives, memory and records of usage."""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+from attrs import frozen
+
+from aioregistry.api.names import check_registry
+from aioregistry.session.origins import API_URL
+
+__all__ = ["RUNS_KEPT", "RunFiles", "StateFolder", "state_root"]
+
+RUNS_KEPT = 30
+
+_VARIABLE = "AIOREGISTRY_STATE_DIR"
+_OWNER_ONLY = 0o700
+_RUNS = "runs"
+_RUN = re.compile(r".*-(?P<time>[0-9]{8}-[0-9]{6})(?:-(?P<number>[0-9]+))?")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+def state_root(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the state directory: ``AIOREGISTRY_STATE_DIR``, or the platform's folder.
+
+    That is ``~/.local/state/aioregistry`` on Linux, or below ``XDG_STATE_HOME``.
+    """
+    given = environment.get(_VARIABLE)
+    if given:
+        return Path(given).expanduser()
+    return platformdirs.user_state_path("aioregistry", appauthor=False)
+
+
+@frozen
+class RunFiles:
+    """The files of one run of a clean-up.
+
+    Attributes:
+        plan: The plan's file; the others stand beside it.
+    """
+
+    plan: Path
+
+    @property
+    def journal(self) -> Path:
+        """The record of each DELETE, from which a run continues."""
+        return self.plan.with_name(f"{self.plan.name}.journal")
+
+    @property
+    def archive(self) -> Path:
+        """The manifests and tags that were deleted, from which they are restored."""
+        return self.plan.with_name(f"{self.plan.name}.archive")
+
+    @property
+    def name(self) -> str:
+        """The name of a run in a state folder: ``example-20260131-235959``."""
+        return self.plan.parent.name
+
+
+@frozen
+class StateFolder:
+    """The folder of one registry in the state directory. It is made when something is kept in it.
+
+    Registries of the same name behind different addresses, such as a sandbox, have different
+    folders.
+
+    Attributes:
+        path: The folder.
+        registry: The registry's name.
+    """
+
+    path: Path
+    registry: str
+
+    @classmethod
+    def of(cls, registry: str, *, api_url: str = API_URL, root: Path | None = None) -> Self:
+        """Return the folder of a registry.
+
+        Args:
+            registry: The registry's name.
+            api_url: The address of its API.
+            root: The state directory; None means `state_root`.
+
+        Raises:
+            InvalidNameError: No registry can have this name.
+        """
+        name = check_registry(registry)
+        if api_url != API_URL:
+            name += "@" + _NOT_IN_NAMES.sub("_", api_url.partition("://")[2])
+        return cls((root or state_root()) / name, registry)
+
+    @property
+    def memory(self) -> Path:
+        """What is remembered from one plan to the next."""
+        return self.path / "memory"
+
+    @property
+    def usage(self) -> Path:
+        """Records of the storage in use over time."""
+        return self.path / "usage"
+
+    def make(self) -> Path:
+        """Make the folder, which only its owner may read, and return it.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
+        self.path.mkdir(exist_ok=True, mode=_OWNER_ONLY)
+        return self.path
+
+    def new_run(self, at: datetime) -> RunFiles:
+        """Make the folder of a new run, and return the paths of its files.
+
+        Args:
+            at: When the run begins; its name is made of this.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        runs = self.make() / _RUNS
+        runs.mkdir(exist_ok=True, mode=_OWNER_ONLY)
+        name, number = f"{self.registry}-{at:%Y%m%d-%H%M%S}", 1
+        while True:
+            try:
+                folder = runs / (name if number == 1 else f"{name}-{number}")
+                folder.mkdir(mode=_OWNER_ONLY)
+            except FileExistsError:
+                number += 1
+            else:
+                return RunFiles(folder / "plan.json")
+
+    def runs(self) -> list[RunFiles]:
+        """Return the runs that are kept, the newest first.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        try:
+            plans = [each / "plan.json" for each in (self.path / _RUNS).iterdir()]
+        except FileNotFoundError:
+            return []
+        found = [RunFiles(plan) for plan in plans if plan.is_file()]
+        return sorted(found, key=lambda run: _order(run.name), reverse=True)
+
+    def forget_runs(self, keep: int = RUNS_KEPT) -> list[str]:
+        """Delete the files of the oldest runs, and return these runs' names.
+
+        What a forgotten run deleted can no longer be restored. A run that another process carries
+        out right now stays.
+
+        Args:
+            keep: The number of runs to keep.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        forgotten = []
+        for run in self.runs()[max(keep, 0) :]:
+            if not _is_carried_out(run):
+                shutil.rmtree(run.plan.parent, ignore_errors=True)
+                forgotten.append(run.name)
+        return forgotten
+
+
+def _order(name: str) -> tuple[str, int]:
+    # Of runs of one second, the later have a number.
+    found = _RUN.fullmatch(name)
+    return ("", 0) if found is None else (found["time"], int(found["number"] or 1))
+
+
+def _is_carried_out(run: RunFiles) -> bool:
+    from filelock import FileLock, Timeout  # noqa: PLC0415  (only here)
+
+    lock = run.journal.with_name(f"{run.journal.name}.lock")
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True

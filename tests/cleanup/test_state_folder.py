@@ -1,0 +1,94 @@
+"""The state directory: where each registry's files are, who may read them, and how many stay."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from aioregistry import InvalidNameError
+from aioregistry.cleanup.state_folder import StateFolder, state_root
+
+AT = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return StateFolder.of("example", root=tmp_path / "state")
+
+
+def planned(folder, count):
+    runs = [folder.new_run(AT + timedelta(seconds=number)) for number in range(count)]
+    for run in runs:
+        run.plan.write_text("{}")
+    return runs
+
+
+def test_the_environment_names_the_directory():
+    assert state_root({"AIOREGISTRY_STATE_DIR": "/var/lib/x"}) == Path("/var/lib/x")
+
+
+def test_without_it_the_platform_does(monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert state_root({}) == Path("/state/aioregistry")
+
+
+def test_registries_of_one_name_behind_two_addresses_share_no_folder(tmp_path):
+    ours = StateFolder.of("example", root=tmp_path)
+    sandbox = StateFolder.of("example", api_url="http://127.0.0.1:8080", root=tmp_path)
+    assert ours.path == tmp_path / "example"
+    assert sandbox.path == tmp_path / "example@127.0.0.1_8080"
+
+
+def test_no_name_leads_out_of_the_directory(tmp_path):
+    with pytest.raises(InvalidNameError):
+        StateFolder.of("../example", root=tmp_path)
+
+
+def test_nothing_is_made_before_something_is_kept(folder):
+    assert folder.runs() == []
+    assert folder.memory.parent == folder.usage.parent == folder.path
+    assert not folder.path.parent.exists()
+
+
+def test_others_may_not_read_it(folder):
+    run = folder.new_run(AT)
+    for made in (run.plan.parent, run.plan.parent.parent, folder.path, folder.path.parent):
+        assert stat.S_IMODE(made.stat().st_mode) & 0o077 == 0, made
+
+
+def test_runs_of_one_second_have_folders_of_their_own(folder):
+    runs = [folder.new_run(AT) for _ in range(11)]
+    for run in runs:
+        run.plan.write_text("{}")
+    assert runs[0].name == "example-20260131-235958"
+    assert folder.runs() == runs[::-1]
+
+
+def test_files_of_a_run_stand_side_by_side(folder):
+    run = folder.new_run(AT)
+    assert {run.plan.parent} == {run.journal.parent, run.archive.parent}
+    assert run.journal.name == "plan.json.journal"
+    assert run.archive.name == "plan.json.archive"
+
+
+def test_the_newest_runs_are_kept(folder):
+    runs = planned(folder, 5)
+    assert folder.forget_runs(keep=2) == [run.name for run in reversed(runs[:3])]
+    assert folder.runs() == [runs[4], runs[3]]
+
+
+def test_a_run_that_another_process_carries_out_is_kept(folder):
+    runs = planned(folder, 3)
+    with FileLock(f"{runs[0].journal}.lock"):
+        assert folder.forget_runs(keep=1) == [runs[1].name]
+    assert folder.forget_runs(keep=1) == [runs[0].name]
+
+
+def test_a_folder_of_another_name_comes_last(folder):
+    (run,) = planned(folder, 1)
+    other = run.plan.parent.with_name("mine")
+    other.mkdir()
+    (other / "plan.json").write_text("{}")
+    assert [each.name for each in folder.runs()] == [run.name, "mine"]
