@@ -38,6 +38,7 @@ CLI_FLOORS = [
     {"demo", "docker", "connection"},
     {"running"},
     {"asking", "undo"},
+    {"cleanup"},
     {"commands"},
     {"app"},
 ]

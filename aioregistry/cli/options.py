@@ -14,6 +14,7 @@ __all__ = [
     "Access",
     "Filters",
     "Format",
+    "InRegistry",
     "Order",
     "Output",
     "RegistryName",
@@ -34,6 +35,12 @@ RegistryName = Annotated[
         metavar="REGISTRY",
         show_default="the configured registry, or the only one of the account",
         help="Name of the registry.",
+    ),
+]
+InRegistry = Annotated[
+    str | None,
+    typer.Option(
+        "--registry", metavar="REGISTRY", show_default=False, help="Registry of the repository."
     ),
 ]
 RepositoryReference = Annotated[

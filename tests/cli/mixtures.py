@@ -24,7 +24,7 @@ _CONTEXT.set_forkserver_preload(
     [
         "aioregistry.cli.app",
         "aioregistry.cli.connection",
-        "aioregistry.cli.commands.cleaning",
+        "aioregistry.cli.cleanup.work",
         "aioregistry.cli.commands.credentials",
         "aioregistry.cli.commands.deletes",
         "aioregistry.cli.commands.gc",

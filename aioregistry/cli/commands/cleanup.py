@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from aioregistry.cli.commands.cleanup_options import (
+from aioregistry.cli.cleanup.options import (
     Applying,
     PlanFile,
     PlanFormat,
@@ -16,11 +16,11 @@ from aioregistry.cli.commands.cleanup_options import (
     Repositories,
     Resume,
 )
-from aioregistry.cli.commands.lists import InRegistry
 from aioregistry.cli.exit_codes import epilog
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import (
     Access,
+    InRegistry,
     RegistryName,
     ReportFormat,
     RepositoryReference,
@@ -71,9 +71,9 @@ def plan(
 
     Nothing is deleted.
     """
-    from aioregistry.cli.commands import cleaning
+    from aioregistry.cli.cleanup import work
 
-    cleaning.plan(policy, registry, repository, output, detailed_exitcode, form, reading, access)
+    work.plan(policy, registry, repository, output, detailed_exitcode, form, reading, access)
 
 
 @app.command(epilog=epilog("aioregistry cleanup show plan.json -o md", interrupts=False))
@@ -87,9 +87,9 @@ def show(
 
     No token is needed, and nothing is sent.
     """
-    from aioregistry.cli.commands import cleaning
+    from aioregistry.cli.cleanup import work
 
-    cleaning.show(plan, output)
+    work.show(plan, output)
 
 
 @app.command(epilog=epilog("aioregistry cleanup apply plan.json", _CODES))
@@ -107,9 +107,9 @@ def apply(
 
     Every step is written to PLAN.journal first, so that `--resume` can continue after a crash.
     """
-    from aioregistry.cli.commands import cleaning
+    from aioregistry.cli.cleanup import work
 
-    cleaning.apply(plan, resume, yes, form, applying, reading, access)
+    work.apply(plan, resume, yes, form, applying, reading, access)
 
 
 @app.command(
@@ -137,11 +137,9 @@ def plan_and_apply(
     access: Access = Access(),
 ) -> None:
     """Plan, ask, and apply. Without a terminal to ask on, `--yes` is required."""
-    from aioregistry.cli.commands import cleaning
+    from aioregistry.cli.cleanup import work
 
-    cleaning.plan_and_apply(
-        policy, registry, yes, repository, output, form, applying, reading, access
-    )
+    work.plan_and_apply(policy, registry, yes, repository, output, form, applying, reading, access)
 
 
 @app.command(
@@ -220,7 +218,7 @@ def check(
 
     No token is needed, and nothing is sent.
     """
-    from aioregistry.cli.commands import policy as work
+    from aioregistry.cli.cleanup import policy as work
 
     work.check(files)
 
@@ -239,7 +237,7 @@ def explain(
     Prints the answer of each rule, marks the one that decides, and says what holds in the end:
     images in use, images that others need, the floor. Nothing is deleted.
     """
-    from aioregistry.cli.commands import policy as work
+    from aioregistry.cli.cleanup import policy as work
 
     work.explain(repo, policy, registry, reading, access)
 
@@ -247,6 +245,6 @@ def explain(
 @app.command(epilog=epilog("aioregistry cleanup schema > policy.schema.json", interrupts=False))
 def schema() -> None:
     """Print a JSON Schema of policy files, for editors."""
-    from aioregistry.cli.commands import policy as work
+    from aioregistry.cli.cleanup import policy as work
 
     work.schema()

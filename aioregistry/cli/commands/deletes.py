@@ -8,12 +8,11 @@ import typer
 
 from aioregistry.api import names
 from aioregistry.cli.asking import ask, read_text
-from aioregistry.cli.commands.lists import InRegistry
 from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.text import counted, safe, size_in_words
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
-from aioregistry.cli.options import Access, RepositoryReference, Yes, with_groups
+from aioregistry.cli.options import Access, InRegistry, RepositoryReference, Yes, with_groups
 from aioregistry.cli.running import run_connected
 from aioregistry.errors import InvalidNameError, NotFoundError
 

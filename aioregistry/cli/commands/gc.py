@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aioregistry.cli.asking import ask
+from aioregistry.cli.display.garbage import show_status_of
 from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
@@ -17,13 +18,11 @@ from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, 
 from aioregistry.cli.running import run_connected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aioregistry.api.models import GarbageCollection
     from aioregistry.cli.connection import Connection
     from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
 
-__all__ = ["app", "show_status_of"]
+__all__ = ["app"]
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -89,7 +88,7 @@ def start(
             handle,
             type=_TYPES[kind],
             interval=interval,
-            on_status=show_status_of(to),
+            on_status=show_status_of(to.display),
         )
         typer.echo(str(collected))
         if not collected.run.freed_bytes:
@@ -167,7 +166,7 @@ def wait(
     async def work(to: "Connection") -> int:
         handle = await to.registry(registry)
         ended = await handle.wait_for_garbage_collection(
-            uuid, interval=interval, on_status=show_status_of(to)
+            uuid, interval=interval, on_status=show_status_of(to.display)
         )
         if ended is None:
             return await _print_none(to, handle)
@@ -243,20 +242,3 @@ def _moment(moment: datetime | None) -> str:
 
 def _count(count: int | None) -> str:
     return "an unknown number of" if count is None else f"{count:,}"
-
-
-def show_status_of(to: "Connection") -> "Callable[[GarbageCollection], None]":
-    """Return a callback that shows each status once."""
-    from aioregistry.cleanup.garbage import READ_ONLY
-
-    seen: list[str] = []
-
-    def show_status(run: "GarbageCollection") -> None:
-        to.display.waits_for = "the end of the garbage collection"
-        if not seen and not run.ended:
-            to.display.say(READ_ONLY, begin="Collect")
-        if run.status not in seen:
-            seen.append(run.status)
-            to.display.say(run.status, begin="Collect")
-
-    return show_status

@@ -1,7 +1,7 @@
 """``aioregistry repositories``, ``tags`` and ``manifests``."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,6 +12,7 @@ from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import (
     Access,
     Filters,
+    InRegistry,
     Output,
     RegistryName,
     RepositoryReference,
@@ -24,18 +25,11 @@ if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
     from aioregistry.oci.references import Reference
 
-__all__ = ["InRegistry", "app"]
+__all__ = ["app"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _DIGEST = 71
-
-InRegistry = Annotated[
-    str | None,
-    typer.Option(
-        "--registry", metavar="REGISTRY", show_default=False, help="Registry of the repository."
-    ),
-]
 
 
 def _updated(repository: "Repository") -> datetime | None:

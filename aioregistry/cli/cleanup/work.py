@@ -18,8 +18,8 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cli.asking import ask
-from aioregistry.cli.commands.cleanup_job import CleanupJob, journal_of, read_uses
-from aioregistry.cli.commands.cleanup_options import Applying, PlanFormat, Reading
+from aioregistry.cli.cleanup.job import CleanupJob, journal_of, read_uses
+from aioregistry.cli.cleanup.options import Applying, PlanFormat, Reading
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan

@@ -11,8 +11,8 @@ from aioregistry.cleanup.policy.check import check_policy
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.schema import policy_schema
 from aioregistry.cli.asking import read_text
-from aioregistry.cli.commands.cleanup_job import read_uses
-from aioregistry.cli.commands.cleanup_options import Reading
+from aioregistry.cli.cleanup.job import read_uses
+from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError

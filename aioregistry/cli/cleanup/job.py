@@ -21,14 +21,14 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cli.asking import read_text
-from aioregistry.cli.commands.cleanup_options import (
+from aioregistry.cli.cleanup.options import (
     Applying,
     Reading,
     resume_line,
 )
-from aioregistry.cli.commands.gc import show_status_of
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
+from aioregistry.cli.display.garbage import show_status_of
 from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError
@@ -231,7 +231,7 @@ class CleanupJob:
                 registry,
                 estimate=plan.frees,
                 timeout=self._seconds_left(),
-                on_status=show_status_of(to),
+                on_status=show_status_of(to.display),
             )
         except RegistryTimeoutError as error:
             error.hint = (
