@@ -12,6 +12,7 @@ from aioregistry.errors import (
     InvalidRequestError,
     InvalidResponseError,
     InvalidTokenError,
+    MountRefusedError,
     NotFoundError,
     PartialListingError,
     PermissionDeniedError,
@@ -24,6 +25,7 @@ from aioregistry.errors import (
     ResponseError,
     ServerError,
     SharedQuotaError,
+    TagExistsError,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from aioregistry.client.client import RegistryClient
     from aioregistry.client.registry import RegistryHandle
     from aioregistry.client.repository import RepositoryHandle
+    from aioregistry.oci.tagging import TagOutcome
     from aioregistry.paging.pager import ItemIterator, PageIterator, Pager
     from aioregistry.ratelimit.headers import RateLimitHeaders
     from aioregistry.ratelimit.limiter import WindowLimiter
@@ -78,6 +81,7 @@ __all__ = [
     "ItemIterator",
     "Limiter",
     "Manifest",
+    "MountRefusedError",
     "NotFoundError",
     "Outcome",
     "OutcomeIterator",
@@ -112,6 +116,8 @@ __all__ = [
     "Subscription",
     "SubscriptionTier",
     "Tag",
+    "TagExistsError",
+    "TagOutcome",
     "WindowLimiter",
     "WindowStatus",
 ]
@@ -128,6 +134,7 @@ _MODULES = {
         "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryList "
         "RegistryOptions Repository RepositoryV1 Subscription SubscriptionTier Tag"
     ),
+    "oci.tagging": "TagOutcome",
     "paging.pager": "ItemIterator PageIterator Pager",
     "bulk.progress": "Progress",
     "ratelimit.headers": "RateLimitHeaders",

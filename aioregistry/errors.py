@@ -1,6 +1,7 @@
 """Every exception that a caller can meet: plain data, picklable, without secrets."""
 
 import re
+from collections.abc import Mapping
 
 __all__ = [
     "AuthenticationError",
@@ -10,6 +11,7 @@ __all__ = [
     "InvalidRequestError",
     "InvalidResponseError",
     "InvalidTokenError",
+    "MountRefusedError",
     "NotFoundError",
     "PartialListingError",
     "PermissionDeniedError",
@@ -22,6 +24,7 @@ __all__ = [
     "ResponseError",
     "ServerError",
     "SharedQuotaError",
+    "TagExistsError",
     "error_for_status",
     "printable",
 ]
@@ -181,6 +184,22 @@ class InvalidNameError(RegistryError, ValueError):
 
 class InvalidTokenError(RegistryError, ValueError):
     """No token, or one that cannot be sent in a header; nothing was sent."""
+
+
+class MountRefusedError(RegistryError):
+    """The registry does not mount a blob from one repository in another; nothing was uploaded."""
+
+
+class TagExistsError(RegistryError):
+    """A tag exists on another manifest, and was not moved; nothing was changed.
+
+    Attributes:
+        tags: The digest that each such tag is on, by its name.
+    """
+
+    def __init__(self, message: str = "", *, tags: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.tags = dict(tags or {})
 
 
 class ClientClosedError(RegistryError):

@@ -17,9 +17,9 @@ FLOORS = [
     {"errors", "files", "version"},
     {"api", "ratelimit"},
     {"session", "paging", "redis", "sandbox"},
-    {"bulk"},
+    {"bulk", "oci"},
     {"client"},
-    {"oci", "web"},
+    {"web"},
     {"cleanup", "testing"},
     {"cli"},
 ]
@@ -120,7 +120,7 @@ def test_no_modules_import_each_other_in_a_circle():
 @pytest.mark.parametrize("library", ["aiohttp", "aiolimiter", "cattrs"])
 def test_a_library_is_known_where_it_belongs(library):
     homes = {
-        "aiohttp": {"session.transport", "oci.distribution"},
+        "aiohttp": {"session.transport", "oci.requests"},
         "aiolimiter": {"ratelimit.limiter"},
         "cattrs": {"api.conversion"},
     }
@@ -186,4 +186,4 @@ def test_the_rooms_are_connected_by_few_arrows():
         for name in imported_modules(module):
             if room(name) != room(module):
                 arrows[room(module)].add(room(name))
-    assert sum(len(rooms) for rooms in arrows.values()) <= 56
+    assert sum(len(rooms) for rooms in arrows.values()) <= 62

@@ -132,7 +132,7 @@ class RegistryClient:
             )
         check_callback("on_request", on_request)
         self._session = Session(transport, self._limiter, retry, on_request)
-        self._families = PathFamilies(self._session, api)
+        self._families = PathFamilies(self._session, api, trust_env=trust_env)
         self._pagers = PagerFactory(self._families, per_page, concurrency)
         self._concurrency = concurrency
 

@@ -1,9 +1,11 @@
 """Docker credentials: asked for by the client, and by the handle of a registry."""
 
+from attrs import frozen
+
 from aioregistry.api.models import DockerCredentials
 from aioregistry.client.families import PathFamilies
 
-__all__ = ["docker_credentials"]
+__all__ = ["CredentialsSource", "docker_credentials"]
 
 
 async def docker_credentials(
@@ -23,3 +25,29 @@ async def docker_credentials(
             known, read_write=read_write, expiry_seconds=expiry_seconds
         ),
     )
+
+
+@frozen
+class CredentialsSource:
+    """What the registry itself is opened with: a registry by its name, and credentials for it.
+
+    Attributes:
+        name: The registry's name.
+        families: Where the credentials are asked for.
+    """
+
+    name: str
+    families: PathFamilies
+
+    @property
+    def api_url(self) -> str:
+        """The API's origin."""
+        return self.families.session.base_url
+
+    async def docker_credentials(
+        self, read_write: bool = False, expiry_seconds: int | None = None
+    ) -> DockerCredentials:
+        """Return docker credentials."""
+        return await docker_credentials(
+            self.families, self.name, read_write=read_write, expiry_seconds=expiry_seconds
+        )

@@ -29,12 +29,15 @@ class PathFamilies:
     Args:
         session: Sends the requests.
         family: The family to begin with.
+        trust_env: Whether the environment's proxies are used, by the registry itself as well; by
+            default they are not.
     """
 
-    def __init__(self, session: Session, family: Family) -> None:
+    def __init__(self, session: Session, family: Family, *, trust_env: bool = False) -> None:
         if family not in {"registry", "registries"}:
             raise ValueError(f"api must be 'registry' or 'registries', not {family!r}")
         self.session = session
+        self.trust_env = trust_env
         self._endpoints = Endpoints(family)
         self._only_registry: Registry | None = None
         self._changes = 0

@@ -11,9 +11,12 @@ from aioregistry.bulk.deletion import Deletion, Names
 from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
 from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
 from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.client.credentials import CredentialsSource
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
 from aioregistry.errors import NotFoundError
+from aioregistry.oci.tagging import TagOutcome
+from aioregistry.oci.writer import DistributionWriter
 from aioregistry.paging.pager import Pager
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
@@ -95,6 +98,50 @@ class RepositoryHandle:
         return self._pagers.pager(
             ListEndpoint(partial(Endpoints.list_manifests, path=self._path), known_by="digest")
         )
+
+    async def tag(
+        self,
+        reference: str,
+        *tags: str,
+        force: bool = False,
+        writer: DistributionWriter | None = None,
+    ) -> tuple[TagOutcome, ...]:
+        """Set further tags on a manifest; no layer is pulled or pushed.
+
+        Asks the registry itself: ``GET /v2/{registry}/{repository}/manifests/{reference}``, then
+        for each tag a ``HEAD``, and a ``PUT`` of the manifest where it is needed. The token needs
+        the scopes ``registry:read``, ``registry:update`` and ``registry:create``.
+
+        Example:
+            ```python
+            await repo.tag("v1.0.0", "stable", "v1")
+            await repo.tag("v1.0.1", "stable", force=True)
+            ```
+
+        Args:
+            reference: A tag, or a digest.
+            tags: The tags to set.
+            force: Whether tags that are on other manifests are moved; by default that is refused.
+            writer: An open `DistributionWriter` of this registry; with None, the default, one is
+                opened for this call, which costs one API request for credentials.
+
+        Returns:
+            What became of each tag, in their order.
+
+        Raises:
+            InvalidNameError: No tag or digest can be called so; nothing was sent.
+            ValueError: No tag is given, or the writer is of another registry; nothing was sent.
+            NotFoundError: There is no such manifest.
+            TagExistsError: A tag is on another manifest, and `force` is not set; none was set.
+            RegistryError: Any other of its kinds; tags set before it stay set.
+        """
+        if writer is not None:
+            if writer.registry_name != self.registry_name:
+                raise ValueError(f"the writer is of the registry {writer.registry_name!r}")
+            return await writer.tag(self.name, reference, *tags, force=force)
+        source = CredentialsSource(self.registry_name, self._families)
+        async with DistributionWriter(source, trust_env=self._families.trust_env) as own:
+            return await own.tag(self.name, reference, *tags, force=force)
 
     async def delete_tag(self, tag: str) -> None:
         """Delete a tag; the manifest that it is on stays.

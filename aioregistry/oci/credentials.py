@@ -38,7 +38,9 @@ logger = logging.getLogger("aioregistry")
 class Registry(Protocol):
     """What is needed of a registry's handle."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The registry's name."""
 
     async def docker_credentials(
         self, read_write: bool = False, expiry_seconds: int | None = None

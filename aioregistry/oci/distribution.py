@@ -4,68 +4,34 @@ It costs none of the API's quota. The API does not say which other manifests a m
 the manifest itself does.
 """
 
-import asyncio
 import hashlib
-import time
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-import aiohttp
-from yarl import URL
-
 from aioregistry.api import names
-from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import (
-    ClientClosedError,
-    InvalidNameError,
-    InvalidResponseError,
-    NotFoundError,
-    RegistryConnectionError,
-    RegistryError,
-    RegistryTimeoutError,
+from aioregistry.errors import InvalidNameError, InvalidResponseError, NotFoundError, RegistryError
+from aioregistry.oci.documents import (
+    MEDIA_TYPES,
+    FetchedManifest,
+    body_with,
+    next_query,
+    referrers_of,
+    tags_of,
 )
-from aioregistry.oci.credentials import Credentials
-from aioregistry.oci.documents import FetchedManifest, body_with, is_host, tags_of
-from aioregistry.oci.tokens import Authorizer
-from aioregistry.session.answers import Answer, NoAnswer, classify
-from aioregistry.session.origins import check_origin, origin_from_environment
-from aioregistry.session.retry import Failure, RetryPolicy
-from aioregistry.session.secret import Secret, redact
-from aioregistry.session.transport import (
-    environment_proxy,
-    no_hidden_resend,
-    read_answer,
-    reason,
-    request_options,
-)
+from aioregistry.oci.requests import RegistryRequests
+from aioregistry.session.answers import Answer
 
 __all__ = ["Distribution", "FetchedManifest"]
 
-_JSON = "application/json"
-_MEDIA_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.oci.artifact.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v1+prettyjws",
-    "application/vnd.docker.distribution.manifest.v1+json",
-)
-_ACCEPT = ", ".join(_MEDIA_TYPES)
-# The protocol has registries refuse manifests of more than 4 MiB.
-_MAX_BODY = 16 * 2**20
-_RENEWALS = 2
 _TAGS_PER_PAGE = 1000
+_MAX_BLOB = 4 * 2**20
+# What registries without the referrers API answer to it.
+_NOT_SERVED = frozenset({404, 405, 501})
 _MAX_MEDIA_TYPE_CHARACTERS = 255
 _MAX_DIGEST_CHARACTERS = 80
-_VENDOR_API = "https://api.digitalocean.com"
-_VENDOR_REVOCATION = "https://cloud.digitalocean.com/v1/oauth/revoke"
-_REGISTRY_URL_VARIABLE = "AIOREGISTRY_REGISTRY_URL"
 
 
-class Distribution:
+class Distribution(RegistryRequests):
     """Reads manifests and tags from the registry itself, with docker credentials for it.
 
     ``async with Distribution(registry) as distribution`` opens and closes it. The credentials are
@@ -95,88 +61,6 @@ class Distribution:
             print(manifest.media_type, len(manifest.body))
         ```
     """
-
-    _writes: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        registry: RegistryHandle,
-        *,
-        base_url: str | None = None,
-        timeout: float = 30.0,
-        retry: RetryPolicy | None = None,
-        concurrency: int = 16,
-        session: aiohttp.ClientSession | None = None,
-        trust_env: bool = False,
-        revoke_url: str | None = _VENDOR_REVOCATION,
-    ) -> None:
-        if concurrency < 1:
-            raise ValueError(f"concurrency must be 1 or more: {concurrency}")
-        if session is not None and trust_env:
-            raise ValueError("give a session or trust_env, not both: a session has its own setting")
-        self.concurrency = concurrency
-        self._registry = registry
-        self._base_url = (
-            origin_from_environment(_REGISTRY_URL_VARIABLE)
-            if base_url is None
-            else check_origin("base_url", base_url)
-        )
-        self._revoke_url = None if revoke_url is None else check_origin("revoke_url", revoke_url)
-        if revoke_url == _VENDOR_REVOCATION and getattr(registry, "api_url", "") != _VENDOR_API:
-            self._revoke_url = None
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._retry = RetryPolicy() if retry is None else retry
-        self._borrowed = session
-        self._trusts_env = trust_env
-        self._http: aiohttp.ClientSession | None = None
-        # Waiting for a connection must not count as waiting for the registry.
-        self._turn = asyncio.Semaphore(concurrency)
-        self._credentials = Credentials(registry, read_write=self._writes)
-        self._authorizer = Authorizer(
-            self._credentials, registry.name, self._attempt_json, self._retry, self._writes
-        )
-
-    def __repr__(self) -> str:
-        return f"Distribution({self._registry!r}, base_url={self._base_url!r})"
-
-    @property
-    def base_url(self) -> str | None:
-        """The registry's address that was given; None for that of its credentials."""
-        return self._base_url
-
-    async def open(self) -> Self:
-        """Open it in the running event loop."""
-        if self._http is None:
-            self._http = self._borrowed or aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.concurrency),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                middlewares=(no_hidden_resend,),
-                timeout=self._timeout,
-            )
-        return self
-
-    async def close(self) -> None:
-        """Revoke the credentials, as far as that succeeds soon, and close the connections."""
-        http = self._http
-        if http is None:
-            return
-        try:
-            if self._revoke_url is not None:
-                await self._credentials.revoke(self._send_revocation)
-        finally:
-            if self._borrowed is None:
-                await http.close()
-
-    async def __aenter__(self) -> Self:
-        return await self.open()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     def expect(self, repositories: Iterable[str]) -> None:
         """Announce repositories that are going to be read, so that one token serves many of them.
@@ -215,7 +99,7 @@ class Distribution:
             )
         media_type = answer.headers.get("Content-Type")
         # One that was asked for needs no search for secrets, which takes longer than the digest.
-        if media_type is not None and media_type not in _MEDIA_TYPES:
+        if media_type is not None and media_type not in MEDIA_TYPES:
             media_type = self._redacted(media_type, repository)[:_MAX_MEDIA_TYPE_CHARACTERS]
         return FetchedManifest(digest, media_type, body, answer.body)
 
@@ -270,50 +154,93 @@ class Distribution:
             # The link itself is not followed: it may lead anywhere.
             query = f"?n={_TAGS_PER_PAGE}&last={quote(tags[-1], safe='')}"
 
-    async def _send(
-        self, method: str, repository: str, path: str, data: bytes | None = None, kind: str = ""
-    ) -> Answer:
-        base_url = await self._base()
-        url = f"{base_url}{path}"
-        attempts = renewals = 0
-        while True:
-            authorization = await self._authorizer.authorize(repository, base_url)
-            attempts += 1
-            answer = await self._attempt(method, url, authorization, _ACCEPT, data, kind)
-            if isinstance(answer, NoAnswer):
-                error, failure = answer.error, Failure(None)
-            else:
-                if 200 <= answer.status < 300 and not answer.too_large:
-                    self._credentials.accept()
-                    return answer
-                if answer.status == 401 and renewals < _RENEWALS:
-                    attempts -= 1
-                    renewals += 1
-                    self._authorizer.on_unauthorized(repository, answer, authorization)
-                    continue
-                error, failure = classify(
-                    answer, *self._secrets(authorization), now=time.time(), server="registry"
-                )
-                self._explain(error, repository)
-            error.method, error.url, error.attempts = method, url, attempts
-            wait = self._retry.decide(failure, attempts, repeatable=True)
-            if wait is None:
-                raise error
-            await asyncio.sleep(wait)
+    async def list_referrers(self, repository: str, digest: str) -> list[str] | None:
+        """Return the referrers of a manifest: ``GET /v2/{registry}/{repository}/referrers/…``.
 
-    def _explain(self, error: RegistryError, repository: str) -> None:
-        where = f"{self._registry.name}/{repository}"
-        if error.status == 401:
-            error.hint = "The registry refuses the docker credentials that the API made"
-        elif error.status == 403:
-            error.hint = f"The docker credentials give no access to {where!r}"
+        Not every registry serves this call. Where it does not, clients list referrers in an index
+        with the tag ``sha256-<hex>``.
 
-    def _secrets(self, authorization: Secret | None) -> tuple[Secret, ...]:
-        secrets = self._credentials.secrets()
-        return secrets if authorization is None else (*secrets, authorization)
+        Args:
+            repository: The repository's name.
+            digest: The manifest's digest.
 
-    def _redacted(self, text: str, repository: str) -> str:
-        return redact(text, *self._secrets(self._authorizer.known(repository)))
+        Returns:
+            The digests of manifests with this subject; None where the registry does not serve the
+            call: after that it is not asked again.
+
+        Raises:
+            InvalidNameError: No repository or digest can be called so; nothing was sent.
+            InvalidResponseError: The answer is not what the protocol says.
+            RegistryError: Any other of its kinds.
+        """
+        name = names.check_repository(repository)
+        path = f"/v2/{self._registry.name}/{name}/referrers/{names.check_digest(digest)}"
+        found: dict[str, None] = {}
+        query: str | None = ""
+        while self._serves_referrers and query is not None:
+            try:
+                answer = await self._send("GET", repository, f"{path}?{query}" if query else path)
+            except RegistryError as error:
+                if error.status not in _NOT_SERVED:
+                    raise
+                self._serves_referrers = False
+                break
+            before = len(found)
+            found |= dict.fromkeys(referrers_of(answer.body))
+            query = next_query(answer.headers.get("Link", ""))
+            if query is not None and len(found) == before:
+                raise InvalidResponseError(f"the pages of referrers of {digest!r} never end")
+        return list(found) if self._serves_referrers else None
+
+    async def get_blob(self, repository: str, digest: str, *, max_bytes: int = _MAX_BLOB) -> bytes:
+        """Return a blob, such as an image's config: ``GET /v2/{registry}/{repository}/blobs/…``.
+
+        A registry may redirect to where it stores blobs. That is followed over HTTPS (or to its own
+        origin), without credentials, and the digest is checked.
+
+        Args:
+            repository: The repository's name.
+            digest: The blob's digest, which the bytes are checked against.
+            max_bytes: The most bytes that are read; by default 4 MiB.
+
+        Raises:
+            InvalidNameError: No repository or digest can be called so; nothing was sent.
+            NotFoundError: The repository has no such blob.
+            InvalidResponseError: The bytes are not what the digest says, or too many.
+            RegistryError: Any other of its kinds.
+        """
+        path = self._blob_path(repository, digest)
+        answer = await self._send(
+            "GET", repository, path, on_redirect="follow", max_bytes=max_bytes
+        )
+        algorithm, _, digits = digest.partition(":")
+        if algorithm not in {"sha256", "sha384", "sha512"} or (
+            hashlib.new(algorithm, answer.body).hexdigest() != digits
+        ):
+            raise InvalidResponseError(f"the registry sent other bytes than those of {digest!r}")
+        return answer.body
+
+    async def has_blob(self, repository: str, digest: str) -> bool:
+        """Return whether a repository has a blob: ``HEAD /v2/{registry}/{repository}/blobs/…``.
+
+        Args:
+            repository: The repository's name.
+            digest: The blob's digest.
+
+        Raises:
+            InvalidNameError: No repository or digest can be called so; nothing was sent.
+            RegistryError: Any other of its kinds.
+        """
+        path = self._blob_path(repository, digest)
+        try:
+            await self._send("HEAD", repository, path, on_redirect="return")
+        except NotFoundError:
+            return False
+        return True
+
+    def _blob_path(self, repository: str, digest: str) -> str:
+        names.check_repository(repository)
+        return f"/v2/{self._registry.name}/{repository}/blobs/{names.check_digest(digest)}"
 
     def _digest_in(self, answer: Answer, repository: str) -> str | None:
         digest = answer.headers.get("Docker-Content-Digest")
@@ -330,61 +257,3 @@ class Distribution:
         names.check_repository(repository)
         check = names.check_digest if ":" in reference else names.check_tag
         return f"/v2/{self._registry.name}/{repository}/manifests/{check(reference)}"
-
-    async def _base(self) -> str:
-        if self._base_url is None:
-            host = (await self._credentials.get()).host
-            if not is_host(host):
-                raise InvalidResponseError(f"the docker credentials are for {host!r}, no host")
-            self._base_url = f"https://{host}"
-        return self._base_url
-
-    async def _send_revocation(self, token: str) -> Answer | NoAnswer:
-        """``POST {revoke_url}``, where the token that is revoked is also what authorizes it."""
-        return await self._attempt(
-            "POST", self._revoke_url or "", Secret(f"Bearer {token}"), _JSON, {"token": token}
-        )
-
-    async def _attempt_json(
-        self, method: str, url: str, authorization: Secret | None
-    ) -> Answer | NoAnswer:
-        return await self._attempt(method, url, authorization, _JSON)
-
-    async def _attempt(
-        self,
-        method: str,
-        url: str,
-        authorization: Secret | None,
-        accept: str = _ACCEPT,
-        data: Any = None,
-        kind: str = "",
-    ) -> Answer | NoAnswer:
-        http = self._http
-        if http is None or http.closed:
-            raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
-        options = request_options(
-            http,
-            {"Accept": accept, "Content-Type": kind} if kind else {"Accept": accept},
-            authorization,
-            None if self._borrowed is None else self._timeout,
-        )
-        if self._trusts_env:
-            options |= environment_proxy(url)
-        try:
-            async with (
-                self._turn,
-                http.request(
-                    method, URL(url, encoded=True), allow_redirects=False, data=data, **options
-                ) as response,
-            ):
-                return await read_answer(response, _MAX_BODY)
-        except TimeoutError:
-            return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
-        except (aiohttp.ClientError, OSError) as error:
-            why = redact(reason(error, authorization), *self._credentials.secrets())
-            return NoAnswer(RegistryConnectionError(why), sent=True)
-        except RuntimeError:
-            # How aiohttp says it when a session is closed under a request.
-            if http.closed:
-                raise ClientClosedError("the Distribution was closed") from None
-            raise

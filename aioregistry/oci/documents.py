@@ -2,15 +2,39 @@
 
 import hashlib
 import json
+import re
 from urllib.parse import urlsplit
 
 from attrs import frozen
 from yarl import URL
 
+from aioregistry.api import names
 from aioregistry.errors import InvalidResponseError
 from aioregistry.oci.schema1 import signed_payload
 
-__all__ = ["FetchedManifest", "body_with", "is_host", "tags_of"]
+__all__ = [
+    "ACCEPT",
+    "MEDIA_TYPES",
+    "FetchedManifest",
+    "body_with",
+    "is_host",
+    "next_query",
+    "redirected",
+    "referrers_of",
+    "tags_of",
+    "upload_path",
+]
+
+MEDIA_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    "application/vnd.docker.distribution.manifest.v1+json",
+)
+ACCEPT = ", ".join(MEDIA_TYPES)
 
 
 @frozen
@@ -45,6 +69,57 @@ def tags_of(body: bytes) -> list[str]:
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InvalidResponseError("the registry sent no list of tags")
     return tags
+
+
+def referrers_of(body: bytes) -> list[str]:
+    """Return the digests in the answer of the referrers API, or in a fallback tag's index.
+
+    Raises:
+        InvalidResponseError: It is no index, or an entry has no digest.
+    """
+    try:
+        entries = json.loads(body)["manifests"]
+        return [names.check_digest(entry["digest"]) for entry in entries or ()]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise InvalidResponseError("the registry sent no list of referrers") from None
+
+
+def next_query(link: str) -> str | None:
+    """Return the query of the next page in a ``Link`` header; None when there is no further page.
+
+    The rest of the link is not used: it may lead anywhere.
+    """
+    found = re.search(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\b", link)
+    return None if found is None else found[1].partition("?")[2]
+
+
+def redirected(url: str, location: str) -> str:
+    """Return where a redirect of a blob leads: over HTTPS to any host, else to the same origin.
+
+    Raises:
+        InvalidResponseError: It leads elsewhere.
+    """
+    try:
+        target = URL(url, encoded=True).join(URL(location, encoded=True))
+        same = target.origin() == URL(url, encoded=True).origin()
+    except ValueError:
+        target, same = URL(), False
+    if not location or target.user is not None or not (same or target.scheme == "https"):
+        raise InvalidResponseError("the registry redirects to no address over HTTPS")
+    return str(target.with_fragment(None))
+
+
+def upload_path(location: str) -> str | None:
+    """Return path and query of an upload that the registry names; None when it names none.
+
+    Its host is not used: it may be another.
+    """
+    try:
+        path = URL(location, encoded=True).raw_path_qs
+    except ValueError:
+        return None
+    is_upload = path.startswith("/v2/") and "/blobs/uploads/" in path and path.isascii()
+    return path if is_upload and path.isprintable() else None
 
 
 def body_with(digest: str, body: bytes) -> bytes | None:

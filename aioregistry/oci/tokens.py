@@ -90,6 +90,8 @@ class Authorizer:
         # Repositories that may be asked for together; those that need a token of their own.
         self._known: dict[str, None] = {}
         self._alone: set[str] = set()
+        # What a repository's token lets pull besides.
+        self._sources: dict[str, dict[str, None]] = {}
         self._shares_tokens = True
         self._lock = asyncio.Lock()
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -99,6 +101,18 @@ class Authorizer:
     def expect(self, repositories: Iterable[str]) -> None:
         """Have the next tokens serve some further repositories, too."""
         self._known |= dict.fromkeys(repositories)
+
+    def pull_also(self, repository: str, source: str) -> None:
+        """Have a repository's tokens let pull from another one, too, to mount blobs of it.
+
+        Args:
+            repository: The repository that is written to.
+            source: The repository that has the blobs.
+        """
+        sources = self._sources.setdefault(repository, {})
+        if source not in sources:
+            sources[source] = None
+            self._tokens.pop(repository, None)
 
     async def authorize(self, repository: str, base_url: str) -> Secret | None:
         """Return the Authorization header for a repository; None while none was asked for.
@@ -225,6 +239,12 @@ class Authorizer:
         # A read is asked for less than a write needs, and a token is for both.
         if not self._writes and own is not None and own.parameters.get("scope"):
             scopes[0] = own.parameters["scope"]
+        for each in repositories:
+            scopes += [
+                f"repository:{name}/{source}:pull"
+                for source in self._sources.get(each, ())
+                if source not in repositories
+            ]
         query = [("service", challenge.parameters.get("service", ""))]
         query += [("scope", scope) for scope in scopes]
         return str(service.update_query(query))

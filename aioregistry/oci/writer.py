@@ -1,12 +1,29 @@
-"""Writing manifests to the registry itself: to put back what was deleted, and to set tags."""
+"""Writing to the registry itself: manifests, tags, and blobs mounted from other repositories."""
 
+import logging
+from collections.abc import Callable
 from typing import ClassVar
 
-from aioregistry.errors import InvalidRequestError, InvalidResponseError, NotFoundError
+from aioregistry.api import names
+from aioregistry.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    InvalidResponseError,
+    MountRefusedError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from aioregistry.oci.distribution import Distribution
+from aioregistry.oci.documents import body_with, upload_path
+from aioregistry.oci.fan_out import for_each
+from aioregistry.oci.tagging import TagOutcome, outcome_of, refuse_others
+from aioregistry.session.answers import Answer, NoAnswer
 
 __all__ = ["DistributionWriter", "is_part_missing"]
 
+logger = logging.getLogger("aioregistry")
+_CREATED = 201
+_LEFT_OPEN = ". The upload could not be cancelled: the registry drops it by itself"
 _MISSING_PARTS = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 
 
@@ -14,7 +31,14 @@ class DistributionWriter(Distribution):
     """Reads like `Distribution`, and writes manifests, with docker credentials that let push.
 
     Takes the same arguments. The credentials need a token with the scopes ``registry:read``,
-    ``registry:update`` and ``registry:create``.
+    ``registry:update`` and ``registry:create``. While a garbage collection is under way, registries
+    refuse to be written to, by a 401.
+
+    Example:
+        ```python
+        async with DistributionWriter(client.registry("example")) as writer:
+            await writer.tag("web", "v1.0.0", "stable")
+        ```
     """
 
     _writes: ClassVar[bool] = True
@@ -42,11 +66,123 @@ class DistributionWriter(Distribution):
         """
         path = self._path(repository, reference)
         answer = await self._send("PUT", repository, path, document, media_type)
-        digest = self._digest_in(answer, repository) or reference
-        if ":" in reference and digest != reference:
+        digest = self._digest_in(answer, repository)
+        is_other = digest is not None and body_with(digest, document) is None
+        if is_other or (":" in reference and digest not in {None, reference}):
             raise InvalidResponseError(
                 f"the registry stored {reference!r} under another digest, {digest!r}"
             )
+
+    async def tag(
+        self,
+        repository: str,
+        reference: str,
+        *tags: str,
+        force: bool = False,
+        dry_run: bool = False,
+        on_outcome: Callable[[TagOutcome], object] | None = None,
+    ) -> tuple[TagOutcome, ...]:
+        """Set further tags on a manifest; no layer is read or sent.
+
+        ``GET /v2/{registry}/{repository}/manifests/{reference}``, then for each tag a ``HEAD``, and
+        a ``PUT`` of the manifest where it is needed. All tags are looked up before the first is
+        set. Between the two are some milliseconds in which somebody else may set it: the protocol
+        has no conditional ``PUT``.
+
+        Args:
+            repository: The repository's name.
+            reference: A tag, or a digest.
+            tags: The tags to set.
+            force: Whether tags that are on other manifests are moved; by default that is refused.
+            dry_run: Whether nothing is set; the outcomes are those that would be.
+            on_outcome: Called with each `TagOutcome` as soon as it is known; None for nothing.
+
+        Returns:
+            What became of each tag, in their order.
+
+        Raises:
+            InvalidNameError: No repository, tag or digest can be called so; nothing was sent.
+            ValueError: No tag is given.
+            NotFoundError: There is no such manifest.
+            TagExistsError: A tag is on another manifest, and `force` is not set; none was set.
+            RegistryError: Any other of its kinds; tags set before it stay set.
+        """
+        if not tags:
+            raise ValueError("no tag is given")
+        wanted = list(dict.fromkeys(map(names.check_tag, tags)))
+        manifest = await self.get_manifest(repository, reference)
+        before: dict[str, str | None] = {}
+        outcomes: dict[str, TagOutcome] = {}
+
+        async def look(tag: str) -> None:
+            before[tag] = await self.find_manifest(repository, tag)
+
+        async def set_tag(tag: str) -> None:
+            outcome = outcome_of(repository, tag, manifest.digest, before[tag])
+            if outcome.status != "present" and not dry_run:
+                kind = manifest.media_type or ""
+                await self.put_manifest(repository, tag, manifest.raw, kind)
+            outcomes[tag] = outcome
+            if on_outcome is not None:
+                on_outcome(outcome)
+
+        await for_each(look, wanted, self.concurrency)
+        if not force:
+            refuse_others(repository, before, manifest.digest)
+        await for_each(set_tag, wanted, self.concurrency)
+        return tuple(outcomes[tag] for tag in wanted)
+
+    async def mount_blob(self, repository: str, digest: str, source: str) -> None:
+        """Let a repository have a blob of another one; no byte of it is read or sent.
+
+        ``POST /v2/{registry}/{repository}/blobs/uploads/?mount={digest}&from={registry}/{source}``.
+        A registry that does not mount opens an upload instead; that is cancelled.
+
+        Args:
+            repository: The repository that is to have it.
+            digest: The blob's digest.
+            source: The repository that has it.
+
+        Raises:
+            InvalidNameError: No repository or digest can be called so; nothing was sent.
+            NotFoundError: The source has no such blob.
+            MountRefusedError: The registry does not mount it.
+            RegistryError: Any other of its kinds.
+        """
+        name = f"{self._registry.name}/{names.check_repository(repository)}"
+        query = f"mount={names.check_digest(digest)}"
+        query += f"&from={self._registry.name}/{names.check_repository(source)}"
+        self._authorizer.pull_also(repository, source)
+        try:
+            answer = await self._send("POST", repository, f"/v2/{name}/blobs/uploads/?{query}")
+        except (AuthenticationError, PermissionDeniedError) as error:
+            error.hint = (
+                f"To mount a blob, the credentials must let push to {repository!r} and pull from"
+                f" {source!r}; while a garbage collection is under way, nobody may push"
+            )
+            raise
+        if answer.status == _CREATED:
+            return
+        left = "" if await self._cancel_upload(repository, answer) else _LEFT_OPEN
+        if not await self.has_blob(source, digest):
+            raise NotFoundError(f"{source!r} has no blob {digest}{left}")
+        raise MountRefusedError(
+            f"the registry opened an upload instead of mounting {digest} from {source!r} in"
+            f" {repository!r}; nothing was uploaded{left}"
+        )
+
+    async def _cancel_upload(self, repository: str, answer: Answer) -> bool:
+        """``DELETE`` of an upload, tried once: many registries let nobody delete."""
+        path = upload_path(answer.headers.get("Location", ""))
+        if path is None:
+            return False
+        base_url = await self._base()
+        authorization = await self._authorizer.authorize(repository, base_url)
+        ended = await self._attempt("DELETE", f"{base_url}{path}", authorization)
+        if isinstance(ended, NoAnswer) or not 200 <= ended.status < 300:
+            logger.info("an upload that was opened in %s could not be cancelled", repository)
+            return False
+        return True
 
 
 def is_part_missing(error: Exception) -> bool:

@@ -3,36 +3,15 @@
 import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
 from aioregistry import InvalidResponseError, NotFoundError
-from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.schema1 import signed_payload
-from tests.conftest import QUICK
+from tests.oci.serving import serving
 
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
-
-
-@asynccontextmanager
-async def serving(client, answer: Callable[[web.Request], web.Response]) -> AsyncIterator:
-    async def handle(request: web.Request) -> web.Response:
-        return answer(request)
-
-    runner = web.ServerRunner(web.Server(handle))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    registry = client.registry("example")
-    try:
-        url = f"http://127.0.0.1:{port}"
-        async with Distribution(registry, base_url=url, retry=QUICK) as distribution:
-            yield distribution
-    finally:
-        await runner.cleanup()
 
 
 async def test_tags_are_listed_page_by_page_and_the_link_is_not_followed(client):
@@ -127,7 +106,7 @@ async def test_only_a_media_type_that_was_not_asked_for_is_searched_for_secrets(
 
     async with serving(client, answer) as distribution:
         with monkeypatch.context() as patched:
-            patched.setattr("aioregistry.oci.distribution.redact", refuse)
+            patched.setattr("aioregistry.oci.requests.redact", refuse)
             assert (await distribution.get_manifest("web", "v1")).media_type == SCHEMA_1
         redacted = (await distribution.get_manifest("web", "v1")).media_type
         assert redacted == f"{SCHEMA_1}; x=Bearer <redacted>"

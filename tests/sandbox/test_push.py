@@ -164,9 +164,23 @@ async def test_a_blob_is_mounted_from_another_repository(registry, session, sand
     assert (await registry.ask("HEAD", f"/v2/example/api/blobs/{digest}")).status == 200
 
 
-async def test_a_mount_without_the_right_to_pull_begins_an_upload(registry):
+async def test_a_mount_without_the_right_to_pull_is_challenged_for_both(registry, session, sandbox):
     await registry.upload(LAYER)
+    scopes = "repository:example/api:pull,push"
+    url = URL(f"{sandbox.url}/v2/registry/auth").with_query(scope=scopes)
+    async with session.get(url, headers=registry.basic) as granted:
+        token = (await granted.json())["token"]
     path = f"/v2/example/api/blobs/uploads/?mount={digest_of(LAYER)}&from=example/web"
+    refused = await registry.ask("POST", path, token=token)
+    assert refused.status == 401
+    challenge = refused.headers["Www-Authenticate"]
+    assert 'scope="repository:example/api:pull,push repository:example/web:pull"' in challenge
+    assert "insufficient_scope" in challenge
+
+
+async def test_a_mount_of_what_the_source_lacks_begins_an_upload(registry):
+    await registry.upload(LAYER, name="example/web")
+    path = f"/v2/example/web/blobs/uploads/?mount={digest_of(b'none')}&from=example/web"
     begun = await registry.ask("POST", path)
     assert begun.status == 202
     assert begun.headers["Docker-Upload-UUID"]

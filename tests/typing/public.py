@@ -28,6 +28,7 @@ from aioregistry import (
     RepositoryV1,
     Subscription,
     Tag,
+    TagOutcome,
 )
 from aioregistry.errors import RegistryError
 
@@ -86,6 +87,7 @@ async def deletes(repo: RepositoryHandle, names: AsyncIterator[str]) -> None:
         async for outcome in outcomes:
             assert_type(outcome, Outcome)
             assert_type(outcome.status == "deleted", bool)
+    assert_type(await repo.tag("v1", "stable", force=True), tuple[TagOutcome, ...])
     await repo.delete_tags([1])  # type: ignore[list-item]
 
 

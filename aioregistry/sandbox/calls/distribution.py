@@ -112,14 +112,25 @@ class ProtocolCall:
     def _needed(self) -> frozenset[tuple[str, str]]:
         if self.path.kind == "catalog":
             return frozenset({CATALOG})
-        return frozenset((self.path.name, action) for action in self._actions if self.path.name)
+        needed = {(self.path.name, action) for action in self._actions if self.path.name}
+        if self._source:
+            needed.add((self._source, "pull"))
+        return frozenset(needed)
+
+    @property
+    def _source(self) -> str:
+        """The repository that a blob is mounted from; empty for all other requests."""
+        source = self._value("from", "") if self.path.kind == "uploads" else ""
+        return source if is_repository(source) else ""
 
     def _challenge(self, token: BearerToken | None) -> ProtocolError:
         scope = ""
         if self.path.kind == "catalog":
             scope = ',scope="registry:catalog:*"'
         elif is_repository(self.path.name):
-            scope = f',scope="repository:{self.path.name}:{",".join(self._actions)}"'
+            scope = f"repository:{self.path.name}:{','.join(self._actions)}"
+            scope += f" repository:{self._source}:pull" if self._source else ""
+            scope = f',scope="{scope}"'
         error = ',error="insufficient_scope"' if token is not None else ""
         challenge = f'Bearer realm="{self.base}{TOKEN_ROUTE}",service="{HOST}"{scope}{error}'
         return unauthorized({"Www-Authenticate": challenge})

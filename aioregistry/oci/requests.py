@@ -1,0 +1,262 @@
+"""Requests to the registry itself: authorized, attempted, their errors explained."""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Self
+
+import aiohttp
+from yarl import URL
+
+from aioregistry.errors import (
+    ClientClosedError,
+    InvalidResponseError,
+    RegistryConnectionError,
+    RegistryError,
+    RegistryTimeoutError,
+)
+from aioregistry.oci.credentials import Credentials, Registry
+from aioregistry.oci.documents import ACCEPT, is_host, redirected
+from aioregistry.oci.tokens import Authorizer
+from aioregistry.session.answers import Answer, NoAnswer, classify
+from aioregistry.session.origins import check_origin, origin_from_environment
+from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.secret import Secret, redact
+from aioregistry.session.transport import (
+    environment_proxy,
+    no_hidden_resend,
+    read_answer,
+    reason,
+    request_options,
+)
+
+__all__ = ["RegistryRequests"]
+
+_JSON = "application/json"
+# The protocol has registries refuse manifests of more than 4 MiB.
+_MAX_BODY = 16 * 2**20
+_RENEWALS = 2
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 3
+_VENDOR_API = "https://api.digitalocean.com"
+_VENDOR_REVOCATION = "https://cloud.digitalocean.com/v1/oauth/revoke"
+_REGISTRY_URL_VARIABLE = "AIOREGISTRY_REGISTRY_URL"
+
+
+class RegistryRequests:
+    """Sends requests to a registry, with docker credentials for it; see `Distribution`."""
+
+    _writes: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        retry: RetryPolicy | None = None,
+        concurrency: int = 16,
+        session: aiohttp.ClientSession | None = None,
+        trust_env: bool = False,
+        revoke_url: str | None = _VENDOR_REVOCATION,
+    ) -> None:
+        if concurrency < 1:
+            raise ValueError(f"concurrency must be 1 or more: {concurrency}")
+        if session is not None and trust_env:
+            raise ValueError("give a session or trust_env, not both: a session has its own setting")
+        self.concurrency = concurrency
+        self._registry = registry
+        self._base_url = (
+            origin_from_environment(_REGISTRY_URL_VARIABLE)
+            if base_url is None
+            else check_origin("base_url", base_url)
+        )
+        self._revoke_url = None if revoke_url is None else check_origin("revoke_url", revoke_url)
+        if revoke_url == _VENDOR_REVOCATION and getattr(registry, "api_url", "") != _VENDOR_API:
+            self._revoke_url = None
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._retry = RetryPolicy() if retry is None else retry
+        self._borrowed = session
+        self._trusts_env = trust_env
+        self._http: aiohttp.ClientSession | None = None
+        self._serves_referrers = True
+        # Waiting for a connection must not count as waiting for the registry.
+        self._turn = asyncio.Semaphore(concurrency)
+        self._credentials = Credentials(registry, read_write=self._writes)
+        self._authorizer = Authorizer(
+            self._credentials, registry.name, self._attempt_json, self._retry, self._writes
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._registry!r}, base_url={self._base_url!r})"
+
+    @property
+    def registry_name(self) -> str:
+        """The registry's name."""
+        return self._registry.name
+
+    @property
+    def base_url(self) -> str | None:
+        """The registry's address that was given; None for that of its credentials."""
+        return self._base_url
+
+    async def open(self) -> Self:
+        """Open it in the running event loop."""
+        if self._http is None:
+            self._http = self._borrowed or aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self.concurrency),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(no_hidden_resend,),
+                timeout=self._timeout,
+            )
+        return self
+
+    async def close(self) -> None:
+        """Revoke the credentials, as far as that succeeds soon, and close the connections."""
+        http = self._http
+        if http is None:
+            return
+        try:
+            if self._revoke_url is not None:
+                await self._credentials.revoke(self._send_revocation)
+        finally:
+            if self._borrowed is None:
+                await http.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _send(
+        self,
+        method: str,
+        repository: str,
+        path: str,
+        data: bytes | None = None,
+        kind: str = "",
+        *,
+        on_redirect: Literal["fail", "follow", "return"] = "fail",
+        max_bytes: int = _MAX_BODY,
+    ) -> Answer:
+        base_url = await self._base()
+        url = f"{base_url}{path}"
+        attempts = renewals = redirects = 0
+        # Where a blob's storage is: it is sent no authorization, and stands in no error.
+        storage: str | None = None
+        while True:
+            authorization = None
+            if storage is None:
+                authorization = await self._authorizer.authorize(repository, base_url)
+                attempts += 1
+            answer = await self._attempt(
+                method, storage or url, authorization, ACCEPT, data, kind, max_bytes
+            )
+            if isinstance(answer, NoAnswer):
+                error, failure = answer.error, Failure(None)
+            else:
+                if 200 <= answer.status < 300 and not answer.too_large:
+                    self._credentials.accept()
+                    return answer
+                if on_redirect != "fail" and answer.status in _REDIRECTS:
+                    if on_redirect == "return":
+                        return answer
+                    redirects += 1
+                    if redirects > _MAX_REDIRECTS:
+                        raise InvalidResponseError(f"the registry redirects again and again: {url}")
+                    storage = redirected(storage or url, answer.headers.get("Location", ""))
+                    continue
+                if answer.status == 401 and storage is None and renewals < _RENEWALS:
+                    attempts -= 1
+                    renewals += 1
+                    self._authorizer.on_unauthorized(repository, answer, authorization)
+                    continue
+                error, failure = classify(
+                    answer, *self._secrets(authorization), now=time.time(), server="registry"
+                )
+                self._explain(error, repository)
+            error.method, error.url, error.attempts = method, url, attempts
+            storage = None
+            wait = self._retry.decide(failure, attempts, repeatable=True)
+            if wait is None:
+                raise error
+            await asyncio.sleep(wait)
+
+    def _explain(self, error: RegistryError, repository: str) -> None:
+        where = f"{self._registry.name}/{repository}"
+        if error.status == 401:
+            error.hint = "The registry refuses the docker credentials that the API made"
+        elif error.status == 403:
+            error.hint = f"The docker credentials give no access to {where!r}"
+
+    def _secrets(self, authorization: Secret | None) -> tuple[Secret, ...]:
+        secrets = self._credentials.secrets()
+        return secrets if authorization is None else (*secrets, authorization)
+
+    def _redacted(self, text: str, repository: str) -> str:
+        return redact(text, *self._secrets(self._authorizer.known(repository)))
+
+    async def _base(self) -> str:
+        if self._base_url is None:
+            host = (await self._credentials.get()).host
+            if not is_host(host):
+                raise InvalidResponseError(f"the docker credentials are for {host!r}, no host")
+            self._base_url = f"https://{host}"
+        return self._base_url
+
+    async def _send_revocation(self, token: str) -> Answer | NoAnswer:
+        """``POST {revoke_url}``, where the token that is revoked is also what authorizes it."""
+        return await self._attempt(
+            "POST", self._revoke_url or "", Secret(f"Bearer {token}"), _JSON, {"token": token}
+        )
+
+    async def _attempt_json(
+        self, method: str, url: str, authorization: Secret | None
+    ) -> Answer | NoAnswer:
+        return await self._attempt(method, url, authorization, _JSON)
+
+    async def _attempt(
+        self,
+        method: str,
+        url: str,
+        authorization: Secret | None,
+        accept: str = ACCEPT,
+        data: Any = None,
+        kind: str = "",
+        max_bytes: int = _MAX_BODY,
+    ) -> Answer | NoAnswer:
+        http = self._http
+        if http is None or http.closed:
+            raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
+        options = request_options(
+            http,
+            {"Accept": accept, "Content-Type": kind} if kind else {"Accept": accept},
+            authorization,
+            None if self._borrowed is None else self._timeout,
+        )
+        if self._trusts_env:
+            options |= environment_proxy(url)
+        try:
+            async with (
+                self._turn,
+                http.request(
+                    method, URL(url, encoded=True), allow_redirects=False, data=data, **options
+                ) as response,
+            ):
+                return await read_answer(response, max_bytes)
+        except TimeoutError:
+            return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
+        except (aiohttp.ClientError, OSError) as error:
+            why = redact(reason(error, authorization), *self._credentials.secrets())
+            return NoAnswer(RegistryConnectionError(why), sent=True)
+        except RuntimeError:
+            # How aiohttp says it when a session is closed under a request.
+            if http.closed:
+                raise ClientClosedError("the Distribution was closed") from None
+            raise
