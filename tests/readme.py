@@ -79,6 +79,7 @@ async def sandbox_by_environment(
         monkeypatch.setenv("AIOREGISTRY_API_URL", sandbox.url)
         monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", sandbox.url)
         monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        monkeypatch.setenv("AIOREGISTRY_STATE_DIR", str(folder / "state"))
         monkeypatch.chdir(folder)
         yield sandbox
 

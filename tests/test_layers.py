@@ -35,7 +35,7 @@ CLI_FLOORS = [
     {"errors", "exit_codes", "groups", "process"},
     {"options"},
     {"display", "settings"},
-    {"demo", "docker", "connection"},
+    {"demo", "docker", "connection", "runs"},
     {"running"},
     {"asking", "undo"},
     {"cleanup"},

@@ -76,8 +76,9 @@ async def test_the_five_minutes_on_the_command_line_work(sandbox, tmp_path):
     commands = [words for words in lines if words[0] == "aioregistry"]
     assert len(commands) == 5
     for words in commands:
-        # Without a terminal there is nobody to ask.
-        agreed = {"apply": ["--yes"], "start": ["--yes", "--interval", "0.01"]}.get(
+        # Without a terminal there is nobody to ask, and a plan to carry out has to be named.
+        plans = [path.name for path in tmp_path.glob("state/*/runs/*")]
+        agreed = {"apply": [*plans, "--yes"], "start": ["--yes", "--interval", "0.01"]}.get(
             " ".join(words[2:3]), []
         )
         process = await asyncio.create_subprocess_exec(

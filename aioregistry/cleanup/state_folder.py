@@ -14,7 +14,7 @@ from attrs import frozen
 from aioregistry.api.names import check_registry
 from aioregistry.session.origins import API_URL
 
-__all__ = ["RUNS_KEPT", "RunFiles", "StateFolder", "state_root"]
+__all__ = ["RUNS_KEPT", "RunFiles", "StateFolder", "order_of_run", "state_root"]
 
 RUNS_KEPT = 30
 
@@ -89,10 +89,30 @@ class StateFolder:
         Raises:
             InvalidNameError: No registry can have this name.
         """
-        name = check_registry(registry)
-        if api_url != API_URL:
-            name += "@" + _NOT_IN_NAMES.sub("_", api_url.partition("://")[2])
-        return cls((root or state_root()) / name, registry)
+        return cls((root or state_root()) / (check_registry(registry) + _suffix(api_url)), registry)
+
+    @classmethod
+    def every(cls, *, api_url: str = API_URL, root: Path | None = None) -> list[Self]:
+        """Return the folders that exist of an API's registries.
+
+        Args:
+            api_url: The address of the API.
+            root: The state directory; None means `state_root`.
+
+        Raises:
+            OSError: The directory cannot be read.
+        """
+        try:
+            paths = sorted((root or state_root()).iterdir())
+        except FileNotFoundError:
+            return []
+        suffix = _suffix(api_url)
+        names = [(path, path.name.removesuffix(suffix)) for path in paths if path.is_dir()]
+        return [
+            cls(path, name)
+            for path, name in names
+            if name + suffix == path.name and "@" not in name
+        ]
 
     @property
     def memory(self) -> Path:
@@ -146,7 +166,7 @@ class StateFolder:
         except FileNotFoundError:
             return []
         found = [RunFiles(plan) for plan in plans if plan.is_file()]
-        return sorted(found, key=lambda run: _order(run.name), reverse=True)
+        return sorted(found, key=lambda run: order_of_run(run.name), reverse=True)
 
     def forget_runs(self, keep: int = RUNS_KEPT) -> list[str]:
         """Delete the files of the oldest runs, and return these runs' names.
@@ -168,7 +188,14 @@ class StateFolder:
         return forgotten
 
 
-def _order(name: str) -> tuple[str, int]:
+def _suffix(api_url: str) -> str:
+    if api_url == API_URL:
+        return ""
+    return "@" + _NOT_IN_NAMES.sub("_", api_url.partition("://")[2])
+
+
+def order_of_run(name: str) -> tuple[str, int]:
+    """Return what runs are sorted by, given their names: the time when they began."""
     # Of runs of one second, the later have a number.
     found = _RUN.fullmatch(name)
     return ("", 0) if found is None else (found["time"], int(found["number"] or 1))

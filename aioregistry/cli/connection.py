@@ -10,6 +10,7 @@ from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
 from aioregistry.client.client import RegistryClient
@@ -101,10 +102,29 @@ class Connection:
 
     async def registry(self, name: str | None) -> RegistryHandle:
         """Return a registry; without a name, the configured one, or the account's only one."""
-        name = name or self.settings.registry
+        (registry,) = await self.registries(name)
+        return registry
+
+    async def registries(self, name: str | None, *, every: bool = False) -> list[RegistryHandle]:
+        """Return the registry that `registry` returns, or every one of the account.
+
+        Args:
+            name: The registry's name; None means the configured one, or the account's only one.
+            every: Whether all registries of the account are wanted.
+
+        Raises:
+            UsageError: A registry is named, and all are wanted.
+            NotFoundError: The account has no registry, or several and none is named.
+        """
+        if name is not None and every:
+            raise UsageError(f"the registry {name} and --all-registries exclude each other")
+        name = None if every else name or self.settings.registry
         if name is None:
-            name = _the_only([each.name for each in await self.client.registries()])
-        return self.client.registry(name)
+            names = [each.name for each in await self.client.registries()]
+            chosen = names if every and names else [_the_only(names, "as REGISTRY")]
+        else:
+            chosen = [name]
+        return [self.client.registry(each) for each in chosen]
 
     async def target(self, text: str, registry: str | None = None) -> Target:
         """Return the repository that a text names: ``REPO``, ``REGISTRY/REPO``, or with the host.
@@ -135,7 +155,11 @@ class Connection:
             return Target(handle.repository(rest), reference)
         if known is None:
             names = [each.name for each in await self.client.registries()]
-            known = first if first in names and rest else _the_only(names)
+            known = (
+                first
+                if first in names and rest
+                else _the_only(names, f"as REGISTRY/{reference.path}")
+            )
         repository = rest if rest and first == known else reference.path
         return Target(self.client.registry(known).repository(repository), reference)
 
@@ -180,14 +204,14 @@ async def _limiter(settings: Settings, token: str) -> AsyncGenerator[CountingLim
         yield CountingLimiter(limit, shared)
 
 
-def _the_only(registries: list[str]) -> str:
+def _the_only(registries: list[str], how: str) -> str:
     if len(registries) != 1:
         if not registries:
             raise NotFoundError(
                 "the account has no registry: 'aioregistry registry create' makes one"
             )
         raise NotFoundError(
-            f"the account has several registries ({', '.join(registries)}): name one, as REGISTRY"
-            " or REGISTRY/REPOSITORY, or set AIOREGISTRY_REGISTRY"
+            f"the account has several registries ({', '.join(registries)}): name one, {how}, or"
+            " choose one for all commands with 'aioregistry config set registry NAME'"
         )
     return registries[0]

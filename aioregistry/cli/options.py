@@ -12,6 +12,7 @@ from attrs import frozen
 
 __all__ = [
     "Access",
+    "AllRegistries",
     "Filters",
     "Format",
     "InRegistry",
@@ -50,6 +51,9 @@ RepositoryReference = Annotated[
         help="REPOSITORY, REGISTRY/REPOSITORY or HOST/REGISTRY/REPOSITORY; with :TAG or @DIGEST,"
         " only that image.",
     ),
+]
+AllRegistries = Annotated[
+    bool, typer.Option("--all-registries", help="Use every registry of the account.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
@@ -337,7 +341,7 @@ def _options_of(group: Any) -> list[inspect.Parameter]:
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
+            default=inspect.Parameter.empty if field.default is attrs.NOTHING else field.default,
             annotation=hints[field.name],
         )
         for field in attrs.fields(group)

@@ -30,6 +30,9 @@ class Shell:
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(app, list(arguments), input=stdin)
 
+    def plans(self) -> list[Path]:
+        return sorted((self.folder / "state").glob("*/runs/*/plan.json"))
+
     def tags(self) -> set[str]:
         return set(self.sandbox.state.registry("example").repository("web").tags)
 
@@ -51,5 +54,6 @@ def shell(tmp_path, monkeypatch) -> Iterator[Shell]:
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        monkeypatch.setenv("AIOREGISTRY_STATE_DIR", str(tmp_path / "state"))
         monkeypatch.setenv("COLUMNS", "120")
         yield Shell(sandbox, tmp_path)

@@ -72,7 +72,7 @@ def test_none_may_be_under_way_in_one_that_is(filled, command):
 
 
 def test_a_plan_for_a_registry_that_is_not_there_is_refused_and_can_be_applied_later(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     held = filled.sandbox.state.registries.pop("example")
     result = filled.run("cleanup", "apply", "plan.json", "--yes")
     assert result.exit_code == 1
@@ -105,7 +105,7 @@ def test_manifests_are_not_looked_for_at_the_vendors_when_the_api_is_not(
 
 
 def test_a_cap_names_the_option_that_lifts_it(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     part = filled.run("cleanup", "apply", "plan.json", "--yes", "--max-fraction", "0.1")
     assert part.exit_code == 4
     assert "--force or a larger --max-fraction allows it" in part.stderr
@@ -115,7 +115,7 @@ def test_a_cap_names_the_option_that_lifts_it(filled):
 
 
 def test_a_plan_that_was_begun_names_the_option_that_goes_on(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert filled.run("cleanup", "apply", "plan.json", "--yes").exit_code == 0
     again = filled.run("cleanup", "apply", "plan.json", "--yes")
     assert again.exit_code == 2

@@ -25,7 +25,7 @@ def filled(shell):
 
 
 def test_a_plan_is_written_and_nothing_is_deleted(filled):
-    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert result.exit_code == 0, result.output
     assert "web" in result.stdout
     assert re.search(r"\d requests? with all checks, at least ", result.stdout)
@@ -36,7 +36,7 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
 
 
 def test_a_plan_is_carried_out(filled):
-    filled.run("cleanup", "plan", "example", "--policy", "policy.toml", "-o", "my.json")
+    filled.run("cleanup", "plan", "example", "--policy", "policy.toml", "--plan-file", "my.json")
     result = filled.run("cleanup", "apply", "my.json", "--yes")
     assert result.exit_code == 0, result.output
     assert re.search(r"deleted +│ +2", result.stdout)
@@ -46,20 +46,20 @@ def test_a_plan_is_carried_out(filled):
 
 
 def test_a_plan_that_was_begun_is_refused_before_anything_is_asked(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.run("cleanup", "apply", "plan.json", "--yes")
     result = filled.run("cleanup", "apply", "plan.json")
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "continue with 'aioregistry cleanup apply plan.json --resume'" in result.stderr
-    again = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    again = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert again.exit_code == 2
     assert "the plan plan.json was begun" in again.stderr
-    assert "--output" in again.stderr
+    assert "--plan-file" in again.stderr
 
 
 def test_nothing_is_asked_when_a_resumed_plan_has_nothing_left(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.run("cleanup", "apply", "plan.json", "--yes")
     result = filled.run("cleanup", "apply", "plan.json", "--resume")  # without a terminal
     assert result.exit_code == 0, result.output
@@ -68,7 +68,7 @@ def test_nothing_is_asked_when_a_resumed_plan_has_nothing_left(filled):
 
 
 def test_a_resumed_plan_with_nothing_left_asks_before_garbage_is_collected(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.run("cleanup", "apply", "plan.json", "--yes")
     result = filled.run("cleanup", "apply", "plan.json", "--resume", "--gc")
     assert result.exit_code == 2
@@ -77,7 +77,7 @@ def test_a_resumed_plan_with_nothing_left_asks_before_garbage_is_collected(fille
 
 def test_a_plan_that_deletes_nothing_is_not_offered(filled):
     (filled.folder / "policy.toml").write_text('[[rules]]\ntags = "zz"\ndelete = true\n')
-    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert result.exit_code == 0, result.output
     assert "plan written to plan.json" in result.stdout
     assert "to carry it out" not in result.stdout
@@ -87,27 +87,30 @@ def test_the_name_of_a_repository_is_whole_in_a_table(filled):
     name = "platform/billing-and-invoices"
     for tag in ("main", "pr-1"):
         filled.sandbox.state.push("example", name, [tag])
-    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     cells = [line.split("│")[1].strip() for line in result.stdout.splitlines() if "│" in line]
     assert name in "".join(cells)
 
 
 def test_all_in_one_go(filled):
-    result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes", "-o", "my.json")
+    result = filled.run(
+        "cleanup", "run", "--policy", "policy.toml", "--yes", "--plan-file", "my.json"
+    )
     assert result.exit_code == 0, result.output
     assert filled.tags() == {"main", "dev"}
 
 
 def test_the_plan_of_a_run_is_named_for_registry_and_time(filled):
     filled.run("cleanup", "run", "--policy", "policy.toml", "--yes")
-    (plan,) = filled.folder.glob("cleanup-example-*.json")
-    assert re.fullmatch(r"cleanup-example-\d{8}-\d{6}\.json", plan.name)
+    (plan,) = filled.plans()
+    assert re.fullmatch(r"example-\d{8}-\d{6}", plan.parent.name)
+    assert not list(filled.folder.glob("*.json"))
 
 
 def test_garbage_is_collected_when_asked_for_and_told_beside_the_estimate(filled):
     # The first look, which is at once, finds it done.
     filled.sandbox.state.phases = Phases(*[0.0] * 6)
-    plan = ["cleanup", "plan", "--policy", "policy.toml"]
+    plan = ["cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json"]
     filled.run(*plan)
     estimate = Plan.load(filled.folder / "plan.json").frees.bytes
     result = filled.run("cleanup", "apply", "plan.json", "--yes", "--gc")
@@ -118,7 +121,7 @@ def test_garbage_is_collected_when_asked_for_and_told_beside_the_estimate(filled
 
 
 def test_without_a_terminal_it_needs_yes(filled):
-    result = filled.run("cleanup", "run", "--policy", "policy.toml", "-o", "my.json")
+    result = filled.run("cleanup", "run", "--policy", "policy.toml", "--plan-file", "my.json")
     assert result.exit_code == 2
     assert "nothing was deleted: no terminal to ask on; add --yes" in result.stderr
     assert filled.deletes() == 0
@@ -153,7 +156,7 @@ def test_only_the_repositories_that_are_named(filled):
 
 
 def test_drift_alone_has_a_code_of_its_own(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     repository = filled.sandbox.state.registry("example").repository("web")
     repository.point("new", repository.find("pr-1"), 0)
     result = filled.run("cleanup", "apply", "plan.json", "--yes")
@@ -163,7 +166,7 @@ def test_drift_alone_has_a_code_of_its_own(filled):
 
 
 def test_a_failure_is_told_and_can_be_tried_again(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.sandbox.faults = Faults(Fault(kind="status", status=403, method="DELETE", times=1))
     result = filled.run("cleanup", "apply", "plan.json", "--yes")
     assert result.exit_code == 1
@@ -183,7 +186,7 @@ def test_a_failure_is_told_and_can_be_tried_again(filled):
     ],
 )
 def test_a_cap_refuses_with_a_code_of_its_own(filled, command, flags, said):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     result = filled.run("cleanup", *command, *flags, "--yes")
     assert result.exit_code == 4
     assert said in result.stderr
@@ -200,7 +203,7 @@ def test_force_lifts_the_cap_on_fractions(filled):
 
 def test_a_repository_that_is_left_alone_fails_the_command(filled):
     filled.sandbox.faults = Faults(Fault(kind="status", status=403, route="*/manifests/*"))
-    result = filled.run("cleanup", "plan", "--policy", "policy.toml")
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert result.exit_code == 1
     assert "skipped: web: 4 of 4 manifests could not be read" in result.stdout
     result = filled.run("cleanup", "run", "--policy", "policy.toml", "--yes")
@@ -208,7 +211,7 @@ def test_a_repository_that_is_left_alone_fails_the_command(filled):
 
 
 def test_a_deadline_ends_it(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     result = filled.run("cleanup", "apply", "plan.json", "--yes", "--deadline", "0s")
     assert result.exit_code == 1
     assert "the deadline has passed" in result.stderr
@@ -220,9 +223,12 @@ def test_a_deadline_ends_it(filled):
     [
         (["plan", "--policy", "absent.toml"], "absent.toml: No such file or directory"),
         (["plan", "--policy", "bad.toml"], "bad.toml, line 2: rules[0].delete: must be true"),
-        (["plan", "--policy", "policy.toml", "-o", "no/plan.json"], "cannot be written"),
-        (["plan", "--policy", "policy.toml", "-o", "."], "cannot be written"),
-        (["plan", "--policy", "policy.toml", "-o", "begun.json"], "begun.json.journal exists"),
+        (["plan", "--policy", "policy.toml", "--plan-file", "no/plan.json"], "cannot be written"),
+        (["plan", "--policy", "policy.toml", "--plan-file", "."], "cannot be written"),
+        (
+            ["plan", "--policy", "policy.toml", "--plan-file", "begun.json"],
+            "begun.json.journal exists",
+        ),
         (
             ["plan", "--policy", "policy.toml", "--in-use", "bad.txt"],
             "bad.txt, line 1: not a ref",
@@ -246,7 +252,7 @@ def test_wrong_usage_is_told_before_anything_is_sent(shell, arguments, said):
 
 def test_without_a_token_it_says_what_to_set(shell, monkeypatch):
     monkeypatch.delenv("DIGITALOCEAN_TOKEN")
-    result = shell.run("cleanup", "plan", "--policy", "policy.toml")
+    result = shell.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert result.exit_code == 2
     assert "set DIGITALOCEAN_TOKEN" in result.stderr
 
@@ -258,9 +264,11 @@ def test_a_registry_that_is_not_there_is_told_in_one_line(shell):
 
 
 def test_contents_are_kept_unless_told_otherwise(filled):
-    filled.run("cleanup", "plan", "--policy", "policy.toml", "--no-cache")
+    filled.run(
+        "cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json", "--no-cache"
+    )
     assert not (filled.folder / "caches").exists()
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert (filled.folder / "caches" / "aioregistry" / "manifests.sqlite").exists()
 
 
@@ -306,7 +314,7 @@ def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, c
     # Within the quota of a minute, so that the second run need not wait for it.
     for number in range(220):
         filled.builder.image(f"pr-x{number}")
-    filled.run("cleanup", "plan", "--policy", "policy.toml")
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.sandbox.latency = 0.02
     options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     arguments = ["apply", "plan.json", "--yes", "--force"]
@@ -327,7 +335,7 @@ def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, c
 
 def test_a_policy_that_can_delete_nothing_says_so(filled):
     (filled.folder / "keeps.toml").write_text("[[rules]]\nkeep-newest = 3\n")
-    result = filled.run("cleanup", "plan", "--policy", "keeps.toml")
+    result = filled.run("cleanup", "plan", "--policy", "keeps.toml", "--plan-file", "plan.json")
     assert result.exit_code == 0
     assert "keeps.toml: no rule deletes anything" in result.stderr
     assert "nothing to delete" in result.stdout
@@ -335,12 +343,12 @@ def test_a_policy_that_can_delete_nothing_says_so(filled):
 
 def test_a_plan_of_nothing_is_applied_without_a_question(filled):
     (filled.folder / "keeps.toml").write_text("[[rules]]\nkeep-newest = 3\n")
-    filled.run("cleanup", "plan", "--policy", "keeps.toml")
+    filled.run("cleanup", "plan", "--policy", "keeps.toml", "--plan-file", "plan.json")
     assert filled.run("cleanup", "apply", "plan.json").exit_code == 0
     assert not (filled.folder / "plan.json.journal").exists()
 
 
 def test_a_plan_does_not_go_to_stdout(filled):
-    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "-o", "-")
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "-")
     assert result.exit_code == 2
     assert "cannot be written to stdout" in result.stderr

@@ -44,7 +44,7 @@ COMMANDS = {
     "delete-tags web t001 t002 --dry-run": (r"^example/web t00[12]$", 2),
     "credentials": (r'"auths"', 1),
     "kubernetes-manifest": (r"dockerconfigjson", 2),
-    "cleanup plan --policy policy.toml -o new.json": (r"^plan written to new.json", 1),
+    "cleanup plan --policy policy.toml --plan-file new.json": (r"^plan written to new.json", 1),
     "--version": (r"^aioregistry-do ", 1),
     "tags --help": (r"Exit codes: 0 success", 1),
 }

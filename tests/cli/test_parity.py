@@ -42,7 +42,7 @@ def account(shell, monkeypatch):
     helper = shell.folder / "docker-credential-aioregistry"
     helper.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(shell.folder))
-    planned = shell.run("cleanup", "plan", "--policy", "policy.toml", "-o", "plan.json")
+    planned = shell.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert planned.exit_code == 0, planned.output
     monkeypatch.delenv("AIOREGISTRY_REGISTRY_URL")
     return shell
@@ -56,7 +56,7 @@ def test_the_table_is_read():
 def test_a_command_of_the_table_runs(account, line, monkeypatch):
     words = shlex.split(line.replace("\\|", "|").replace("DIGEST", account.digest))
     if words[:2] == ["cleanup", "plan"]:
-        words += ["-o", "another.json"]
+        words += ["--plan-file", "another.json"]
     if words[0] == "delete-manifests":
         monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", account.sandbox.url)
     if words[0] == "cleanup":

@@ -17,11 +17,13 @@ def filled(shell):
 
 
 def plan(shell, *arguments):
-    return shell.run("cleanup", "plan", "--policy", "policy.toml", *arguments)
+    return shell.run(
+        "cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json", *arguments
+    )
 
 
 def test_a_plan_is_one_object_on_stdout_and_words_on_stderr(filled):
-    result = plan(filled, "--format", "json")
+    result = plan(filled, "-o", "json")
     assert result.exit_code == 0
     document = json.loads(result.stdout)
     assert document["tags_to_delete"] == 2
@@ -38,26 +40,26 @@ def test_a_plan_is_one_object_on_stdout_and_words_on_stderr(filled):
 
 
 def test_a_run_is_a_line_for_each_outcome_and_one_for_the_summary(filled):
-    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--format", "ndjson")
+    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "-o", "ndjson")
     result = filled.run(*words)
     assert result.exit_code == 0, result.stderr
     *outcomes, summary = map(json.loads, result.stdout.splitlines())
     assert [one["status"] for one in outcomes] == ["deleted", "deleted"]
     assert summary["outcomes"]["deleted"] == 2
-    assert summary["plan"].startswith("cleanup-example-")
+    assert summary["plan"] == str(filled.plans()[0])
 
 
 def test_an_apply_says_what_failed(filled):
     plan(filled)
     filled.sandbox.state.registry("example").repository("web").tags.pop("pr-1")
-    result = filled.run("cleanup", "apply", "plan.json", "--yes", "--format", "json")
+    result = filled.run("cleanup", "apply", "plan.json", "--yes", "-o", "json")
     document = json.loads(result.stdout)
     assert sum(document["outcomes"].values()) == 2
     assert len(document["items"]) == 2
 
 
 def test_a_collection_is_part_of_the_summary(filled):
-    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--gc", "--format", "json")
+    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--gc", "-o", "json")
     result = filled.run(*words)
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
@@ -67,7 +69,7 @@ def test_a_collection_is_part_of_the_summary(filled):
 def test_the_exit_code_tells_changes_from_none_when_asked_to(filled):
     assert plan(filled, "--detailed-exitcode").exit_code == 5
     filled.run("cleanup", "apply", "plan.json", "--yes")
-    assert plan(filled, "--detailed-exitcode", "-o", "next.json").exit_code == 0
+    assert plan(filled, "--detailed-exitcode", "--plan-file", "next.json").exit_code == 0
 
 
 @pytest.mark.parametrize("form", ["table", "md", "csv", "json"])
@@ -120,7 +122,7 @@ def test_what_was_damaged_is_named(filled, monkeypatch):
         return await send(handle, *arguments, **{**options, "check": None})
 
     monkeypatch.setattr(RepositoryHandle, "delete_manifests", delete_manifests)
-    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--format", "json")
+    words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "-o", "json")
     result = filled.run(*words)
     assert result.exit_code == 1
     damaged = {"repository": "web", "image": "dev", "missing": [child]}

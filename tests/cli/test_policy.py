@@ -83,7 +83,9 @@ def test_what_cannot_be_explained_is_wrong_usage(filled):
 
 
 def plan(filled, *more, stdin=""):
-    return filled.run("cleanup", "plan", "--policy", "policy.toml", *more, stdin=stdin)
+    return filled.run(
+        "cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json", *more, stdin=stdin
+    )
 
 
 def test_what_was_read_and_found_is_printed_and_in_the_plan(filled):
@@ -93,7 +95,7 @@ def test_what_was_read_and_found_is_printed_and_in_the_plan(filled):
     assert said in result.stdout.replace("\n", " ")
     recorded = json.loads((filled.folder / "plan.json").read_text())["plan"]["in_use"]
     assert recorded["read"] == 3
-    assert "in use: not asked" in plan(filled, "-o", "other.json").stdout
+    assert "in use: not asked" in plan(filled, "--plan-file", "other.json").stdout
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,6 @@ def test_a_cluster_is_asked_by_kubectl(filled, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "in use: 1 reference read, 1 of this registry, 1 found" in result.stdout
     script.write_text(f"#!{sys.executable}\nimport sys\nprint({text!r})\nsys.exit('forbidden')\n")
-    refused = plan(filled, "--in-use", "kubernetes", "-o", "other.json")
+    refused = plan(filled, "--in-use", "kubernetes", "--plan-file", "other.json")
     assert refused.exit_code == 2
     assert "kubectl failed with exit code 1: forbidden" in refused.stderr

@@ -28,7 +28,7 @@ ALL = ["--help", "--version", "tags web", "demo --tags 20 --scale 3600", "sandbo
 def filled(shell):
     for tag in ("main", "pr-1", "pr-2"):
         shell.builder.image(tag)
-    shell.run("cleanup", "plan", "--policy", "policy.toml")
+    shell.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     return shell
 
 

@@ -12,7 +12,7 @@ COMMANDS = (
     "repositories",
     "tags web --output json",
     "manifests web",
-    "cleanup plan --policy policy.toml",
+    "cleanup plan --policy policy.toml --plan-file plan.json",
     "cleanup apply plan.json --yes",
     "delete-tags web old --yes",
     "gc start --yes --interval 0.1",

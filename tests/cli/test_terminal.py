@@ -83,7 +83,7 @@ def test_ctrl_c_ends_a_list_with_one_clean_line(crowded):
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_clean_up_shows_its_progress_and_tells_what_ctrl_c_left(condemned, columns):
-    command = ("cleanup", "run", "--policy", "policy.toml", "--force", "-o", "plan.json")
+    command = ("cleanup", "run", "--policy", "policy.toml", "--force", "--plan-file", "plan.json")
     with Terminal(*command, columns=columns) as terminal:
         terminal.wait_for(r"Delete 400 tags.*\[y/N\]")
         terminal.type("y\n")
@@ -103,7 +103,7 @@ def test_a_clean_up_shows_its_progress_and_tells_what_ctrl_c_left(condemned, col
 ASKING = {
     "delete-tags web pr-1": "nothing was deleted",
     "delete-repository web": "nothing was deleted",
-    "cleanup run --policy policy.toml --force -o new.json": "nothing was deleted",
+    "cleanup run --policy policy.toml --force --plan-file new.json": "nothing was deleted",
     "cleanup apply plan.json --force": "nothing was deleted",
     "registry delete example": "nothing was deleted",
     "subscription --change-to professional": "nothing was changed",
@@ -114,7 +114,7 @@ ASKING = {
 @pytest.fixture
 def planned(condemned):
     condemned.sandbox.latency = 0
-    condemned.run("cleanup", "plan", "--policy", "policy.toml")
+    condemned.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     return condemned
 
 

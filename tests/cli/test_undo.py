@@ -8,10 +8,10 @@ def cleaned(shell):
     """A repository of which a plan has deleted two tags of four."""
     for tag in ("main", "dev", "pr-1", "pr-2"):
         shell.builder.image(tag)
-    shell.run("cleanup", "plan", "--policy", "policy.toml")
+    shell.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     result = shell.run("cleanup", "apply", "plan.json", "--yes")
     assert shell.tags() == {"main", "dev"}
-    assert "aioregistry cleanup undo plan.json.archive" in result.stdout
+    assert "aioregistry cleanup undo plan.json\n" in result.stdout
     return shell
 
 

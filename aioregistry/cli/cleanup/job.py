@@ -20,6 +20,7 @@ from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
+from aioregistry.cleanup.state_folder import RunFiles
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import (
     Applying,
@@ -35,11 +36,11 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
-from aioregistry.cli.undo.work import archive_of
+from aioregistry.cli.runs import as_argument
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
 
-__all__ = ["CleanupJob", "journal_of", "read_uses"]
+__all__ = ["CleanupJob", "read_uses"]
 
 
 @frozen
@@ -112,6 +113,20 @@ class CleanupJob:
         inputs = _Inputs(caps, uses, seconds)
         return cls(command, path, inputs, CleanupOutput(form), applying, reading, access)
 
+    def next(self) -> "CleanupJob":
+        """Return the job of another registry's plan, with the same options and deadline."""
+        made = CleanupJob(
+            self._command,
+            self.path,
+            self._inputs,
+            self.output,
+            self._applying,
+            self._reading,
+            self._access,
+        )
+        made._begun = self._begun
+        return made
+
     def check(self, plan: Plan) -> None:
         """Refuse a plan that is over the limits; count its items."""
         for forced, how in (
@@ -130,11 +145,11 @@ class CleanupJob:
         Raises:
             UsageError: The plan was begun.
         """
-        if self.path is not None and not resume and _is_begun(journal_of(self.path)):
+        if self.path is not None and not resume and _is_begun(RunFiles(self.path).journal):
             raise UsageError(
-                f"{journal_of(self.path)} exists: this plan was begun before; continue with"
-                f" 'aioregistry cleanup apply {shlex.quote(str(self.path))} --resume', or make a"
-                " new plan"
+                f"{RunFiles(self.path).journal} exists: this plan was begun before; continue with"
+                f" 'aioregistry cleanup apply {as_argument(self.path)} --resume', or make a new"
+                " plan"
             )
 
     def question(self, plan: Plan, *, resume: bool = False) -> str | None:
@@ -217,8 +232,10 @@ class CleanupJob:
                     "storage is freed by a garbage collection only: aioregistry gc start"
                     f" {plan.registry}"
                 )
-                undo = shlex.join(["aioregistry", "cleanup", "undo", str(self._archive)])
-                self.output.say(f"until then, to restore what was deleted: {undo}")
+                self.output.say(
+                    "until then, to restore what was deleted: aioregistry cleanup undo"
+                    f" {self._undo_argument}"
+                )
             return DRIFT_ONLY if report.drift else DONE
         finally:
             self.output.finish(plan, self.path, report, collected)
@@ -248,17 +265,24 @@ class CleanupJob:
 
     @property
     def _journal(self) -> Path | None:
-        return None if self.path is None else journal_of(self.path)
+        return None if self.path is None else RunFiles(self.path).journal
 
     @property
     def _archive(self) -> Path | None:
         if self._applying.archive is not None:
             return Path(self._applying.archive)
-        return None if self.path is None else archive_of(self.path)
+        return None if self.path is None else RunFiles(self.path).archive
+
+    @property
+    def _undo_argument(self) -> str:
+        if self._applying.archive is not None:
+            return shlex.quote(self._applying.archive)
+        return "" if self.path is None else as_argument(self.path)
 
     @property
     def _resume_line(self) -> str:
-        return resume_line(str(self.path), self._applying, self._reading, self._access)
+        plan = "" if self.path is None else as_argument(self.path)
+        return resume_line(plan, self._applying, self._reading, self._access)
 
     def _seconds_left(self) -> float | None:
         if self._inputs.seconds is None:
@@ -293,11 +317,6 @@ def _finished(journal: Path) -> set[tuple[str, str, str]]:
         except (ValueError, KeyError, AttributeError):
             continue
     return done
-
-
-def journal_of(plan: Path) -> Path:
-    """Return the journal's path of a plan's."""
-    return plan.with_name(f"{plan.name}.journal")
 
 
 def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse | None:

@@ -8,17 +8,22 @@ from typing import Annotated
 import typer
 from attrs import frozen
 
-from aioregistry.cli.options import Access, ReportFormat, as_arguments
+from aioregistry.cli.options import (
+    Access,
+    AllRegistries,
+    RegistryName,
+    ReportFormat,
+    as_arguments,
+)
 
 __all__ = [
     "Applying",
-    "PlanFile",
     "PlanFormat",
-    "PlanOutput",
+    "PlanName",
+    "Planning",
     "PolicyFile",
     "Reading",
     "Report",
-    "Repositories",
     "Resume",
     "resume_line",
 ]
@@ -29,19 +34,53 @@ _APPLYING = "Limits"
 PolicyFile = Annotated[
     Path, typer.Option("--policy", metavar="FILE", help="Policy file: TOML, YAML or JSON.")
 ]
-PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="Plan file.")]
-Repositories = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--repository",
-        metavar="NAME",
-        show_default=False,
-        help="Clean up only this repository. Repeatable.",
+PlanName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PLAN",
+        show_default="the newest in the state directory",
+        help="Plan file, or the name of a run that `aioregistry cleanup runs` lists.",
     ),
 ]
-PlanOutput = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="File to write the plan to.")
-]
+
+
+@frozen
+class Planning:
+    """Options on what a plan is made of, and where it is kept."""
+
+    policy: PolicyFile
+    registry: RegistryName = None
+    all_registries: AllRegistries = False
+    repository: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--repository",
+            metavar="NAME",
+            show_default=False,
+            help="Clean up only this repository. Repeatable.",
+        ),
+    ] = None
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan-file",
+            metavar="FILE",
+            show_default="a new one in the state directory",
+            help="File to write the plan to; its journal and archive are written beside it.",
+        ),
+    ] = None
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            min=1,
+            metavar="N",
+            show_default="30",
+            help="Keep the files of the registry's newest N runs in the state directory; those of"
+            " older runs are deleted, and what they deleted can no longer be restored"
+            " (AIOREGISTRY_KEEP).",
+        ),
+    ] = None
 
 
 class PlanFormat(StrEnum):
@@ -56,7 +95,8 @@ class PlanFormat(StrEnum):
 Report = Annotated[
     ReportFormat,
     typer.Option(
-        "--format",
+        "--output",
+        "-o",
         help="Format of the report on stdout: a table, one JSON object, or a line of JSON for each"
         " item and one for the summary.",
     ),
@@ -169,8 +209,15 @@ class Applying:
 
 
 def resume_line(plan: str, applying: Applying, reading: Reading, access: Access) -> str:
-    """Return the command line that continues a plan with the same options."""
-    words = ["aioregistry", "cleanup", "apply", plan, "--resume"]
+    """Return the command line that continues a plan with the same options.
+
+    Args:
+        plan: The plan as an argument, quoted.
+        applying: Options of the run.
+        reading: Options of the run.
+        access: Options of the run.
+    """
+    words = ["--resume"]
     for group in (applying, reading, access):
         words += as_arguments(group)
-    return shlex.join(words)
+    return f"aioregistry cleanup apply {plan} {shlex.join(words)}"

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,66 +17,80 @@ from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.state_folder import RunFiles, state_root
 from aioregistry.cli.asking import ask
-from aioregistry.cli.cleanup.job import CleanupJob, journal_of, read_uses
-from aioregistry.cli.cleanup.options import Applying, PlanFormat, Reading
+from aioregistry.cli.cleanup.job import CleanupJob, read_uses
+from aioregistry.cli.cleanup.options import Applying, PlanFormat, Planning, Reading
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan
-from aioregistry.cli.display.text import counted
-from aioregistry.cli.exit_codes import CHANGES, DONE, DRIFT_ONLY, SOME_FAILED
+from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import (
+    CHANGES,
+    DONE,
+    DRIFT_ONLY,
+    INTERRUPTED,
+    REFUSED,
+    SOME_FAILED,
+    WRONG_USAGE,
+)
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.runs import as_argument, find_plan, save_plan
 from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import AuthenticationError, RegistryError
 
 __all__ = ["apply", "plan", "plan_and_apply", "show"]
 
 _NOTHING = "nothing was deleted"
+_OWNER_ONLY = 0o700
+_WORST_FIRST = (SOME_FAILED, WRONG_USAGE, REFUSED, DRIFT_ONLY, CHANGES)
 
 
 def plan(
-    policy: Path,
-    registry: str | None,
-    repositories: list[str] | None,
-    output: Path,
+    planning: Planning,
     detailed: bool,
     form: ReportFormat,
     reading: Reading,
     access: Access,
 ) -> None:
     """Make a plan, write it to a file and show it."""
-    printer = CleanupOutput(form)
     command = "cleanup plan"
+    printer = CleanupOutput(form, several=planning.all_registries)
     with _usage(command):
-        rules, uses = _load_policy(policy), read_uses(reading)
-        _check_output(output)
+        rules, uses = _load_policy(planning.policy), read_uses(reading)
+        _check_planning(planning)
 
-    async def work(to: Connection) -> int:
-        handle = await to.registry(registry)
+    async def one(to: Connection, handle: RegistryHandle) -> int:
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
-            made = await _plan(to, handle, contents, rules, uses, repositories)
-        _save(command, made, output)
+            made = await _plan(to, handle, contents, rules, uses, planning.repository)
+        path = _save(command, made, planning, to)
         printer.show_plan(made)
         for problem in Caps().exceeded(made):
             printer.say(f"apply refuses this plan: {problem}")
         again = [word for name in reading.in_use or () for word in ("--in-use", name)]
-        carry_out = shlex.join(["aioregistry", "cleanup", "apply", str(output), *again])
+        carry_out = f"aioregistry cleanup apply {as_argument(path)} {shlex.join(again)}".rstrip()
         deletes = next(made.condemned, None) is not None
         then = f"; to carry it out: {carry_out}" if deletes else ""
-        printer.say(f"plan written to {output}{then}")
-        printer.finish(made, output)
+        printer.say(f"plan written to {path}{then}")
+        printer.finish(made, path)
         if made.left_alone:
             return SOME_FAILED
         return CHANGES if detailed and deletes else DONE
 
+    async def work(to: Connection) -> int:
+        return await _for_each(command, to, planning, printer, one)
+
     run_connected(command, access, work, lambda: _NOTHING)
 
 
-def show(path: Path, form: PlanFormat) -> None:
-    """Print the plan in a file."""
+def show(name: str | None, form: PlanFormat) -> None:
+    """Print a plan."""
     with _usage("cleanup show"):
+        path = find_plan(name, Access())
         made = Plan.load(path)
     match form:
         case PlanFormat.TABLE:
@@ -90,7 +104,7 @@ def show(path: Path, form: PlanFormat) -> None:
 
 
 def apply(
-    path: Path,
+    name: str | None,
     resume: bool,
     yes: bool,
     form: ReportFormat,
@@ -98,9 +112,12 @@ def apply(
     reading: Reading,
     access: Access,
 ) -> None:
-    """Carry out the plan in a file."""
+    """Carry out a plan."""
     command = "cleanup apply"
     with _usage(command):
+        if name is None and yes:
+            raise UsageError("--yes needs PLAN: another run may have made the newest plan")
+        path = find_plan(name, access)
         made = Plan.load(path)
         job = CleanupJob.of(command, path, form, applying, reading, access, made.in_use)
         job.check_begun(resume)
@@ -129,11 +146,8 @@ def apply(
 
 
 def plan_and_apply(
-    policy: Path,
-    registry: str | None,
+    planning: Planning,
     yes: bool,
-    repositories: list[str] | None,
-    output: Path | None,
     form: ReportFormat,
     applying: Applying,
     reading: Reading,
@@ -142,22 +156,23 @@ def plan_and_apply(
     """Make a plan, ask, and carry it out."""
     command = "cleanup run"
     with _usage(command):
-        rules = _load_policy(policy)
-        job = CleanupJob.of(command, output, form, applying, reading, access)
-        if output is not None:
-            _check_output(output)
+        rules = _load_policy(planning.policy)
+        job = CleanupJob.of(command, planning.plan_file, form, applying, reading, access)
+        job.output.several = planning.all_registries
+        _check_planning(planning)
+        if planning.all_registries and applying.archive is not None:
+            raise UsageError("--archive is for one registry, not for --all-registries")
 
-    async def work(to: Connection) -> int:
-        handle = await to.registry(registry)
+    async def one(to: Connection, handle: RegistryHandle) -> int:
+        nonlocal job
+        job = job.next()
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
-            made = await _plan(to, handle, contents, rules, job.uses, repositories)
-            path = output or Path(f"cleanup-{handle.name}-{made.made_at:%Y%m%d-%H%M%S}.json")
-            _save(command, made, path)
-            job.path = path
+            made = await _plan(to, handle, contents, rules, job.uses, planning.repository)
+            job.path = _save(command, made, planning, to)
             job.output.show_plan(made)
-            job.output.say(f"plan written to {path}")
+            job.output.say(f"plan written to {job.path}")
             job.check(made)
             if not yes and (question := job.question(made)):
                 ask(command, question, _NOTHING)
@@ -165,7 +180,44 @@ def plan_and_apply(
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
 
-    run_connected(command, access, work, job.interrupted)
+    async def work(to: Connection) -> int:
+        return await _for_each(command, to, planning, job.output, one)
+
+    run_connected(command, access, work, lambda: job.interrupted())  # noqa: PLW0108, it changes
+
+
+async def _for_each(
+    command: str,
+    to: Connection,
+    planning: Planning,
+    output: CleanupOutput,
+    one: Callable[[Connection, RegistryHandle], Awaitable[int]],
+) -> int:
+    """Do the work for one registry, or for each of the account, and return the exit code.
+
+    With several, an error or a no for one does not stop work on the others.
+    """
+    handles = await to.registries(planning.registry, every=planning.all_registries)
+    if not planning.all_registries:
+        return await one(to, handles[0])
+    codes = []
+    try:
+        for handle in handles:
+            output.say(f"registry {handle.name}")
+            try:
+                codes.append(await one(to, handle))
+            except AuthenticationError:
+                raise
+            except RegistryError as error:
+                typer.echo(f"aioregistry {command}: {handle.name}: {safe(str(error))}", err=True)
+                codes.append(SOME_FAILED)
+            except typer.Exit as ended:
+                if ended.exit_code == INTERRUPTED:
+                    raise
+                codes.append(ended.exit_code)
+    finally:
+        output.end()
+    return next((code for code in _WORST_FIRST if code in codes), DONE)
 
 
 async def _plan(
@@ -228,21 +280,31 @@ def _load_policy(path: Path) -> Policy:
     return policy
 
 
-def _check_output(path: Path) -> None:
+def _check_planning(planning: Planning) -> None:
+    """Refuse a place for the plan that cannot be written, before anything is read."""
+    path = planning.plan_file
+    if planning.all_registries:
+        for option, given in (("--plan-file", path), ("--repository", planning.repository)):
+            if given:
+                raise UsageError(f"{option} is for one registry, not for --all-registries")
+    if path is None:
+        state_root().mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
+        return
     if str(path) == "-":
         raise ValueError("a plan cannot be written to stdout: its journal is kept beside the file")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ValueError(f"{path}: cannot be written: not a file in an existing folder")
-    if journal_of(path).exists():
+    journal = RunFiles(path).journal
+    if journal.exists():
         raise ValueError(
-            f"{journal_of(path)} exists: the plan {path} was begun. Continue with"
-            f" 'aioregistry cleanup apply {shlex.quote(str(path))} --resume', or name another file"
-            " with --output"
+            f"{journal} exists: the plan {path} was begun. Continue with"
+            f" 'aioregistry cleanup apply {as_argument(path)} --resume', or name another file"
+            " with --plan-file"
         )
 
 
-def _save(command: str, plan: Plan, path: Path) -> None:
+def _save(command: str, plan: Plan, planning: Planning, to: Connection) -> Path:
     try:
-        plan.save(path)
+        return save_plan(plan, planning.plan_file, to.settings, planning.keep).plan
     except OSError as error:
-        refuse(command, f"{path}: {error.strerror}")
+        refuse(command, f"{error.filename or 'the plan'}: {error.strerror}")

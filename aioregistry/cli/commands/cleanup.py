@@ -7,21 +7,21 @@ import typer
 
 from aioregistry.cli.cleanup.options import (
     Applying,
-    PlanFile,
     PlanFormat,
-    PlanOutput,
+    PlanName,
+    Planning,
     PolicyFile,
     Reading,
     Report,
-    Repositories,
     Resume,
 )
 from aioregistry.cli.exit_codes import epilog
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import (
     Access,
+    Filters,
     InRegistry,
-    RegistryName,
+    Output,
     ReportFormat,
     RepositoryReference,
     Yes,
@@ -55,15 +55,12 @@ _PLAN_CODES = {
 @app.command(epilog=epilog("aioregistry cleanup plan example --policy policy.toml", _PLAN_CODES))
 @with_groups
 def plan(
-    policy: PolicyFile,
-    registry: RegistryName = None,
-    repository: Repositories = None,
-    output: PlanOutput = Path("plan.json"),
+    planning: Planning,
     detailed_exitcode: Annotated[
         bool,
         typer.Option("--detailed-exitcode", help="Exit with 5 if there is something to delete."),
     ] = False,
-    form: Report = ReportFormat.TABLE,
+    output: Report = ReportFormat.TABLE,
     reading: Reading = Reading(),
     access: Access = Access(),
 ) -> None:
@@ -73,12 +70,12 @@ def plan(
     """
     from aioregistry.cli.cleanup import work
 
-    work.plan(policy, registry, repository, output, detailed_exitcode, form, reading, access)
+    work.plan(planning, detailed_exitcode, output, reading, access)
 
 
 @app.command(epilog=epilog("aioregistry cleanup show plan.json -o md", interrupts=False))
 def show(
-    plan: PlanFile,
+    plan: PlanName = None,
     output: Annotated[
         PlanFormat, typer.Option("--output", "-o", help="Format: md is Markdown for a comment.")
     ] = PlanFormat.TABLE,
@@ -95,10 +92,10 @@ def show(
 @app.command(epilog=epilog("aioregistry cleanup apply plan.json", _CODES))
 @with_groups
 def apply(
-    plan: PlanFile,
+    plan: PlanName = None,
     resume: Resume = False,
     yes: Yes = False,
-    form: Report = ReportFormat.TABLE,
+    output: Report = ReportFormat.TABLE,
     applying: Applying = Applying(),
     reading: Reading = Reading(),
     access: Access = Access(),
@@ -106,10 +103,11 @@ def apply(
     """Carry out a plan: check each item again, and delete those that have not changed.
 
     Every step is written to PLAN.journal first, so that `--resume` can continue after a crash.
+    Without PLAN, the newest one in the state directory is shown before the question.
     """
     from aioregistry.cli.cleanup import work
 
-    work.apply(plan, resume, yes, form, applying, reading, access)
+    work.apply(plan, resume, yes, output, applying, reading, access)
 
 
 @app.command(
@@ -117,21 +115,9 @@ def apply(
 )
 @with_groups
 def plan_and_apply(
-    policy: PolicyFile,
-    registry: RegistryName = None,
+    planning: Planning,
     yes: Yes = False,
-    repository: Repositories = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default="cleanup-REGISTRY-TIME.json",
-            help="File to write the plan to; its journal is written beside it.",
-        ),
-    ] = None,
-    form: Report = ReportFormat.TABLE,
+    output: Report = ReportFormat.TABLE,
     applying: Applying = Applying(),
     reading: Reading = Reading(),
     access: Access = Access(),
@@ -139,7 +125,20 @@ def plan_and_apply(
     """Plan, ask, and apply. Without a terminal to ask on, `--yes` is required."""
     from aioregistry.cli.cleanup import work
 
-    work.plan_and_apply(policy, registry, yes, repository, output, form, applying, reading, access)
+    work.plan_and_apply(planning, yes, output, applying, reading, access)
+
+
+@app.command(epilog=epilog("aioregistry cleanup runs --limit 5", interrupts=False))
+@with_groups
+def runs(
+    filters: Filters = Filters(),
+    output: Output = Output(),
+    access: Access = Access(),
+) -> None:
+    """List past runs, whose plans, journals and archives are kept in the state directory."""
+    from aioregistry.cli.cleanup import past
+
+    past.list_runs(filters, output, access)
 
 
 @app.command(
@@ -154,10 +153,10 @@ def plan_and_apply(
 @with_groups
 def undo(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="PLAN|ARCHIVE",
-            help="Plan that was carried out, or its archive.",
+            help="Plan that was carried out, the name of a run, or an archive.",
         ),
     ],
     repository: Annotated[

@@ -43,6 +43,7 @@ _TEMPLATE = """\
 # expiry = "30d"                              # lifetime of credentials for Docker
 # headroom = 0.2                              # share of the quota to leave to other programs
 # redis = "redis://localhost"                 # Redis in which programs share the quota
+# keep = 30                                   # runs of clean-ups kept of each registry
 # api-url = "http://127.0.0.1:8080"           # address of another API, such as a sandbox
 # registry-url = "http://127.0.0.1:8080"      # address of its registry
 # rate-limit = "real"                         # or scaled:60, or off, for a sandbox

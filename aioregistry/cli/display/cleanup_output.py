@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
-from attrs import frozen
+from attrs import define, field
 from rich.console import Console
 
 from aioregistry.cli.display.plan_documents import documents_of_run
@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["CleanupOutput"]
 
 
-@frozen
+@define
 class CleanupOutput:
     """Prints a plan and its outcome; beside JSON, everything for people is on stderr.
 
     Attributes:
         form: The format.
+        several: Whether there are several plans: their JSON is one list, which `end` prints.
     """
 
     form: ReportFormat
+    several: bool = False
+    _documents: list[dict[str, Any]] = field(factory=list, init=False)
 
     def say(self, text: str) -> None:
         """Print a line for people."""
@@ -78,7 +81,16 @@ class CleanupOutput:
                 typer.echo(json.dumps(document))
             return
         *items, summary = documents
-        typer.echo(json.dumps({**summary, "items": items}, indent=2))
+        document = {**summary, "items": items}
+        if self.several:
+            self._documents.append(document)
+        else:
+            typer.echo(json.dumps(document, indent=2))
+
+    def end(self) -> None:
+        """Print what several plans came to, if it is one document."""
+        if self.several and self.form is ReportFormat.JSON:
+            typer.echo(json.dumps(self._documents, indent=2))
 
     @property
     def _is_json(self) -> bool:

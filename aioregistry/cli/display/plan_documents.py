@@ -133,7 +133,7 @@ def documents_of_run(
     summary: dict[str, Any] = {"kind": "summary", **document_of_plan(plan, path)}
     if report is None:
         for name, item in plan.condemned:
-            yield {"kind": "item", **_item(name, item)}
+            yield {"kind": "item", "registry": plan.registry, **_item(name, item)}
     else:
         counts = {}
         for status in _STATUSES:
@@ -142,6 +142,7 @@ def documents_of_run(
             for one in outcomes:
                 yield {
                     "kind": "outcome",
+                    "registry": plan.registry,
                     **_item(one.repository, one.item),
                     "status": one.status,
                     "status_reason": one.reason,

@@ -37,9 +37,10 @@ KEYS = (
     "headroom",
     "rate-limit",
     "redis",
+    "keep",
 )
 _FLAGS = {"read-write"}
-_NUMBERS = {"headroom"}
+_NUMBERS = {"headroom", "keep"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -89,6 +89,7 @@ class Settings:
             "expiry": "expiry",
             "headroom": "rate_limit",
             "rate-limit": "rate_limit",
+            "keep": "keep",
         }
         if key in checked:
             getattr(self, checked[key])
@@ -179,6 +180,20 @@ class Settings:
         chosen = self.get("rate-limit")
         scale = 1.0 if chosen is None else _scale(chosen)
         return limit.scaled(scale) if scale else None
+
+    @property
+    def keep(self) -> int:
+        """How many runs of clean-ups are kept of each registry."""
+        from aioregistry.cleanup.state_folder import RUNS_KEPT
+
+        setting = self.get("keep")
+        if setting is None:
+            return RUNS_KEPT
+        if not setting.value.isdecimal() or not int(setting.value):
+            raise SettingsError(
+                f"{setting.source}: keep must be a whole number from 1, not {setting.value!r}"
+            )
+        return int(setting.value)
 
     @property
     def redis(self) -> Setting | None:

@@ -6,30 +6,28 @@ import typer
 from rich.console import Console
 
 from aioregistry.cleanup.apply.archive_format import ArchiveError
+from aioregistry.cleanup.state_folder import RunFiles
 from aioregistry.cleanup.undo.report import UndoOutcome
 from aioregistry.cleanup.undo.summary import ArchiveSummary, summarize_archive
 from aioregistry.cleanup.undo.undo import undo as undo_archive
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.text import counted
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.runs import find_plan
 from aioregistry.cli.undo.tables import problems_of_undo, table_of_archive, table_of_undo
 from aioregistry.oci.writer import DistributionWriter
 
-__all__ = ["archive_of", "undo"]
+__all__ = ["undo"]
 
 _COMMAND = "cleanup undo"
 _GZIP = b"\x1f\x8b"
 
 
-def archive_of(plan: Path) -> Path:
-    """Return the archive's path of a plan's."""
-    return plan.with_name(f"{plan.name}.archive")
-
-
 def undo(
-    source: Path,
+    source: str,
     repositories: list[str] | None,
     tags: list[str] | None,
     dry_run: bool,
@@ -38,10 +36,10 @@ def undo(
     access: Access,
 ) -> None:
     """Put back what an archive has, or show it."""
-    archive = _archive(source)
     try:
+        archive = _archive(find_plan(source, access))
         summary = summarize_archive(archive)
-    except ArchiveError as error:
+    except (ArchiveError, UsageError) as error:
         refuse(_COMMAND, error)
     _check(summary, archive, repositories, tags)
     if only_list:
@@ -102,7 +100,7 @@ def _archive(source: Path) -> Path:
                 return source
     except OSError as error:
         refuse(_COMMAND, f"{source}: {error.strerror}")
-    archive = archive_of(source)
+    archive = RunFiles(source).archive
     if not archive.exists():
         refuse(
             _COMMAND,

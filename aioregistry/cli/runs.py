@@ -1,0 +1,99 @@
+"""Runs of clean-ups: the plan that an argument names, and what is kept of past ones."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.state_folder import RunFiles, StateFolder, order_of_run, state_root
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.options import Access
+from aioregistry.cli.settings.settings import Settings
+
+__all__ = ["as_argument", "find_plan", "runs_of", "save_plan"]
+
+_DEPTH = 4
+
+
+def runs_of(settings: Settings) -> list[tuple[str, RunFiles]]:
+    """Return the runs that are kept of an API's registries, each with its registry; newest first.
+
+    Raises:
+        OSError: The state directory cannot be read.
+    """
+    folders = StateFolder.every(api_url=settings.api_url)
+    found = [(folder.registry, run) for folder in folders for run in folder.runs()]
+    return sorted(found, key=lambda each: order_of_run(each[1].name), reverse=True)
+
+
+def find_plan(text: str | None, access: Access) -> Path:
+    """Return the file of the plan that an argument names.
+
+    Args:
+        text: A path, or the name of a run in the state directory; None means the newest run, of
+            the configured registry if there is one.
+        access: The options that choose the API and the registry.
+
+    Raises:
+        UsageError: No run is kept, or several have this name.
+        OSError: The state directory cannot be read.
+    """
+    if text is None:
+        settings = Settings.load(access)
+        known = settings.registry
+        found = [run for name, run in runs_of(settings) if known in {None, name}]
+        if not found:
+            raise UsageError(
+                f"no plan in {state_root()}: 'aioregistry cleanup plan' makes one, or name a file"
+            )
+        return found[0].plan
+    path = Path(text)
+    if path.exists() or path.name != text:
+        return path
+    plans = [run.plan for run in _all_runs() if run.name == text]
+    if len(plans) > 1:
+        raise UsageError(
+            f"several runs are called {text}: name one of {', '.join(map(str, plans))}"
+        )
+    return plans[0] if plans else path
+
+
+def as_argument(plan: Path) -> str:
+    """Return what a command line names a plan by: a run's name where it is enough, or a path."""
+    run = RunFiles(plan)
+    if plan.is_relative_to(state_root()) and len(plan.relative_to(state_root()).parts) == _DEPTH:
+        return run.name
+    return shlex.quote(str(plan))
+
+
+def save_plan(plan: Plan, path: Path | None, settings: Settings, keep: int | None) -> RunFiles:
+    """Write a plan, and return the paths of its run.
+
+    Args:
+        plan: The plan.
+        path: Its file; None means a new run in the state directory, where the oldest runs are
+            then deleted.
+        settings: The address of the API.
+        keep: The number of runs to keep of the registry; None means the configured one.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if path is not None:
+        plan.save(path)
+        return RunFiles(path)
+    folder = StateFolder.of(plan.registry, api_url=settings.api_url)
+    run = folder.new_run(plan.made_at)
+    plan.save(run.plan)
+    # The new one is one of them.
+    folder.forget_runs(max(1, settings.keep if keep is None else keep))
+    return run
+
+
+def _all_runs() -> Iterator[RunFiles]:
+    try:
+        folders = list(state_root().iterdir())
+    except FileNotFoundError:
+        return
+    for folder in folders:
+        yield from StateFolder(folder, "").runs()
