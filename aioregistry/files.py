@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,9 @@ _NEW_FILE = 0o666
 _OWNER_ONLY = 0o600
 
 
-def write_file(path: Path, content: str | bytes, *, mode: int | None = None) -> None:
+def write_file(
+    path: Path, content: str | bytes | Iterable[bytes], *, mode: int | None = None
+) -> None:
     """Write a file so that readers, and a crash, find either the old content or all of the new.
 
     The content goes to a temporary file in the same folder, is synced to the disk, and takes the
@@ -21,16 +24,18 @@ def write_file(path: Path, content: str | bytes, *, mode: int | None = None) -> 
 
     Args:
         path: The file; its folder must exist.
-        content: The new content; text is written in UTF-8.
+        content: The new content, as a whole or in parts; text is written in UTF-8.
         mode: Its permissions; None keeps those of the old file, or takes those of a new one.
 
     Raises:
         OSError: It cannot be written; the old file is as it was, and no temporary file is left.
     """
     data = content.encode() if isinstance(content, str) else content
+    parts = (data,) if isinstance(data, bytes) else data
     path = path.resolve()
     if path.exists() and not path.is_file():
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(parts)
         return
     if mode is None and path.exists():
         mode = path.stat().st_mode & 0o777
@@ -42,7 +47,7 @@ def write_file(path: Path, content: str | bytes, *, mode: int | None = None) -> 
     )
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             if mode is not None:
                 temporary.chmod(mode)

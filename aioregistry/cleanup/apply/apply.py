@@ -184,7 +184,7 @@ class _Job:
         self._repositories: list[RepositoryJob] = []
         self._progress = None
         if on_progress is not None:
-            total = sum(1 for _ in plan.condemned)
+            total = sum(len(one.condemned) for one in plan.repositories)
             self._progress = ProgressReporter(
                 on_progress, total, _CONCURRENCY, registry.seconds_for, clock
             )

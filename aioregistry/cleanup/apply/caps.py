@@ -61,7 +61,7 @@ class Caps:
             force: Whether it may exceed `max_fraction`. False by default.
         """
         most = plan.max_deletes if self.max_deletes is None else self.max_deletes
-        deletes = sum(1 for _ in plan.condemned)
+        deletes = sum(len(repo.condemned) for repo in plan.repositories)
         if most is not None and deletes > most:
             yield f"the plan has {deletes:,} DELETEs, and {most:,} are allowed"
         fraction = self.max_fraction

@@ -1,13 +1,15 @@
 """Plan files: JSON that people can read, compare and take lines out of."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.api import names
 from aioregistry.cleanup.plan.items import (
@@ -17,14 +19,23 @@ from aioregistry.cleanup.plan.items import (
     PlanFields,
     RepositoryPlan,
 )
+from aioregistry.cleanup.plan.lines import read_lines
 from aioregistry.cleanup.policy.documents import DocumentError, without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
-__all__ = ["FORMAT", "VERSION", "PlanFileError", "plan_from_json", "plan_to_json"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "PlanFileError",
+    "plan_from_file",
+    "plan_from_json",
+    "plan_in_chunks",
+]
 
 FORMAT = "aioregistry cleanup plan"
 VERSION = 1
 _KNOWN_PER_LINE = 5
+_LINES_AT_ONCE = 1000
 
 P = TypeVar("P", bound=PlanFields)
 
@@ -41,7 +52,7 @@ class _Envelope:
 
 
 def plan_from_json(text: str | bytes, kind: type[P]) -> P:
-    """Return the plan that `plan_to_json` wrote, perhaps with lines taken out by hand.
+    """Return the plan that `plan_in_chunks` wrote, perhaps with lines taken out by hand.
 
     Args:
         text: The file's content.
@@ -61,42 +72,71 @@ def plan_from_json(text: str | bytes, kind: type[P]) -> P:
     # UnicodeError is a ValueError, and so are the errors of msgspec and json.
     except (ValueError, RecursionError) as error:
         raise PlanFileError(f"not a plan: {error}") from None
-    return plan
+    # What msgspec fills in passes by the converter.
+    return evolve(
+        plan,
+        repositories=tuple(evolve(one, condemned=one.condemned) for one in plan.repositories),
+    )
 
 
-def plan_to_json(plan: PlanFields, summary: dict[str, Any] | None = None) -> str:
-    """Return a plan as JSON: one line for each item that is deleted or kept.
+def plan_from_file(path: Path, kind: type[P]) -> P:
+    """Return the plan in a file, as `plan_from_json` does, in the memory that the plan takes.
+
+    Args:
+        path: The file.
+        kind: The class of what is returned.
+
+    Raises:
+        PlanFileError: It is no plan, one of another version, or was changed beyond sense.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file, suppress(ValueError, RecursionError):
+        return read_lines(file, lambda head: plan_from_json(head, kind), _unmixed)
+    # It is in other lines, or something is wrong: then the whole says what.
+    return plan_from_json(path.read_bytes(), kind)
+
+
+def plan_in_chunks(plan: PlanFields, summary: dict[str, Any] | None = None) -> Iterator[bytes]:
+    """Yield a plan as JSON in UTF-8, many lines at a time: one for each item, or reason to keep.
 
     Args:
         plan: The plan.
         summary: Figures for readers, which stand on top and are not read back; None for none.
     """
-    head: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+    lines = _lines(plan, summary)
+    while some := "\n".join(islice(lines, _LINES_AT_ONCE)):
+        yield f"{some}\n".encode()
+
+
+def _lines(plan: PlanFields, summary: dict[str, Any] | None) -> Iterator[str]:
+    yield "{"
+    yield f' "format": {_text(FORMAT)},'
+    yield f' "version": {_text(VERSION)},'
     if summary is not None:
-        head["summary"] = summary
-    lines = [f" {_text(key)}: {_text(value)}," for key, value in head.items()]
+        yield f' "summary": {_text(summary)},'
+    yield ' "plan": {'
+    yield f'  "registry": {_text(plan.registry)},'
+    yield f'  "made_at": {_text(_time(plan.made_at))},'
+    if plan.created_at is not None:
+        yield f'  "created_at": {_text(_time(plan.created_at))},'
+    if plan.api_url is not None:
+        yield f'  "api_url": {_text(plan.api_url)},'
+    if plan.registry_url is not None:
+        yield f'  "registry_url": {_text(plan.registry_url)},'
+    yield f'  "floor": {_text(plan.floor)},'
+    yield from _policy_and_use(plan)
     frees = {name: getattr(plan.frees, name) for name in ("bytes", "at_least", "at_most")}
-    lines += [
-        ' "plan": {',
-        f'  "registry": {_text(plan.registry)},',
-        f'  "made_at": {_text(_time(plan.made_at))},',
-        *(
-            f'  "{name}": {_text(value)},'
-            for name, value in (
-                ("created_at", plan.created_at and _time(plan.created_at)),
-                ("api_url", plan.api_url),
-                ("registry_url", plan.registry_url),
-            )
-            if value is not None
-        ),
-        f'  "floor": {_text(plan.floor)},',
-        *_policy_and_use(plan),
-        f'  "frees": {_text(frees)},',
-        f'  "left_alone": {_listed([_left_alone(left) for left in plan.left_alone], 3)},',
-        f'  "repositories": {_listed([_repository(repo) for repo in plan.repositories], 3)}',
-        " }",
-    ]
-    return "\n".join(["{", *lines, "}", ""])
+    yield f'  "frees": {_text(frees)},'
+    yield from _listed("  ", "left_alone", map(_left_alone, plan.left_alone), ",")
+    if not plan.repositories:
+        yield '  "repositories": []'
+    else:
+        yield '  "repositories": ['
+        for nth, repository in enumerate(plan.repositories, 1):
+            yield from _repository(repository, "," if nth < len(plan.repositories) else "")
+        yield "  ]"
+    yield " }"
+    yield "}"
 
 
 def _policy_and_use(plan: PlanFields) -> Iterator[str]:
@@ -108,63 +148,68 @@ def _policy_and_use(plan: PlanFields) -> Iterator[str]:
     if plan.in_use is not None:
         yield '  "in_use": {'
         yield f'    "read": {_text(plan.in_use.read)},'
-        yield f'    "references": {_listed(list(map(_text, plan.in_use.references)), 5)},'
-        yield f'    "not_found": {_listed(list(map(_text, plan.in_use.not_found)), 5)}'
+        yield from _listed("    ", "references", map(_text, plan.in_use.references), ",")
+        yield from _listed("    ", "not_found", map(_text, plan.in_use.not_found), "")
         yield "  },"
     if plan.notes:
-        yield f'  "notes": {_listed(list(map(_text, plan.notes)), 3)},'
+        yield from _listed("  ", "notes", map(_text, plan.notes), ",")
 
 
 def _left_alone(left: LeftAlone) -> str:
     return _text({"repository": left.repository, "reason": left.reason})
 
 
-def _repository(repository: RepositoryPlan) -> str:
+def _repository(repository: RepositoryPlan, comma: str) -> Iterator[str]:
     head = {"name": repository.name, "tags": repository.tags, "manifests": repository.manifests}
-    condemned = [_condemned(item) for item in repository.condemned]
-    kept = [_text(_kept(kept)) for kept in repository.kept]
-    known = [
-        ", ".join(map(_text, repository.known[start : start + _KNOWN_PER_LINE]))
-        for start in range(0, len(repository.known), _KNOWN_PER_LINE)
-    ]
-    return (
-        f"{_text(head)[:-1]},\n"
-        f'    "condemned": {_listed(condemned, 5)},\n'
-        f'    "kept": {_listed(kept, 5)},\n'
-        + (f'    "known": {_listed(known, 5)},\n' if known else "")
-        + f'    "end": {_text(repository.name)}}}'
-    )
+    yield f"   {_text(head)[:-1]},"
+    yield from _listed("    ", "condemned", map(_condemned, repository.condemned), ",")
+    yield from _listed("    ", "kept", map(_kept, repository.kept), ",")
+    if repository.known:
+        known = (
+            ", ".join(map(_text, repository.known[start : start + _KNOWN_PER_LINE]))
+            for start in range(0, len(repository.known), _KNOWN_PER_LINE)
+        )
+        yield from _listed("    ", "known", known, ",")
+    yield f'    "end": {_text(repository.name)}}}{comma}'
 
 
 def _condemned(item: Condemned) -> str:
-    said: dict[str, Any] = {"delete": item.delete, "tags": item.tags, "digest": item.digest}
+    tags = ", ".join(map(_text, item.tags))
+    parts = [f'{{"delete": "{item.delete}", "tags": [{tags}], "digest": {_text(item.digest)}']
     if item.pushed_at is not None:
-        said["pushed_at"] = _time(item.pushed_at)
+        parts.append(f'"pushed_at": "{_time(item.pushed_at)}"')
     if item.set_at is not None:
-        said["set_at"] = _time(item.set_at)
+        parts.append(f'"set_at": "{_time(item.set_at)}"')
     if item.size_bytes is not None:
-        said["size_bytes"] = item.size_bytes
-    return _text({**said, "reason": item.reason})
+        parts.append(f'"size_bytes": {item.size_bytes}')
+    parts.append(f'"reason": {_text(item.reason)}}}')
+    return ", ".join(parts)
 
 
-def _kept(kept: Kept) -> dict[str, Any]:
+def _kept(kept: Kept) -> str:
     said: dict[str, Any] = {"reason": kept.reason}
     if kept.tags:
         said["tags"] = kept.tags
     if kept.untagged:
         said["untagged"] = kept.untagged
-    return said
+    return _text(said)
 
 
-def _listed(texts: Sequence[str], indent: int) -> str:
-    if not texts:
-        return "[]"
-    space = " " * indent
-    return "[\n" + ",\n".join(space + text for text in texts) + f"\n{space[:-1]}]"
+def _listed(indent: str, key: str, texts: Iterable[str], comma: str) -> Iterator[str]:
+    """Yield the lines of a list: one for each text, indented by one more."""
+    before = None
+    for text in texts:
+        yield f'{indent}"{key}": [' if before is None else f"{before},"
+        before = f"{indent} {text}"
+    if before is None:
+        yield f'{indent}"{key}": []{comma}'
+    else:
+        yield before
+        yield f"{indent}]{comma}"
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True)
+# A text is escaped without the detours of `json.dumps`.
+_text = json.JSONEncoder().encode
 
 
 def _time(at: datetime) -> str:

@@ -1,14 +1,14 @@
 """The parts of a plan: what is deleted and what is kept of each repository, and why."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import msgspec
 from attrs import field, frozen
 
 from aioregistry.api.models import Time
 from aioregistry.cleanup.in_use.summary import InUseSummary
-from aioregistry.cleanup.manifests.content import subject_of_tag
+from aioregistry.cleanup.plan.condemned import Condemned, in_columns
 
 __all__ = [
     "Condemned",
@@ -25,36 +25,6 @@ __all__ = [
 _KNOWN_CHARACTERS = 16
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-
-
-@frozen(kw_only=True)
-class Condemned:
-    """One DELETE of a plan.
-
-    Attributes:
-        delete: ``manifest``: the manifest goes, and all of its tags with it; ``tag``: one tag
-            goes, its manifest stays.
-        digest: The manifest, or the manifest that the tag is on.
-        tags: All tags of the manifest, none for an untagged one; or the one tag.
-        reason: Why, in words.
-        pushed_at: When the manifest was pushed.
-        set_at: When the last of the tags was set, or the manifest pushed if that was later; None
-            where that is unknown.
-        size_bytes: Its compressed size, of which other manifests may share a part.
-    """
-
-    delete: Literal["manifest", "tag"]
-    digest: str
-    tags: tuple[str, ...] = ()
-    reason: str = ""
-    pushed_at: Time | None = None
-    set_at: Time | None = None
-    size_bytes: int | None = None
-
-    @property
-    def name(self) -> str:
-        """What the DELETE names: the digest, or the tag."""
-        return self.digest if self.delete == "manifest" else self.tags[0]
 
 
 @frozen
@@ -74,7 +44,8 @@ class RepositoryPlan:
         name: The repository's name.
         tags: How many tags it has now, without those of signatures.
         manifests: How many manifests it has now.
-        condemned: What goes, in an order in which nothing goes before what needs it.
+        condemned: What goes, in an order in which nothing goes before what needs it: any sequence
+            of `Condemned`; it is kept as `CondemnedItems`.
         kept: What stays, by reason.
         known: The beginnings of the digests of the manifests that are kept, as `known_as` returns
             them: those need nothing that is condemned, and whoever applies the plan need not read
@@ -84,15 +55,19 @@ class RepositoryPlan:
     name: str
     tags: Count
     manifests: Count
-    condemned: tuple[Condemned, ...] = ()
+    condemned: Sequence[Condemned] = field(default=(), converter=in_columns)
     kept: tuple[Kept, ...] = ()
     known: tuple[str, ...] = ()
 
     @property
     def tags_going(self) -> int:
         """How many of its tags go, without those of signatures."""
-        tags = (tag for item in self.condemned for tag in item.tags)
-        return sum(subject_of_tag(tag) is None for tag in tags)
+        return in_columns(self.condemned).image_tags
+
+    @property
+    def manifests_going(self) -> int:
+        """How many of its manifests go."""
+        return in_columns(self.condemned).manifests
 
 
 @frozen

@@ -7,7 +7,13 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from aioregistry.cleanup.plan.file import PlanFileError, plan_from_json, plan_to_json
+from aioregistry.cleanup.plan.condemned import in_columns
+from aioregistry.cleanup.plan.file import (
+    PlanFileError,
+    plan_from_file,
+    plan_from_json,
+    plan_in_chunks,
+)
 from aioregistry.cleanup.plan.items import PlanFields, RepositoryPlan
 from aioregistry.files import write_file
 from aioregistry.ratelimit.limits import RateLimit
@@ -43,11 +49,14 @@ class Plan(PlanFields):
     @cached_property
     def id(self) -> str:
         """What sets this plan apart: a SHA-256 over all that it says."""
-        return sha256(plan_to_json(self).encode()).hexdigest()
+        digest = sha256()
+        for chunk in plan_in_chunks(self):
+            digest.update(chunk)
+        return digest.hexdigest()
 
     def to_json(self) -> str:
         """Return it as JSON: a line for each thing that goes or stays, and a summary on top."""
-        return plan_to_json(self, _summary(self))
+        return b"".join(plan_in_chunks(self, _summary(self))).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Plan":
@@ -64,7 +73,7 @@ class Plan(PlanFields):
         Raises:
             OSError: That is not possible.
         """
-        write_file(path, self.to_json())
+        write_file(path, plan_in_chunks(self, _summary(self)))
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
@@ -75,7 +84,7 @@ class Plan(PlanFields):
             OSError: It cannot be read.
         """
         try:
-            return cls.from_json(path.read_bytes())
+            return plan_from_file(path, cls)
         except PlanFileError as error:
             raise PlanFileError(f"{path}: {error.message}") from None
 
@@ -87,7 +96,7 @@ class Plan(PlanFields):
 
 def _requests_for(repository: RepositoryPlan) -> int:
     deletes = len(repository.condemned)
-    whole = sum(item.delete == "manifest" for item in repository.condemned)
+    whole = repository.manifests_going
     pages = _pages(repository.manifests) + _pages(repository.tags)
     listings = listings_for(deletes, repository.manifests, repository.tags)
     # After the last DELETE of a manifest, what is new is looked for once more.
@@ -114,11 +123,9 @@ def _pages(manifests: int) -> int:
 
 
 def _summary(plan: Plan) -> dict[str, Any]:
-    items = [item for _, item in plan.condemned]
-    whole = [item for item in items if item.delete == "manifest"]
     return {
-        "tags_deleted": sum(len(item.tags) for item in items),
-        "manifests_deleted": len(whole),
+        "tags_deleted": sum(in_columns(one.condemned).tags for one in plan.repositories),
+        "manifests_deleted": sum(one.manifests_going for one in plan.repositories),
         "requests": plan.requests,
         "seconds_at_the_limit": round(plan.seconds, 1),
         "frees": str(plan.frees),

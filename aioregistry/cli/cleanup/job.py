@@ -137,7 +137,7 @@ class CleanupJob:
                 self._inputs.caps.check(plan, force=forced)
             except CapExceededError as error:
                 refuse(self._command, f"{error}; {how}", REFUSED)
-        self.counts.total = sum(1 for _ in plan.condemned)
+        self.counts.total = sum(len(repo.condemned) for repo in plan.repositories)
 
     def check_begun(self, resume: bool) -> None:
         """Refuse a plan that an earlier run has begun, unless it is resumed.
@@ -160,13 +160,14 @@ class CleanupJob:
             resume: Whether items that an earlier run has finished are left out.
         """
         done = _finished(self._journal) if resume and self._journal else set()
-        items = [
-            item for name, item in plan.condemned if (name, item.delete, item.name) not in done
-        ]
-        if not items:
+        deletes = tags = manifests = 0
+        for name, item in plan.condemned:
+            if (name, item.delete, item.name) not in done:
+                deletes += 1
+                tags += len(item.tags)
+                manifests += item.delete == "manifest"
+        if not deletes:
             return f"Collect garbage ({READ_ONLY})?" if self._applying.gc and resume else None
-        tags = sum(len(item.tags) for item in items)
-        manifests = sum(item.delete == "manifest" for item in items)
         things = [
             counted(count, unit)
             for count, unit in ((tags, "tag"), (manifests, "manifest"))
@@ -175,7 +176,7 @@ class CleanupJob:
         then = f", then collect garbage ({READ_ONLY})" if self._applying.gc else ""
         return (
             f"Delete {' and '.join(things)} from {plan.registry!r}"
-            f" ({counted(len(items), 'DELETE')}){then}?"
+            f" ({counted(deletes, 'DELETE')}){then}?"
         )
 
     async def apply(

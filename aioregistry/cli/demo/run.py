@@ -107,7 +107,7 @@ async def _apply(
     display: Display,
     counts: DeleteCounts,
 ) -> CleanupReport:
-    counts.total = sum(1 for _ in plan.condemned)
+    counts.total = sum(len(repo.condemned) for repo in plan.repositories)
     name = "Delete  "
     async with display.stage(name, counts.total, "DELETEs") as stage:
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ class _Group:
     """The items of one repository, or of one reason."""
 
     name: str
-    items: "tuple[Condemned, ...]"
+    items: "Sequence[Condemned]"
 
     @property
     def tags(self) -> int:

@@ -75,7 +75,7 @@ def table_of_plan(plan: "Plan") -> Table:
     table = Table(box=ROUNDED, show_footer=True, caption=_UNCOUNTED, caption_justify="left")
     rows = [repo for repo in plan.repositories if repo.condemned]
     going = [repo.tags_going for repo in rows]
-    whole = [sum(item.delete == "manifest" for item in repo.condemned) for repo in rows]
+    whole = [repo.manifests_going for repo in rows]
     count = f"{len(rows):,} of {len(plan.repositories):,}"
     table.add_column("repository", overflow="fold", footer=count)
     for title, column in (

@@ -1,0 +1,225 @@
+"""The DELETEs of a repository in columns: a plan of a million items in little memory."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import eq
+from typing import Literal, overload
+
+from attrs import frozen
+
+from aioregistry.api.models import Time
+from aioregistry.cleanup.manifests.content import subject_of_tag
+
+__all__ = ["Condemned", "CondemnedItems", "in_columns"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_PREFIX = "sha256:"
+_DIGEST_BYTES = 32
+# In place of None: no time and no size is so small.
+_NONE = -(2**63)
+# Most items share few reasons. Beyond so many, a reason stands beside its item.
+_MAX_SHARED_REASONS = 4096
+_OWN_REASON = 2**32 - 1
+_TAG_END, _TAGS_END = "\n", "\0"
+
+
+@frozen(kw_only=True)
+class Condemned:
+    """One DELETE of a plan.
+
+    Attributes:
+        delete: ``manifest``: the manifest goes, and all of its tags with it; ``tag``: one tag
+            goes, its manifest stays.
+        digest: The manifest, or the manifest that the tag is on.
+        tags: All tags of the manifest, none for an untagged one; or the one tag.
+        reason: Why, in words.
+        pushed_at: When the manifest was pushed.
+        set_at: When the last of the tags was set, or the manifest pushed if that was later; None
+            where that is unknown.
+        size_bytes: Its compressed size, of which other manifests may share a part.
+    """
+
+    delete: Literal["manifest", "tag"]
+    digest: str
+    tags: tuple[str, ...] = ()
+    reason: str = ""
+    pushed_at: Time | None = None
+    set_at: Time | None = None
+    size_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the DELETE names: the digest, or the tag."""
+        return self.digest if self.delete == "manifest" else self.tags[0]
+
+
+class CondemnedItems(Sequence[Condemned]):
+    """The DELETEs of a repository, in order: equal to a tuple of them, in a tenth of its memory.
+
+    Each `Condemned` is made when it is asked for, and nobody keeps it.
+
+    Attributes:
+        manifests: How many are of whole manifests.
+        tags: How many tags go with them all.
+        image_tags: The same without those of signatures, attestations and SBOMs.
+    """
+
+    __slots__ = (
+        "_digests",
+        "_ends",
+        "_kinds",
+        "_numbers",
+        "_odd",
+        "_pushed",
+        "_reasons",
+        "_set",
+        "_sizes",
+        "_texts",
+        "_words",
+        "image_tags",
+        "manifests",
+        "tags",
+    )
+
+    def __init__(self, items: Iterable[Condemned] = ()) -> None:
+        self.manifests = self.tags = self.image_tags = 0
+        self._kinds = bytearray()
+        self._digests = bytearray()
+        self._pushed = array("q")
+        self._set = array("q")
+        self._sizes = array("q")
+        # The tags of each item and the reasons of its own, as one text.
+        self._texts = bytearray()
+        self._ends = array("Q")
+        self._reasons = array("I")
+        self._words: list[str] = []
+        self._numbers: dict[str, int] = {}
+        # What does not fit in columns, such as a digest of SHA-512.
+        self._odd: dict[int, Condemned] = {}
+        for item in items:
+            self._add(item)
+        # Only to add takes it.
+        self._numbers = {}
+
+    def _add(self, item: Condemned) -> None:
+        self.manifests += item.delete == "manifest"
+        self.tags += len(item.tags)
+        self.image_tags += sum(subject_of_tag(tag) is None for tag in item.tags)
+        try:
+            digest = _digest_in_bytes(item.digest)
+            pushed, was_set = _microseconds(item.pushed_at), _microseconds(item.set_at)
+            size = _size(item.size_bytes)
+            text = _joined(item.tags)
+            number = self._numbers.get(item.reason)
+            if number is None:
+                number = len(self._words)
+                if number < _MAX_SHARED_REASONS:
+                    self._numbers[item.reason] = number
+                    self._words.append(item.reason)
+                else:
+                    number, text = _OWN_REASON, f"{text}{_TAGS_END}{item.reason}"
+            written = text.encode()
+            self._sizes.append(size)
+        except (ValueError, TypeError, OverflowError):
+            self._odd[len(self._kinds)] = item
+            digest, pushed, was_set, number, written = bytes(_DIGEST_BYTES), _NONE, _NONE, 0, b""
+            self._sizes.append(_NONE)
+        self._kinds.append(item.delete == "manifest")
+        self._digests += digest
+        self._pushed.append(pushed)
+        self._set.append(was_set)
+        self._reasons.append(number)
+        self._texts += written
+        self._ends.append(len(self._texts))
+
+    def _make(self, nth: int) -> Condemned:
+        if nth in self._odd:
+            return self._odd[nth]
+        start = self._ends[nth - 1] if nth else 0
+        text = self._texts[start : self._ends[nth]].decode()
+        number = self._reasons[nth]
+        if number == _OWN_REASON:
+            text, _, reason = text.partition(_TAGS_END)
+        else:
+            reason = self._words[number]
+        at, size = nth * _DIGEST_BYTES, self._sizes[nth]
+        return Condemned(
+            delete="manifest" if self._kinds[nth] else "tag",
+            digest=_PREFIX + self._digests[at : at + _DIGEST_BYTES].hex(),
+            tags=tuple(text.split(_TAG_END)) if text else (),
+            reason=reason,
+            pushed_at=_time(self._pushed[nth]),
+            set_at=_time(self._set[nth]),
+            size_bytes=None if size == _NONE else size,
+        )
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def __iter__(self) -> Iterator[Condemned]:
+        return map(self._make, range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Condemned: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Condemned, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Condemned | tuple[Condemned, ...]:
+        places = range(len(self))[index]
+        return self._make(places) if isinstance(places, int) else tuple(map(self._make, places))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CondemnedItems | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def in_columns(items: Iterable[Condemned]) -> CondemnedItems:
+    """Return items in columns; those that are in columns already, as they are."""
+    return items if isinstance(items, CondemnedItems) else CondemnedItems(items)
+
+
+def _digest_in_bytes(digest: str) -> bytes:
+    raw = bytes.fromhex(digest.removeprefix(_PREFIX))
+    if len(raw) != _DIGEST_BYTES or _PREFIX + raw.hex() != digest:
+        raise ValueError(digest)
+    return raw
+
+
+def _joined(tags: Sequence[str]) -> str:
+    """Return tags as one text; raise `ValueError` for those that it cannot be split into."""
+    text = _TAG_END.join(tags)
+    if not tags:
+        return ""
+    if not text or text.count(_TAG_END) != len(tags) - 1 or _TAGS_END in text:
+        raise ValueError(text)
+    return text
+
+
+def _size(size: int | None) -> int:
+    if size == _NONE:
+        raise ValueError(size)
+    return _NONE if size is None else size
+
+
+def _microseconds(time: datetime | None) -> int:
+    if time is None:
+        return _NONE
+    if time.tzinfo is None:
+        raise ValueError(time)
+    # A time that UTC has no year for is refused.
+    time = time.astimezone(UTC)
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def _time(microseconds: int) -> datetime | None:
+    return None if microseconds == _NONE else _EPOCH + microseconds * _MICROSECOND

@@ -1,0 +1,174 @@
+"""Plans of any size: items in columns, and files that are read and written line by line."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioregistry.cleanup.plan.condemned import CondemnedItems
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
+from aioregistry.cleanup.plan.plan import Plan
+
+MADE = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
+# Beside what fits in columns, all that does not.
+digests = st.integers(0, 2**256 - 1).map("sha256:{:064x}".format) | st.sampled_from(
+    ["sha512:" + "a" * 128, "sha256:" + "A" * 64, "sha256:" + " a" * 32, "", "sha256:"]
+)
+words = st.text(st.sampled_from("av1-.\n\0é\ud800"), max_size=3)
+times = st.none() | st.datetimes(
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=-23)), timezone(timedelta(hours=23))])
+)
+items = st.builds(
+    Condemned,
+    delete=st.sampled_from(["manifest", "tag"]),
+    digest=digests,
+    tags=st.lists(words, max_size=3).map(tuple),
+    reason=words,
+    pushed_at=times,
+    set_at=times,
+    size_bytes=st.none() | st.integers(-(2**64), 2**64),
+)
+
+
+@given(st.lists(items).map(tuple))
+def test_items_in_columns_are_those_that_were_put_in(some):
+    columns = CondemnedItems(some)
+    assert columns == some
+    assert tuple(columns) == some
+    assert [columns[nth] for nth in range(-len(some), len(some))] == [*some, *some]
+    assert columns[1:] == some[1:]
+    assert hash(columns) == hash(some)
+    assert repr(columns) == repr(tuple(columns))
+    assert columns.tags == sum(len(item.tags) for item in some)
+    assert columns.manifests == sum(item.delete == "manifest" for item in some)
+
+
+def test_items_that_differ_are_not_equal():
+    one = Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=("v1",))
+    other = Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=("v2",))
+    assert CondemnedItems([one]) != (other,)
+    assert CondemnedItems([one]) != (one, other)
+    assert CondemnedItems([one]) != [one]
+
+
+def test_each_of_many_reasons_is_kept():
+    some = tuple(
+        Condemned(delete="tag", digest=f"sha256:{nth:064x}", tags=("v1",), reason=f"because {nth}")
+        for nth in range(5000)
+    )
+    assert CondemnedItems(some) == some
+
+
+def saved(path: Path) -> list[str]:
+    """Write a plan of two repositories, and return its lines."""
+    kept = (Kept("kept", ("latest", '"repositories": [')),)
+    repositories = tuple(
+        RepositoryPlan(
+            name=name,
+            tags=9,
+            manifests=9,
+            condemned=[
+                Condemned(
+                    delete=delete,
+                    digest=f"sha256:{nth:064x}",
+                    tags=(f"v{nth}", f"w{nth}")[: 1 if delete == "tag" else nth],
+                    reason='of "quotes" \\ and é',
+                    pushed_at=MADE,
+                    set_at=MADE,
+                    size_bytes=nth,
+                )
+                for nth, delete in enumerate(deletes)
+            ],
+            kept=kept,
+            known=("0123456789abcdef",) * 7,
+        )
+        for name, deletes in (
+            ("web", ["tag", "manifest", "manifest"]),
+            ("api", ["tag"]),
+            ("db", []),
+        )
+    )
+    Plan(registry="example", made_at=MADE, repositories=repositories).save(path)
+    return path.read_text().splitlines(keepends=True)
+
+
+def test_a_plan_is_read_line_by_line(tmp_path, monkeypatch):
+    path = tmp_path / "plan.json"
+    text = "".join(saved(path))
+    expected = Plan.from_json(text)
+    monkeypatch.delattr(Path, "read_bytes")
+    assert Plan.load(path) == expected
+    assert Plan.load(path).id == expected.id
+
+
+def test_a_plan_that_a_program_formatted_anew_is_read(tmp_path):
+    path = tmp_path / "plan.json"
+    expected = Plan.from_json("".join(saved(path)))
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=3))
+    assert Plan.load(path) == expected
+
+
+EDITS = {
+    "taken out": lambda lines, nth: lines[:nth] + lines[nth + 1 :],
+    "doubled": lambda lines, nth: [*lines[:nth], lines[nth], *lines[nth:]],
+    "all taken out from here": lambda lines, nth: lines[:nth],
+    "joined with the next": lambda lines, nth: [
+        *lines[:nth],
+        lines[nth].rstrip("\n"),
+        *lines[nth + 1 :],
+    ],
+    "without its comma": lambda lines, nth: [
+        *lines[:nth],
+        lines[nth].replace(",\n", "\n"),
+        *lines[nth + 1 :],
+    ],
+    "with a comma": lambda lines, nth: [
+        *lines[:nth],
+        lines[nth].replace("}\n", "},\n"),
+        *lines[nth + 1 :],
+    ],
+    "with another digest": lambda lines, nth: [
+        *lines[:nth],
+        lines[nth].replace("sha256:", "sha257:"),
+        *lines[nth + 1 :],
+    ],
+    "with a key twice": lambda lines, nth: [
+        *lines[:nth],
+        lines[nth].replace('"tags"', '"tags": [], "tags"'),
+        *lines[nth + 1 :],
+    ],
+    "with other tags": lambda lines, nth: [
+        *lines[:nth],
+        lines[nth].replace('"tags": [', '"tags": ["x", '),
+        *lines[nth + 1 :],
+    ],
+    "put before the next": lambda lines, nth: [
+        *lines[:nth],
+        *lines[nth + 1 : nth + 2],
+        lines[nth],
+        *lines[nth + 2 :],
+    ],
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=list(EDITS))
+def test_an_edited_file_is_read_line_by_line_as_it_is_as_a_whole(tmp_path, edit):
+    path = tmp_path / "plan.json"
+    lines = saved(path)
+    for nth in range(len(lines)):
+        text = "".join(edit(lines, nth))
+        path.write_text(text)
+        expected: object
+        try:
+            expected = Plan.from_json(text)
+        except PlanFileError as error:
+            expected = f"{path}: {error.message}"
+        try:
+            found: object = Plan.load(path)
+        except PlanFileError as error:
+            found = error.message
+        assert found == expected, f"line {nth + 1}"
