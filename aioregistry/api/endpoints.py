@@ -99,7 +99,8 @@ class Request:
         route: The path with its parameters unfilled: for logs and measurements.
         repeatable: Whether sending it twice does no more than sending it once. A property of
             the route: validate-name is a POST and repeatable, starting a collection is not.
-        body: The JSON body, encoded; None for no body.
+        body: The body, encoded; None for no body.
+        content_type: The body's media type; by default JSON.
     """
 
     method: str
@@ -107,6 +108,7 @@ class Request:
     route: str
     repeatable: bool = True
     body: bytes | None = None
+    content_type: str = "application/json"
 
 
 @define

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import typer
 from attrs import frozen
 from rich.console import Console
 
@@ -10,6 +11,7 @@ from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
+from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
@@ -66,7 +68,10 @@ class Connection:
             SettingsError: A setting is invalid, or there is no token.
         """
         settings = Settings.load(access)
+        settings.check_origins(needed=False)
         token = settings.token
+        if token.warning:
+            typer.echo(f"warning: {safe(token.warning)}", err=True)
         async with AsyncExitStack() as stack:
             limiter = await stack.enter_async_context(_limiter(settings, token.value))
             display = Display(

@@ -256,7 +256,9 @@ class Transport:
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: Secret
     ) -> dict[str, Any]:
-        headers: dict[str, str] = {} if request.body is None else {hdrs.CONTENT_TYPE: _JSON}
+        headers: dict[str, str] = {}
+        if request.body is not None:
+            headers[hdrs.CONTENT_TYPE] = request.content_type
         if self._borrowed is not None:
             return request_options(http, self._headers | headers, authorization, self._timeout)
         if not self._is_token_default:

@@ -100,7 +100,7 @@ def test_manifests_are_not_looked_for_at_the_vendors_when_the_api_is_not(
     monkeypatch.delenv("AIOREGISTRY_REGISTRY_URL")
     result = filled.run("cleanup", *command, "--policy", "policy.toml")
     assert result.exit_code == 2
-    assert "use --registry-url URL, or set AIOREGISTRY_REGISTRY_URL" in result.stderr
+    assert "set AIOREGISTRY_REGISTRY_URL, or use --registry-url URL" in result.stderr
     assert not [one for one in filled.sandbox.requests if "credentials" in one.raw_path]
 
 

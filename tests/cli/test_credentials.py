@@ -14,12 +14,13 @@ import pytest
 
 from aioregistry import cli
 
-HOST = "registry.digitalocean.com"
+# No command looks for it: the sandbox's API makes the credentials.
+HOST = "registry.test"
 
 
 @pytest.fixture
 def account(shell, monkeypatch):
-    monkeypatch.delenv("AIOREGISTRY_REGISTRY_URL")
+    monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", f"https://{HOST}")
     return shell
 
 
@@ -140,6 +141,57 @@ def test_logout_takes_away_what_login_wrote(account):
     assert "no credentials for" in again.stderr
 
 
+def test_logout_names_the_keys_of_the_host_that_stay(account):
+    path = account.folder / "docker/config.json"
+    path.parent.mkdir()
+    entry = {"auth": "eDp5"}
+    keys = [HOST, f"https://{HOST}", f"http://{HOST}", f"https://{HOST}/v2/", f"{HOST}/example"]
+    path.write_text(json.dumps({"auths": dict.fromkeys(keys, entry)}))
+    result = account.run("logout")
+    assert set(config_of(account)["auths"]) == set(keys[3:])
+    assert all(key in result.stderr for key in keys[3:])
+
+
+@pytest.mark.parametrize("options", [("--read-write",), ("--expiry", "2h"), ("--never-expire",)])
+@pytest.mark.parametrize("how", ["--use-helper", "set before"])
+def test_options_that_the_helper_would_not_follow_are_refused(account, monkeypatch, how, options):
+    store(account.folder, monkeypatch, "aioregistry")
+    if how == "set before":
+        account.run("login", "--use-helper")
+        how = ""
+    result = account.run("login", *([how] if how else []), *options)
+    assert result.exit_code == 2
+    assert f"{' '.join(options)} has no effect" in result.stderr
+    assert account.sandbox.request_count == 0
+
+
+@pytest.mark.parametrize(
+    ("api_url", "registry_url"),
+    [
+        (None, "https://registry.digitalocean.com"),
+        (None, None),
+        ("https://api.digitalocean.com", "https://registry.test"),
+    ],
+)
+@pytest.mark.parametrize("command", ["login", "logout", "helper"])
+def test_the_api_of_one_place_and_the_registry_of_another_are_refused(
+    helper, monkeypatch, command, api_url, registry_url
+):
+    account = helper.account
+    if api_url is not None:
+        monkeypatch.setenv("AIOREGISTRY_API_URL", api_url)
+    monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", registry_url or "")
+    if command == "helper":
+        code, text = helper("get", (registry_url or "https://registry.digitalocean.com")[8:])
+    else:
+        result = account.run(command)
+        code, text = result.exit_code, result.stderr
+    assert code == (1 if command == "helper" else 2)
+    assert "of one would be sent to the other" in text or "no registry address" in text
+    assert account.sandbox.request_count == 0
+    assert not (account.folder / "docker").exists()
+
+
 def test_a_configuration_that_is_broken_is_left_alone(account):
     (account.folder / "docker").mkdir()
     (account.folder / "docker/config.json").write_text("{")
@@ -149,10 +201,39 @@ def test_a_configuration_that_is_broken_is_left_alone(account):
     assert requests(account) == []
 
 
+def test_a_token_file_that_others_can_read_is_warned_of(account, monkeypatch):
+    path = account.folder / "token"
+    path.write_text(account.sandbox.token)
+    path.chmod(0o644)
+    result = account.run("credentials", "--token-file", str(path))
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"warning: {path} has an API token, and other users")
+    path.chmod(0o600)
+    assert account.run("credentials", "--token-file", str(path)).stderr == ""
+
+
 def test_credentials_are_printed(account):
     result = account.run("credentials")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["auths"][HOST]["auth"]
+
+
+def test_credentials_are_merged_into_the_store_that_the_file_names(account, monkeypatch):
+    store(account.folder, monkeypatch, "own")
+    path = account.folder / "own.json"
+    path.write_text('{"credsStore": "own"}')
+    assert account.run("credentials", "--merge-into", str(path)).exit_code == 0
+    assert json.loads((account.folder / "store").read_text())["Secret"]
+    assert json.loads(path.read_text()) == {"credsStore": "own", "auths": {HOST: {}}}
+
+
+def test_credentials_are_not_merged_beside_our_own_helper(account):
+    path = account.folder / "own.json"
+    path.write_text(json.dumps({"credHelpers": {HOST: "aioregistry"}}))
+    result = account.run("credentials", "--merge-into", str(path))
+    assert result.exit_code == 2
+    assert "Docker would use no others" in result.stderr
+    assert account.sandbox.request_count == 0
 
 
 def test_credentials_are_merged_into_a_file(account):
@@ -183,10 +264,41 @@ def test_a_pull_secret_may_be_called_otherwise_and_never_expire(account):
     assert document["metadata"]["annotations"]["aioregistry/expires-at"] == "never"
 
 
-@pytest.mark.parametrize("arguments", [("--name", "No"), ("--namespace", "a.b")])
-def test_a_name_that_kubernetes_refuses_is_refused_unsent(account, arguments):
-    assert account.run("kubernetes-manifest", *arguments).exit_code == 2
+def test_a_pull_secret_for_all_namespaces_has_the_vendors_annotation(account):
+    result = account.run("kubernetes-manifest", "--all-namespaces", "--name", "pull")
+    metadata = json.loads(result.stdout)["metadata"]
+    assert metadata["namespace"] == "kube-system"
+    assert metadata["annotations"]["digitalocean.com/dosecret-identifier"] == "pull"
+    alone = json.loads(account.run("kubernetes-manifest").stdout)["metadata"]
+    assert alone["namespace"] == "default"
+    assert set(alone["annotations"]) == {"aioregistry/expires-at"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--name", "No"), "'N' is not one of a-z, 0-9, '-' and '.'"),
+        (("--name", "a..b"), "'.' must stand between"),
+        (("--name", "-a"), "begin and end with a letter or digit"),
+        (("--name", "a.b-"), "begin and end with a letter or digit"),
+        (("--name", "a" * 254), "254 characters, and Kubernetes allows 253"),
+        (("--name", ""), "it is empty"),
+        (("--name", "a\n"), "is not one of"),
+        (("--namespace", "a.b"), "'.' is not one of a-z, 0-9 and '-'"),
+        (("--namespace", "a" * 64), "64 characters, and Kubernetes allows 63"),
+        (("--all-namespaces", "--namespace", "web"), "exclude each other"),
+    ],
+)
+def test_a_name_that_kubernetes_refuses_is_refused_unsent(account, arguments, reason):
+    result = account.run("kubernetes-manifest", *arguments)
+    assert result.exit_code == 2
+    assert reason in result.stderr
     assert account.sandbox.request_count == 0
+
+
+def test_a_part_of_a_name_may_be_longer_than_a_label(account):
+    # Kubernetes limits a subdomain as a whole, and no part of it.
+    assert account.run("kubernetes-manifest", "--name", f"{'a' * 64}.b").exit_code == 0
 
 
 def test_docker_can_be_told_to_ask_the_helper(account, monkeypatch):

@@ -1,5 +1,6 @@
 """Flags over the environment over the configuration file, and whose token it is."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -318,8 +319,44 @@ def test_manifests_are_read_where_the_flag_says_else_the_setting_else_the_creden
 
 @pytest.mark.usefixtures("folder")
 def test_what_another_api_mints_is_not_sent_to_the_vendor():
-    with pytest.raises(SettingsError, match=r"http://127.0.0.1:1: use --registry-url"):
+    with pytest.raises(SettingsError, match=r"http://127.0.0.1:1: set AIOREGISTRY_REGISTRY_URL"):
         load().contents_url(None)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("api_url", "registry_url", "flag"),
+    [
+        ("https://api.digitalocean.com", "https://mirror.test", None),
+        ("http://127.0.0.1:1", "https://fra1.registry.digitalocean.com", None),
+        ("http://127.0.0.1:1", "http://127.0.0.1:2", "https://registry.digitalocean.com"),
+    ],
+)
+def test_the_vendors_api_and_another_registry_do_not_mix(api_url, registry_url, flag):
+    settings = load(AIOREGISTRY_API_URL=api_url, AIOREGISTRY_REGISTRY_URL=registry_url)
+    with pytest.raises(SettingsError, match=r"would be sent to the other"):
+        settings.contents_url(flag)
+
+
+@pytest.mark.usefixtures("folder")
+def test_api_and_registry_may_be_the_vendors_or_neither():
+    for api_url, registry_url in [
+        ("https://api.digitalocean.com", "https://fra1.registry.digitalocean.com"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:2"),
+    ]:
+        load(AIOREGISTRY_API_URL=api_url, AIOREGISTRY_REGISTRY_URL=registry_url).check_origins()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the mode says who can read a file")
+@pytest.mark.usefixtures("folder")
+def test_a_token_that_others_can_read_is_warned_of(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("file-token")
+    for mode, is_exposed in ((0o600, False), (0o640, True), (0o604, True)):
+        path.chmod(mode)
+        warning = load(AIOREGISTRY_TOKEN_FILE=str(path)).token.warning
+        assert bool(warning) is is_exposed
+        assert "file-token" not in warning
 
 
 @pytest.mark.usefixtures("folder")

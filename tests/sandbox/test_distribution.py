@@ -191,6 +191,34 @@ async def test_pushing_is_granted_by_scope_unless_the_registry_is_read_only(
     assert grants == {("example/repo", action) for action in allowed}
 
 
+async def test_credentials_that_revoke_themselves_are_refused(session, sandbox, credentials):
+    url, secret = f"{sandbox.url}/v1/oauth/revoke", credentials.secret
+    bearer = {"Authorization": f"Bearer {secret}"}
+    async with session.post(url, headers=bearer) as without_token:
+        assert without_token.status == 400
+    async with session.get(url, headers=bearer) as by_get:
+        assert by_get.status == 405
+    async with session.get(f"{sandbox.url}/v2/registry/auth", headers=basic(secret)) as granted:
+        assert granted.status == 200
+    async with session.post(url, data={"token": secret}, headers=bearer) as revoked:
+        assert revoked.status == 200
+    async with session.post(url, data={"token": secret}, headers=bearer) as again:
+        assert again.status == 401
+    async with session.get(f"{sandbox.url}/v2/registry/auth", headers=basic(secret)) as refused:
+        assert refused.status == 401
+
+
+@pytest.mark.parametrize("scheme", [None, "Basic", "Bearer"])
+async def test_an_api_token_revokes_nothing(session, sandbox, credentials, scheme):
+    headers = {} if scheme is None else {"Authorization": f"{scheme} {sandbox.token}"}
+    form = {"token": credentials.secret}
+    async with session.post(
+        f"{sandbox.url}/v1/oauth/revoke", data=form, headers=headers
+    ) as refused:
+        assert refused.status == 401
+    assert sandbox.state.keyring.find(credentials.secret, sandbox.state.clock()) is credentials
+
+
 async def test_credentials_go_with_their_registry(sandbox, credentials, clock):
     sandbox.state.add_registry("second")
     other = sandbox.state.issue_credentials("second")

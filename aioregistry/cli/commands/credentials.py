@@ -1,29 +1,30 @@
 """``aioregistry login``, ``logout``, ``credentials`` and ``kubernetes-manifest``."""
 
-import base64
 import json
-import re
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from attrs import evolve, frozen
+from attrs import evolve
 
-from aioregistry.cli.docker.config import (
-    OWN_HELPER,
-    DockerConfig,
-    DockerConfigError,
-    docker_config_path,
-    for_helper,
-    run_helper,
+from aioregistry.cli.docker.config import OWN_HELPER, DockerConfigError, docker_config_path
+from aioregistry.cli.docker.logins import Logins, revoke
+from aioregistry.cli.docker.pull_secret import (
+    ALL_NAMESPACES,
+    check_namespace,
+    check_secret_name,
+    pull_secret,
 )
+from aioregistry.cli.docker.scope import Minted, Scope
+from aioregistry.cli.docker.store import Store, files_that_go_first
 from aioregistry.cli.errors import UsageError
-from aioregistry.cli.exit_codes import DONE, epilog
-from aioregistry.cli.options import Access, RegistryName, as_arguments, with_groups
+from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
+from aioregistry.cli.options import Access, RegistryName, with_groups
 from aioregistry.cli.running import run, run_connected
-from aioregistry.cli.settings.settings import Settings, SettingsError, whole_seconds
+from aioregistry.cli.settings.settings import Settings
 
 if TYPE_CHECKING:
     from aioregistry.api.models import DockerCredentials
@@ -33,70 +34,7 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
-_EXPIRY = 30 * 86_400
-# Kubernetes' rules: a secret's name is labels joined by dots, a namespace one label.
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_SECRET_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
-_NAMESPACE = re.compile(_LABEL)
-_SCOPE = "Credentials"
-
-
-@frozen
-class Scope:
-    """Permissions and lifetime of credentials."""
-
-    read_write: Annotated[
-        bool | None,
-        typer.Option(
-            "--read-write/--read-only",
-            show_default="read-only",
-            rich_help_panel=_SCOPE,
-            help="Permission to push and pull, or to pull only (AIOREGISTRY_READ_WRITE).",
-        ),
-    ] = None
-    expiry: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            show_default="30d",
-            rich_help_panel=_SCOPE,
-            help="Lifetime of the credentials (AIOREGISTRY_EXPIRY).",
-        ),
-    ] = None
-    never_expire: Annotated[
-        bool,
-        typer.Option(
-            "--never-expire", rich_help_panel=_SCOPE, help="Make credentials that never expire."
-        ),
-    ] = False
-
-    def seconds(self, settings: Settings) -> int | None:
-        """Return the lifetime in seconds; None for ever.
-
-        Raises:
-            SettingsError: The options are invalid or exclude each other.
-        """
-        if self.never_expire and self.expiry is not None:
-            raise SettingsError("--expiry and --never-expire exclude each other")
-        if self.never_expire:
-            return None
-        try:
-            given = None if self.expiry is None else whole_seconds(self.expiry)
-        except ValueError as error:
-            raise SettingsError(f"--expiry: {error}") from None
-        return given or settings.expiry or _EXPIRY
-
-
-@frozen
-class _Minted:
-    credentials: "DockerCredentials"
-    read_write: bool
-    expires_at: datetime | None
-
-    def __str__(self) -> str:
-        until = "never" if self.expires_at is None else _minute(self.expires_at)
-        scope = "push and pull" if self.read_write else "pull (not push; --read-write allows it)"
-        return f"Docker may {scope} at {self.credentials.host}; the credentials expire: {until}"
+_CONTROL_PANEL = "only deleting their token in DigitalOcean's control panel ends them"
 
 
 @app.command(epilog=epilog("aioregistry login example"))
@@ -117,41 +55,47 @@ def login(
 
     They are written to `~/.docker/config.json`, to the folder in `DOCKER_CONFIG`, or to the
     credential store named there. Docker keeps one set of credentials for each host, so the last
-    login replaces the one before.
+    login replaces the one before, and revokes it.
     """
 
     async def work() -> int:
         settings = Settings.load(access)
-        path = docker_config_path()
-        config = DockerConfig.load(path)
-        host = settings.registry_host
-        helper = config.helper_for(host)
-        if use_helper or helper == OWN_HELPER:
-            _check_scope(scope, settings, "--use-helper" if use_helper else str(path))
+        settings.check_origins()
+        store = Store.open(docker_config_path(), settings.registry_host)
+        before = store.passwords()
+        if use_helper or store.helper == OWN_HELPER:
+            place = "--use-helper" if use_helper else str(store.path)
+            scope.check_helper_follows(settings, place)
             if use_helper:
                 _check_helper()
-                config.with_helper(host, OWN_HELPER).save(path)
-            typer.echo(f"{path}: Docker runs docker-credential-{OWN_HELPER} for {host}", err=True)
+                store.use_own_helper()
+            _say(f"{store.path}: Docker runs docker-credential-{OWN_HELPER} for {store.host}")
             if registry is not None and registry != settings.registry:
-                typer.echo(
+                _say(
                     f"the helper takes its registry from the configuration, which does not name"
-                    f" {registry!r}: run 'aioregistry config set registry {registry}'",
-                    err=True,
+                    f" {registry!r}: run 'aioregistry config set registry {registry}'"
                 )
-            return DONE
-        minted = await _mint(access, registry, scope)
-        if helper is None:
-            config.with_auth(host, minted.credentials.config["auths"][host]).save(path)
-            stored = str(path)
         else:
-            run_helper(helper, "store", for_helper(minted.credentials))
-            # The empty entry is how Docker notes that the store has them.
-            config.with_auth(host, {}).save(path)
-            stored = f"docker-credential-{helper}"
-        typer.echo(f"{stored}: {minted}", err=True)
+            await _make_and_store(store, access, registry, scope)
+        await _revoke(before, "the credentials that were stored before")
+        _name_files_that_go_first(store.host)
         return DONE
 
     run("login", access, work(), _interrupted)
+
+
+async def _make_and_store(store: Store, access: Access, registry: str | None, scope: Scope) -> None:
+    minted = await _mint(access, registry, scope)
+    password, logins = minted.credentials.password, Logins.default()
+    try:
+        # Before they are stored: what is stored and not noted could never be revoked.
+        logins.note(password, minted.api_url, minted.expires_at)
+        where = store.save(minted.credentials)
+    except (DockerConfigError, OSError):
+        await revoke([password], logins)
+        raise
+    _say(f"{where}: {minted}")
+    minted.warn("'aioregistry logout' revokes them")
 
 
 @app.command(epilog=epilog("aioregistry logout"))
@@ -159,30 +103,37 @@ def login(
 def logout(
     access: Access = Access(),
 ) -> None:
-    """Remove the credentials that `login` stored. They stay valid until they expire."""
+    """Remove the credentials that `login` stored, and revoke them.
+
+    Credentials that another program stored are removed and not revoked: they may be in use
+    elsewhere.
+    """
 
     async def work() -> int:
-        path, host = docker_config_path(), Settings.load(access).registry_host
-        config = DockerConfig.load(path)
-        helper = config.helper_for(host)
-        if helper is not None:
-            run_helper(helper, "erase", host)
-        left = config.without_auth(host)
-        if helper == OWN_HELPER:
-            left = left.without_helper(host)
-        if left == config and helper is None:
-            typer.echo(f"{path}: no credentials for {host}", err=True)
+        settings = Settings.load(access)
+        settings.check_origins()
+        store = Store.open(docker_config_path(), settings.registry_host)
+        before = store.passwords()
+        left = store.remove()
+        if left == store.config and not before:
+            _say(f"{store.path}: no credentials for {store.host}")
         else:
-            left.save(path)
-            typer.echo(f"{path}: removed the credentials for {host}", err=True)
-        further = left.further_keys(host)
+            _say(f"{store.path}: removed the credentials for {store.host}")
+        failed = not await _revoke(before, "the credentials")
+        if store.helper == OWN_HELPER:
+            from aioregistry.cli.docker.kept import drop
+
+            failures = await drop(store.host)
+            _say_unrevoked("credentials of the helper", failures)
+            failed = failed or bool(failures)
+        further = left.further_keys(store.host)
         if further:
-            typer.echo(
-                f"{path}: kept {', '.join(further)}: some programs still use these credentials;"
-                " edit the file to remove them",
-                err=True,
+            _say(
+                f"{store.path}: kept {', '.join(further)}: some programs still use these"
+                " credentials; edit the file to remove them"
             )
-        return DONE
+        _name_files_that_go_first(store.host)
+        return SOME_FAILED if failed else DONE
 
     run("logout", access, work(), _interrupted)
 
@@ -197,7 +148,8 @@ def credentials(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="Merge the credentials into this Docker configuration instead of printing them.",
+            help="Merge the credentials into this Docker configuration, or give them to the"
+            " credential store that it names, instead of printing them.",
         ),
     ] = None,
     access: Access = Access(),
@@ -205,21 +157,22 @@ def credentials(
     """Print a Docker configuration with new credentials. The output is a secret."""
 
     async def work() -> int:
-        config = DockerConfig() if merge_into is None else DockerConfig.load(merge_into)
-        helper = config.helper_for(Settings.load(access).registry_host)
-        if helper is not None:
-            raise DockerConfigError(
-                f"{merge_into} leaves the credentials of this host to docker-credential-{helper}:"
-                " Docker would not read them from the file. Use 'aioregistry login', which stores"
-                " them there"
-            )
+        store = None
+        if merge_into is not None:
+            settings = Settings.load(access)
+            settings.check_origins()
+            store = Store.open(merge_into, settings.registry_host)
+            if store.helper == OWN_HELPER:
+                raise DockerConfigError(
+                    f"{merge_into} has docker-credential-{OWN_HELPER} make the credentials of"
+                    f" {store.host}: Docker would use no others"
+                )
         minted = await _mint(access, registry, scope)
-        host = minted.credentials.host
-        if merge_into is None:
+        if store is None:
             typer.echo(json.dumps(minted.credentials.config, indent=2))
         else:
-            config.with_auth(host, minted.credentials.config["auths"][host]).save(merge_into)
-            typer.echo(f"{merge_into}: {minted}", err=True)
+            _say(f"{store.save(minted.credentials)}: {minted}")
+        minted.warn(_CONTROL_PANEL)
         return DONE
 
     run("credentials", access, work(), _interrupted)
@@ -234,8 +187,17 @@ def kubernetes_manifest(
         typer.Option(metavar="NAME", show_default="registry-REGISTRY", help="Name of the secret."),
     ] = None,
     namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Namespace of the secret.")
-    ] = "default",
+        str | None,
+        typer.Option(metavar="NAME", show_default="default", help="Namespace of the secret."),
+    ] = None,
+    all_namespaces: Annotated[
+        bool,
+        typer.Option(
+            "--all-namespaces",
+            help=f"Put the secret into {ALL_NAMESPACES}, with the annotation by which a"
+            " DigitalOcean cluster copies it to all namespaces.",
+        ),
+    ] = False,
     scope: Scope = Scope(),
     access: Access = Access(),
 ) -> None:
@@ -245,17 +207,31 @@ def kubernetes_manifest(
     """
 
     async def work(to: "Connection") -> int:
-        _check_name("secret", name, _SECRET_NAME, "labels of a-z 0-9 -, joined by single dots")
-        _check_name("namespace", namespace, _NAMESPACE, "a-z 0-9 -, at most 63 characters")
+        if all_namespaces and namespace not in {None, ALL_NAMESPACES}:
+            raise UsageError(
+                f"--all-namespaces and --namespace {namespace} exclude each other: a cluster copies"
+                f" secrets of {ALL_NAMESPACES} only"
+            )
+        if name is not None:
+            check_secret_name(name)
+        where = check_namespace(namespace or (ALL_NAMESPACES if all_namespaces else "default"))
         handle = await to.registry(registry)
         minted = await _mint_with(to, handle.name, scope)
-        typer.echo(_secret(minted, name or f"registry-{handle.name}", namespace), nl=False)
+        secret = pull_secret(
+            minted.credentials.config,
+            name or f"registry-{handle.name}",
+            where,
+            minted.expires_at,
+            all_namespaces=all_namespaces,
+        )
+        typer.echo(secret, nl=False)
+        minted.warn(_CONTROL_PANEL)
         return DONE
 
     run_connected("kubernetes-manifest", access, work, _interrupted)
 
 
-async def _mint(access: Access, registry: str | None, scope: Scope) -> _Minted:
+async def _mint(access: Access, registry: str | None, scope: Scope) -> Minted:
     """Get new credentials from the API."""
     from aioregistry.cli.connection import Connection
 
@@ -263,65 +239,51 @@ async def _mint(access: Access, registry: str | None, scope: Scope) -> _Minted:
         return await _mint_with(to, registry or to.settings.registry, scope)
 
 
-async def _mint_with(to: "Connection", registry: str | None, scope: Scope) -> _Minted:
+async def _mint_with(to: "Connection", registry: str | None, scope: Scope) -> Minted:
     seconds = scope.seconds(to.settings)
     read_write = to.settings.read_write if scope.read_write is None else scope.read_write
     source = to.client if registry is None else to.client.registry(registry)
     begun = datetime.now(UTC)
-    minted = await source.docker_credentials(read_write, seconds)
+    credentials = await source.docker_credentials(read_write, seconds)
     if to.settings.registry_url is not None:
-        minted = _known_as(to.settings.registry_host, minted)
+        credentials = _known_as(to.settings.registry_host, credentials)
     expires_at = None if seconds is None else begun + timedelta(seconds=seconds)
-    return _Minted(minted, read_write, expires_at)
+    return Minted(credentials, to.settings.api_url, read_write, expires_at)
 
 
-def _known_as(host: str, minted: "DockerCredentials") -> "DockerCredentials":
+def _known_as(host: str, credentials: "DockerCredentials") -> "DockerCredentials":
     """Return credentials for the host that Docker, `logout` and the helper use."""
-    config = {**minted.config, "auths": {host: minted.config["auths"][minted.host]}}
-    return evolve(minted, host=host, config=config)
+    config = {**credentials.config, "auths": {host: credentials.config["auths"][credentials.host]}}
+    return evolve(credentials, host=host, config=config)
 
 
-def _secret(minted: _Minted, name: str, namespace: str) -> str:
-    config = json.dumps(minted.credentials.config).encode()
-    document = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "annotations": {
-                "aioregistry/expires-at": "never"
-                if minted.expires_at is None
-                else minted.expires_at.isoformat(timespec="seconds")
-            },
-        },
-        "type": "kubernetes.io/dockerconfigjson",
-        "data": {".dockerconfigjson": base64.b64encode(config).decode()},
-    }
-    # JSON is YAML.
-    return json.dumps(document, indent=2) + "\n"
+async def _revoke(passwords: Sequence[str], which: str) -> bool:
+    """Revoke credentials that are no longer stored, and say so; return whether that succeeded.
 
-
-def _check_name(kind: str, name: str | None, pattern: re.Pattern[str], rule: str) -> None:
-    if name is not None and not pattern.fullmatch(name):
-        raise UsageError(f"invalid name of a {kind}: {name!r}; Kubernetes allows {rule}")
-
-
-def _check_scope(scope: Scope, settings: Settings, place: str) -> None:
-    """Refuse options that the credential helper would not follow.
-
-    Raises:
-        UsageError: The configuration has other values.
+    Args:
+        passwords: Their passwords.
+        which: What they are called.
     """
-    same = scope.read_write in {None, settings.read_write} and not scope.never_expire
-    if same and (scope.expiry is None or scope.seconds(settings) == settings.expiry):
-        return
-    options = " ".join(as_arguments(scope))
-    raise UsageError(
-        f"{options} has no effect with {place}: the credential helper takes read-write and expiry"
-        " from the configuration. Set them with 'aioregistry config set read-write true' or"
-        " 'aioregistry config set expiry 1h'"
-    )
+    done = await revoke(passwords, Logins.default())
+    if done.revoked:
+        _say(f"{which} are revoked")
+    if done.foreign:
+        _say(
+            f"{which} are not revoked: 'aioregistry login' did not make them here, and others may"
+            f" use them. They are valid until they expire; {_CONTROL_PANEL} sooner"
+        )
+    _say_unrevoked(which, done.failures)
+    return not done.failures
+
+
+def _say_unrevoked(which: str, failures: Sequence[str]) -> None:
+    for failure in failures:
+        _say(f"{which} could not be revoked; {failure}")
+
+
+def _name_files_that_go_first(host: str) -> None:
+    for path in files_that_go_first(host):
+        _say(f"{path}: has credentials for {host}, which podman, skopeo and buildah use first")
 
 
 def _check_helper() -> None:
@@ -330,8 +292,8 @@ def _check_helper() -> None:
         raise DockerConfigError(f"{program} is not on the PATH; Docker runs it from there")
 
 
-def _minute(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _interrupted() -> str:

@@ -1,5 +1,6 @@
 """Docker's configuration file: the credentials of each host. Everything else in it is kept."""
 
+import base64
 import json
 import os
 import re
@@ -91,7 +92,7 @@ class DockerConfig:
     def without_auth(self, host: str) -> "DockerConfig":
         """Return a copy without credentials for a host, in the spellings that Docker removes."""
         left = self
-        for spelling in (host, f"https://{host}", f"http://{host}"):
+        for spelling in _spellings(host):
             left = left._without("auths", spelling)
         return left
 
@@ -102,6 +103,12 @@ class DockerConfig:
             for key in self.document.get("auths") or {}
             if key.partition("://")[2].startswith(f"{host}/") or key.startswith(f"{host}/")
         ]
+
+    def passwords(self, host: str) -> list[str]:
+        """Return the passwords in the file for a host, in the spellings that Docker removes."""
+        entries = self.document.get("auths") or {}
+        found = (_password(entries.get(each)) for each in _spellings(host))
+        return [each for each in found if each]
 
     def without_helper(self, host: str) -> "DockerConfig":
         """Return a copy without a credential helper for a host."""
@@ -129,6 +136,20 @@ class DockerConfig:
         return DockerConfig({**others, key: left} if left else others)
 
 
+def _spellings(host: str) -> tuple[str, ...]:
+    return host, f"https://{host}", f"http://{host}"
+
+
+def _password(entry: object) -> str:
+    """Return the password of an entry; empty where it has none that can be read."""
+    auth = entry.get("auth") if isinstance(entry, dict) else None
+    try:
+        pair = base64.b64decode(auth, validate=True).decode() if isinstance(auth, str) else ""
+    except ValueError:
+        return ""
+    return pair.partition(":")[2].rstrip("\n")
+
+
 def _with(document: Mapping[str, Any], key: str, entries: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, key: {**(document.get(key) or {}), **entries}}
 
@@ -138,7 +159,7 @@ def run_helper(name: str, action: str, stdin: str) -> str:
 
     Args:
         name: The helper, without ``docker-credential-``.
-        action: ``store`` or ``erase``.
+        action: ``store``, ``get`` or ``erase``.
         stdin: Its input.
 
     Raises:

@@ -4,29 +4,18 @@ Docker passes the host only; registry and permissions come from the configuratio
 """
 
 import asyncio
-import hashlib
 import json
 import sys
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import platformdirs
-from attrs import frozen
-
+from aioregistry.cli.docker.kept import EXPIRY_SECONDS, Kept, Place, drop
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
-from aioregistry.files import write_file
 from aioregistry.version import VERSION
 
 __all__ = ["main"]
 
-_EXPIRY = 3600
-_RENEWED_AT = 0.9
-_OWNER_ONLY = 0o600
 # Docker knows this text, and goes on without credentials.
 _NOT_FOUND = "credentials not found in native keychain"
 _NOTHING_STORED = "nothing to store: new credentials are made for each use"
@@ -52,25 +41,46 @@ def _answer(action: str) -> str:
         return f"docker-credential-aioregistry {VERSION}\n"
     if action == "store":
         raise _RefusedError(_NOTHING_STORED)
-    if action not in {"get", "erase", "list"}:
+    if action not in _ACTIONS:
         raise _RefusedError(_USAGE)
     try:
-        settings = Settings.load(Access())
-        kept = _Kept.of(settings)
+        return _ACTIONS[action](Settings.load(Access()))
     except UsageError as error:
         raise _RefusedError(str(error)) from None
-    if action == "list":
-        known = kept.read()
-        # The user name is a secret as good as the password, and lists end up in logs.
-        return json.dumps({} if known is None else {settings.registry_host: "aioregistry"})
+
+
+def _get(settings: Settings) -> str:
+    host = _asked_host(settings)
+    settings.check_origins()
+    place = Place.of(settings)
+    kept = place.find() or _mint(settings, place)
+    answer = {"ServerURL": host, "Username": kept.username, "Secret": kept.password}
+    return json.dumps(answer) + "\n"
+
+
+def _erase(settings: Settings) -> str:
+    _asked_host(settings)
+    failures = asyncio.run(drop(settings.registry_host))
+    if failures:
+        raise _RefusedError(f"credentials were dropped and not revoked: {'; '.join(failures)}")
+    return ""
+
+
+def _list(settings: Settings) -> str:
+    kept = Place.of(settings).find()
+    # The user name is a secret as good as the password, and lists end up in logs.
+    return json.dumps({} if kept is None else {settings.registry_host: "aioregistry"})
+
+
+_ACTIONS = {"get": _get, "erase": _erase, "list": _list}
+
+
+def _asked_host(settings: Settings) -> str:
+    """Return the host that Docker asks about, on stdin, if it is ours."""
     host = _host(sys.stdin.read())
     if not settings.is_registry_host(host):
         raise _RefusedError(_NOT_FOUND)
-    if action == "erase":
-        kept.path.unlink(missing_ok=True)
-        return ""
-    found = kept.read() or kept.write(_mint(settings))
-    return json.dumps({"ServerURL": host, **found}) + "\n"
+    return host
 
 
 def _host(text: str) -> str:
@@ -81,64 +91,22 @@ def _host(text: str) -> str:
         return ""
 
 
-def _mint(settings: Settings) -> dict[str, str]:
+def _mint(settings: Settings, place: Place) -> Kept:
     # Loading the client takes longer than all the rest, and most calls need no client.
     from aioregistry.client.client import RegistryClient
     from aioregistry.errors import RegistryError
 
-    async def mint() -> dict[str, str]:
+    async def mint() -> Kept:
         async with RegistryClient(
             settings.token.value, base_url=settings.api_url, trust_env=True
         ) as client:
             source = client.registry(settings.registry) if settings.registry else client
-            made = await source.docker_credentials(settings.read_write, _seconds(settings))
-            return {"Username": made.username, "Secret": made.password}
+            made = await source.docker_credentials(
+                settings.read_write, settings.expiry or EXPIRY_SECONDS
+            )
+            return place.keep(made.username, made.password, settings)
 
     try:
         return asyncio.run(mint())
     except (RegistryError, ValueError) as error:
         raise _RefusedError(f"aioregistry: {error}") from None
-
-
-def _seconds(settings: Settings) -> int:
-    return settings.expiry or _EXPIRY
-
-
-@frozen
-class _Kept:
-    """Credentials on disk, used for nine tenths of their lifetime."""
-
-    path: Path
-    seconds: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "_Kept":
-        about = (
-            settings.token.value,
-            settings.api_url,
-            settings.registry or "",
-            str(settings.read_write),
-            str(_seconds(settings)),
-        )
-        # The token itself is nowhere on disk, and another token finds other credentials.
-        name = hashlib.sha256("\0".join(about).encode()).hexdigest()[:32]
-        folder = platformdirs.user_cache_path("aioregistry", appauthor=False)
-        return cls(folder / "docker-credentials" / f"{name}.json", _seconds(settings))
-
-    def read(self) -> dict[str, str] | None:
-        try:
-            said: Any = json.loads(self.path.read_text(encoding="utf-8"))
-            fresh = datetime.now(UTC).timestamp() < said["renew_at"]
-            return {key: str(said[key]) for key in ("Username", "Secret")} if fresh else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None
-
-    def write(self, credentials: dict[str, str]) -> dict[str, str]:
-        renew_at = datetime.now(UTC).timestamp() + _RENEWED_AT * self.seconds
-        # Where they cannot be kept, each use makes new ones.
-        with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_file(
-                self.path, json.dumps({**credentials, "renew_at": renew_at}), mode=_OWNER_ONLY
-            )
-        return credentials

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,7 @@ _NONE_FOUND = (
     "no API token: set DIGITALOCEAN_TOKEN, use --token-file FILE, add token-file to a profile"
     " ('aioregistry config set token-file FILE'), or log in with 'doctl auth init'"
 )
+_READ_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 _MAX_TOKEN_CHARACTERS = 4096
 _CENTURY = 100 * 366 * 86_400
 _RATE_LIMIT = re.compile(r"off|real|scaled:(\d{1,4}(?:\.\d+)?)", re.ASCII)
@@ -32,10 +34,17 @@ _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 @frozen
 class Setting:
-    """A value and its source."""
+    """A value and its source.
+
+    Attributes:
+        value: The value.
+        source: Where it comes from, for errors.
+        warning: What is wrong with that place; empty for nothing.
+    """
 
     value: str = field(repr=False)
     source: str
+    warning: str = ""
 
 
 @frozen
@@ -112,6 +121,30 @@ class Settings:
         setting = self.get("registry-url")
         return None if setting is None else _url("registry-url", setting)
 
+    def check_origins(self, registry_url: str | None = None, *, needed: bool = True) -> None:
+        """Check that API and registry belong together: one makes credentials for the other.
+
+        Args:
+            registry_url: The registry's address; None means the configured one.
+            needed: Whether the registry is used: then a foreign API needs its address.
+
+        Raises:
+            SettingsError: One of them is the vendor's and the other is not, or has no address.
+        """
+        url = self.registry_url if registry_url is None else registry_url
+        if url is None:
+            if needed and self.api_url != API_URL:
+                raise SettingsError(
+                    f"no registry address for the API at {self.api_url}: set"
+                    " AIOREGISTRY_REGISTRY_URL, or use --registry-url URL where a command has it."
+                    " A sandbox has the same address for both"
+                )
+        elif (self.api_url == API_URL) != _is_vendors(urlsplit(url).hostname or ""):
+            raise SettingsError(
+                f"the API is at {self.api_url} and the registry at {url}: the credentials of one"
+                " would be sent to the other. Set both api-url and registry-url, or neither"
+            )
+
     def contents_url(self, flag: str | None) -> str | None:
         """Return the address that manifests are read from; None for the host in the credentials.
 
@@ -119,17 +152,13 @@ class Settings:
             flag: The value of ``--registry-url``.
 
         Raises:
-            SettingsError: The API is not the vendor's, and no registry is named: credentials of
-                one must not be sent to the other.
+            SettingsError: API and registry do not belong together.
         """
+        url = self.registry_url
         if flag is not None:
-            return _url("registry-url", Setting(flag, "--registry-url"))
-        if self.registry_url is None and self.api_url != API_URL:
-            raise SettingsError(
-                f"no registry address for the API at {self.api_url}: use --registry-url URL, or set"
-                " AIOREGISTRY_REGISTRY_URL. A sandbox has the same address for both"
-            )
-        return self.registry_url
+            url = _url("registry-url", Setting(flag, "--registry-url"))
+        self.check_origins(url)
+        return url
 
     @property
     def registry_host(self) -> str:
@@ -139,7 +168,8 @@ class Settings:
 
     def is_registry_host(self, host: str) -> bool:
         """Return whether a host is the registry's, or that of one of its regions."""
-        return host == self.registry_host or host.endswith(f".{REGISTRY_HOST}")
+        own = self.registry_host
+        return host == own or (_is_vendors(own) and _is_vendors(host))
 
     @property
     def read_write(self) -> bool:
@@ -247,7 +277,8 @@ class Settings:
             yield from place()
         current = doctl_token(doctl_path(), None)
         if current is not None:
-            yield Setting(current[0], f"context {current[1]!r} of {doctl_path()}")
+            source = f"context {current[1]!r} of {doctl_path()}"
+            yield Setting(current[0], source, _exposed(doctl_path()))
 
     def _of_environment(self) -> Iterator[Setting]:
         for name in TOKEN_VARIABLES:
@@ -263,11 +294,15 @@ class Settings:
             return
         source = self._profile_source
         if "token" in self._chosen:
-            yield Setting(self._chosen["token"], source)
+            yield Setting(self._chosen["token"], source, _exposed(self.config.path))
         if "token-file" in self._chosen:
             yield _from_file(self._chosen["token-file"], source)
         if "doctl-context" in self._chosen:
             yield _from_doctl(self._chosen["doctl-context"], source)
+
+
+def _is_vendors(host: str) -> bool:
+    return host == REGISTRY_HOST or host.endswith(f".{REGISTRY_HOST}")
 
 
 def _url(key: str, setting: Setting) -> str:
@@ -340,11 +375,24 @@ def _from_file(path: str, source: str) -> Setting:
         token = ""
     if not token or len(token.split()) != 1:
         raise SettingsError(f"{source}: {path} must contain a token and nothing else")
-    return Setting(token, f"{source}, {path}" if source.startswith("--") else source)
+    source = f"{source}, {path}" if source.startswith("--") else source
+    return Setting(token, source, _exposed(Path(path).expanduser()))
 
 
 def _from_doctl(context: str, source: str) -> Setting:
     found = doctl_token(doctl_path(), context)
     if found is None:  # pragma: no cover, a named context exists or is an error
         raise SettingsError(f"{source}: doctl has no context {context!r}")
-    return Setting(found[0], f"{source}, doctl's context {context!r}")
+    return Setting(found[0], f"{source}, doctl's context {context!r}", _exposed(doctl_path()))
+
+
+def _exposed(path: Path) -> str:
+    """Return a warning if other users can read a file with a token; empty if they cannot."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""
+    # Elsewhere the mode says nothing about who can read a file; nor does that of a pipe.
+    if os.name != "posix" or not stat.S_ISREG(mode) or not mode & _READ_BY_OTHERS:
+        return ""
+    return f"{path} has an API token, and other users of this machine can read it: chmod 600 {path}"

@@ -20,7 +20,7 @@ from aioregistry.sandbox.calls.answers import (
 )
 from aioregistry.sandbox.calls.pages import natural
 from aioregistry.sandbox.calls.paths import ProtocolPath
-from aioregistry.sandbox.calls.tokens import TOKEN_ROUTE, answer_token
+from aioregistry.sandbox.calls.tokens import TOKEN_ROUTE, answer_revocation, answer_token
 from aioregistry.sandbox.refusal import Refusal
 from aioregistry.sandbox.state import images
 from aioregistry.sandbox.state.credentials import CATALOG, HOST, BearerToken
@@ -81,10 +81,12 @@ class ProtocolCall:
         return attrs.evolve(answer, headers={**_VERSION, **answer.headers})
 
     def _answer(self) -> Answer:
+        authorization = self.headers.get("Authorization", "")
         if self.path.kind == "token":
-            authorization = self.headers.get("Authorization", "")
             return answer_token(self.state, self.method, authorization, self.query, self.body)
-        token = self.state.keyring.token(self.headers.get("Authorization", ""), self.state.clock())
+        if self.path.kind == "revocation":
+            return answer_revocation(self.state, self.method, authorization, self.body)
+        token = self.state.keyring.token(authorization, self.state.clock())
         if token is None or not self._needed <= token.grants:
             raise self._challenge(token)
         if self.method not in _METHODS[self.path.kind]:

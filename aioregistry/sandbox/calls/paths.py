@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import attrs
 
-from aioregistry.sandbox.calls.tokens import TOKEN_ROUTE
+from aioregistry.sandbox.calls.tokens import REVOCATION_ROUTE, TOKEN_ROUTE
 
 __all__ = ["ProtocolPath", "protocol_path"]
 
@@ -22,7 +22,12 @@ _ROUTES = tuple(
         (r"blobs/(?P<reference>[^/]+)", "blobs/{reference}", "blob"),
     )
 )
-_FIXED = {"/v2/": "version", "/v2/_catalog": "catalog", TOKEN_ROUTE: "token"}
+_FIXED = {
+    "/v2/": "version",
+    "/v2/_catalog": "catalog",
+    TOKEN_ROUTE: "token",
+    REVOCATION_ROUTE: "revocation",
+}
 
 
 @attrs.frozen

@@ -1,15 +1,23 @@
-"""The token service: docker credentials in, a bearer token out, by GET or by POST."""
+"""The token service: docker credentials in, a bearer token out; and the end of credentials."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
-from aioregistry.sandbox.calls.answers import Answer, answer_json, unauthorized, unsupported
+from aioregistry.sandbox.calls.answers import (
+    Answer,
+    ProtocolError,
+    answer_json,
+    unauthorized,
+    unsupported,
+)
 from aioregistry.sandbox.state.credentials import HOST, Credentials
 from aioregistry.sandbox.state.state import State
 
-__all__ = ["TOKEN_ROUTE", "answer_token"]
+__all__ = ["REVOCATION_ROUTE", "TOKEN_ROUTE", "answer_revocation", "answer_token"]
 
 TOKEN_ROUTE = "/v2/registry/auth"  # noqa: S105  (a path)
+# Of cloud.digitalocean.com, where people log in; the API and the registry have none such.
+REVOCATION_ROUTE = "/v1/oauth/revoke"
 _SECONDS = 900
 
 
@@ -49,6 +57,31 @@ def answer_token(
         # The secret itself does for the next time: it needs no state of its own.
         granted |= {"refresh_token": credentials.secret, "scope": " ".join(scopes)}
     return answer_json(200, granted)
+
+
+def answer_revocation(state: State, method: str, authorization: str, body: bytes) -> Answer:
+    """Answer a request to revoke docker credentials, which carries no API token.
+
+    Args:
+        state: The account.
+        method: POST.
+        authorization: ``Bearer`` and the password of the credentials.
+        body: A form, with the same as ``token``.
+
+    Raises:
+        ProtocolError: 400: there is no ``token``; 401: the bearer has expired, or was revoked.
+    """
+    if method != "POST":
+        raise unsupported()
+    scheme, _, bearer = authorization.partition(" ")
+    token = next(iter(parse_qs(body.decode("utf-8", "replace")).get("token", ())), "")
+    if scheme.lower() != "bearer" or state.keyring.find(bearer, state.clock()) is None:
+        raise unauthorized({})
+    if not token:
+        raise ProtocolError(400, "UNKNOWN", "token is missing")
+    # One that is not known has nothing left to revoke.
+    state.keyring.revoke(token, state.clock())
+    return answer_json(200, {})
 
 
 def _login_by_form(

@@ -78,7 +78,17 @@ class Keyring:
             return None
         return credentials
 
-    def revoke(self, registry: str) -> None:
+    def revoke(self, secret: str, now: float) -> bool:
+        """Forget credentials by their secret; return whether they were good until now.
+
+        Bearer tokens that they were exchanged for stay good to their own end, as signed ones do.
+        """
+        found = self.find(secret, now)
+        if found is not None:
+            del self._credentials[secret]
+        return found is not None
+
+    def revoke_all(self, registry: str) -> None:
         """Forget all credentials for a registry."""
         for credentials in list(self._credentials.values()):
             if credentials.registry == registry:

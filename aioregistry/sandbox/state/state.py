@@ -97,7 +97,7 @@ class State:
         self.writable(name)
         del self.registries[name]
         self._collections.pop(name, None)
-        self.keyring.revoke(name)
+        self.keyring.revoke_all(name)
 
     def subscribe(self, slug: object) -> None:
         """Move the account to another tier."""
