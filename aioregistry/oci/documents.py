@@ -14,6 +14,7 @@ from aioregistry.oci.schema1 import signed_payload
 
 __all__ = [
     "ACCEPT",
+    "INDEX",
     "MEDIA_TYPES",
     "FetchedManifest",
     "body_with",
@@ -25,8 +26,9 @@ __all__ = [
     "upload_path",
 ]
 
+INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
+    INDEX,
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.distribution.manifest.v2+json",
