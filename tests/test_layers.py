@@ -39,7 +39,7 @@ CLI_FLOORS = [
     {"demo", "docker", "connection", "runs"},
     {"running"},
     {"asking", "undo"},
-    {"cleanup"},
+    {"cleanup", "images"},
     {"commands"},
     {"app"},
 ]

@@ -10,6 +10,7 @@ import pytest
 MODULES = (
     "aioregistry",
     "aioregistry.cleanup",
+    "aioregistry.images",
     "aioregistry.redis",
     "aioregistry.sandbox",
     "aioregistry.testing",

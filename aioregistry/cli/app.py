@@ -31,6 +31,11 @@ _COMMANDS = {
     "repositories": _Command("lists", _CONTENT, "List the repositories of a registry."),
     "tags": _Command("lists", _CONTENT, "List the tags of a repository."),
     "manifests": _Command("lists", _CONTENT, "List the manifests of a repository."),
+    "tag": _Command("images", _CONTENT, "Set further tags on an image, without pulling it."),
+    "untag": _Command("images", _CONTENT, "Delete tags; the images that they are on stay."),
+    "copy": _Command(
+        "images", _CONTENT, "Copy an image to another repository, without pulling it."
+    ),
     "delete-tags": _Command("deletes", _CONTENT, "Delete tags."),
     "delete-manifests": _Command("deletes", _CONTENT, "Delete manifests with all their tags."),
     "delete-repository": _Command(

@@ -26,6 +26,7 @@ from aioregistry.errors import (
 )
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.references import Reference
+from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["Connection", "Target"]
 
@@ -167,6 +168,20 @@ class Connection:
             )
         repository = rest if rest and first == known else reference.path
         return Target(self.client.registry(known).repository(repository), reference)
+
+    @asynccontextmanager
+    async def writer(
+        self, registry: RegistryHandle, url: str | None
+    ) -> AsyncGenerator[DistributionWriter]:
+        """Open the registry itself with credentials that may push.
+
+        Args:
+            registry: The registry.
+            url: Its address; None means the configured one, or the one in the credentials.
+        """
+        where = self.settings.contents_url(url)
+        async with DistributionWriter(registry, base_url=where, trust_env=True) as writer:
+            yield writer
 
     @asynccontextmanager
     async def contents(

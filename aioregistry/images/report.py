@@ -1,6 +1,5 @@
 """What became of each manifest and tag of a copy."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 from attrs import frozen
@@ -60,6 +59,6 @@ class CopyReport:
         """Whether the target has all that the source has of the image."""
         return not any(one.status in {"kept", "missing"} for one in self.outcomes)
 
-    def having(self, *statuses: CopyStatus) -> Iterable[CopyOutcome]:
+    def having(self, *statuses: CopyStatus) -> tuple[CopyOutcome, ...]:
         """Return the outcomes of some statuses."""
-        return [one for one in self.outcomes if one.status in statuses]
+        return tuple(one for one in self.outcomes if one.status in statuses)

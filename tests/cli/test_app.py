@@ -54,7 +54,7 @@ def test_wrong_usage_is_told_and_exits_with_2(arguments):
 
 
 def test_a_command_with_a_slip_is_told():
-    assert "No such command 'tag'" in CliRunner().invoke(app, ["tag"]).stderr
+    assert "No such command 'tagz'" in CliRunner().invoke(app, ["tagz"]).stderr
 
 
 def test_a_token_is_no_option_of_any_command():

@@ -1,0 +1,118 @@
+"""``aioregistry tag``, ``untag`` and ``copy``: the commands on one image."""
+
+from typing import Annotated
+
+import typer
+
+from aioregistry.cli.exit_codes import epilog
+from aioregistry.cli.options import Access, InRegistry, Output, Yes, with_groups
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+_REFUSED = "refused: a tag is on another image, and `--force` is missing (nothing was changed)"
+
+ImageReference = Annotated[
+    str,
+    typer.Argument(
+        metavar="REPO:TAG|REPO@DIGEST",
+        help="The image: REPOSITORY, REGISTRY/REPOSITORY or HOST/REGISTRY/REPOSITORY, with :TAG or"
+        " @DIGEST.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Move tags that are on other images.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be changed, and change nothing.")
+]
+RegistryUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        show_default="the host in the credentials",
+        help="Address of the registry itself (AIOREGISTRY_REGISTRY_URL).",
+    ),
+]
+
+
+@app.command(epilog=epilog("aioregistry tag web:v1.0 stable", {4: _REFUSED}))
+@with_groups
+def tag(
+    image: ImageReference,
+    new: Annotated[list[str], typer.Argument(metavar="NEW...", help="Tags to set on the image.")],
+    registry: InRegistry = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    registry_url: RegistryUrl = None,
+    output: Output = Output(),
+    access: Access = Access(),
+) -> None:
+    """Set further tags on an image. No layer is pulled or pushed.
+
+    All tags are looked up first: if one is on another image, none is set, unless `--force` moves
+    it. Needs a token with registry:create.
+    """
+    from aioregistry.cli.images import tagging
+
+    tagging.tag(image, new, registry, force, dry_run, registry_url, output, access)
+
+
+@app.command(epilog=epilog("aioregistry untag web:v1.0 api:v1.0", asks=True))
+@with_groups
+def untag(
+    images: Annotated[
+        list[str], typer.Argument(metavar="REPO:TAG...", help="Tags, each with its repository.")
+    ],
+    registry: InRegistry = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    output: Output = Output(),
+    access: Access = Access(),
+) -> None:
+    """Delete tags, in any number of repositories. The images that they are on stay.
+
+    Says which manifests are left without a tag. Those can be pulled by digest, and take up storage
+    until they are deleted as well.
+    """
+    from aioregistry.cli.images import untagging
+
+    untagging.untag(images, registry, yes, dry_run, output, access)
+
+
+@app.command(
+    epilog=epilog(
+        "aioregistry copy web:v1.0 production/web",
+        {1: "failure, or something that belongs to the image was not copied", 4: _REFUSED},
+    )
+)
+@with_groups
+def copy(
+    image: ImageReference,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OTHER-REPO[:TAG]",
+            help="Repository to copy to; without a tag, that of the image.",
+        ),
+    ],
+    registry: InRegistry = None,
+    force: Force = False,
+    referrers: Annotated[
+        bool,
+        typer.Option(
+            "--referrers/--no-referrers", help="Copy signatures, attestations and SBOMs, too."
+        ),
+    ] = True,
+    dry_run: DryRun = False,
+    registry_url: RegistryUrl = None,
+    output: Output = Output(),
+    access: Access = Access(),
+) -> None:
+    """Copy an image to another repository of its registry. No layer is pulled or pushed.
+
+    All platforms are copied, with signatures, attestations and SBOMs. Blobs are mounted; if the
+    registry does not do that, nothing is uploaded. Needs a token with registry:create.
+    """
+    from aioregistry.cli.images import copying
+
+    copying.copy(image, target, registry, force, referrers, dry_run, registry_url, output, access)

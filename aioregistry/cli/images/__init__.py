@@ -1,0 +1,1 @@
+"""The work of the commands on one image: ``tag``, ``untag``, ``copy``."""
