@@ -1,0 +1,107 @@
+"""``python -m tests.mutation [--sample 50] [--seed 1] [MODULE…]``: a sample, its score, the table.
+
+``--again`` runs what survived the last time, with the tests as they are now.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from fnmatch import fnmatch
+
+from tests.mutation.running import read_results
+from tests.mutation.sampling import ROOT, WORK, Mutant, diff, make_mutants, sample, settings
+
+PAGE = ROOT / "tests" / "MUTATION.md"
+RESULTS = ROOT / "build" / "mutation.jsonl"
+# What is below is written by hand.
+EXPLAINED = "## What survives"
+# A test that hangs has noticed something.
+NOTICED = {"killed", "timeout"}
+
+
+def show(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def row(name: str, total: int, ended: Counter[str]) -> str:
+    killed = sum(ended[outcome] for outcome in NOTICED)
+    sampled = ended.total()
+    return f"| {name} | {total:,} | {sampled:,} | {killed:,} | {killed / sampled:.1%} |\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("modules", nargs="*", help="globs of modules; all of pyproject.toml's")
+    parser.add_argument("--sample", type=int, default=50, help="mutants of a module at most")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of CPU time for one mutant")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--again", action="store_true", help="only what survived the last time")
+    parser.add_argument("--write", action="store_true", help="write the table of MUTATION.md")
+    given = parser.parse_args()
+    made = make_mutants()
+    before = dict(read_results(RESULTS))
+    samples = {
+        name: sample(name, mutants, given.sample, given.seed) for name, mutants in made.items()
+    }
+    chosen = [
+        mutant
+        for name, mutants in samples.items()
+        if not given.modules or any(fnmatch(name, pattern) for pattern in given.modules)
+        for mutant in mutants
+        if not given.again or before.get(mutant) not in NOTICED
+    ]
+    show(f"{sum(map(len, made.values())):,} mutants, {len(chosen):,} of them are run")
+    run(chosen, given.seconds, given.workers)
+    ended = report(samples, dict(read_results(RESULTS)))
+    table = "| module | mutants | sampled | killed | score |\n|---|---:|---:|---:|---:|\n"
+    table += "".join(row(f"`{name}`", len(made[name]), ended[name]) for name in sorted(ended))
+    table += row("all", sum(len(made[name]) for name in ended), sum(ended.values(), Counter()))
+    show(f"\n{table}")
+    if given.write:
+        above, _, rest = PAGE.read_text().partition("| module")
+        _, heading, explained = rest.partition(EXPLAINED)
+        PAGE.write_text(f"{above}{table}\n{heading}{explained}")
+
+
+def run(mutants: list[Mutant], seconds: float, workers: int) -> None:
+    """Run mutants with the tests of their rooms, and add what becomes of them to the results."""
+    rooms = {mutant.module.split(".")[1] for mutant in mutants}
+    tests = [
+        one
+        for one in settings()["pytest_add_cli_args_test_selection"]
+        if one.split("/")[1] in {*rooms, "faults"}
+    ]
+    # In a process of its own, so that nothing of the unchanged package is imported there.
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.mutation.child"),
+            *(str(RESULTS), str(seconds), str(workers)),
+            *(*settings()["pytest_add_cli_args"], *tests),
+        ],
+        cwd=WORK,
+        input="\n".join(f"{one.module} {one.name}" for one in mutants),
+        text=True,
+        check=True,
+    )
+
+
+def report(
+    samples: dict[str, list[Mutant]], outcomes: dict[Mutant, str]
+) -> dict[str, Counter[str]]:
+    """Print what survived, and return how many of each module ended how."""
+    ended: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, mutants in samples.items():
+        for mutant in mutants:
+            if outcome := outcomes.get(mutant):
+                ended[name][outcome] += 1
+                if outcome not in NOTICED:
+                    show(f"\n{outcome}: {mutant.key}\n{diff(mutant)}")
+    return ended
+
+
+if __name__ == "__main__":
+    main()
