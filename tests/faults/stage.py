@@ -6,12 +6,12 @@ import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define, field
 
 from aioregistry import RegistryClient, RetryPolicy
-from aioregistry.cleanup import Distribution
+from aioregistry.cleanup import Distribution, DistributionWriter
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.client.repository import RepositoryHandle
 from aioregistry.sandbox import Phases, Sandbox
@@ -27,6 +27,8 @@ WAYS: dict[str, type[BaseException]] = {
     "cancelled again while it ends": asyncio.CancelledError,
     "cancelled with all tasks": asyncio.CancelledError,
 }
+
+Reader = TypeVar("Reader", bound=Distribution)
 
 
 @define(eq=False)
@@ -75,7 +77,14 @@ class Stage:
 
     def another_distribution(self) -> Distribution:
         """Return a reader of the sandbox's manifests, not open yet."""
-        distribution = Distribution(self.registry, base_url=self.sandbox.url, retry=QUICK)
+        return self._on_the_registry(Distribution)
+
+    def another_writer(self) -> DistributionWriter:
+        """Return a writer of the sandbox's manifests, not open yet."""
+        return self._on_the_registry(DistributionWriter)
+
+    def _on_the_registry(self, kind: type[Reader]) -> Reader:
+        distribution = kind(self.registry, base_url=self.sandbox.url, retry=QUICK)
         distribution._attempt = self._counting(distribution._attempt)
         self._distributions.append(distribution)
         return distribution

@@ -566,6 +566,21 @@ async def job_that_is_followed(_: Stage) -> AsyncGenerator[Awaitable[Any]]:
     assert len(await walk(job.events())) == 1
 
 
+@covers("aioregistry.web.Job.writing")
+async def job_that_writes_to_a_reader(_: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    jobs = Jobs()
+    job = jobs.start("short", _work_of_a_job)
+
+    async def use() -> None:
+        for _ in range(2):
+            async with job.writing(60.0):
+                await asyncio.sleep(0)
+
+    yield use()
+    assert not jobs._deadlines
+    await job.wait()
+
+
 @covers("aioregistry.web.Jobs.close")
 async def jobs_that_are_closed(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     jobs = Jobs(at.folder / "reports")
@@ -666,6 +681,21 @@ async def limiter_in_redis(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
 
         async def use() -> None:
             for _ in range(4):
+                await limiter.acquire()
+                limiter.release(sent=False)
+
+        yield use()
+        await limiter.close()
+        await _check_all_is_free(at, client)
+
+
+@covers("aioregistry.redis.RedisLimiter.__aenter__", "aioregistry.redis.RedisLimiter.__aexit__")
+async def limiter_in_redis_in_a_block(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    async with redis.asyncio.Redis(port=at.redis_port) as client:
+        limiter = await _limiter_in_redis(at, client)
+
+        async def use() -> None:
+            async with limiter:
                 await limiter.acquire()
                 limiter.release(sent=False)
 

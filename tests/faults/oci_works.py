@@ -1,0 +1,168 @@
+"""What reads, writes, archives and puts back manifests, at work: entered among `works.WORKS`."""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+from aioregistry import MountRefusedError, NotFoundError
+from aioregistry.cleanup import (
+    Archive,
+    ContentCache,
+    ContentReader,
+    DistributionWriter,
+    explain_tag,
+    undo,
+)
+from aioregistry.cleanup.apply.archive_format import survey
+from aioregistry.images import copy_image
+from tests.faults.stage import NAMES, Stage
+from tests.faults.works import POLICY, covers
+
+_DOCUMENT = b'{"schemaVersion": 2}'
+_DIGEST = f"sha256:{sha256(_DOCUMENT).hexdigest()}"
+
+
+@covers("aioregistry.cleanup.ContentReader.document")
+async def document_with_a_cache(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    found = await at.distribution.get_manifest("web", "main")
+    with ContentCache(at.folder / "contents") as cache:
+        contents = ContentReader(at.distribution, cache)
+        await contents.read("web", [found.digest])
+        yield contents.document("web", found.digest)
+        assert (await contents.document("web", found.digest)).body == found.raw
+
+
+@covers("aioregistry.cleanup.explain_tag")
+async def tag_that_is_explained(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    yield explain_tag(at.registry, POLICY, ContentReader(at.distribution), "web", "pr-1")
+    assert at.tags == {*NAMES, "main"}
+
+
+@covers(
+    "aioregistry.cleanup.Archive.__aenter__",
+    "aioregistry.cleanup.Archive.__aexit__",
+    "aioregistry.cleanup.Archive.add",
+)
+async def archive_in_a_block(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    path = at.folder / "archive.gz"
+    written = 0
+
+    async def use() -> None:
+        nonlocal written
+        async with Archive(path, "example") as archive:
+            for tag in NAMES:
+                await archive.add("web", _DIGEST, (tag,), _DOCUMENT, "application/json")
+                written += 1
+
+    yield use()
+    # It is free for the next, and has all of which it said so.
+    async with Archive(path, "example"):
+        found = [*survey(path, "example")]
+    assert [one.tags for one, _ in found][:written] == [(tag,) for tag in NAMES[:written]]
+    assert written <= len(found) <= written + 1
+    assert {one.document for one, _ in found} <= {_DOCUMENT}
+
+
+@covers(
+    "aioregistry.cleanup.DistributionWriter.__aenter__",
+    "aioregistry.cleanup.DistributionWriter.__aexit__",
+    "aioregistry.cleanup.DistributionWriter.close",
+    "aioregistry.cleanup.DistributionWriter.find_manifest",
+    "aioregistry.cleanup.DistributionWriter.get_manifest",
+    "aioregistry.cleanup.DistributionWriter.list_tags",
+    "aioregistry.cleanup.DistributionWriter.list_referrers",
+    "aioregistry.cleanup.DistributionWriter.get_blob",
+    "aioregistry.cleanup.DistributionWriter.has_blob",
+    "aioregistry.cleanup.Distribution.list_referrers",
+    "aioregistry.cleanup.Distribution.get_blob",
+    "aioregistry.cleanup.Distribution.has_blob",
+)
+async def writer_in_a_block(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    writer = at.another_writer()
+
+    async def use() -> None:
+        async with writer:
+            (tag, *_) = await writer.list_tags("web")
+            digest = await writer.find_manifest("web", tag)
+            manifest = await writer.get_manifest("web", tag)
+            assert manifest.digest == digest
+            await writer.list_referrers("web", digest)
+            config = json.loads(manifest.body)["config"]["digest"]
+            if await writer.has_blob("web", config):
+                await writer.get_blob("web", config)
+
+    yield use()
+    assert writer._http is None or writer._http.closed
+
+
+@covers("aioregistry.cleanup.DistributionWriter.open")
+async def writer_that_is_opened(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    yield at.another_writer().open()
+
+
+@covers("aioregistry.cleanup.DistributionWriter.put_manifest")
+async def manifest_that_is_put(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    writer = await at.another_writer().open()
+    manifest = await writer.get_manifest("web", "main")
+    yield writer.put_manifest("web", "again", manifest.raw, manifest.media_type or "")
+    assert await writer.find_manifest("web", "again") in {None, manifest.digest}
+
+
+@covers("aioregistry.cleanup.DistributionWriter.tag")
+async def tags_that_are_set(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    writer = await at.another_writer().open()
+    told: list[Any] = []
+    yield writer.tag("web", "main", "one", "two", on_outcome=told.append)
+    assert {one.tag for one in told} <= at.tags
+    assert len(await writer.tag("web", "main", "one", "two")) == 2
+    assert at.tags == {*NAMES, "main", "one", "two"}
+
+
+@covers("aioregistry.RepositoryHandle.tag")
+async def tag_that_is_set(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    writer = await at.another_writer().open()
+    yield at.web.tag("main", "one", writer=writer)
+
+
+@covers("aioregistry.cleanup.DistributionWriter.mount_blob")
+async def blob_that_is_mounted(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    at.sandbox.state.push("example", "api", ["one"])
+    writer = await at.another_writer().open()
+    manifest = await writer.get_manifest("web", "main")
+    config = json.loads(manifest.body)["config"]["digest"]
+    yield _mount(writer, config)
+
+
+async def _mount(writer: DistributionWriter, digest: str) -> None:
+    with suppress(MountRefusedError, NotFoundError):
+        await writer.mount_blob("api", digest, "web")
+
+
+@covers("aioregistry.images.copy_image")
+async def image_that_is_copied(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    writer = await at.another_writer().open()
+    yield copy_image(writer, "web", "main", "api")
+    await copy_image(writer, "web", "main", "api")
+    digest = await writer.find_manifest("web", "main")
+    assert await writer.find_manifest("api", "main") == digest
+
+
+@covers("aioregistry.cleanup.undo")
+async def undo_that_is_done_again(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    path = at.folder / "archive.gz"
+    writer = await at.another_writer().open()
+    async with Archive(path, "example") as archive:
+        for tag in NAMES:
+            found = await writer.get_manifest("web", tag)
+            await archive.add("web", found.digest, (tag,), found.raw, found.media_type or "")
+            await at.web.delete_manifest(found.digest)
+    assert at.tags == {"main"}
+    told: list[Any] = []
+    yield undo(writer, path, registry="example", on_outcome=told.append)
+    for one in told:
+        assert one.name not in NAMES or one.name in at.tags
+    report = await undo(writer, path, registry="example")
+    assert at.tags == {*NAMES, "main"}
+    assert len(report.restored) + len(report.present) == 2 * len(NAMES)
