@@ -16,6 +16,7 @@ __all__ = [
     "Filters",
     "Format",
     "InRegistry",
+    "OptionalRepository",
     "Order",
     "Output",
     "RegistryName",
@@ -29,6 +30,10 @@ __all__ = [
 _ACCESS = "Access"
 _FILTERS = "Filters and order"
 _OUTPUT = "Output"
+_REPOSITORY = (
+    "REPOSITORY, REGISTRY/REPOSITORY or HOST/REGISTRY/REPOSITORY; with :TAG or @DIGEST, only that"
+    " image."
+)
 
 RegistryName = Annotated[
     str | None,
@@ -48,8 +53,15 @@ RepositoryReference = Annotated[
     str,
     typer.Argument(
         metavar="REPO",
-        help="REPOSITORY, REGISTRY/REPOSITORY or HOST/REGISTRY/REPOSITORY; with :TAG or @DIGEST,"
-        " only that image.",
+        help=_REPOSITORY,
+    ),
+]
+OptionalRepository = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="REPO",
+        show_default="all of the registry",
+        help=_REPOSITORY,
     ),
 ]
 AllRegistries = Annotated[

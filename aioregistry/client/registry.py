@@ -10,6 +10,7 @@ from aioregistry.api.endpoints import Endpoints, repository_path
 from aioregistry.api.models import (
     DockerCredentials,
     GarbageCollection,
+    Manifest,
     Registry,
     Repository,
     RepositoryV1,
@@ -19,7 +20,7 @@ from aioregistry.bulk.progress import check_callback
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
-from aioregistry.client.repository import RepositoryHandle, list_of_tags
+from aioregistry.client.repository import RepositoryHandle, list_of_manifests, list_of_tags
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
 from aioregistry.paging.pager import Pager
 
@@ -142,6 +143,17 @@ class RegistryHandle:
         return self._pagers.chained(
             self.repositories(),
             lambda repository: list_of_tags(repository_path(self.name, repository.name)),
+        )
+
+    def manifests(self) -> Pager[Manifest]:
+        """Return a pager over every manifest of every repository, as `tags` does over tags.
+
+        ``GET …/{registry}/repositoriesV2`` and, for each, ``GET
+        …/repositories/{repository}/digests``.
+        """
+        return self._pagers.chained(
+            self.repositories(),
+            lambda repository: list_of_manifests(repository_path(self.name, repository.name)),
         )
 
     async def delete_repository(self, name: str) -> None:

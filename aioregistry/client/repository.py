@@ -21,7 +21,7 @@ from aioregistry.paging.pager import Pager
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
 
-__all__ = ["RepositoryHandle", "list_of_tags"]
+__all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
 
 _OnOutcome = Callable[[Outcome], object]
 _Check = Callable[[str], Awaitable[object]]
@@ -31,6 +31,11 @@ _DeletionOf = Callable[[str], MakeRequest[None]]
 def list_of_tags(path: RepositoryPath) -> ListEndpoint[Tag]:
     """Return the list of a repository's tags."""
     return ListEndpoint(partial(Endpoints.list_tags, path=path), known_by="tag")
+
+
+def list_of_manifests(path: RepositoryPath) -> ListEndpoint[Manifest]:
+    """Return the list of a repository's manifests."""
+    return ListEndpoint(partial(Endpoints.list_manifests, path=path), known_by="digest")
 
 
 class RepositoryHandle:
@@ -95,9 +100,7 @@ class RepositoryHandle:
         Nothing is sent before the pager is walked; errors come from the walk. A manifest without
         tags is an untagged one, which may be a part of a tagged index all the same.
         """
-        return self._pagers.pager(
-            ListEndpoint(partial(Endpoints.list_manifests, path=self._path), known_by="digest")
-        )
+        return self._pagers.pager(list_of_manifests(self._path))
 
     async def tag(
         self,

@@ -1,10 +1,11 @@
 """Accounts with several registries: one is named, or all are used."""
 
 import json
+import re
 
 import pytest
 
-from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox import Fault, Faults, Phases
 
 RUN = ("cleanup", "run", "--policy", "policy.toml", "--all-registries")
 
@@ -124,3 +125,56 @@ def test_an_account_without_registries_has_none_to_clean_up(shell):
     result = shell.run(*RUN, "--yes")
     assert result.exit_code == 1
     assert "the account has no registry" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("repositories", {"example/api", "example/web", "second/web"}),
+        ("tags", {"example/api:v1"} | {f"{one}/web:{tag}" for one in ("example", "second")
+                                       for tag in ("main", "pr-1")}),
+    ],
+)  # fmt: skip
+def test_lists_of_all_registries_name_where_each_is(two, line, names):
+    two.sandbox.state.push("example", "api", ["v1"])
+    result = two.run(line, "--all-registries", "-q")
+    assert result.exit_code == 0, result.output
+    assert set(result.stdout.splitlines()) == names
+    table = two.run(line, "--all-registries", "-o", "table").stdout.splitlines()
+    assert table[0].split()[:2] == ["registry", "name" if line == "repositories" else "repository"]
+    assert len(table) == 1 + len(names)
+
+
+def test_lists_of_one_registry_need_no_repository(two):
+    two.sandbox.state.push("example", "api", ["v1"])
+    result = two.run("tags", "--registry", "example", "-o", "csv", "--sort", "name")
+    rows = [line.split(",")[:2] for line in result.stdout.splitlines()]
+    assert rows == [["repository", "tag"], ["web", "main"], ["web", "pr-1"], ["api", "v1"]]
+
+
+def test_manifests_of_all_registries_have_references_for_names(two):
+    result = two.run("manifests", "--all-registries", "-q")
+    references = result.stdout.split()
+    assert len(references) == 4
+    assert all(re.fullmatch(r"(example|second)/web@sha256:[0-9a-f]{64}", r) for r in references)
+
+
+def test_a_limit_counts_over_all_lists(two):
+    assert len(two.run("tags", "--all-registries", "-q", "--limit", "3").stdout.split()) == 3
+
+
+def test_garbage_collections_of_all_registries_are_one_list(two):
+    for name in ("example", "second"):
+        assert two.run("gc", "start", name, "--yes", "--no-wait").exit_code == 0
+    two.sandbox.state.phases = Phases(*[0.0] * 6)
+    two.run("gc", "wait", "second", "--interval", "0.01")
+    result = two.run("gc", "list", "--all-registries", "-o", "csv", "--columns", "registry,status")
+    assert result.exit_code == 0, result.output
+    assert "second," in result.stdout
+
+
+@pytest.mark.parametrize("line", ["repositories example", "tags web", "gc list example"])
+def test_one_and_all_exclude_each_other(two, line):
+    result = two.run(*line.split(), "--all-registries")
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr

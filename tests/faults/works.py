@@ -64,6 +64,7 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
     "aioregistry.RegistryHandle.repositories": lambda at: walk(at.registry.repositories()),
     "aioregistry.RegistryHandle.repositories_v1": lambda at: walk(at.registry.repositories_v1()),
     "aioregistry.RegistryHandle.tags": lambda at: walk(at.registry.tags()),
+    "aioregistry.RegistryHandle.manifests": lambda at: walk(at.registry.manifests()),
     "aioregistry.RegistryHandle.garbage_collections": lambda at: walk(
         at.registry.garbage_collections()
     ),

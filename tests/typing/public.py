@@ -59,6 +59,7 @@ async def lists(registry: RegistryHandle, repo: RepositoryHandle) -> None:
     assert_type(registry.repositories(), Pager[Repository])
     assert_type(registry.repositories_v1(), Pager[RepositoryV1])
     assert_type(registry.tags(), Pager[Tag])
+    assert_type(registry.manifests(), Pager[Manifest])
     assert_type(registry.garbage_collections(), Pager[GarbageCollection])
     assert_type(repo.manifests(), Pager[Manifest])
     async for tag in repo.tags():

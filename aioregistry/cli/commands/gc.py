@@ -14,7 +14,15 @@ from aioregistry.cli.display.selection import Facts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.groups import CommandGroup
-from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
+from aioregistry.cli.options import (
+    Access,
+    AllRegistries,
+    Filters,
+    Output,
+    RegistryName,
+    Yes,
+    with_groups,
+)
 from aioregistry.cli.running import run_connected
 
 if TYPE_CHECKING:
@@ -137,6 +145,7 @@ _FACTS: "Facts[GarbageCollection]" = Facts(
 @with_groups
 def list_(
     registry: RegistryName = None,
+    all_registries: AllRegistries = False,
     filters: Filters = Filters(),
     output: Output = Output(),
     access: Access = Access(),
@@ -144,8 +153,12 @@ def list_(
     """List past garbage collections; `--match` matches UUIDs and statuses."""
 
     async def work(to: "Connection") -> int:
-        listing = Listing.of("garbage collections", _COLUMNS, _FACTS, filters, output)
-        await show(to.display, listing, (await to.registry(registry)).garbage_collections())
+        places = ("registry",) if all_registries else ()
+        listing = Listing.of(
+            "garbage collections", _COLUMNS, _FACTS, filters, output, places=places
+        )
+        registries = await to.registries(registry, every=all_registries)
+        await show(to.display, listing, [each.garbage_collections() for each in registries])
         return DONE
 
     run_connected("gc list", access, work)

@@ -1,33 +1,44 @@
 """``aioregistry repositories``, ``tags`` and ``manifests``."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import typer
+from attrs import frozen
 
 from aioregistry.cli.display.listing import Listing, show
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.selection import Facts
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import (
     Access,
+    AllRegistries,
     Filters,
     InRegistry,
+    OptionalRepository,
     Output,
     RegistryName,
-    RepositoryReference,
     with_groups,
 )
 from aioregistry.cli.running import run_connected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aioregistry.api.models import Manifest, Repository, Tag
     from aioregistry.cli.connection import Connection
+    from aioregistry.client.registry import RegistryHandle
+    from aioregistry.client.repository import RepositoryHandle
     from aioregistry.oci.references import Reference
+    from aioregistry.paging.pager import Pager
 
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+T = TypeVar("T")
 
 _DIGEST = 71
 
@@ -104,10 +115,32 @@ _MANIFEST_FACTS: "Facts[Manifest]" = Facts(
 )
 
 
+@frozen
+class _Kind(Generic[T]):
+    """A kind of item that repositories have: how it is read, and how it is shown."""
+
+    unit: str
+    columns: "list[Column[T]]"
+    facts: "Facts[T]"
+    of: "Callable[[RegistryHandle | RepositoryHandle], Pager[T]]"
+    name: "Callable[[T], str]"
+    names: "Callable[[Reference, T], bool]"
+
+
+@frozen
+class _Where:
+    """Where items are listed: in a repository, a registry, or all of the account."""
+
+    repo: str | None
+    registry: str | None
+    all_registries: bool
+
+
 @app.command(epilog=epilog("aioregistry repositories example --sort size"))
 @with_groups
 def repositories(
     registry: RegistryName = None,
+    all_registries: AllRegistries = False,
     filters: Filters = Filters(),
     output: Output = Output(),
     access: Access = Access(),
@@ -115,8 +148,13 @@ def repositories(
     """List the repositories of a registry, with size and time of the latest manifest."""
 
     async def work(to: "Connection") -> int:
-        listing = Listing.of("repositories", _REPOSITORIES, _REPOSITORY_FACTS, filters, output)
-        await show(to.display, listing, (await to.registry(registry)).repositories())
+        listing = Listing.of(
+            *("repositories", _REPOSITORIES, _REPOSITORY_FACTS, filters, output),
+            places=("registry",) if all_registries else (),
+            name=(lambda item: f"{item.registry_name}/{item.name}") if all_registries else None,
+        )
+        registries = await to.registries(registry, every=all_registries)
+        await show(to.display, listing, [each.repositories() for each in registries])
         return DONE
 
     run_connected("repositories", access, work)
@@ -125,40 +163,71 @@ def repositories(
 @app.command(epilog=epilog("aioregistry tags web --older-than 30d"))
 @with_groups
 def tags(
-    repo: RepositoryReference,
+    repo: OptionalRepository = None,
     registry: InRegistry = None,
+    all_registries: AllRegistries = False,
     filters: Filters = Filters(),
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the tags of a repository."""
-
-    async def work(to: "Connection") -> int:
-        listing = Listing.of("tags", _TAGS, _TAG_FACTS, filters, output)
-        target = await to.target(repo, registry)
-        reference, listed = target.reference, target.repository.tags()
-        await show(to.display, listing, listed, lambda item: _names_tag(reference, item))
-        return DONE
-
-    run_connected("tags", access, work)
+    """List the tags of a repository, or of all."""
+    kind = _Kind(
+        "tags",
+        _TAGS,
+        _TAG_FACTS,
+        lambda place: place.tags(),
+        lambda item: f"{item.registry_name}/{item.repository}:{item.tag}",
+        _names_tag,
+    )
+    _list(kind, _Where(repo, registry, all_registries), filters, output, access)
 
 
 @app.command(epilog=epilog("aioregistry manifests web --untagged"))
 @with_groups
 def manifests(
-    repo: RepositoryReference,
+    repo: OptionalRepository = None,
     registry: InRegistry = None,
+    all_registries: AllRegistries = False,
     filters: Filters = Filters(),
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the manifests of a repository with their tags; `--match` matches tags and digests."""
+    """List the manifests of a repository, or of all, with their tags.
+
+    `--match` matches tags and digests.
+    """
+    kind = _Kind(
+        "manifests",
+        _MANIFESTS,
+        _MANIFEST_FACTS,
+        lambda place: place.manifests(),
+        lambda item: f"{item.registry_name}/{item.repository}@{item.digest}",
+        _names_manifest,
+    )
+    _list(kind, _Where(repo, registry, all_registries), filters, output, access)
+
+
+def _list(
+    kind: "_Kind[T]", where: "_Where", filters: Filters, output: Output, access: Access
+) -> None:
+    """List what a repository has, or every repository of a registry or the account."""
 
     async def work(to: "Connection") -> int:
-        listing = Listing.of("manifests", _MANIFESTS, _MANIFEST_FACTS, filters, output)
-        target = await to.target(repo, registry)
-        reference, listed = target.reference, target.repository.manifests()
-        await show(to.display, listing, listed, lambda item: _names_manifest(reference, item))
+        if where.repo is not None:
+            if where.all_registries:
+                raise UsageError(f"{where.repo} and --all-registries exclude each other")
+            listing = Listing.of(kind.unit, kind.columns, kind.facts, filters, output)
+            target = await to.target(where.repo, where.registry)
+            only = partial(kind.names, target.reference)
+            await show(to.display, listing, [kind.of(target.repository)], only)
+            return DONE
+        listing = Listing.of(
+            *(kind.unit, kind.columns, kind.facts, filters, output),
+            places=("registry", "repository") if where.all_registries else ("repository",),
+            name=kind.name,
+        )
+        registries = await to.registries(where.registry, every=where.all_registries)
+        await show(to.display, listing, [kind.of(each) for each in registries])
         return DONE
 
-    run_connected("manifests", access, work)
+    run_connected(kind.unit, access, work)

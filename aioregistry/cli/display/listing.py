@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.rows import Column, Printer, printer_for
@@ -46,8 +46,21 @@ class Listing(Generic[T]):
         facts: Facts[T],
         filters: Filters,
         output: Output,
+        *,
+        places: Sequence[str] = (),
+        name: Callable[[T], str] | None = None,
     ) -> "Listing[T]":
         """Read the options of a list.
+
+        Args:
+            unit: The kind of item, in the plural.
+            columns: The columns.
+            facts: The values of an item that filters compare.
+            filters: The options that filter and sort.
+            output: The options on the format.
+            places: Columns on where an item is, which are shown first because items of several
+                places are in the list.
+            name: Returns an item's name for ``--quiet``; None means the first column.
 
         Raises:
             UsageError: An option is invalid.
@@ -55,7 +68,10 @@ class Listing(Generic[T]):
         if filters.untagged and facts.untagged is None:
             raise UsageError("--untagged is for manifests and repositories: every tag is tagged")
         selection = Selection.of(filters, datetime.now(UTC))
-        return cls(printer_for(columns, output), selection, facts, unit)
+        known = {each.name: each for each in columns}
+        first = [evolve(known[place], shown=True) for place in places]
+        rest = [each for each in columns if each.name not in places]
+        return cls(printer_for([*first, *rest], output, name), selection, facts, unit)
 
 
 def show_all(listing: Listing[T], items: Iterable[T]) -> None:
@@ -69,15 +85,15 @@ def show_all(listing: Listing[T], items: Iterable[T]) -> None:
 async def show(
     display: Display,
     listing: Listing[T],
-    pager: "Pager[T]",
+    pagers: "Iterable[Pager[T]]",
     only: Callable[[T], bool] = lambda _: True,
 ) -> None:
-    """Write a list to stdout: each page as it arrives, unless the list is sorted.
+    """Write lists to stdout as one: each page as it arrives, unless the list is sorted.
 
     Args:
         display: Shows progress.
         listing: How the list is shown.
-        pager: The list.
+        pagers: The lists.
         only: Whether an item is shown at all, before filters.
 
     Raises:
@@ -90,24 +106,33 @@ async def show(
     shown = wanted.sort is not None or not sys.stdout.isatty()
     # The reader of a pipe may write to the same terminal, as `head` does.
     bar = wanted.sort is not None or not output_is_piped()
-    async with (
-        display.stage("Read", 0, listing.unit, items_a_request=200, shown=shown, bar=bar) as stage,
-        pager.pages() as pages,
-    ):
-        async for page in pages:
-            if page.number == 1:
-                printer.begin()
-            stage.total, stage.done = page.total or pages.found, pages.found
-            found = wanted.of_page(filter(only, page.items), facts)
-            if wanted.sort is not None:
-                kept += found
-                continue
-            if left is not None:
-                found = found[:left]
-                left -= len(found)
-            printer.rows(found)
+    begun = False
+    async with display.stage(
+        "Read", 0, listing.unit, items_a_request=200, shown=shown, bar=bar
+    ) as stage:
+        for pager in pagers:
+            total, done = stage.total, stage.done
+            async with pager.pages() as pages:
+                async for page in pages:
+                    if not begun:
+                        begun = True
+                        printer.begin()
+                    stage.total = total + (page.total or pages.found)
+                    stage.done = done + pages.found
+                    found = wanted.of_page(filter(only, page.items), facts)
+                    if wanted.sort is not None:
+                        kept += found
+                        continue
+                    if left is not None:
+                        found = found[:left]
+                        left -= len(found)
+                    printer.rows(found)
+                    if left == 0:
+                        break
             if left == 0:
                 break
+    if not begun:
+        printer.begin()
     if wanted.sort is not None:
         printer.rows(wanted.in_order(kept, facts))
     printer.end()

@@ -86,15 +86,22 @@ def choose_columns(columns: Sequence[Column[T]], wanted: str | None) -> list[Col
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def printer_for(columns: Sequence[Column[T]], output: Output) -> Printer[T]:
-    """Return a printer of rows to stdout; the first column has the names.
+def printer_for(
+    columns: Sequence[Column[T]], output: Output, name: Callable[[T], str] | None = None
+) -> Printer[T]:
+    """Return a printer of rows to stdout.
+
+    Args:
+        columns: The columns.
+        output: The options.
+        name: Returns an item's name for ``--quiet``; None means the value of the first column.
 
     Raises:
         UsageError: There is no such column.
     """
     chosen = choose_columns(columns, output.columns)
     if output.quiet:
-        return _Names(columns[0])
+        return _Names(name or (lambda item: str(columns[0].value(item))))
     match output.output or (Format.TABLE if sys.stdout.isatty() else Format.PLAIN):
         case Format.TABLE:
             return _TablePrinter(chosen, output, Console())
@@ -117,11 +124,11 @@ def _write(text: str) -> None:
 
 
 class _Names(Printer[T]):
-    def __init__(self, column: Column[T]) -> None:
-        self._column = column
+    def __init__(self, name: Callable[[T], str]) -> None:
+        self._name = name
 
     def rows(self, items: Sequence[T]) -> None:
-        _write("".join(f"{safe(str(self._column.value(item)))}\n" for item in items))
+        _write("".join(f"{safe(self._name(item))}\n" for item in items))
 
 
 class _Plain(Printer[T]):
