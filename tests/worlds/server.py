@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -150,29 +151,27 @@ class World:
     def _page(self, request: web.Request, kind: str) -> web.Response:
         number = int(request.query.get("page", 1))
         size = min(self.page_size, int(request.query.get("per_page", 20)))
+        here = slice((number - 1) * size, number * size)
         if kind == "digests":
-            newest = sorted(
-                self.repository.manifests.values(), key=lambda one: one.pushed_at, reverse=True
-            )
-            items = [self._listed(one) for one in newest]
+            key, total = "manifests", len(self.repository.manifests)
+            manifests = self.repository.manifests.values()
+            newest = sorted(manifests, key=attrgetter("pushed_at"), reverse=True)
+            items = [self._listed(one) for one in newest[here]]
         else:
-            tags = sorted(self.repository.tags.values(), key=lambda one: one.set_at, reverse=True)
+            key, total = "tags", len(self.repository.tags)
+            tags = sorted(self.repository.tags.values(), key=attrgetter("set_at"), reverse=True)
             items = [
                 {
                     "tag": one.name,
                     "manifest_digest": one.digest,
                     "updated_at": one.set_at.isoformat(),
                 }
-                for one in tags
+                for one in tags[here]
             ]
-        here = items[(number - 1) * size : number * size]
         pages = {}
-        if number * size < len(items):
+        if number * size < total:
             pages["next"] = f"http://elsewhere{request.path}?page={number + 1}&per_page={size}"
-        key = "manifests" if kind == "digests" else "tags"
-        return web.json_response(
-            {key: here, "meta": {"total": len(items)}, "links": {"pages": pages}}
-        )
+        return web.json_response({key: items, "meta": {"total": total}, "links": {"pages": pages}})
 
     def _listed(self, manifest: Manifest) -> dict:
         tags = [one.name for one in self.repository.tags.values() if one.digest == manifest.digest]
