@@ -19,6 +19,11 @@ from aioregistry.sandbox import Sandbox, State
 # A shell that runs the tests in the background has Ctrl-C ignored, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Images set it to stay small. Each worker would compile all tests anew, and each program that a
+# test starts all that it imports: a third of the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # AIOREGISTRY_LOOP=uvloop runs the tests on uvloop; what is on a virtual clock brings its own loop.
 if os.environ.get("AIOREGISTRY_LOOP") == "uvloop":
     import uvloop
@@ -28,7 +33,7 @@ if os.environ.get("AIOREGISTRY_LOOP") == "uvloop":
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Use all cores for the whole suite: what names files, `-k` or `--pdb` starts no workers."""
+    """Use all cores for the whole suite. What names files, `-k` or `--pdb` starts no workers."""
     option = config.option
     if (
         config.args == config.getini("testpaths")
@@ -39,6 +44,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         and not getattr(option, "cov_source", None)
     ):
         option.numprocesses, option.dist = "auto", "worksteal"
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Start two workers for a core: tests that wait leave it idle."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,7 +24,8 @@ ROOMS = (aioregistry, aioregistry.cleanup, aioregistry.sandbox, aioregistry.web)
 def blocks() -> list:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        source = path.read_text("utf-8")
+        for node in ast.walk(ast.parse(source)) if "```python" in source else ():
             text = (ast.get_docstring(node) or "") if isinstance(node, DOCUMENTED) else ""
             for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
                 name = f"{path.relative_to(PACKAGE).as_posix()}-{getattr(node, 'name', '')}"

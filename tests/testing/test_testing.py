@@ -22,7 +22,13 @@ pytest_plugins = ["pytester"]
 README = Path(__file__).parents[2] / "aioregistry/testing/README.md"
 HOUR = 3600.0
 
-INI = "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nfilterwarnings = error\n"
+INI = """\
+[pytest]
+addopts = --strict-markers -p no:cacheprovider
+filterwarnings =
+  error
+  ignore:Module already imported so cannot be rewritten
+"""
 ASYNCIO_INI = "asyncio_mode = {}\nasyncio_default_fixture_loop_scope = function\n"
 
 
