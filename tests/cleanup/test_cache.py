@@ -37,14 +37,14 @@ def test_more_digests_than_a_query_takes(tmp_path):
 def test_each_digest_is_asked_for_in_one_query_of_many(tmp_path):
     asked: list[str] = []
     with ContentCache(tmp_path / "cache") as cache:
-        cache._database.set_trace_callback(asked.append)
+        cache._kept._database.set_trace_callback(asked.append)
         cache.get(f"sha256:{number:064x}" for number in range(1001))
     assert [query.count("sha256:") for query in asked] == [500, 500, 1]
 
 
 def test_another_process_that_writes_is_waited_for_ten_seconds(tmp_path):
     with ContentCache(tmp_path / "cache") as cache:
-        assert cache._database.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
+        assert cache._kept._database.execute("PRAGMA busy_timeout").fetchone() == (10_000,)
 
 
 def test_nobody_else_can_write_to_it(tmp_path):

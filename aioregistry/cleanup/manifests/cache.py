@@ -1,11 +1,6 @@
 """Manifests that were read, kept on disk between runs."""
 
 import hashlib
-import logging
-import os
-import sqlite3
-import stat
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
@@ -19,15 +14,13 @@ from aioregistry.cleanup.manifests.content import (
     UnreadableContentError,
     parse_content,
 )
+from aioregistry.cleanup.manifests.database import OwnedDatabase
 
 __all__ = ["ContentCache", "default_cache_path"]
 
-logger = logging.getLogger("aioregistry")
-
 _SCHEMA = 2
+_COLUMNS = "(digest TEXT PRIMARY KEY, type TEXT, body BLOB NOT NULL) WITHOUT ROWID"
 _BATCH_SIZE = 500
-_BUSY_SECONDS = 10
-_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def default_cache_path() -> Path:
@@ -36,10 +29,6 @@ def default_cache_path() -> Path:
     That is ``~/.cache/aioregistry`` on Linux, or below ``XDG_CACHE_HOME``.
     """
     return platformdirs.user_cache_path("aioregistry", appauthor=False) / "manifests.sqlite"
-
-
-class _UntrustedError(Exception):
-    """Others than this user can write to the file."""
 
 
 class ContentCache:
@@ -51,19 +40,14 @@ class ContentCache:
 
     Args:
         path: The file, which is made if it does not exist.
+
+    Attributes:
+        path: The file.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        # Several repositories are read at once, each from a thread of its own.
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        try:
-            self._database = self._open()
-        except _UntrustedError as error:
-            logger.warning("the cache %s is not used: %s", path, error)
-        except (OSError, sqlite3.Error) as error:
-            self._give_up(error)
+        self.path = path
+        self._kept = OwnedDatabase(path, _SCHEMA, {"documents": _COLUMNS}, "manifests")
 
     def __enter__(self) -> Self:
         return self
@@ -73,11 +57,7 @@ class ContentCache:
 
     def close(self) -> None:
         """Close the file."""
-        # A thread may still read for somebody who gave up waiting: closed under it, SQLite crashes.
-        with self._lock:
-            database, self._database = self._database, None
-            if database is not None:
-                database.close()
+        self._kept.close()
 
     def get(self, digests: Iterable[str]) -> dict[str, Content]:
         """Return the contents of those digests that are in the cache."""
@@ -87,7 +67,7 @@ class ContentCache:
         for some in _batches(digests):
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
-            for digest, media_type, body in self._do(query, some):
+            for digest, media_type, body in self._kept.select(query, some):
                 content = _checked(digest, media_type, body)
                 if content is not None:
                     found[digest] = same.setdefault(content, content)
@@ -96,7 +76,7 @@ class ContentCache:
     def document(self, digest: str) -> Document | None:
         """Return the document of a manifest; None where it is not in the cache."""
         query = "SELECT digest, type, body FROM documents WHERE digest = ?"
-        for _, media_type, body in self._do(query, [digest]):
+        for _, media_type, body in self._kept.select(query, [digest]):
             return _document(digest, media_type, body)
         return None
 
@@ -107,66 +87,8 @@ class ContentCache:
             for digest, content in contents.items()
             if content.document is not None
         ]
-        try:
-            with self._lock:
-                if self._database is not None:
-                    with self._database:
-                        self._database.executemany(
-                            "INSERT OR REPLACE INTO documents (digest, type, body)"
-                            " VALUES (?, ?, ?)",
-                            rows,
-                        )
-        except sqlite3.Error as error:
-            self._give_up(error)
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _check_owner(os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
-        database = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, check_same_thread=False)
-        try:
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            with database:
-                if version != _SCHEMA:
-                    database.execute("DROP TABLE IF EXISTS contents")
-                    database.execute("DROP TABLE IF EXISTS documents")
-                    database.execute(f"PRAGMA user_version = {_SCHEMA}")
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS documents"
-                    " (digest TEXT PRIMARY KEY, type TEXT, body BLOB NOT NULL) WITHOUT ROWID"
-                )
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _do(self, query: str, values: list[str]) -> list[tuple[str, object, object]]:
-        try:
-            with self._lock:
-                if self._database is None:
-                    return []
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            self._give_up(error)
-            return []
-
-    def _give_up(self, error: Exception) -> None:
-        logger.warning(
-            "manifests are not kept in %s: %s; delete it if it is broken", self._path, error
-        )
-        self.close()
-
-
-def _check_owner(file: os.stat_result) -> None:
-    if os.name != "posix":
-        return
-    if file.st_uid != os.geteuid():
-        raise _UntrustedError("it belongs to another user; delete it, or give another path")
-    if file.st_mode & _OTHERS_MAY_WRITE:
-        raise _UntrustedError("others may write to it; delete it, or 'chmod 600' it")
+        statement = "INSERT OR REPLACE INTO documents (digest, type, body) VALUES (?, ?, ?)"
+        self._kept.write((statement, rows))
 
 
 def _batches(digests: Iterable[str]) -> Iterator[list[str]]:

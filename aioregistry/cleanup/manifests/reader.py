@@ -14,6 +14,7 @@ from aioregistry.cleanup.manifests.content import (
     UnreadableContentError,
     parse_content,
 )
+from aioregistry.cleanup.manifests.write_behind import WriteBehind
 from aioregistry.errors import (
     ClientClosedError,
     NotFoundError,
@@ -26,8 +27,6 @@ from aioregistry.oci.distribution import Distribution
 __all__ = ["ContentReader", "ContentSource"]
 
 _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
-# So many documents at most are lost when the process is killed.
-_DOCUMENTS_PER_WRITE = 200
 
 
 class ContentSource(Protocol):
@@ -110,18 +109,11 @@ class ContentReader:
             if on_read is not None:
                 on_read(len(found))
         left = iter([digest for digest in wanted if digest not in found])
-        unwritten: dict[str, Content] = {}
+        writing = None if self._cache is None else WriteBehind(self._write)
 
         async def work() -> None:
             for digest in left:
-                try:
-                    content = unwritten[digest] = await self._fetch(repository, digest)
-                except UnreadableContentError as error:
-                    found[digest] = error
-                else:
-                    found[digest] = evolve(content, document=None)
-                if len(unwritten) >= _DOCUMENTS_PER_WRITE:
-                    await self._write(unwritten)
+                found[digest] = await self._read_one(repository, digest, writing)
                 if on_read is not None:
                     on_read(1)
 
@@ -132,14 +124,24 @@ class ContentReader:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            await self._write(unwritten)
+            if writing is not None:
+                await writing.finish()
         return found
 
-    async def _write(self, unwritten: dict[str, Content]) -> None:
-        some = dict(unwritten)
-        unwritten.clear()
-        if self._cache is not None and some:
-            await asyncio.to_thread(self._cache.put, some)
+    async def _read_one(
+        self, repository: str, digest: str, writing: WriteBehind[tuple[str, Content]] | None
+    ) -> Content | UnreadableContentError:
+        try:
+            content = await self._fetch(repository, digest)
+        except UnreadableContentError as error:
+            return error
+        if writing is not None:
+            await writing.add((digest, content))
+        return evolve(content, document=None)
+
+    def _write(self, contents: list[tuple[str, Content]]) -> None:
+        if self._cache is not None:
+            self._cache.put(dict(contents))
 
     async def current_digest(self, repository: str, reference: str) -> str | None:
         """See `ContentSource`: ``HEAD /v2/{registry}/{repository}/manifests/{reference}``."""
