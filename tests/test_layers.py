@@ -27,7 +27,7 @@ FLOORS = [
 CLEANUP_FLOORS = [
     {"policy", "state_folder"},
     {"manifests"},
-    {"in_use"},
+    {"in_use", "memory"},
     {"plan"},
     {"apply", "garbage"},
     {"undo"},

@@ -11,7 +11,7 @@ from aioregistry.api.decoding import RawPage
 from aioregistry.api.endpoints import SECOND_FAMILY
 from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
-from aioregistry.paging.pager import Pager
+from aioregistry.paging.pager import KnownPages, Pager
 from aioregistry.paging.read_ahead import ChainedPages, ListPages
 from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
 
@@ -52,7 +52,16 @@ class PagerFactory:
     def pager(self, endpoint: ListEndpoint[T]) -> Pager[T]:
         """Return a pager over a list."""
         path = endpoint.make_request(SECOND_FAMILY).target
-        return Pager(lambda per_page: self._pages(endpoint, per_page), self._per_page, path)
+
+        def open_known(per_page: int, known: KnownPages) -> ListPages[T]:
+            return self._pages(endpoint, per_page, known=known)
+
+        return Pager(
+            lambda per_page: self._pages(endpoint, per_page),
+            self._per_page,
+            path,
+            None if endpoint.by_token else open_known,
+        )
 
     def chained(
         self, outer: Pager[Repository], endpoint_of: Callable[[Repository], ListEndpoint[T]]
@@ -71,7 +80,11 @@ class PagerFactory:
         return Pager(open_pages, self._per_page, f"each list of {outer!r}")
 
     def _pages(
-        self, endpoint: ListEndpoint[T], per_page: int, slots: asyncio.Semaphore | None = None
+        self,
+        endpoint: ListEndpoint[T],
+        per_page: int,
+        slots: asyncio.Semaphore | None = None,
+        known: KnownPages | None = None,
     ) -> ListPages[T]:
         name_of: Callable[[Any], str] = attrgetter(endpoint.known_by)
         walk = TokenWalk(name_of) if endpoint.by_token else NumberWalk(name_of, per_page)
@@ -88,4 +101,9 @@ class PagerFactory:
             async with slots:
                 return await self._families.call(endpoint.make_request, query=query)
 
-        return ListPages(walk, fetch, self._families.session.start, self._concurrency)
+        async def fetch_unknown(page: PageRef) -> RawPage[T]:
+            if known is None:
+                return await fetch(page)
+            return await known.page(page.number, per_page, lambda: fetch(page))
+
+        return ListPages(walk, fetch_unknown, self._families.session.start, self._concurrency)

@@ -2,15 +2,23 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from aioregistry.api.decoding import RawPage
 from aioregistry.api.models import Page
 from aioregistry.errors import PartialListingError
 
-__all__ = ["ClosingIterator", "ItemIterator", "PageIterator", "PageSource", "Pager"]
+__all__ = [
+    "ClosingIterator",
+    "ItemIterator",
+    "KnownPages",
+    "PageIterator",
+    "PageSource",
+    "Pager",
+]
 
 T = TypeVar("T")
 
@@ -54,6 +62,21 @@ class PageSource(Protocol[T]):
 
     def cancel(self) -> list[asyncio.Task[Any]]:
         """Stop reading ahead, and return the tasks that are ending."""
+
+
+class KnownPages(Protocol):
+    """The pages of a numbered list that are known from before; those that are read are kept."""
+
+    async def page(
+        self, number: int, per_page: int, read: Callable[[], Awaitable[RawPage[Any]]]
+    ) -> RawPage[Any]:
+        """Return a page.
+
+        Args:
+            number: Its number, from 1.
+            per_page: How many items a page is asked to have.
+            read: Reads it, if it is not known.
+        """
 
 
 class PageIterator(ClosingIterator[Page[T]]):
@@ -195,11 +218,16 @@ class Pager(Generic[T]):
     """
 
     def __init__(
-        self, open_pages: Callable[[int], PageSource[T]], per_page: int, path: str = ""
+        self,
+        open_pages: Callable[[int], PageSource[T]],
+        per_page: int,
+        path: str = "",
+        open_known: Callable[[int, KnownPages], PageSource[T]] | None = None,
     ) -> None:
         self._open_pages = open_pages
         self._per_page = per_page
         self._path = path
+        self._open_known = open_known
 
     def __repr__(self) -> str:
         return f"<Pager of {self._path}>" if self._path else "<Pager>"
@@ -213,6 +241,20 @@ class Pager(Generic[T]):
         Nothing is sent before its first step.
         """
         return PageIterator(self._open_pages(self._per_page))
+
+    def through(self, known: KnownPages) -> "Pager[T]":
+        """Return a pager over the same list that asks only for pages that are not known.
+
+        Args:
+            known: The pages that are known, where those that are read are kept.
+
+        Raises:
+            ValueError: The pages of this list have no numbers.
+        """
+        open_known = self._open_known
+        if open_known is None:
+            raise ValueError(f"the pages of {self!r} have no numbers")
+        return Pager(lambda per_page: open_known(per_page, known), self._per_page, self._path)
 
     async def collect(self, limit: int | None = None, *, require_complete: bool = False) -> list[T]:
         """Return the items as a list.

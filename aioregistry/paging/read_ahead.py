@@ -11,7 +11,7 @@ from aioregistry.errors import ClientClosedError, NotFoundError
 from aioregistry.paging.pager import ItemIterator, PageIterator
 from aioregistry.paging.walks import PageRef, Walk
 
-__all__ = ["ChainedPages", "ListPages"]
+__all__ = ["ChainedPages", "Fetch", "ListPages"]
 
 T = TypeVar("T")
 U = TypeVar("U")

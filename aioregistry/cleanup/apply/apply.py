@@ -15,6 +15,8 @@ from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.memory.memory import Memory
+from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
@@ -51,6 +53,7 @@ async def apply_plan(
     | AsyncIterable[Use | Reference | str]
     | None = None,
     deadline: float | None = None,
+    memory: Memory | bool = True,
     on_outcome: Callable[[ItemOutcome], object] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> CleanupReport:
@@ -84,6 +87,8 @@ async def apply_plan(
         in_use: The images that run somewhere now. None, the default, for those that the plan
             recorded, with a warning in the log.
         deadline: Seconds after which no further DELETE is sent; None, the default, for no end.
+        memory: Where lists are remembered between runs, see `make_plan`: those that turn out to be
+            out of date are forgotten. True by default.
         on_outcome: Called with each `ItemOutcome` as soon as it is known.
         on_progress: Called with a `Progress`, at most ten times a second.
 
@@ -134,7 +139,20 @@ async def apply_plan(
     except JournalError as error:
         error.report = report
         raise
+    await _forget(report, plan, memory, contents)
     return report
+
+
+async def _forget(
+    report: CleanupReport, plan: Plan, memory: Memory | bool, contents: ContentSource
+) -> None:
+    """Have the next plan list repositories of which remembered lists turned out to be old."""
+    recalled = {repository.name for repository in plan.repositories if repository.recalled}
+    drifted = recalled.intersection(outcome.repository for outcome in report.drift)
+    if drifted:
+        with open_memory(memory, plan.registry, contents) as remembered:
+            if remembered is not None:
+                await remembered.forget(*drifted)
 
 
 def _check_addresses(registry: RegistryHandle, plan: Plan, contents: ContentSource) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.memory.state import Recalled
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.reasons import describe, relation
 
 __all__ = ["Recheck", "recheck"]
+
+_OUT_OF_DATE = "the repository has changed since the lists were read that the plan was made from"
 
 
 @frozen
@@ -46,6 +49,7 @@ def recheck(
     given_up: Collection[str] = (),
     floor: int = 0,
     made_at: datetime | None = None,
+    recalled: Recalled | None = None,
 ) -> Recheck:
     """Compare what is still to be deleted with what is there now.
 
@@ -60,8 +64,15 @@ def recheck(
         given_up: Condemned manifests that could not be deleted; what they need is blocked.
         floor: With how many tags at least the repository is left.
         made_at: When the plan was made.
+        recalled: What the plan was made from, where that was remembered: what differs now shows
+            that the plan may be wrong. None where it was read, or is as it was.
     """
-    return _Comparison(pending, inventory, contents, exempt, given_up, floor, made_at).look()
+    look = _Comparison(pending, inventory, contents, exempt, given_up, floor, made_at).look()
+    if recalled is None or recalled.still_holds(inventory):
+        return look
+    left = [*look.tags, *(item for wave in look.waves for item in wave)]
+    changed = tuple((item, _OUT_OF_DATE) for item in left)
+    return evolve(look, drifted=(*look.drifted, *changed), tags=(), waves=())
 
 
 class _Comparison:

@@ -23,12 +23,7 @@ from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.plan import batch_size
-from aioregistry.errors import (
-    AuthenticationError,
-    ClientClosedError,
-    NotFoundError,
-    RegistryError,
-)
+from aioregistry.errors import AuthenticationError, ClientClosedError, NotFoundError, RegistryError
 from aioregistry.session.exchange import Verdict
 
 __all__ = ["RepositoryJob"]
@@ -47,7 +42,6 @@ class _Batch:
 
     inventory: RepositoryInventory
     look: LastLook
-    listed_at: float
 
 
 class RepositoryJob:
@@ -63,6 +57,8 @@ class RepositoryJob:
         self.name = self._name = plan.name
         self.incomplete: dict[str, Incomplete] = {}
         self._job = job
+        # What an earlier process has begun on was compared then.
+        self._recalled = plan.recalled if len(pending) == len(plan.condemned) else None
         self._pending = dict.fromkeys(pending)
         self._handle = job.registry.repository(plan.name)
         self._contents: dict[str, Content] = {}
@@ -179,6 +175,7 @@ class RepositoryJob:
             given_up=self._given_up,
             floor=job.plan.floor,
             made_at=job.plan.made_at,
+            recalled=self._recalled,
         )
 
     async def _confirm_absent(self, items: Sequence[Condemned]) -> None:
@@ -216,7 +213,7 @@ class RepositoryJob:
             job.clock() - listed_at,
             job.clock,
         )
-        return _Batch(inventory, look, listed_at)
+        return _Batch(inventory, look)
 
     async def _list_and_read(
         self,
@@ -233,7 +230,7 @@ class RepositoryJob:
 
     async def _take_inventory(self) -> tuple[RepositoryInventory, float]:
         begun: list[float] = []
-        has_tags = any(item.tags for item in self._pending)
+        has_tags = self._recalled is not None or any(item.tags for item in self._pending)
         inventory = await take_inventory(
             self._job.registry,
             self._name,
@@ -257,6 +254,7 @@ class RepositoryJob:
         return self._contents.get(digest, _NEEDS_NOTHING)
 
     async def _delete(self, check: Recheck, batch: _Batch) -> None:
+        self._recalled = None
         tags = sum(1 for _ in batch.inventory.tags)
         most = batch_size(len(batch.inventory.manifests), tags)
         here = check.tags[:most]

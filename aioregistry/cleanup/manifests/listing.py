@@ -1,10 +1,11 @@
 """Reading the lists of a repository until they agree, or as far as they do."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define
 
+from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.inventory import (
     BlobSizes,
     ListedManifest,
@@ -16,7 +17,7 @@ from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import PartialListingError
 from aioregistry.paging.pager import Pager
 
-__all__ = ["take_inventory"]
+__all__ = ["Remembered", "take_inventory"]
 
 T = TypeVar("T")
 
@@ -24,6 +25,16 @@ T = TypeVar("T")
 _ROUNDS_TO_AGREE = 2
 # After so many, a list that is still shorter than its total is not believed.
 _MAX_ROUNDS = 4
+
+
+class Remembered(Protocol):
+    """The lists of one repository, of which pages may be known from before."""
+
+    def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
+        """Return a pager over the manifests that reads only pages that are not known."""
+
+    def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
+        """Return a pager over the tags that reads only pages that are not known."""
 
 
 def _always(_: RepositoryInventory) -> bool:
@@ -37,6 +48,7 @@ async def take_inventory(
     *,
     needs_tags: Callable[[RepositoryInventory], bool] = _always,
     on_first_page: Callable[[], object] | None = None,
+    remembered: Remembered | None = None,
 ) -> RepositoryInventory:
     """List the manifests of a repository and its tags, and hold the two lists against each other.
 
@@ -53,6 +65,7 @@ async def take_inventory(
         needs_tags: Returns whether the list of tags is needed, too, when the manifests are listed;
             by default it is.
         on_first_page: Called when the first page of a round has arrived; None for nothing.
+        remembered: Where pages may be known from before; None, the default, reads all.
 
     Raises:
         PartialListingError: A list is shorter than its total each time, or has no total.
@@ -60,8 +73,13 @@ async def take_inventory(
     """
     sizes = BlobSizes() if sizes is None else sizes
     known: dict[str, ListedManifest] = {}
+    handle = registry.repository(repository)
     for number in range(1, _MAX_ROUNDS + 1):
-        manifests = _Walk(registry.repository(repository).manifests())
+        listed_manifests, listed_tags = handle.manifests(), handle.tags()
+        if remembered is not None:
+            listed_manifests = remembered.manifests(listed_manifests)
+            listed_tags = remembered.tags(listed_tags)
+        manifests = _Walk(listed_manifests)
         found: dict[str, ListedManifest] = {}
         async for manifest in manifests.items(on_first_page):
             if not manifest.digest or manifest.digest in found:
@@ -78,7 +96,7 @@ async def take_inventory(
                 return inventory
             continue
         comparison = TagComparison(found)
-        tags = _Walk(registry.repository(repository).tags())
+        tags = _Walk(listed_tags)
         async for tag in tags.items():
             comparison.add(tag)
         inventory = comparison.inventory(repository)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from attrs import evolve
@@ -17,6 +18,7 @@ from aioregistry.cleanup.manifests.content import (
 from aioregistry.cleanup.manifests.write_behind import WriteBehind
 from aioregistry.errors import (
     ClientClosedError,
+    InvalidNameError,
     NotFoundError,
     RegistryConnectionError,
     RegistryError,
@@ -162,6 +164,18 @@ class ContentReader:
                 return known
         fetched = await self._distribution.get_manifest(repository, digest)
         return Document(fetched.raw, fetched.media_type)
+
+    @property
+    def cache(self) -> ContentCache | None:
+        """Where documents are kept; None where they are not."""
+        return self._cache
+
+    def expect(self, repositories: Iterable[str]) -> None:
+        """Announce repositories that are going to be read: see `Distribution.expect`."""
+        for repository in repositories:
+            # One that nobody can be asked for is of no concern to the others.
+            with suppress(InvalidNameError):
+                self._distribution.expect([repository])
 
     @property
     def registry_url(self) -> str | None:

@@ -1,15 +1,18 @@
-"""Whether a policy could delete anything of a repository, whatever the times of its tags: pure."""
+"""Whether a policy could delete anything of a repository, whatever is not known of it: pure."""
 
 from datetime import datetime
+from typing import TypeGuard
 
 from attrs import evolve
 
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.plan.decisions import Exempt, may_condemn
+from aioregistry.cleanup.policy.patterns import ANY
 from aioregistry.cleanup.policy.policy import Policy
-from aioregistry.cleanup.policy.rules import KeepNewest
+from aioregistry.cleanup.policy.rule import Rule, TagRule
+from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
 
-__all__ = ["could_condemn"]
+__all__ = ["could_condemn", "has_own_rules_only", "keeps_so_many"]
 
 
 def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime) -> bool:
@@ -24,10 +27,52 @@ def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime)
         now: The time up to which ages are counted.
     """
     tags = sum(len(manifest.tags) for manifest in inventory.manifests)
-    if any(type(rule).__module__.partition(".")[0] != "aioregistry" for rule in policy.rules):
-        # A rule that somebody else wrote may compare times in any way.
+    if not has_own_rules_only(policy):
         return True
     certain = tuple(
         rule for rule in policy.rules if not isinstance(rule, KeepNewest) or rule.count >= tags
     )
     return may_condemn(inventory, evolve(policy, rules=certain), Exempt(), now)
+
+
+def has_own_rules_only(policy: Policy) -> bool:
+    """Return whether no rule is somebody else's, which may compare times in any way."""
+    return all(type(rule).__module__.partition(".")[0] == "aioregistry" for rule in policy.rules)
+
+
+def keeps_so_many(policy: Policy, repository: str, tags: int, manifests: int) -> bool:
+    """Return whether nothing can be deleted of so many tags and manifests, whatever they are.
+
+    Args:
+        policy: The policy.
+        repository: The repository's name.
+        tags: How many tags it has.
+        manifests: How many manifests it has.
+    """
+    if not policy.may_delete(repository) or not manifests:
+        return True
+    keeps_all, keeps_protected = tags <= policy.floor, tags <= policy.floor
+    for rule in policy.rules:
+        if not rule.repositories.matches(repository):
+            continue
+        if rule.deletes and not (keeps_all and _is_for_images(rule, protected=keeps_protected)):
+            return False
+        if _keeps_any(rule, tags):
+            keeps_all = True
+            keeps_protected |= rule.including_protected
+    return True
+
+
+def _is_for_images(rule: Rule, *, protected: bool) -> bool:
+    """Return whether a rule decides only on tags of images that a rule for all tags matches."""
+    if type(rule) not in {Delete, DeleteOlderThan} or not isinstance(rule, TagRule):
+        return False
+    # A pattern may name signatures, which are no images; a single name matches protected tags.
+    return rule.tags == ANY and (protected or not rule.including_protected)
+
+
+def _keeps_any(rule: Rule, tags: int) -> TypeGuard[TagRule]:
+    """Return whether a rule keeps all of so many tags, but for those that are protected."""
+    if type(rule) is KeepNewest:
+        return rule.tags == ANY and rule.count >= tags and rule.group_by is None
+    return type(rule) is Keep and rule.tags == ANY

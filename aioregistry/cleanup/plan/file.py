@@ -12,6 +12,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from aioregistry.api import names
+from aioregistry.cleanup.memory.state import Recalled
 from aioregistry.cleanup.plan.items import (
     Condemned,
     Kept,
@@ -170,7 +171,13 @@ def _repository(repository: RepositoryPlan, comma: str) -> Iterator[str]:
             for start in range(0, len(repository.known), _KNOWN_PER_LINE)
         )
         yield from _listed("    ", "known", known, ",")
+    if repository.recalled is not None:
+        yield f'    "recalled": {_text(_recalled(repository.recalled))},'
     yield f'    "end": {_text(repository.name)}}}{comma}'
+
+
+def _recalled(recalled: Recalled) -> dict[str, Any]:
+    return {"until": recalled.until and _time(recalled.until), "sha256": recalled.sha256}
 
 
 def _condemned(item: Condemned) -> str:

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from aioregistry.api.models import Time
 from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.cleanup.memory.state import Recalled
 from aioregistry.cleanup.plan.condemned import Condemned, in_columns
 
 __all__ = [
@@ -50,6 +51,8 @@ class RepositoryPlan:
         known: The beginnings of the digests of the manifests that are kept, as `known_as` returns
             them: those need nothing that is condemned, and whoever applies the plan need not read
             them again.
+        recalled: What its lists showed, where they were remembered from an earlier run: fresh ones
+            must show the same before anything is deleted. None where they were read.
     """
 
     name: str
@@ -58,6 +61,7 @@ class RepositoryPlan:
     condemned: Sequence[Condemned] = field(default=(), converter=in_columns)
     kept: tuple[Kept, ...] = ()
     known: tuple[str, ...] = ()
+    recalled: Recalled | None = None
 
     @property
     def tags_going(self) -> int:

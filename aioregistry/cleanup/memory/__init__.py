@@ -1,0 +1,1 @@
+"""The lists of a registry's repositories, remembered between runs."""

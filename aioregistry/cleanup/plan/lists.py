@@ -1,0 +1,137 @@
+"""The lists of a registry's repositories for a plan: read, or remembered and looked at again."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
+from aioregistry.cleanup.manifests.listing import take_inventory
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.memory.memory import Memory, RepositoryMemory
+from aioregistry.cleanup.memory.state import RepositoryState
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import ClientClosedError, RegistryError
+
+__all__ = ["RepositoryLists"]
+
+_LOOKS_AT_ONCE = 8
+
+
+class RepositoryLists:
+    """Lists repositories, with a memory or without one.
+
+    Args:
+        registry: The registry.
+        contents: Where tags are looked at.
+        states: What the list of repositories says of each repository.
+        memory: What is remembered; None for nothing.
+        sizes: Where blobs and their sizes are noted.
+    """
+
+    def __init__(
+        self,
+        registry: RegistryHandle,
+        contents: ContentSource,
+        states: Mapping[str, RepositoryState | None],
+        memory: Memory | None,
+        sizes: BlobSizes,
+    ) -> None:
+        self._registry = registry
+        self._contents = contents
+        self._states = states
+        self._memory = memory
+        self._sizes = sizes
+        self._remembered: dict[str, RepositoryMemory] = {}
+
+    def is_recalled(self, repository: str) -> bool:
+        """Return whether the last inventory of a repository is from memory, if only in part."""
+        remembered = self._remembered.get(repository)
+        return remembered is not None and remembered.is_recalled
+
+    async def forget(self, repository: str) -> None:
+        """Have the next inventory of a repository be read afresh."""
+        remembered = self._remembered.get(repository)
+        if remembered is not None:
+            await remembered.forget()
+
+    async def take(
+        self, repository: str, needs_tags: Callable[[RepositoryInventory], bool]
+    ) -> RepositoryInventory:
+        """Return the inventory of a repository: see `take_inventory`.
+
+        One that is from memory has as many tags and manifests as the repository has, and the same
+        latest manifest; where it has not, it is read afresh. One that nobody could know again by
+        that is forgotten.
+        """
+        if self._memory is None:
+            return await take_inventory(
+                self._registry, repository, self._sizes, needs_tags=needs_tags
+            )
+        state = self._states.get(repository)
+        remembered = self._remembered.setdefault(
+            repository, self._memory.repository(repository, state)
+        )
+        while True:
+            inventory = await take_inventory(
+                self._registry,
+                repository,
+                self._sizes,
+                needs_tags=needs_tags,
+                remembered=remembered,
+            )
+            if state is not None and not inventory.uncertain and state.fits(inventory):
+                return inventory
+            was_recalled = remembered.is_recalled
+            await remembered.forget()
+            if not was_recalled:
+                return inventory
+
+    async def still_point_there(self, inventory: RepositoryInventory) -> bool:
+        """Return whether the registry has every tag of an inventory where that has it.
+
+        Where there are as many tags as then, these are all. A look that fails proves nothing.
+        """
+        tags = iter(inventory.tags)
+        name = inventory.repository
+        moved: list[str] = []
+
+        async def look() -> None:
+            for tag, digest in tags:
+                if moved:
+                    return
+                try:
+                    if await self._contents.current_digest(name, tag) != digest:
+                        moved.append(tag)
+                except ClientClosedError:
+                    raise
+                except RegistryError:
+                    moved.append(tag)
+
+        await asyncio.gather(*(look() for _ in range(_LOOKS_AT_ONCE)))
+        return not moved
+
+    async def find_unlisted(self, name: str, named: Mapping[str, str]) -> str:
+        """Return what shows that the list of manifests lacks some; empty when nothing does.
+
+        Args:
+            name: The repository's name.
+            named: Digests that are not listed, each with a manifest that names it.
+        """
+        unlisted = iter(named.items())
+        problems: list[str] = []
+
+        async def work() -> None:
+            for child, index in unlisted:
+                try:
+                    exists = await self._contents.current_digest(name, child) is not None
+                except ClientClosedError:
+                    raise
+                except RegistryError as error:
+                    problems.append(f"{index} names {child}, which may exist unlisted: {error}")
+                    continue
+                if exists:
+                    problems.append(
+                        f"the list of manifests is short: {index} names {child}, which exists"
+                    )
+
+        await asyncio.gather(*(work() for _ in range(_LOOKS_AT_ONCE)))
+        return problems[0] if problems else ""

@@ -1,0 +1,395 @@
+"""Planning one repository after the other: lists, contents, decisions."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from aioregistry.cleanup.in_use.references import InUse, InUseTally
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    MissingContentError,
+    UnreadableContentError,
+    subject_key,
+)
+from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
+from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
+from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
+from aioregistry.cleanup.memory.memory import Memory
+from aioregistry.cleanup.memory.state import Recalled, RepositoryState
+from aioregistry.cleanup.plan.bounds import could_condemn, has_own_rules_only, keeps_so_many
+from aioregistry.cleanup.plan.decisions import (
+    Exempt,
+    decide,
+    keep_all,
+    may_condemn,
+    missing_subjects,
+    unlisted_subjects,
+)
+from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan, known_as
+from aioregistry.cleanup.plan.lists import RepositoryLists
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.plan.storage import Storage
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.usage import RuleUsage
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import (
+    InvalidNameError,
+    InvalidResponseError,
+    NotFoundError,
+    PartialListingError,
+    PreconditionFailedError,
+    RegistryTimeoutError,
+    ServerError,
+)
+
+__all__ = ["PlanProgress", "Planner"]
+
+_REPOSITORIES_AT_ONCE = 4
+# A repository whose lists turn out to be out of date is listed so often in all.
+_LISTINGS = 2
+# What may be wrong with one repository alone. Any other error is everybody's, and ends the job.
+_OF_ONE_REPOSITORY = (
+    PartialListingError,
+    ServerError,
+    InvalidNameError,
+    InvalidResponseError,
+    RegistryTimeoutError,
+)
+
+
+@frozen
+class PlanProgress:
+    """How far the making of a plan is.
+
+    Attributes:
+        repositories: Repositories that are done.
+        of: Repositories in all.
+        manifests: Manifests that were listed.
+        read: Manifests whose contents were looked at.
+    """
+
+    repositories: int = 0
+    of: int = 0
+    manifests: int = 0
+    read: int = 0
+
+
+async def creation_time(registry: RegistryHandle) -> datetime | None:
+    """Return when a registry was created; None where the API does not say."""
+    try:
+        return (await registry.get()).created_at
+    except (NotFoundError, PreconditionFailedError):
+        return None
+
+
+@frozen
+class _Postponed:
+    """A repository with referrers without a subject in it: which subjects these are."""
+
+    inventory: RepositoryInventory
+    contents: Mapping[str, Content]
+    missing: frozenset[str]
+
+
+class Planner:
+    """Makes one plan: see `make_plan` for what it is given."""
+
+    def __init__(
+        self,
+        registry: RegistryHandle,
+        policy: Policy,
+        contents: ContentSource,
+        in_use: InUse,
+        chosen: Collection[str],
+        states: Mapping[str, RepositoryState | None],
+        memory: Memory | None,
+        now: datetime,
+        estimates: bool,
+        on_progress: Callable[[PlanProgress], object] | None,
+    ) -> None:
+        self._registry = registry
+        self._policy = policy
+        self._contents = contents
+        self._in_use = in_use
+        self._tally = InUseTally(in_use, registry.name)
+        self._usage = RuleUsage(policy.rules)
+        self._chosen = frozenset(chosen)
+        self._states = states
+        self._memory = memory
+        self._now = now
+        self._estimates = estimates
+        self._on_progress = on_progress
+        self._progress = PlanProgress()
+        self._sizes = BlobSizes()
+        self._storage = Storage(self._sizes)
+        self._lists = RepositoryLists(registry, contents, states, memory, self._sizes)
+        # Repositories with referrers without a subject: decided when all others are listed.
+        self._postponed: dict[str, _Postponed] = {}
+        self._all_listed = True
+
+    async def plan(self, names: list[str], *, full: bool) -> Plan:
+        """Return the plan for all repositories of the registry.
+
+        Args:
+            names: The repositories.
+            full: Whether nothing that is remembered is used.
+        """
+        self._tell(of=len(names))
+        created_at = await creation_time(self._registry)
+        if self._memory is None:
+            planned = await self._plan_all(names)
+        else:
+            called = f"{self._registry.api_url} {self._registry.name} {created_at}"
+            self._memory.begin(called, full=full)
+            try:
+                planned = await self._plan_all(names)
+            finally:
+                await self._memory.flush()
+            await self._memory.forget_others(frozenset(names))
+            await self._memory.end()
+        done = [planned[name] for name in names if name in planned]
+        return Plan(
+            registry=self._registry.name,
+            made_at=self._now,
+            created_at=created_at,
+            api_url=self._registry.api_url,
+            registry_url=self._contents.registry_url,
+            floor=self._policy.floor,
+            in_use=self._tally.summary(),
+            max_fraction=self._policy.max_fraction,
+            max_deletes=self._policy.max_deletes,
+            notes=tuple(self._notes(names)) if self._chosen.issuperset(names) else (),
+            repositories=tuple(plan for plan in done if isinstance(plan, RepositoryPlan)),
+            left_alone=tuple(left for left in done if isinstance(left, LeftAlone)),
+            frees=self._storage.freed(),
+        )
+
+    async def _plan_all(self, names: list[str]) -> dict[str, RepositoryPlan | LeftAlone | None]:
+        needless = {name for name in names if self._keeps_all(name)}
+        planned = await self._plan_each(name for name in names if name not in needless)
+        plans = [one for one in planned.values() if isinstance(one, RepositoryPlan)]
+        is_needed = self._postponed or any(plan.condemned for plan in plans)
+        if self._estimates and is_needed:
+            planned |= await self._plan_each(name for name in names if name in needless)
+        else:
+            planned |= self._unlisted(needless, is_needed=bool(is_needed))
+        for name, inventory, read in self._with_subjects_elsewhere():
+            planned[name] = await self._decide_whole(inventory, read)
+        return planned
+
+    async def _plan_each(
+        self, names: Iterable[str]
+    ) -> dict[str, RepositoryPlan | LeftAlone | None]:
+        names = list(names)
+        waiting = iter(names)
+        planned: dict[str, RepositoryPlan | LeftAlone | None] = {}
+        if isinstance(self._contents, ContentReader):
+            self._contents.expect(names)
+
+        async def work() -> None:
+            for name in waiting:
+                planned[name] = await self._plan_repository(name)
+                if isinstance(planned[name], LeftAlone):
+                    self._usage.skip(name)
+                self._tell(repositories=1)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(_REPOSITORIES_AT_ONCE):
+                    tasks.create_task(work())
+        except BaseExceptionGroup as group:
+            # The first says why; the others are what it led to, or as bad.
+            raise group.exceptions[0] from None
+        return planned
+
+    def _keeps_all(self, name: str) -> bool:
+        """Return whether nothing of a repository can be deleted, as far as shows unlisted."""
+        state = self._states[name]
+        return not self._may_delete(name) or (
+            state is not None and keeps_so_many(self._policy, name, state.tags, state.manifests)
+        )
+
+    def _unlisted(
+        self, names: Collection[str], *, is_needed: bool
+    ) -> dict[str, RepositoryPlan | LeftAlone | None]:
+        """Return the plans of repositories that need not be listed: nothing is deleted there.
+
+        Args:
+            names: The repositories.
+            is_needed: Whether anything is deleted elsewhere.
+        """
+        planned: dict[str, RepositoryPlan | LeftAlone | None] = {}
+        for name in names:
+            self._all_listed = False
+            self._tally.skip(name)
+            self._usage.skip(name)
+            if is_needed:
+                self._storage.miss()
+            if name in self._chosen:
+                state = self._states[name]
+                tags, manifests = (0, 0) if state is None else (state.tags, state.manifests)
+                planned[name] = RepositoryPlan(name=name, tags=tags, manifests=manifests)
+            self._tell(repositories=1)
+        return planned
+
+    def _notes(self, names: Collection[str]) -> Iterator[str]:
+        yield from self._usage.notes()
+        for pattern in self._policy.exclude:
+            if not any(map(pattern.matches, names)):
+                yield f"exclude {str(pattern)!r} matches no repository, and so protects none"
+
+    def _with_subjects_elsewhere(
+        self,
+    ) -> Iterator[tuple[str, RepositoryInventory, Mapping[str, Content]]]:
+        """Yield what was postponed, with the subjects that other repositories have."""
+        wanted = frozenset[str]().union(*(one.missing for one in self._postponed.values()))
+        keys = map(subject_key, self._sizes.digests) if self._all_listed else wanted
+        found = wanted.intersection(keys)
+        for name, one in self._postponed.items():
+            inventory = evolve(one.inventory, elsewhere=one.missing & found)
+            yield name, inventory, one.contents
+
+    async def _plan_repository(self, name: str) -> RepositoryPlan | LeftAlone | None:
+        problem = ""
+        try:
+            for attempt in range(_LISTINGS):
+                if attempt > 0:
+                    await self._lists.forget(name)
+                inventory = await self._list(name)
+                if not self._may_delete(name):
+                    self._storage.keep(inventory.manifests)
+                    return keep_all(inventory, "the policy deletes nothing here")
+                contents = await self._read(inventory)
+                problem = await self._lists.find_unlisted(
+                    name, unlisted_children(inventory, contents)
+                )
+                missing = any(isinstance(one, MissingContentError) for one in contents.values())
+                if not problem and (not missing or attempt > 0):
+                    return await self._decide(inventory, contents)
+        except NotFoundError:
+            self._all_listed = False
+            return None
+        except _OF_ONE_REPOSITORY as error:
+            self._storage.miss()
+            self._tally.skip(name)
+            self._all_listed = False
+            return LeftAlone(name, str(error))
+        self._storage.keep(inventory.manifests)
+        self._storage.miss()
+        self._all_listed = False
+        return LeftAlone(name, problem)
+
+    async def _list(self, name: str) -> RepositoryInventory:
+        may_delete = self._may_delete(name)
+
+        def needs_tags(found: RepositoryInventory) -> bool:
+            return may_delete and could_condemn(found, self._policy, self._now)
+
+        inventory = await self._lists.take(name, needs_tags)
+        if self._lists.is_recalled(name) and not await self._can_rely_on(inventory):
+            await self._lists.forget(name)
+            inventory = await self._lists.take(name, needs_tags)
+        # What was pushed since to a repository that is remembered may be a subject.
+        self._all_listed &= not self._lists.is_recalled(name)
+        self._tell(manifests=len(inventory.manifests))
+        self._tally.add(
+            name,
+            (tag for tag, _ in inventory.tags),
+            (manifest.digest for manifest in inventory.manifests),
+        )
+        return inventory
+
+    async def _can_rely_on(self, inventory: RepositoryInventory) -> bool:
+        """Return whether a remembered inventory is as good as a fresh one for a plan."""
+        exempt = self._exempt(inventory.repository)
+        if not (inventory.tags_read and may_condemn(inventory, self._policy, exempt, self._now)):
+            # It can only keep something a night too long.
+            return True
+        return has_own_rules_only(self._policy) and await self._lists.still_point_there(inventory)
+
+    def _may_delete(self, name: str) -> bool:
+        return name in self._chosen and self._policy.may_delete(name)
+
+    async def _read(
+        self, inventory: RepositoryInventory
+    ) -> Mapping[str, Content | UnreadableContentError]:
+        """Return the contents of all manifests; empty ones where nothing can be deleted."""
+        name = inventory.repository
+        digests = [manifest.digest for manifest in inventory.manifests]
+        exempt = self._exempt(name)
+        if not inventory.tags_read or not may_condemn(inventory, self._policy, exempt, self._now):
+            return dict.fromkeys(digests, Content("", 0))
+        return await self._contents.read(name, digests, lambda count: self._tell(read=count))
+
+    def _exempt(self, name: str) -> Exempt:
+        return Exempt(
+            self._in_use.tags_of(self._registry.name, name),
+            self._in_use.digests_of(self._registry.name, name),
+        )
+
+    async def _decide(
+        self,
+        inventory: RepositoryInventory,
+        contents: Mapping[str, Content | UnreadableContentError],
+    ) -> RepositoryPlan | LeftAlone | None:
+        """Return the plan of a repository; None when it is postponed."""
+        name = inventory.repository
+        unread = unreadable(inventory, contents)
+        if 2 * len(unread) > len(inventory.manifests):
+            self._storage.keep(inventory.manifests)
+            digest, error = next(iter(unread.items()))
+            return LeftAlone(
+                name,
+                f"{len(unread):,} of {len(inventory.manifests):,} manifests could not be read, and"
+                f" might need any other; the first is {digest}: {error}",
+            )
+        inventory = keep_unreadable(inventory, unread)
+        read = {
+            digest: content if isinstance(content, Content) else Content("", 0)
+            for digest, content in contents.items()
+        }
+        missing = missing_subjects(inventory, read) if inventory.tags_read else frozenset()
+        if missing:
+            self._postponed[name] = _Postponed(inventory, read, missing)
+            return None
+        return await self._decide_whole(inventory, read)
+
+    async def _decide_whole(
+        self, inventory: RepositoryInventory, read: Mapping[str, Content]
+    ) -> RepositoryPlan | LeftAlone:
+        name = inventory.repository
+        plan = decide(inventory, read, self._policy, self._exempt(name), self._now, self._usage)
+        # An orphan is one only if its subject is not merely missing from the list.
+        problem = await self._lists.find_unlisted(name, unlisted_subjects(plan, inventory, read))
+        if problem:
+            self._storage.keep(inventory.manifests)
+            self._storage.miss()
+            self._usage.skip(name)
+            return LeftAlone(name, problem)
+        going = {item.digest for item in plan.condemned if item.delete == "manifest"}
+        self._storage.keep(one for one in inventory.manifests if one.digest not in going)
+        self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
+        known = tuple(
+            known_as(manifest.digest)
+            for manifest in inventory.manifests
+            if manifest.digest not in going
+        )
+        if not plan.condemned:
+            return plan
+        is_recalled = self._lists.is_recalled(name)
+        recalled = Recalled.of(inventory) if is_recalled else None
+        return evolve(plan, known=known, recalled=recalled)
+
+    def _tell(self, repositories: int = 0, of: int = 0, manifests: int = 0, read: int = 0) -> None:
+        so_far = self._progress
+        self._progress = evolve(
+            so_far,
+            repositories=so_far.repositories + repositories,
+            of=so_far.of + of,
+            manifests=so_far.manifests + manifests,
+            read=so_far.read + read,
+        )
+        if self._on_progress is not None:
+            self._on_progress(self._progress)
