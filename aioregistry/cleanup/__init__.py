@@ -26,6 +26,7 @@ from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
+from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.explain import Explanation, RuleAnswer, explain_tag
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, FreedBytes, Kept, LeftAlone, RepositoryPlan
@@ -101,6 +102,7 @@ __all__ = [
     "KeepWithin",
     "Kept",
     "LeftAlone",
+    "ListMemory",
     "ManifestStore",
     "Plan",
     "PlanFileError",

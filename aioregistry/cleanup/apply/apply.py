@@ -15,7 +15,7 @@ from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.cleanup.memory.memory import Memory
+from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
@@ -53,7 +53,7 @@ async def apply_plan(
     | AsyncIterable[Use | Reference | str]
     | None = None,
     deadline: float | None = None,
-    memory: Memory | bool = True,
+    memory: ListMemory | bool = True,
     on_outcome: Callable[[ItemOutcome], object] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
 ) -> CleanupReport:
@@ -144,7 +144,7 @@ async def apply_plan(
 
 
 async def _forget(
-    report: CleanupReport, plan: Plan, memory: Memory | bool, contents: ContentSource
+    report: CleanupReport, plan: Plan, memory: ListMemory | bool, contents: ContentSource
 ) -> None:
     """Have the next plan list repositories of which remembered lists turned out to be old."""
     recalled = {repository.name for repository in plan.repositories if repository.recalled}

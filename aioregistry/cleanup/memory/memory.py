@@ -16,7 +16,7 @@ from aioregistry.cleanup.memory.pages import ListName, decode_page, encode_page
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.paging.pager import Pager
 
-__all__ = ["Memory", "RepositoryMemory"]
+__all__ = ["ListMemory", "RepositoryMemory"]
 
 _SCHEMA = 1
 _TABLES = {
@@ -45,7 +45,7 @@ class _Row:
     page: RawPage[Any]
 
 
-class Memory:
+class ListMemory:
     """The lists of a registry's repositories, remembered from run to run; one file a registry.
 
     A list is taken from here only as long as ``repositoriesV2`` says the same of the repository:
@@ -201,7 +201,7 @@ class RepositoryMemory:
         is_recalled: Whether a page was taken from here in place of being read.
     """
 
-    def __init__(self, memory: Memory, name: str, state: RepositoryState | None) -> None:
+    def __init__(self, memory: ListMemory, name: str, state: RepositoryState | None) -> None:
         self.state = state
         self.is_recalled = False
         self._memory = memory

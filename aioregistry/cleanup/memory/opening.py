@@ -3,14 +3,14 @@
 from contextlib import AbstractContextManager, nullcontext
 
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
-from aioregistry.cleanup.memory.memory import Memory
+from aioregistry.cleanup.memory.memory import ListMemory
 
 __all__ = ["open_memory"]
 
 
 def open_memory(
-    memory: Memory | bool, registry: str, contents: ContentSource
-) -> AbstractContextManager[Memory | None]:
+    memory: ListMemory | bool, registry: str, contents: ContentSource
+) -> AbstractContextManager[ListMemory | None]:
     """Return a context in which a memory is open, or None where there is none.
 
     Args:
@@ -19,9 +19,9 @@ def open_memory(
         registry: The registry's name.
         contents: Where manifests are read.
     """
-    if isinstance(memory, Memory):
+    if isinstance(memory, ListMemory):
         return nullcontext(memory)
     cache = contents.cache if isinstance(contents, ContentReader) else None
     if cache is None or not memory:
         return nullcontext()
-    return Memory(cache.path.with_name(f"lists-{registry}.sqlite"))
+    return ListMemory(cache.path.with_name(f"lists-{registry}.sqlite"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.cleanup.memory.memory import Memory, RepositoryMemory
+from aioregistry.cleanup.memory.memory import ListMemory, RepositoryMemory
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, RegistryError
@@ -32,7 +32,7 @@ class RepositoryLists:
         registry: RegistryHandle,
         contents: ContentSource,
         states: Mapping[str, RepositoryState | None],
-        memory: Memory | None,
+        memory: ListMemory | None,
         sizes: BlobSizes,
     ) -> None:
         self._registry = registry

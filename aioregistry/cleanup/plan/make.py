@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.cleanup.memory.memory import Memory
+from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.cleanup.plan.plan import Plan
@@ -30,7 +30,7 @@ async def make_plan(
     | None = None,
     repositories: Collection[str] | None = None,
     now: datetime | None = None,
-    memory: Memory | bool = True,
+    memory: ListMemory | bool = True,
     full: bool = False,
     estimate: bool | None = None,
     on_progress: Callable[[PlanProgress], object] | None = None,

@@ -16,7 +16,7 @@ from aioregistry.cleanup.manifests.content import (
 from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
-from aioregistry.cleanup.memory.memory import Memory
+from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.state import Recalled, RepositoryState
 from aioregistry.cleanup.plan.bounds import could_condemn, has_own_rules_only, keeps_so_many
 from aioregistry.cleanup.plan.decisions import (
@@ -104,7 +104,7 @@ class Planner:
         in_use: InUse,
         chosen: Collection[str],
         states: Mapping[str, RepositoryState | None],
-        memory: Memory | None,
+        memory: ListMemory | None,
         now: datetime,
         estimates: bool,
         on_progress: Callable[[PlanProgress], object] | None,
