@@ -25,6 +25,7 @@ from aioregistry.cleanup.policy.rules import (
 from aioregistry.cleanup.policy.schema import policy_schema
 from tests.cleanup.registries import NOW
 
+RULE = "[[rules]]\ndelete = true\n"
 MISTAKES = """\
 flor = 1
 max-fraction = 2
@@ -73,6 +74,49 @@ def test_all_mistakes_are_found_at_once():
 def test_what_is_no_document_is_an_error():
     with pytest.raises(PolicyFileError, match="not TOML"):
         check_policy("a =", "p.toml")
+
+
+@pytest.mark.parametrize(
+    "glob", ["v*,latest", "{v*,latest}", "^v.*$", "v* ", "feature/*", "web:v1", "v[12", "v1]", "é*"]
+)
+def test_a_pattern_that_can_match_no_tag_is_a_mistake(glob):
+    # What such a rule was to keep, the next one would delete.
+    text = f"[[rules]]\ntags = '{glob}'\nkeep = true\n[[rules]]\ndelete = true\n"
+    (found,) = check_policy(text, "p.toml")
+    assert found.is_error
+    assert found.line == 2
+    assert f"rules[0].tags: no tag matches {glob!r}, as none contains" in found.problem
+    with pytest.raises(ValueError, match="no tag matches"):
+        Keep(tags=glob)
+
+
+@pytest.mark.parametrize("glob", ["Web", "web:v1", "a b", "web,api", "https:*"])
+def test_a_pattern_that_can_match_no_repository_is_a_mistake(glob):
+    rule = f"[[rules]]\nrepositories = '{glob}'\ndelete = true\n"
+    (of_rule,) = check_policy(rule, "p.toml")
+    (of_exclude,) = check_policy(
+        f"exclude = ['ok', '{glob}']\n[[rules]]\ndelete = true\n", "p.toml"
+    )
+    assert of_rule.problem.startswith(f"rules[0].repositories: no repository matches {glob!r}")
+    assert of_exclude.problem.startswith(f"exclude[1]: no repository matches {glob!r}")
+    with pytest.raises(ValueError, match="no repository matches"):
+        Policy([Delete()], exclude=[glob])
+    with pytest.raises(ValueError, match="no repository matches"):
+        Delete(repositories=glob)
+
+
+@pytest.mark.parametrize("glob", ["*", "v?.*", "[!a-z]*", "[]]x", "[ ,/]*", "A_b-C.9"])
+def test_a_pattern_that_may_match_a_tag_is_taken(glob):
+    assert Keep(tags=glob).tags.glob == glob
+
+
+@pytest.mark.parametrize(
+    "key", ["keep-pulled-within", "keep_pulled_within", "delete-not-pulled-for", "keepPulledWithin"]
+)
+@pytest.mark.parametrize("head", ["", "[[rules]]\n"])
+def test_a_key_about_pulls_is_answered_wherever_it_stands(key, head):
+    (found,) = check_policy(f"{head}{key} = '30d'\n{RULE if not head else ''}", "p.toml")
+    assert "does not report when images were pulled" in found.problem
 
 
 def notes(*rules: str, head: str = "") -> list[str]:

@@ -23,11 +23,16 @@ def test_a_release_is_read(tag):
         "latest",
         "1.2.٣",
         "1.2.3\n",
-        "9" * 19 + ".0.0",
     ],
 )
 def test_anything_else_is_none(tag):
     assert Release.parse(tag) is None
+
+
+def test_a_number_may_be_as_long_as_a_tag():
+    long = Release.parse("2024.12.20241209123456789012")
+    assert long is not None
+    assert long > Release.parse("2024.12.9999999999999999999")
 
 
 def test_releases_are_in_the_order_of_their_numbers():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from fnmatch import fnmatch
+from itertools import chain, zip_longest
 
 from tests.mutation.running import read_results
 from tests.mutation.sampling import ROOT, WORK, Mutant, diff, make_mutants, sample, settings
@@ -47,12 +48,17 @@ def main() -> None:
     samples = {
         name: sample(name, mutants, given.sample, given.seed) for name, mutants in made.items()
     }
-    chosen = [
-        mutant
+    wanted = [
+        mutants
         for name, mutants in samples.items()
         if not given.modules or any(fnmatch(name, pattern) for pattern in given.modules)
-        for mutant in mutants
-        if not given.again or before.get(mutant) not in NOTICED
+    ]
+    # One of each module, then the second: what is broken off has a sample of every module.
+    rounds = chain.from_iterable(zip_longest(*wanted))
+    chosen = [
+        mutant
+        for mutant in rounds
+        if mutant is not None and not (given.again and before.get(mutant) in {*NOTICED, None})
     ]
     show(f"{sum(map(len, made.values())):,} mutants, {len(chosen):,} of them are run")
     run(chosen, given.seconds, given.workers)

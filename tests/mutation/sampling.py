@@ -83,8 +83,13 @@ def _mutated(name: str, source: str) -> str:
 
 
 def sample(module: str, mutants: list[Mutant], size: int, seed: int) -> list[Mutant]:
-    """Return at most so many mutants of a module, at random; the same ones for the same seed."""
-    return Random(f"{seed} {module}").sample(mutants, min(size, len(mutants)))
+    """Return at most so many mutants of a module, in a random order that the seed decides.
+
+    A smaller sample is the beginning of a larger one.
+    """
+    order = list(mutants)
+    Random(f"{seed} {module}").shuffle(order)
+    return order[:size]
 
 
 def diff(mutant: Mutant) -> str:

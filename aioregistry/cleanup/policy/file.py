@@ -10,7 +10,7 @@ from attrs import frozen
 from aioregistry.cleanup.policy import keys
 from aioregistry.cleanup.policy.documents import Document, DocumentError, Place, read_document
 from aioregistry.cleanup.policy.keys import Key
-from aioregistry.cleanup.policy.patterns import Glob
+from aioregistry.cleanup.policy.patterns import Glob, check_repositories
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Rule
 from aioregistry.cleanup.policy.rules import RULES
@@ -37,11 +37,11 @@ POLICY_KEYS = (
 )
 EXCLUDE = "exclude"
 _ACTIONS: Mapping[str, type[Rule]] = {rule.key.name: rule for rule in RULES}
-# Keys that other tools have, each with why there is none here.
-_IMPOSSIBLE = {
-    "keep-pulled-within": "the API does not report when images were pulled; use keep-within, and"
-    " --in-use for images that run",
-}
+# The answer to keys of other tools, such as keep-pulled-within.
+_NO_PULL_TIMES = (
+    "the API does not report when images were pulled; use keep-within, and --in-use for images that"
+    " run"
+)
 
 
 class PolicyFileError(RegistryError, ValueError):
@@ -171,7 +171,9 @@ class _Reader:
         for nth, one in enumerate(value if isinstance(value, list) else [value]):
             place: Place = (EXCLUDE, nth) if isinstance(value, list) else (EXCLUDE,)
             try:
-                yield Glob(one)
+                glob = Glob(one)
+                check_repositories(glob)
+                yield glob
             except ValueError as error:
                 self._note(place, str(error))
 
@@ -184,7 +186,7 @@ class _Reader:
         known = {key.name for rule in RULES for key in (rule.key, *rule.options, *rule.common)}
         self._check_keys(value, place, known)
         if len(kinds) != 1:
-            if not any(key in _IMPOSSIBLE for key in value):
+            if not any("pull" in key.lower() for key in value):
                 has = " and ".join(kind.key.name for kind in kinds) or "none"
                 self._note(place, f"must have one of {', '.join(sorted(_ACTIONS))}; it has {has}")
             return None
@@ -226,8 +228,8 @@ class _Reader:
         for key in value:
             if key in known:
                 continue
-            if place and key in _IMPOSSIBLE:
-                self._note((*place, key), _IMPOSSIBLE[key])
+            if "pull" in key.lower():
+                self._note((*place, key), _NO_PULL_TIMES)
                 continue
             close = get_close_matches(key, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""

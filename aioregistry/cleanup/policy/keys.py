@@ -109,9 +109,15 @@ def choice(name: str, attribute: str, values: tuple[str, ...], help: str) -> Key
     return Key(name, help, attribute, read, {"enum": list(values)})
 
 
-def glob(name: str, attribute: str, help: str) -> Key:  # noqa: A002
-    """Return a key whose value is a pattern with ``*``, ``?`` and ``[…]``."""
-    return Key(name, help, attribute, Glob, _PATTERN)
+def glob(name: str, attribute: str, check: Callable[[Glob], None], help: str) -> Key:  # noqa: A002
+    """Return a key whose value is a pattern with ``*``, ``?`` and ``[…]``, checked by `check`."""
+
+    def read(value: Any) -> Glob:
+        read = Glob(value)
+        check(read)
+        return read
+
+    return Key(name, help, attribute, read, _PATTERN)
 
 
 def regex(name: str, attribute: str, help: str) -> Key:  # noqa: A002

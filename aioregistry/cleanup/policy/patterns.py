@@ -7,7 +7,16 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["ANY", "Glob", "Pattern", "Regex", "covers", "pattern"]
+__all__ = [
+    "ANY",
+    "Glob",
+    "Pattern",
+    "Regex",
+    "check_repositories",
+    "check_tags",
+    "covers",
+    "pattern",
+]
 
 _MAX_CHARACTERS = 1000
 _MEMORY_BYTES = 8 * 2**20
@@ -133,6 +142,32 @@ ANY = Glob("*")
 def pattern(given: str | Pattern) -> Pattern:
     """Return a pattern; a text is a glob."""
     return Glob(given) if isinstance(given, str) else given
+
+
+def check_tags(glob: Pattern) -> None:
+    """Raise `ValueError` for a glob that matches no tag, as none has one of its characters.
+
+    A rule that keeps ``v*,latest`` keeps nothing, and the next one deletes what it was meant for.
+    """
+    _check_characters(glob, "tag", r"A-Za-z0-9_.-")
+
+
+def check_repositories(glob: Pattern) -> None:
+    """Raise `ValueError` for a glob that matches no repository, as `check_tags` does for tags."""
+    _check_characters(glob, "repository", r"a-z0-9_./-")
+
+
+def _check_characters(glob: Pattern, of: str, allowed: str) -> None:
+    if not isinstance(glob, Glob):
+        return
+    # What is within […] may match one character of many.
+    text = re.sub(r"\[!?\]?[^]]*\]", "", glob.glob)
+    found = re.search(rf"[^*?{allowed}]", text)
+    if found is not None:
+        raise ValueError(
+            f"no {of} matches {glob.glob!r}, as none contains {found[0]!r}: write a rule for each"
+            " pattern, or a regular expression"
+        )
 
 
 def covers(wider: Pattern, narrower: Pattern) -> bool:

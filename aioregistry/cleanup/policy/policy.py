@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from aioregistry.cleanup.policy.patterns import Pattern, pattern
+from aioregistry.cleanup.policy.patterns import Pattern, check_repositories, pattern
 from aioregistry.cleanup.policy.rule import (
     Candidate,
     Decision,
@@ -30,7 +30,10 @@ def _as_tuple(rules: "Iterable[Rule]") -> "tuple[Rule, ...]":
 def _patterns(given: "str | Pattern | Iterable[str | Pattern]") -> tuple[Pattern, ...]:
     if not isinstance(given, Iterable) or isinstance(given, str):
         given = (given,)
-    return tuple(map(pattern, given))
+    patterns = tuple(map(pattern, given))
+    for one in patterns:
+        check_repositories(one)
+    return patterns
 
 
 def _check_fraction(_: object, attribute: Any, value: Any) -> None:

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 __all__ = ["Release"]
 
-_NUMBER = r"([0-9]{1,18})"
+_NUMBER = r"([0-9]+)"
 # Helm writes the + before build metadata as _, because a tag cannot contain +.
 _BUILD = r"(?:[_+]([0-9A-Za-z.-]+))?"
 _RELEASE = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}{_BUILD}")

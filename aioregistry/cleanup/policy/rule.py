@@ -1,7 +1,7 @@
 """What all rules have in common, and what they decide on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -9,7 +9,13 @@ from attrs import field, frozen
 
 from aioregistry.cleanup.policy import keys
 from aioregistry.cleanup.policy.keys import Key
-from aioregistry.cleanup.policy.patterns import ANY, Pattern, pattern
+from aioregistry.cleanup.policy.patterns import (
+    ANY,
+    Pattern,
+    check_repositories,
+    check_tags,
+    pattern,
+)
 from aioregistry.cleanup.policy.releases import Release
 
 __all__ = [
@@ -101,6 +107,10 @@ def _shifted(character: str, by: int) -> str:
     return chr(ord(character) + by)
 
 
+def _checked(check: Callable[[Pattern], None]) -> Callable[[object, object, Pattern], None]:
+    return lambda _, __, value: check(value)
+
+
 @frozen
 class Rule(ABC):
     """A rule of a policy. It decides on things of three kinds, or leaves them to later rules.
@@ -110,14 +120,21 @@ class Rule(ABC):
         name: What the rule is called in reasons. Empty by default.
     """
 
-    repositories: Pattern = field(default=ANY, converter=pattern, kw_only=True)
+    repositories: Pattern = field(
+        default=ANY, converter=pattern, validator=_checked(check_repositories), kw_only=True
+    )
     name: str = field(default="", kw_only=True)
 
     # How it is written in files: the key that makes it this rule, and its further keys.
     key: ClassVar[Key]
     options: ClassVar[tuple[Key, ...]] = ()
     common: ClassVar[tuple[Key, ...]] = (
-        keys.glob("repositories", "repositories", "The repositories that the rule applies to."),
+        keys.glob(
+            "repositories",
+            "repositories",
+            check_repositories,
+            "The repositories that the rule applies to.",
+        ),
         keys.regex("repositories-regex", "repositories", "The same, as a regular expression."),
         keys.text("name", "name", "What the rule is called in reasons."),
     )
@@ -179,12 +196,14 @@ class TagRule(Rule):
             rule whose `tags` is one name matches that name in any case.
     """
 
-    tags: Pattern = field(default=ANY, converter=pattern, kw_only=True)
+    tags: Pattern = field(
+        default=ANY, converter=pattern, validator=_checked(check_tags), kw_only=True
+    )
     including_protected: bool = field(default=False, kw_only=True)
 
     common: ClassVar[tuple[Key, ...]] = (
         *Rule.common,
-        keys.glob("tags", "tags", "The tags that the rule matches."),
+        keys.glob("tags", "tags", check_tags, "The tags that the rule matches."),
         keys.regex("tags-regex", "tags", "The same, as a regular expression."),
         keys.boolean(
             "including-protected",
