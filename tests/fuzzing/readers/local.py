@@ -9,7 +9,8 @@ import msgspec
 from aioregistry.api.names import check_repository, check_tag
 from aioregistry.cli.demo.history import HistoryError, read_history
 from aioregistry.cli.docker.config import DockerConfig, DockerConfigError
-from aioregistry.cli.docker.credential_helper import _host, _Kept
+from aioregistry.cli.docker.credential_helper import _host
+from aioregistry.cli.docker.kept import Kept
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.config_file import SettingsError, read_config
 from aioregistry.cli.settings.doctl import doctl_token
@@ -135,8 +136,8 @@ def read_host(document: bytes) -> None:
     """What Docker hands its helper is a host; what the helper keeps is credentials, or nothing."""
     _host(text_of(document))
     with file_of(document) as path:
-        kept = _Kept(path, 3600).read()
-    assert kept is None or all(type(value) is str for value in kept.values())
+        kept = Kept.read(path)
+    assert kept is None or type(kept.username) is type(kept.password) is str
 
 
 _CONFIG = b"""profile = "work"
