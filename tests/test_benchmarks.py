@@ -1,5 +1,8 @@
 """The benchmarks run, and what they find is rendered."""
 
+import json
+import runpy
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from benchmarks.__main__ import measure
 from benchmarks.candidates import OURS, Job, installed
 from benchmarks.chart import draw
 from benchmarks.effort import DECODER, SHORT
-from benchmarks.measure import Samples, interleave
+from benchmarks.measure import Samples, interleave, run_module
 from benchmarks.report import document, section_text
 from benchmarks.results import Comparison, Row, Section, Target
 from benchmarks.server import serving
@@ -29,6 +32,29 @@ RESULTS = Section(
 )
 
 
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """What is measured in processes of their own runs in this one, which is quicker."""
+
+    def run(module, *arguments):
+        path = Path(benchmarks.__file__).parent / f"{module}.py"
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [str(path), *arguments])
+            runpy.run_path(str(path), run_name="__main__")
+        return json.loads(capsys.readouterr().out)
+
+    for room in ("measure", "footprint", "limits"):
+        monkeypatch.setattr(f"benchmarks.{room}.run_module", run)
+
+
+def test_a_process_prints_its_figures():
+    job = Job("walk", "http://127.0.0.1:9", 0)
+    assert run_module("imports", "json")[0] > 0
+    with pytest.raises(RuntimeError, match=r"candidates nobody .* failed"):
+        run_module("candidates", "nobody", job.to_json())
+
+
 @pytest.mark.parametrize(
     "path", sorted(Path(benchmarks.__file__).parent.glob("*.py")), ids=lambda path: path.stem
 )
@@ -37,7 +63,8 @@ def test_what_a_benchmark_imports_has_not_moved(path):
     import_module(f"benchmarks.{path.stem}")
 
 
-@pytest.mark.slow(15)
+@pytest.mark.slow(5)
+@pytest.mark.usefixtures("here")
 def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
     tiny = evolve(
         SHORT,
@@ -56,7 +83,7 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
 
 
-@pytest.mark.slow(3)
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("name", "kind"), [(OURS, "sandbox"), *((name, "minimal") for name in installed())]
 )
