@@ -85,6 +85,30 @@ async def test_manifests_name_their_tags_and_blobs(call, sandbox, family):
 
 
 @both_families
+async def test_a_list_that_was_told_before_tells_what_has_changed(
+    call, sandbox, family, monkeypatch
+):
+    monkeypatch.setattr("aioregistry.sandbox.calls.rendering._KEPT", 2)
+    state, path = sandbox.state, f"{family}/example/repositories/repo"
+    old = state.push("example", "repo", ["a", "b"])
+
+    async def told():
+        tags = (await call("GET", f"{path}/tags")).json["tags"]
+        manifests = (await call("GET", f"{path}/digests")).json["manifests"]
+        return (
+            {tag["tag"]: tag["manifest_digest"] for tag in tags},
+            {manifest["digest"]: manifest["tags"] for manifest in manifests},
+        )
+
+    assert await told() == await told() == ({"a": old, "b": old}, {old: ["a", "b"]})
+    new = state.push("example", "repo", ["b"])
+    assert await told() == ({"a": old, "b": new}, {old: ["a"], new: ["b"]})
+    state.delete_manifest("example", "repo", old)
+    assert await told() == await told() == ({"b": new}, {new: ["b"]})
+    assert len(state.registry("example").texts) <= 2 + 2
+
+
+@both_families
 async def test_repositories_are_walked_with_page_tokens(call, sandbox, family):
     for number in range(5):
         fill(sandbox, 1, f"repo-{number}")

@@ -251,10 +251,9 @@ def _list_tags(call: Call) -> Answer:
     total = len(repository.tags)
     return _listing(
         "tags",
-        [
-            rendering.tag_json(registry, repository.name, tag)
-            for tag in repository.newest_tags.slice(page.start, page.per_page)
-        ],
+        rendering.tags_json(
+            registry, repository.name, repository.newest_tags.slice(page.start, page.per_page)
+        ),
         total,
         links(call.url, page, total),
     )
@@ -273,10 +272,9 @@ def _list_manifests(call: Call) -> Answer:
     total = len(repository.manifests)
     return _listing(
         "manifests",
-        [
-            rendering.manifest_json(registry, repository.name, manifest)
-            for manifest in repository.newest_manifests.slice(page.start, page.per_page)
-        ],
+        rendering.manifests_json(
+            registry, repository.name, repository.newest_manifests.slice(page.start, page.per_page)
+        ),
         total,
         links(call.url, page, total),
     )

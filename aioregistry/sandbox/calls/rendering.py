@@ -3,11 +3,42 @@
 Names are checked when they come in and need no escaping; a page of 200 must cost little.
 """
 
+from collections.abc import Iterable
+
 from aioregistry.sandbox.state.documents import rfc3339
 from aioregistry.sandbox.state.model import Manifest, Registry, Repository, Tag
 
 # Sizes of what is unpacked are made up: no layer here has content to unpack.
 _UNPACKED = 2.1
+# Lists are asked for again and again, while little in them changes: some 15 MB.
+_KEPT = 32_768
+
+
+def tags_json(registry: Registry, repository: str, tags: Iterable[Tag]) -> list[str]:
+    """Tags, as a list has them."""
+    texts = _texts(registry)
+    return [
+        texts.get(tag) or texts.setdefault(tag, tag_json(registry, repository, tag)) for tag in tags
+    ]
+
+
+def manifests_json(registry: Registry, repository: str, manifests: Iterable[Manifest]) -> list[str]:
+    """Manifests, as a list has them."""
+    texts, found = _texts(registry), []
+    for manifest in manifests:
+        key = manifest, manifest.tags
+        text = texts.get(key)
+        if text is None:
+            text = texts[key] = manifest_json(registry, repository, manifest)
+        found.append(text)
+    return found
+
+
+def _texts(registry: Registry) -> dict[Tag | tuple[Manifest, tuple[str, ...]], str]:
+    """What was written lately."""
+    if len(registry.texts) > _KEPT:
+        registry.texts.clear()
+    return registry.texts
 
 
 def tag_json(registry: Registry, repository: str, tag: Tag) -> str:

@@ -166,6 +166,10 @@ class Registry:
     storage_at: int = 0
     contents: dict[bytes, bytes] = attrs.field(factory=dict)
     uploaded: dict[str, set[bytes]] = attrs.field(factory=dict)
+    # What the API wrote of tags, and of manifests with their tags, when they were listed last.
+    texts: dict[Tag | tuple[Manifest, tuple[str, ...]], str] = attrs.field(
+        factory=dict, init=False, repr=False
+    )
     # One object for each size that occurs: configs and documents have few different ones.
     _sizes: dict[int, int] = attrs.field(factory=dict, init=False)
 
