@@ -13,6 +13,7 @@ __all__ = [
     "InvalidTokenError",
     "MountRefusedError",
     "NotFoundError",
+    "NotRecordedError",
     "PartialListingError",
     "PermissionDeniedError",
     "PreconditionFailedError",
@@ -188,6 +189,10 @@ class InvalidTokenError(RegistryError, ValueError):
 
 class MountRefusedError(RegistryError):
     """The registry does not mount a blob from one repository in another; nothing was uploaded."""
+
+
+class NotRecordedError(RegistryError):
+    """What is to be deleted could not be written to disk before: nothing more is deleted."""
 
 
 class TagExistsError(RegistryError):

@@ -23,6 +23,7 @@ from aioregistry.errors import (
     ClientClosedError,
     InvalidNameError,
     NotFoundError,
+    NotRecordedError,
     RegistryError,
     RegistryReadOnlyError,
     SharedQuotaError,
@@ -36,7 +37,13 @@ Names = Iterable[str] | AsyncIterable[str]
 # The name that a worker is to delete next: none when there are no more.
 _NextName = tuple[str] | None
 # Errors that every further item would get, too.
-_STOPPING = (AuthenticationError, ClientClosedError, RegistryReadOnlyError, SharedQuotaError)
+_STOPPING = (
+    AuthenticationError,
+    ClientClosedError,
+    NotRecordedError,
+    RegistryReadOnlyError,
+    SharedQuotaError,
+)
 
 
 class Deletion:

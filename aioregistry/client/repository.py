@@ -11,6 +11,7 @@ from aioregistry.bulk.deletion import Deletion, Names
 from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
 from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
 from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.client.archiving import DeletionArchive, manifests_first, tags_first
 from aioregistry.client.credentials import CredentialsSource
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
@@ -184,6 +185,7 @@ class RepositoryHandle:
         on_progress: Callable[[Progress], object] | None = None,
         check: _Check | None = None,
         list_first: bool = False,
+        archive: DeletionArchive | None = None,
     ) -> DeletionReport:
         """Delete many tags at once, and report the outcome of each.
 
@@ -212,18 +214,23 @@ class RepositoryHandle:
                 and no DELETE is sent for one that does not exist: it is ``absent``. Without it,
                 the default, a tag that never existed may be reported as ``deleted``, because the
                 API may accept a DELETE for it.
+            archive: An open `aioregistry.cleanup.Archive`, in which each tag is written down before
+                its DELETE is sent; the tags are listed first. What cannot be archived is kept, and
+                a write that fails ends the deletes. None, the default, for no archive.
 
         Returns:
             The outcomes by status, each in the order of `names`.
 
         Raises:
             TypeError: `names` is one string, or a callback is a coroutine function.
+            ValueError: The archive is another registry's.
             ClientClosedError: The client is closed.
             RegistryError: With `list_first`, the list could not be had; nothing was deleted.
             Exception: Any that `names` or a callback raises.
         """
         existing = None
-        if list_first:
+        check = tags_first(archive, self.registry_name, self.name, check)
+        if list_first or archive is not None:
             existing = {one.tag for one in await self.tags().collect(require_complete=True)}
         return await self._delete_many(
             names, self._tag_deletion, on_outcome, on_progress, check, existing
@@ -237,6 +244,7 @@ class RepositoryHandle:
         on_progress: Callable[[Progress], object] | None = None,
         check: _Check | None = None,
         list_first: bool = False,
+        archive: DeletionArchive | None = None,
     ) -> DeletionReport:
         """Delete many manifests at once, **all tags on them too**; as `delete_tags` does.
 
@@ -248,19 +256,21 @@ class RepositoryHandle:
             on_progress: See `delete_tags`; None by default.
             check: See `delete_tags`; None by default.
             list_first: See `delete_tags`; by default the manifests are not listed first.
+            archive: See `delete_tags`; each manifest is archived with the tags of the list.
 
         Returns:
             The outcomes by status, each in the order of `digests`.
 
         Raises:
-            TypeError: `digests` is one string, or a callback is a coroutine function.
-            ClientClosedError: The client is closed.
-            RegistryError: With `list_first`, the list could not be had; nothing was deleted.
-            Exception: Any that `digests` or a callback raises.
+            Exception: What `delete_tags` raises.
         """
+        tags: dict[str, tuple[str, ...]] = {}
         existing = None
-        if list_first:
-            existing = {one.digest for one in await self.manifests().collect(require_complete=True)}
+        check = manifests_first(archive, self.registry_name, self.name, tags, check)
+        if list_first or archive is not None:
+            listed = await self.manifests().collect(require_complete=True)
+            existing = tags
+            tags |= {one.digest: one.tags for one in listed}
         return await self._delete_many(
             digests, self._manifest_deletion, on_outcome, on_progress, check, existing
         )

@@ -9,6 +9,7 @@ from aioregistry import RegistryClient
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
+from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
@@ -90,7 +91,7 @@ async def stage(tmp_path):
         RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None) as client,
     ):
         found = Stage(tmp_path, sandbox, client)
-        found.state = state
+        found.state, found.sandbox = state, sandbox
         async with found.writer:
             yield found
 
@@ -138,6 +139,29 @@ async def test_an_item_whose_document_cannot_be_read_is_kept(stage, monkeypatch)
     kept = [one for one in report.not_attempted if one.item.digest == victim.digest]
     assert "cannot be archived" in kept[0].reason
     assert report.deleted
+
+
+async def test_what_the_cache_has_is_read_together_and_without_a_request(stage, monkeypatch):
+    reads: list[int] = []
+    documents = ContentCache.documents
+
+    def note(self, digests):
+        wanted = list(digests)
+        reads.append(len(wanted))
+        return documents(self, wanted)
+
+    monkeypatch.setattr(ContentCache, "documents", note)
+    with ContentCache(stage.archive.with_name("cache")) as cache:
+        stage.contents = ContentReader(stage.writer, cache)
+        plan = await stage.plan(POLICIES[0])
+        before = len(stage.sandbox.requests)
+        report = await stage.apply(plan)
+    manifests = sum(one.item.delete == "manifest" for one in report.deleted)
+    assert sum(reads) == manifests
+    assert len(reads) < manifests
+    sent = stage.sandbox.requests[before:]
+    assert not [one for one in sent if one.method == "GET" and "/manifests/" in one.raw_path]
+    assert (await undo(stage.writer, stage.archive)).is_complete
 
 
 async def test_another_registrys_archive_is_refused_and_nothing_is_deleted(stage):

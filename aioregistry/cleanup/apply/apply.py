@@ -1,11 +1,11 @@
 """Carrying out a plan: each item is looked at again, journaled, and deleted after what needs it."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
 from aioregistry.cleanup.apply.archive import Archive
@@ -14,7 +14,7 @@ from aioregistry.cleanup.apply.journal import Journal, JournalError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
-from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.plan.file import PlanFileError
@@ -25,6 +25,9 @@ from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.oci.references import Reference
 from aioregistry.ratelimit.priority import bulk_work
 from aioregistry.session.exchange import Verdict
+
+if TYPE_CHECKING:
+    from aioregistry.cleanup.manifests.content import Document
 
 __all__ = ["apply_plan"]
 
@@ -190,6 +193,7 @@ class _Job:
         self.contents = contents
         self.journal = journal
         self._archive = archive
+        self._at_hand: Mapping[str, Document] = {}
         self.in_use = in_use
         self.clock = clock
         self.aborted: RegistryError | None = None
@@ -279,6 +283,12 @@ class _Job:
         start = self._random.randrange(len(things)) if things else 0
         return [*things[start:], *things[:start]]
 
+    async def prepare(self, items: Iterable[Condemned]) -> None:
+        """Have the manifests of items at hand that are about to be archived: one read for all."""
+        if self._archive is not None and isinstance(self.contents, DocumentStore):
+            digests = [item.digest for item in items if item.delete == "manifest"]
+            self._at_hand = await self.contents.documents_at_hand(digests)
+
     async def begin(self, repository: str, item: Condemned) -> Verdict | None:
         """Archive an item, and note in the journal that it is begun; both are on disk then.
 
@@ -306,7 +316,9 @@ class _Job:
         if item.delete == "tag":
             await archive.add(repository, item.digest, item.tags, wait=False)
             return
-        document = await self.contents.document(repository, item.digest)
+        document = self._at_hand.get(item.digest)
+        if document is None:
+            document = await self.contents.document(repository, item.digest)
         media_type = document.media_type or ""
         await archive.add(repository, item.digest, item.tags, document.body, media_type, wait=False)
 

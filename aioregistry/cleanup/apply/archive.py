@@ -13,6 +13,8 @@ from aioregistry.cleanup.apply.archive_format import (
     pack_lines,
 )
 from aioregistry.cleanup.apply.journal import lock_beside
+from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.errors import NotFoundError
 from aioregistry.files import sync_folder
 
 __all__ = ["Archive"]
@@ -26,20 +28,24 @@ class Archive:
     machine or the process died is dropped when the archive is opened again: its DELETE was never
     sent.
 
-    ``async with Archive(path, registry) as archive`` locks, opens and closes it.
+    ``async with Archive(path, registry, contents) as archive`` locks, opens and closes it.
+    `delete_tags` and `delete_manifests` of a repository, and `apply_plan`, write into it.
 
     Args:
         path: The file, which is made, readable by its owner alone, if it does not exist.
         registry: The name of the registry.
+        contents: Where manifests are read, and where tags point, for `delete_tags(archive=…)` and
+            `delete_manifests(archive=…)`; None, the default, where all is given to `add`.
 
     Raises:
         ArchiveError: It belongs to another registry, is in use by another process, is no archive,
             or cannot be read or written.
     """
 
-    def __init__(self, path: Path, registry: str) -> None:
+    def __init__(self, path: Path, registry: str, contents: ContentSource | None = None) -> None:
         self._path = path
         self._registry = registry
+        self._contents = contents
         self._lock = lock_beside(path)
         self._file: AppendOnlyFile | None = None
 
@@ -90,6 +96,53 @@ class Archive:
         self.file.add(line_of(repository, digest, tags, document, media_type))
         if wait:
             await self.file.flush()
+
+    async def keep_tag(self, repository: str, tag: str) -> bool:
+        """Write down where a tag points: ``HEAD /v2/{registry}/{repository}/manifests/{tag}``.
+
+        Returns:
+            Whether there is such a tag.
+
+        Raises:
+            ArchiveError: It could not be written, or the archive has no contents.
+            RegistryError: The registry does not answer.
+        """
+        digest = await self._source().current_digest(repository, tag)
+        if digest is None:
+            return False
+        await self.add(repository, digest, (tag,))
+        return True
+
+    async def keep_manifest(self, repository: str, digest: str, tags: tuple[str, ...] = ()) -> bool:
+        """Write down a manifest and its tags: ``GET /v2/{registry}/{repository}/manifests/…``.
+
+        Nothing is sent for a manifest that the contents have in their cache.
+
+        Returns:
+            Whether there is such a manifest.
+
+        Raises:
+            ArchiveError: It could not be written, or the archive has no contents.
+            RegistryError: The registry does not answer.
+        """
+        try:
+            document = await self._source().document(repository, digest)
+        except NotFoundError:
+            return False
+        await self.add(repository, digest, tags, document.body, document.media_type or "")
+        return True
+
+    @property
+    def registry(self) -> str:
+        """The name of the registry."""
+        return self._registry
+
+    def _source(self) -> ContentSource:
+        if self._contents is None:
+            raise ArchiveError(
+                f"{self._path}: manifests cannot be read: use Archive(path, registry, contents)"
+            )
+        return self._contents
 
     @property
     def file(self) -> AppendOnlyFile:

@@ -36,7 +36,8 @@ VERSION = 1
 _MAX_LINE_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**16
 _GZIP = zlib.MAX_WBITS | 16
-_LEVEL = 6
+# Further levels take twice the time and save an eighth of the space.
+_LEVEL = 1
 
 
 class ArchiveError(JournalError):

@@ -1,6 +1,6 @@
 """What the repositories of one apply share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aioregistry.cleanup.apply.journal import Journal
@@ -32,6 +32,9 @@ class Job(Protocol):
         self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
     ) -> None:
         """Record what became of an item."""
+
+    async def prepare(self, items: Iterable[Condemned]) -> None:
+        """Have the manifests of items at hand that are about to be begun."""
 
     async def begin(self, repository: str, item: Condemned) -> Verdict | None:
         """Write down that an item is begun; return why it must not be, if it must not."""

@@ -13,7 +13,7 @@ from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its
 from aioregistry.cleanup.apply.report import CleanupReport, Status
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.errors import RegistryError
+from aioregistry.errors import NotRecordedError
 from aioregistry.files import sync_folder
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
@@ -22,7 +22,7 @@ FORMAT = "aioregistry cleanup journal"
 VERSION = 1
 
 
-class JournalError(RegistryError):
+class JournalError(NotRecordedError):
     """The journal cannot be used; nothing is deleted without it.
 
     Attributes:

@@ -141,8 +141,7 @@ class RepositoryJob:
         while self._pending:
             if self._job.aborted is not None:
                 raise self._job.aborted
-            why = self._job.time_is_up()
-            if why is not None:
+            if (why := self._job.time_is_up()) is not None:
                 self._give_up(why)
                 return
             await self._run_batch()
@@ -286,6 +285,7 @@ class RepositoryJob:
         def take_in(outcome: Outcome) -> None:
             self._take_in(by_name[outcome.name], outcome, look)
 
+        await self._job.prepare(by_name.values())
         try:
             await delete(list(by_name), take_in, check=check)
             await self._confirm_denied()

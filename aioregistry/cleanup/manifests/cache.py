@@ -64,21 +64,21 @@ class ContentCache:
         found: dict[str, Content] = {}
         # Most images say the same, but for their size: of a million few hundred are different.
         same: dict[Content, Content] = {}
-        for some in _batches(digests):
-            marks = ",".join("?" * len(some))
-            query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
-            for digest, media_type, body in self._kept.select(query, some):
-                content = _checked(digest, media_type, body)
-                if content is not None:
-                    found[digest] = same.setdefault(content, content)
+        for digest, media_type, body in self._rows(digests):
+            content = _checked(digest, media_type, body)
+            if content is not None:
+                found[digest] = same.setdefault(content, content)
         return found
 
     def document(self, digest: str) -> Document | None:
         """Return the document of a manifest; None where it is not in the cache."""
-        query = "SELECT digest, type, body FROM documents WHERE digest = ?"
-        for _, media_type, body in self._kept.select(query, [digest]):
-            return _document(digest, media_type, body)
-        return None
+        return self.documents([digest]).get(digest)
+
+    def documents(self, digests: Iterable[str]) -> dict[str, Document]:
+        """Return the documents of those digests that are in the cache."""
+        rows = self._rows(digests)
+        found = ((digest, _document(digest, media_type, body)) for digest, media_type, body in rows)
+        return {digest: document for digest, document in found if document is not None}
 
     def put(self, contents: Mapping[str, Content]) -> None:
         """Keep contents, those that still have their document."""
@@ -89,6 +89,12 @@ class ContentCache:
         ]
         statement = "INSERT OR REPLACE INTO documents (digest, type, body) VALUES (?, ?, ?)"
         self._kept.write((statement, rows))
+
+    def _rows(self, digests: Iterable[str]) -> Iterator[tuple[str, object, object]]:
+        for some in _batches(digests):
+            marks = ",".join("?" * len(some))
+            query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
+            yield from self._kept.select(query, some)
 
 
 def _batches(digests: Iterable[str]) -> Iterator[list[str]]:

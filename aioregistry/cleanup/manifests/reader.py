@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import evolve
 
@@ -26,7 +26,7 @@ from aioregistry.errors import (
 )
 from aioregistry.oci.distribution import Distribution
 
-__all__ = ["ContentReader", "ContentSource"]
+__all__ = ["ContentReader", "ContentSource", "DocumentStore"]
 
 _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
 
@@ -68,6 +68,14 @@ class ContentSource(Protocol):
     @property
     def registry_url(self) -> str | None:
         """The registry's address, as far as it is known."""
+
+
+@runtime_checkable
+class DocumentStore(Protocol):
+    """A source that has manifests at hand, such as one with a cache."""
+
+    async def documents_at_hand(self, digests: Iterable[str]) -> Mapping[str, Document]:
+        """Return those manifests, byte for byte, that are had without a request."""
 
 
 class ContentReader:
@@ -158,12 +166,18 @@ class ContentReader:
 
         ``GET /v2/{registry}/{repository}/manifests/{digest}``.
         """
-        if self._cache is not None:
-            known = await asyncio.to_thread(self._cache.document, digest)
-            if known is not None and not _is_signed(known.media_type):
-                return known
+        known = await self.documents_at_hand([digest])
+        if digest in known:
+            return known[digest]
         fetched = await self._distribution.get_manifest(repository, digest)
         return Document(fetched.raw, fetched.media_type)
+
+    async def documents_at_hand(self, digests: Iterable[str]) -> dict[str, Document]:
+        """See `DocumentStore`: those in the cache, in one call of a thread for all."""
+        if self._cache is None:
+            return {}
+        known = await asyncio.to_thread(self._cache.documents, digests)
+        return {digest: one for digest, one in known.items() if not _is_signed(one.media_type)}
 
     @property
     def cache(self) -> ContentCache | None:
