@@ -39,7 +39,8 @@ CLI_FLOORS = [
     {"demo", "docker", "connection", "runs"},
     {"running"},
     {"asking", "undo"},
-    {"cleanup", "images"},
+    {"cleanup"},
+    {"images"},
     {"commands"},
     {"app"},
 ]

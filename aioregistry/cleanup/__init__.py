@@ -27,7 +27,7 @@ from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
-from aioregistry.cleanup.plan.explain import Explanation, RuleAnswer, explain_tag
+from aioregistry.cleanup.plan.explain import Explanation, RuleAnswer, explain_image, explain_tag
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, FreedBytes, Kept, LeftAlone, RepositoryPlan
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
@@ -128,6 +128,7 @@ __all__ = [
     "check_policy",
     "collect_garbage",
     "default_cache_path",
+    "explain_image",
     "explain_tag",
     "load_policy",
     "make_plan",

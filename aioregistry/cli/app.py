@@ -31,6 +31,9 @@ _COMMANDS = {
     "repositories": _Command("lists", _CONTENT, "List the repositories of a registry."),
     "tags": _Command("lists", _CONTENT, "List the tags of a repository."),
     "manifests": _Command("lists", _CONTENT, "List the manifests of a repository."),
+    "inspect": _Command(
+        "images", _CONTENT, "Show what an image is made of, and what shares its layers."
+    ),
     "tag": _Command("images", _CONTENT, "Set further tags on an image, without pulling it."),
     "untag": _Command("images", _CONTENT, "Delete tags; the images that they are on stay."),
     "copy": _Command(

@@ -194,11 +194,20 @@ class Connection:
             url: Its address; None means the configured one, or the one in the credentials.
             cache: Whether to keep manifests on disk, and to use those kept before.
         """
+        async with self.reading(registry, url, cache=cache) as (_, contents):
+            yield contents
+
+    @asynccontextmanager
+    async def reading(
+        self, registry: RegistryHandle, url: str | None, *, cache: bool
+    ) -> AsyncGenerator[tuple[Distribution, ContentReader]]:
+        """Open the registry itself, and a reader of manifests on it, as `contents` does."""
         async with AsyncExitStack() as stack:
             kept = stack.enter_context(ContentCache(default_cache_path())) if cache else None
             where = self.settings.contents_url(url)
-            distribution = Distribution(registry, base_url=where, concurrency=32, trust_env=True)
-            yield ContentReader(await stack.enter_async_context(distribution), kept)
+            opened = Distribution(registry, base_url=where, concurrency=32, trust_env=True)
+            distribution = await stack.enter_async_context(opened)
+            yield distribution, ContentReader(distribution, kept)
 
 
 @asynccontextmanager

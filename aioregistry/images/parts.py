@@ -44,7 +44,8 @@ class Parts:
     """What a manifest is made of.
 
     Attributes:
-        kind: ``image``, ``index``, ``artifact`` or ``schema1``.
+        kind: ``image``, ``index``, ``artifact`` or ``schema1``; ``unreadable`` for one that is
+            shown all the same.
         media_type: The media type; None when nobody says.
         config: The config; None where there is none.
         layers: The layers, or an artifact's blobs.
@@ -52,6 +53,7 @@ class Parts:
         subject: The manifest that it refers to; None for none.
         artifact_type: What an artifact is; None when it does not say.
         annotations: The annotations that are texts.
+        problem: Why it is unreadable.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Parts:
     subject: str | None = None
     artifact_type: str | None = None
     annotations: dict[str, str] | None = None
+    problem: str = ""
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:

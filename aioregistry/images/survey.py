@@ -53,7 +53,8 @@ class Image:
             they are on.
         lists: The indexes of referrers that clients keep under such a tag, where a registry does
             not list referrers itself.
-        missing: Referrers that are listed and do not exist, each with the reason.
+        missing: Referrers that are listed and do not exist, each with the reason; leniently read,
+            children as well.
     """
 
     repository: str
@@ -96,7 +97,12 @@ def _sorted(needs: dict[str, set[str | None]]) -> list[tuple[str, ...]]:
 
 
 async def read_image(
-    distribution: Distribution, repository: str, reference: str, *, referrers: bool = True
+    distribution: Distribution,
+    repository: str,
+    reference: str,
+    *,
+    referrers: bool = True,
+    lenient: bool = False,
 ) -> Image:
     """Read an image, its children, and what refers to any of them.
 
@@ -108,6 +114,8 @@ async def read_image(
         repository: The repository's name.
         reference: A tag, or a digest.
         referrers: Whether referrers are looked for; by default they are.
+        lenient: Whether children may not exist, and manifests may not be understood; by default
+            either is an error.
 
     Raises:
         NotFoundError: There is no such image, or a child of it does not exist.
@@ -117,7 +125,7 @@ async def read_image(
     """
     root = await distribution.get_manifest(repository, reference)
     image = Image(repository, root.digest)
-    reading = _Reading(distribution, image)
+    reading = _Reading(distribution, image, lenient)
     reading.add(root, None)
     tags = await _referrer_tags(distribution, repository) if referrers else None
     waiting = [root.digest]
@@ -158,7 +166,8 @@ async def _referrer_tags(
 class _Reading:
     """One reading of an image."""
 
-    def __init__(self, distribution: Distribution, image: Image) -> None:
+    def __init__(self, distribution: Distribution, image: Image, lenient: bool) -> None:
+        self._lenient = lenient
         self._distribution = distribution
         self._image = image
         self._bytes = 0
@@ -174,7 +183,9 @@ class _Reading:
         try:
             parts = parts_of(manifest.body, manifest.media_type)
         except UnreadableContentError as error:
-            raise UnreadableContentError(f"{manifest.digest}: {error.message}") from None
+            if not self._lenient:
+                raise UnreadableContentError(f"{manifest.digest}: {error.message}") from None
+            parts = Parts("unreadable", manifest.media_type, problem=error.message)
         self._image.members[manifest.digest] = Member(manifest, parts, refers_to)
         return parts
 
@@ -184,6 +195,9 @@ class _Reading:
         try:
             manifest = await self._distribution.get_manifest(self._image.repository, digest)
         except NotFoundError as error:
+            if self._lenient:
+                self._image.missing[digest] = "the index names it, and it does not exist"
+                return
             raise NotFoundError(
                 f"the index names {digest}, which {self._image.repository!r} does not have"
             ) from error

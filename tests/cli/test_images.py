@@ -115,7 +115,7 @@ def test_tags_of_several_repositories_are_deleted_and_what_stays_is_told(filled)
     rows = {one["tag"]: one for one in json.loads(result.stdout)}
     assert {one["status"] for one in rows.values()} == {"deleted"}
     assert rows["web:v2"]["left"] == ["same"]
-    assert "2 manifests stay without a tag" in result.stderr
+    assert "2 manifests now without a tag" in result.stderr
     assert f"  web@{filled.root['digest']}" in result.stderr
     assert filled.root["digest"] in manifests(filled.sandbox, "web")
     assert set(tags(filled.sandbox, "web")) == {"same", filled.signature}
@@ -131,7 +131,7 @@ def test_untag_asks_before_it_deletes(filled):
 def test_untag_dry_run_says_what_would_stay(filled):
     result = filled.run("untag", "web:v1", "--dry-run")
     assert result.exit_code == 0
-    assert "1 manifest would stay without a tag" in result.stderr
+    assert "1 manifest would be without a tag" in result.stderr
     assert not writes(filled)
 
 

@@ -18,7 +18,7 @@ from aioregistry.cleanup.policy.rule import Candidate, Rule
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError
 
-__all__ = ["Explanation", "RuleAnswer", "explain_tag"]
+__all__ = ["Explanation", "RuleAnswer", "explain_image", "explain_tag"]
 
 
 @frozen
@@ -45,7 +45,7 @@ class Explanation:
 
     Attributes:
         repository: The repository.
-        tag: The tag.
+        tag: The tag; empty for a manifest without one.
         digest: The manifest that it is on.
         time: The time from which its age counts; None when that is unknown.
         rules: The answer of each rule, in order.
@@ -89,12 +89,112 @@ async def explain_tag(
         NotFoundError: There is no such registry, repository or tag.
         RegistryError: Any other of its kinds.
     """
+    decided = await _decide(registry, policy, contents, repository, in_use, now)
+    if tag not in dict(decided.inventory.tags):
+        raise NotFoundError(f"no tag {tag!r} in {registry.name}/{repository}")
+    return decided.of_tag(tag)
+
+
+async def explain_image(
+    registry: RegistryHandle,
+    policy: Policy,
+    contents: ContentSource,
+    repository: str,
+    digest: str,
+    *,
+    in_use: InUse | None = None,
+    now: datetime | None = None,
+) -> tuple[Explanation, ...]:
+    """Return why a policy keeps or deletes each tag of a manifest, or the manifest without a tag.
+
+    Lists the repository and reads its manifests as `explain_tag` does. Nothing is deleted.
+
+    Args:
+        registry: The registry.
+        policy: The policy.
+        contents: Where the contents of manifests are read.
+        repository: The repository's name.
+        digest: The manifest's digest.
+        in_use: What is in use; None, the default, when that is not to be asked.
+        now: The time up to which ages are counted; None for now.
+
+    Returns:
+        An explanation for each tag; for a manifest without tags one, whose tag is empty and which
+        has no answers of rules.
+
+    Raises:
+        NotFoundError: There is no such registry, repository or manifest.
+        RegistryError: Any other of its kinds.
+    """
+    decided = await _decide(registry, policy, contents, repository, in_use, now)
+    manifests = {one.digest: one for one in decided.inventory.manifests}
+    if digest not in manifests:
+        raise NotFoundError(f"no manifest {digest!r} in {registry.name}/{repository}")
+    tags = manifests[digest].tags
+    if not tags:
+        return (decided.of_untagged(digest),)
+    return tuple(decided.of_tag(tag) for tag in tags)
+
+
+@frozen
+class _Decided:
+    """What a policy decides in one repository."""
+
+    inventory: RepositoryInventory
+    plan: RepositoryPlan
+    policy: Policy
+    now: datetime
+
+    def of_tag(self, tag: str) -> Explanation:
+        images, referrers = candidates(self.inventory)
+        is_referrer = subject_of_tag(tag) is not None
+        among = referrers if is_referrer else images
+        return self._explanation(
+            tag,
+            dict(self.inventory.tags)[tag],
+            next(one.time for one in among if one.name == tag),
+            tuple(_answers(self.policy, self.inventory, among, tag, is_referrer, self.now)),
+            *_result(self.plan, tag),
+        )
+
+    def of_untagged(self, digest: str) -> Explanation:
+        (manifest,) = [one for one in self.inventory.manifests if one.digest == digest]
+        result = _result_untagged(self.plan, digest)
+        return self._explanation("", digest, manifest.pushed_at, (), *result)
+
+    def _explanation(
+        self,
+        tag: str,
+        digest: str,
+        time: datetime | None,
+        rules: tuple[RuleAnswer, ...],
+        deleted: bool,
+        reason: str,
+    ) -> Explanation:
+        repository = self.inventory.repository
+        may_delete = self.policy.may_delete(repository)
+        return Explanation(
+            repository=repository,
+            tag=tag,
+            digest=digest,
+            time=time,
+            rules=rules,
+            deleted=deleted and may_delete,
+            reason=reason if may_delete else "the policy deletes nothing here",
+        )
+
+
+async def _decide(
+    registry: RegistryHandle,
+    policy: Policy,
+    contents: ContentSource,
+    repository: str,
+    in_use: InUse | None,
+    now: datetime | None,
+) -> _Decided:
     now = datetime.now(UTC) if now is None else now
     in_use = InUse.not_given() if in_use is None else in_use
     inventory = await take_inventory(registry, repository, needs_tags=lambda _: True)
-    digest = dict(inventory.tags).get(tag)
-    if digest is None:
-        raise NotFoundError(f"no tag {tag!r} in {registry.name}/{repository}")
     found = await contents.read(repository, [one.digest for one in inventory.manifests])
     inventory = keep_unreadable(inventory, unreadable(inventory, found))
     read = {
@@ -105,19 +205,7 @@ async def explain_tag(
         in_use.tags_of(registry.name, repository), in_use.digests_of(registry.name, repository)
     )
     plan = decide(inventory, read, policy, exempt, now)
-    images, referrers = candidates(inventory)
-    is_referrer = subject_of_tag(tag) is not None
-    among = referrers if is_referrer else images
-    deleted, reason = _result(plan, tag)
-    return Explanation(
-        repository=repository,
-        tag=tag,
-        digest=digest,
-        time=next(one.time for one in among if one.name == tag),
-        rules=tuple(_answers(policy, inventory, among, tag, is_referrer, now)),
-        deleted=deleted and policy.may_delete(repository),
-        reason=reason if policy.may_delete(repository) else "the policy deletes nothing here",
-    )
+    return _Decided(inventory, plan, policy, now)
 
 
 def _answers(
@@ -168,5 +256,15 @@ def _result(plan: RepositoryPlan, tag: str) -> tuple[bool, str]:
             return True, item.reason
     for kept in plan.kept:
         if tag in kept.tags:
+            return False, kept.reason
+    return False, "it is kept"
+
+
+def _result_untagged(plan: RepositoryPlan, digest: str) -> tuple[bool, str]:
+    for item in plan.condemned:
+        if item.digest == digest and item.delete == "manifest":
+            return True, item.reason
+    for kept in plan.kept:
+        if digest in kept.untagged:
             return False, kept.reason
     return False, "it is kept"

@@ -1,9 +1,12 @@
-"""``aioregistry tag``, ``untag`` and ``copy``: the commands on one image."""
+"""``aioregistry inspect``, ``tag``, ``untag`` and ``copy``: the commands on one image."""
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.exit_codes import epilog
 from aioregistry.cli.options import Access, InRegistry, Output, Yes, with_groups
 
@@ -33,6 +36,80 @@ RegistryUrl = Annotated[
         help="Address of the registry itself (AIOREGISTRY_REGISTRY_URL).",
     ),
 ]
+
+
+class InspectFormat(StrEnum):
+    """Formats in which an image is shown."""
+
+    TREE = "tree"
+    PLAIN = "plain"
+    JSON = "json"
+
+
+@app.command(epilog=epilog("aioregistry inspect web:v1.0 --policy policy.toml"))
+@with_groups
+def inspect(
+    image: ImageReference,
+    registry: InRegistry = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Also explain what keeps the image, or deletes it, under this policy.",
+        ),
+    ] = None,
+    all_repositories: Annotated[
+        bool,
+        typer.Option(
+            "--all-repositories",
+            help="Look for shared layers in all repositories of the registry: at least a request"
+            " for each.",
+        ),
+    ] = False,
+    show_env: Annotated[
+        bool,
+        typer.Option(
+            "--show-env", help="Show the values of environment variables, which may be secrets."
+        ),
+    ] = False,
+    output: Annotated[
+        InspectFormat | None,
+        typer.Option(
+            "--output",
+            "-o",
+            show_default="tree on a terminal, else plain",
+            help="Output format.",
+        ),
+    ] = None,
+    no_trunc: Annotated[
+        bool, typer.Option("--no-trunc", help="Print whole digests in a tree.")
+    ] = False,
+    utc: Annotated[
+        bool, typer.Option("--utc", help="Print times in UTC instead of local time.")
+    ] = False,
+    reading: Reading = Reading(),
+    access: Access = Access(),
+) -> None:
+    """Show what an image is made of: platforms, layers, config, signatures, attestations.
+
+    For each layer, other images that have it. With `--policy`, what keeps the image or deletes it.
+    Nothing is changed.
+    """
+    from aioregistry.cli.images import inspecting
+
+    inspecting.inspect(
+        image,
+        registry,
+        policy,
+        all_repositories,
+        show_env,
+        None if output is None else output.value,
+        no_trunc,
+        utc,
+        reading,
+        access,
+    )
 
 
 @app.command(epilog=epilog("aioregistry tag web:v1.0 stable", {4: _REFUSED}))

@@ -1,1 +1,1 @@
-"""The work of the commands on one image: ``tag``, ``untag``, ``copy``."""
+"""The work of the commands on one image: ``inspect``, ``tag``, ``untag``, ``copy``."""

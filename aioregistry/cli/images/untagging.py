@@ -168,11 +168,10 @@ def _summary(rows: list[_Untagged], dry_run: bool) -> list[str]:
     lines.append(f"a dry run: {tags} would be deleted" if dry_run else f"{tags} deleted")
     bare = {(row.repository, row.digest) for row in gone if not row.left}
     if bare:
-        stay = "would stay" if dry_run else "stay"
+        count = f"{counted(len(bare), 'manifest')} {'would be' if dry_run else 'now'} without a tag"
         lines.append(
-            f"{counted(len(bare), 'manifest')} {stay} without a tag: each can be pulled by digest,"
-            " and takes up storage until a clean-up or delete-manifests deletes it, or a garbage"
-            " collection that includes untagged manifests"
+            f"{count}: it can be pulled by digest, and takes up storage until a clean-up or"
+            " delete-manifests deletes it, or a garbage collection that includes untagged manifests"
         )
         lines += [safe(f"  {repository}@{digest}") for repository, digest in sorted(bare)][
             :_MAX_NAMES_SHOWN
