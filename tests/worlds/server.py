@@ -67,6 +67,7 @@ class World:
         self.deletes: list[Delete] = []
         self.requests = 0
         self.page_size = 100
+        self.created_at = START
         self.lists_tags = True
         self.latency: Callable[[], float] = lambda: 0.0
         # Returns a status to answer with instead, or 0: for the API, and for the registry.
@@ -136,7 +137,7 @@ class World:
     def _api(self, request: web.Request, path: str) -> web.Response:
         parts = [unquote(part) for part in path.split("/")[3:]]
         if parts == []:
-            made = {"name": REGISTRY, "created_at": START.isoformat()}
+            made = {"name": REGISTRY, "created_at": self.created_at.isoformat()}
             return web.json_response({"registry": made})
         if parts[1:] == ["repositoriesV2"]:
             found = [{"name": REPOSITORY}] if self.repository.manifests else []
