@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +20,10 @@ RUNS_KEPT = 30
 
 _VARIABLE = "AIOREGISTRY_STATE_DIR"
 _OWNER_ONLY = 0o700
+_NEW_ARCHIVE = 0o600
 _RUNS = "runs"
+_ARCHIVES = "archives"
+_ARCHIVES_KEPT_FOR = timedelta(days=60)
 _RUN = re.compile(r".*-(?P<time>[0-9]{8}-[0-9]{6})(?:-(?P<number>[0-9]+))?")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -154,6 +157,36 @@ class StateFolder:
                 number += 1
             else:
                 return RunFiles(folder / "plan.json")
+
+    def new_archive(self, at: datetime) -> Path:
+        """Make an archive for deletes that have no plan, and return its path.
+
+        Archives of more than 60 days ago are deleted.
+
+        Args:
+            at: When the deletes begin; its name is made of this.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        folder = self.make() / _ARCHIVES
+        folder.mkdir(exist_ok=True, mode=_OWNER_ONLY)
+        for old in self.archives():
+            if old.stat().st_mtime < (at - _ARCHIVES_KEPT_FOR).timestamp():
+                old.unlink(missing_ok=True)
+        name, number = f"deleted-{at:%Y%m%d-%H%M%S}", 1
+        while True:
+            path = folder / f"{name if number == 1 else f'{name}-{number}'}.archive"
+            try:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _NEW_ARCHIVE))
+            except FileExistsError:
+                number += 1
+            else:
+                return path
+
+    def archives(self) -> list[Path]:
+        """Return the archives of deletes that had no plan, the oldest first."""
+        return sorted((self.path / _ARCHIVES).glob("*.archive"))
 
     def runs(self) -> list[RunFiles]:
         """Return the runs that are kept, the newest first.

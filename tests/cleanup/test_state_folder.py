@@ -1,5 +1,6 @@
 """The state directory: where each registry's files are, who may read them, and how many stay."""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,3 +93,19 @@ def test_a_folder_of_another_name_comes_last(folder):
     other.mkdir()
     (other / "plan.json").write_text("{}")
     assert [each.name for each in folder.runs()] == [run.name, "mine"]
+
+
+def test_archives_of_deletes_without_a_plan_have_names_of_their_own(folder):
+    made = [folder.new_archive(AT) for _ in range(3)]
+    assert folder.archives() == sorted(made)
+    assert len(set(made)) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
+
+
+def test_archives_older_than_sixty_days_are_deleted(folder):
+    old, young = folder.new_archive(AT), folder.new_archive(AT + timedelta(seconds=1))
+    for path, days in ((old, 61), (young, 59)):
+        then = (AT - timedelta(days=days)).timestamp()
+        os.utime(path, (then, then))
+    new = folder.new_archive(AT + timedelta(seconds=2))
+    assert folder.archives() == [young, new]

@@ -70,3 +70,58 @@ def test_wrong_usage_sends_nothing(cleaned, arguments, said):
     assert result.exit_code == 2
     assert said in result.stderr
     assert len(cleaned.sandbox.requests) == before
+
+
+@pytest.fixture
+def tagged(shell):
+    """A repository with three tags, one manifest of which has two."""
+    shell.both = shell.builder.image("a", "b")
+    shell.builder.image("c")
+    return shell
+
+
+def undo_line(result) -> list[str]:
+    (line,) = [line for line in result.stderr.splitlines() if "aioregistry cleanup undo" in line]
+    return line.partition("aioregistry ")[2].split()
+
+
+def test_deleted_tags_come_back_by_the_command_that_is_printed(tagged):
+    result = tagged.run("delete-tags", "web", "a", "c", "--yes")
+    assert result.exit_code == 0, result.output
+    assert tagged.tags() == {"b"}
+    assert tagged.run(*undo_line(result)).exit_code == 0
+    assert tagged.tags() == {"a", "b", "c"}
+
+
+def test_deleted_manifests_come_back_with_their_tags(tagged):
+    result = tagged.run("delete-manifests", "web", tagged.both, "--yes")
+    assert tagged.tags() == {"c"}
+    assert tagged.run(*undo_line(result)).exit_code == 0
+    assert tagged.tags() == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("options", [(), ("--no-check",)])
+def test_an_archive_that_is_named_grows(tagged, options):
+    for tag in ("a", "c"):
+        tagged.run("delete-tags", "web", tag, "--yes", "--archive", "mine.gz", *options)
+    assert tagged.tags() == {"b"}
+    assert tagged.run("cleanup", "undo", "mine.gz").exit_code == 0
+    assert tagged.tags() == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("option", ["--no-archive", "--no-check", "--dry-run"])
+def test_nothing_is_archived_when_told_so(tagged, option):
+    result = tagged.run("delete-tags", "web", "a", "--yes", option)
+    assert result.exit_code == 0
+    assert "undo" not in result.output
+    assert not list(tagged.folder.rglob("*.archive"))
+
+
+def test_without_the_registrys_address_nothing_is_deleted_and_the_way_out_is_told(
+    tagged, monkeypatch
+):
+    monkeypatch.delenv("AIOREGISTRY_REGISTRY_URL")
+    result = tagged.run("delete-tags", "web", "a", "--yes")
+    assert result.exit_code == 2
+    assert "--no-archive" in result.stderr
+    assert tagged.tags() == {"a", "b", "c"}

@@ -1,27 +1,19 @@
 """``aioregistry delete-tags``, ``delete-manifests`` and ``delete-repository``."""
 
-from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aioregistry.api import names
-from aioregistry.cli.asking import ask, read_text
-from aioregistry.cli.display.plan_tables import DeleteCounts
-from aioregistry.cli.display.text import counted, safe, size_in_words
-from aioregistry.cli.errors import UsageError
-from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
+from aioregistry.cli.asking import ask
+from aioregistry.cli.commands.delete_options import Deleting
+from aioregistry.cli.display.text import counted, size_in_words
+from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import Access, InRegistry, RepositoryReference, Yes, with_groups
 from aioregistry.cli.running import run_connected
 from aioregistry.errors import InvalidNameError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from aioregistry.api.models import Manifest
-    from aioregistry.bulk.report import DeletionReport, Outcome
-    from aioregistry.cli.connection import Connection, Target
+    from aioregistry.cli.connection import Connection
     from aioregistry.client.repository import RepositoryHandle
 
 __all__ = ["app"]
@@ -32,7 +24,6 @@ _CODES = {
     0: "success; names that did not exist are reported and no failure",
     1: "a delete failed, an image needs a manifest, or the registry or repository does not exist",
 }
-_MAX_NAMES_SHOWN = 10
 _NOTHING = "nothing was deleted"
 
 Names = Annotated[
@@ -43,17 +34,6 @@ Names = Annotated[
         help="Names to delete; `-` reads them from stdin, one per line.",
     ),
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be deleted, and delete nothing.")
-]
-NoCheck = Annotated[
-    bool,
-    typer.Option(
-        "--no-check",
-        help="Do not list the repository first. The API then reports success also for names that"
-        " do not exist, and manifests that an image needs are deleted, too.",
-    ),
-]
 
 
 @app.command(epilog=epilog("aioregistry delete-tags web v1.0 v1.1", _CODES, asks=True))
@@ -62,16 +42,17 @@ def delete_tags(
     repo: RepositoryReference,
     tags: Names = None,
     registry: InRegistry = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    no_check: NoCheck = False,
+    deleting: Deleting = Deleting(),
     access: Access = Access(),
 ) -> None:
     """Delete tags. The manifests that they point to stay.
 
-    To delete by age, by number or by need, use `aioregistry cleanup`.
+    Until the next garbage collection `aioregistry cleanup undo` restores them from the archive
+    that is named at the end. To delete by age, by number or by need, use `aioregistry cleanup`.
     """
-    _TagJob("delete-tags", "tag", access, yes, dry_run, no_check).run(repo, registry, tags)
+    from aioregistry.cli.commands import delete_jobs
+
+    delete_jobs.delete_tags(repo, registry, tags, deleting, access)
 
 
 @app.command(
@@ -86,19 +67,19 @@ def delete_manifests(
     repo: RepositoryReference,
     digests: Names = None,
     registry: InRegistry = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    no_check: NoCheck = False,
+    deleting: Deleting = Deleting(),
     access: Access = Access(),
 ) -> None:
     """Delete manifests with all their tags.
 
     An untagged manifest may be part of a multi-platform image, which cannot be pulled without it:
     manifests that an image needs are kept, with a word. To find out, all manifests of the
-    repository are read from the registry itself.
+    repository are read from the registry itself. Until the next garbage collection `aioregistry
+    cleanup undo` restores what was deleted from the archive that is named at the end.
     """
-    job = _ManifestJob("delete-manifests", "manifest", access, yes, dry_run, no_check)
-    job.run(repo, registry, digests)
+    from aioregistry.cli.commands import delete_jobs
+
+    delete_jobs.delete_manifests(repo, registry, digests, deleting, access)
 
 
 @app.command(epilog=epilog("aioregistry delete-repository web", asks=True))
@@ -149,245 +130,3 @@ async def _size(repository: "RepositoryHandle") -> str:
         }
     size = size_in_words(sum(blobs.values()))
     return f"{counted(tags, 'tag')}, {counted(manifests, 'manifest')} and {size}"
-
-
-class _Job(ABC):
-    # Whether the repository is listed to its end, though all names are found.
-    _lists_all = False
-
-    def __init__(
-        self, command: str, unit: str, access: Access, yes: bool, dry_run: bool, no_check: bool
-    ) -> None:
-        self._command = command
-        self._unit = unit
-        self._access = access
-        self._yes = yes
-        self._dry_run = dry_run
-        self._checks = not no_check
-        self._counts = DeleteCounts()
-        self._reads_stdin = False
-        # The tags of each manifest that was listed.
-        self._listed: dict[str, tuple[str, ...]] = {}
-
-    @abstractmethod
-    def first(self, target: "Target") -> str | None:
-        """Return the name in the repository's reference."""
-
-    @abstractmethod
-    def check_name(self, name: str) -> str:
-        """Return a valid name; raise `InvalidNameError` for others."""
-
-    @abstractmethod
-    def delete(
-        self, repository: "RepositoryHandle", wanted: list[str], count: "Callable[[Outcome], None]"
-    ) -> "Awaitable[DeletionReport]":
-        """Delete names."""
-
-    @abstractmethod
-    def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
-        """Return the names that this command knows a manifest by."""
-
-    def also_deleted(self, found: "dict[str, Manifest]") -> str:  # noqa: ARG002
-        """Return the tags that are deleted with the names, in words."""
-        return ""
-
-    async def needed(
-        self,
-        to: "Connection",  # noqa: ARG002
-        repository: "RepositoryHandle",  # noqa: ARG002
-        found: "dict[str, Manifest]",  # noqa: ARG002
-    ) -> dict[str, str]:
-        """Return the names that something else needs, each with a reason."""
-        return {}
-
-    def run(self, repo: str, registry: str | None, given: list[str] | None) -> None:
-        async def work(to: "Connection") -> int:
-            target = await to.target(repo, registry)
-            wanted = self._names(self.first(target), given)
-            if not wanted and self._reads_stdin:
-                typer.echo("no names on stdin: nothing to delete", err=True)
-                return DONE
-            if not wanted:
-                raise UsageError(f"no {self._unit} named: give names, or - to read them from stdin")
-            return await self._run(to, target.repository, wanted)
-
-        run_connected(self._command, self._access, work, lambda: str(self._counts))
-
-    async def _run(
-        self, to: "Connection", repository: "RepositoryHandle", wanted: list[str]
-    ) -> int:
-        where = f"{repository.registry_name}/{repository.name}"
-        also = ""
-        needed: dict[str, str] = {}
-        if self._checks:
-            found = await self._find(to, repository, wanted)
-            absent = [name for name in wanted if name not in found]
-            wanted = [name for name in wanted if name in found]
-            for name in absent:
-                typer.echo(f"{where}: {name}: does not exist", err=True)
-            if not wanted:
-                typer.echo(f"nothing to delete: {_exist(len(absent), self._unit)}", err=True)
-                return DONE
-            needed = await self.needed(to, repository, found)
-            for name, reason in needed.items():
-                typer.echo(f"{where}: {name}: kept: {reason}", err=True)
-            wanted = [name for name in wanted if name not in needed]
-            if not wanted:
-                typer.echo(f"{_NOTHING}; --no-check deletes them all the same", err=True)
-                return SOME_FAILED
-            found = {name: found[name] for name in wanted}
-            also = self.also_deleted(found)
-        if self._dry_run:
-            typer.echo("".join(f"{where} {name}\n" for name in wanted), nl=False)
-            return DONE
-        if not self._yes:
-            some = counted(len(wanted), self._unit)
-            question = f"Delete {some} from {where}: {_some(wanted)}{also}?"
-            ask(self._command, question, _NOTHING, stdin_is_data=self._reads_stdin)
-        self._counts.total = len(wanted)
-        async with to.display.stage("Delete", len(wanted), f"{self._unit}s") as stage:
-
-            def count(outcome: "Outcome") -> None:
-                self._counts.add(outcome)
-                stage.advance()
-
-            report = await self.delete(repository, wanted, count)
-        code = await self._report(repository, report)
-        return SOME_FAILED if needed else code
-
-    def _names(self, first: str | None, given: list[str] | None) -> list[str]:
-        """Return the valid names that were given, each once."""
-        read: list[str] = [] if first is None else [first]
-        for name in given or ():
-            if name == "-":
-                self._reads_stdin = True
-                read += filter(None, map(str.strip, read_text(Path("-")).splitlines()))
-            else:
-                read.append(name)
-        return list(dict.fromkeys(map(self.check_name, read)))
-
-    async def _find(
-        self, to: "Connection", repository: "RepositoryHandle", wanted: list[str]
-    ) -> "dict[str, Manifest]":
-        """Return the manifests of the names that exist.
-
-        Raises:
-            NotFoundError: There is no such repository.
-        """
-        left = set(wanted)
-        found: dict[str, Manifest] = {}
-        pager = repository.manifests()
-        try:
-            async with (
-                to.display.stage("Check", 0, "manifests", items_a_request=200) as stage,
-                pager.pages() as pages,
-            ):
-                async for page in pages:
-                    stage.total, stage.done = page.total or pages.found, pages.found
-                    for manifest in page.items:
-                        self._listed[manifest.digest] = manifest.tags
-                        for name in left.intersection(self.names_of(manifest)):
-                            found[name] = manifest
-                            left.remove(name)
-                    if not left and not self._lists_all:
-                        break
-        except NotFoundError as error:
-            where = f"{repository.registry_name}/{repository.name}"
-            raise NotFoundError(f"there is no repository {where}") from error
-        return found
-
-    async def _report(self, repository: "RepositoryHandle", report: "DeletionReport") -> int:
-        for outcome in (*report.failed, *report.unknown, *report.not_attempted):
-            status = outcome.status.replace("_", " ")
-            typer.echo(f"{outcome.name}: {status}: {safe(str(outcome.error))}", err=True)
-        if self._checks:
-            typer.echo(str(self._counts), err=True)
-        else:
-            typer.echo(f"{self._counts} (or did not exist: not checked)", err=True)
-            if len(report.absent) == self._counts.total:
-                await self._check_repository(repository)
-        return DONE if self._counts.all_gone else SOME_FAILED
-
-    async def _check_repository(self, repository: "RepositoryHandle") -> None:
-        try:
-            await repository.manifests().first()
-        except NotFoundError as error:
-            where = f"{repository.registry_name}/{repository.name}"
-            raise NotFoundError(f"there is no repository {where}") from error
-
-
-class _TagJob(_Job):
-    def first(self, target: "Target") -> str | None:
-        return target.reference.tag
-
-    def check_name(self, name: str) -> str:
-        return names.check_tag(name)
-
-    def delete(
-        self, repository: "RepositoryHandle", wanted: list[str], count: "Callable[[Outcome], None]"
-    ) -> "Awaitable[DeletionReport]":
-        return repository.delete_tags(wanted, count)
-
-    def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
-        return manifest.tags
-
-
-class _ManifestJob(_Job):
-    _lists_all = True
-
-    def first(self, target: "Target") -> str | None:
-        return target.reference.digest
-
-    def check_name(self, name: str) -> str:
-        return names.check_digest(name)
-
-    def delete(
-        self, repository: "RepositoryHandle", wanted: list[str], count: "Callable[[Outcome], None]"
-    ) -> "Awaitable[DeletionReport]":
-        return repository.delete_manifests(wanted, count)
-
-    def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
-        return (manifest.digest,)
-
-    def also_deleted(self, found: "dict[str, Manifest]") -> str:
-        tags = [tag for manifest in found.values() for tag in manifest.tags]
-        return f", with {counted(len(tags), 'tag')} ({_some(tags)})" if tags else ""
-
-    async def needed(
-        self, to: "Connection", repository: "RepositoryHandle", found: "dict[str, Manifest]"
-    ) -> dict[str, str]:
-        """Return the manifests that an index needs which is not deleted as well.
-
-        Reads the others from the registry itself.
-        """
-        from aioregistry.cleanup.plan.reasons import part_of
-        from aioregistry.cli.settings.settings import SettingsError
-
-        others = {digest: tags for digest, tags in self._listed.items() if digest not in found}
-        if not others or not found:
-            return {}
-        registry = to.client.registry(repository.registry_name)
-        try:
-            to.settings.contents_url(None)
-        except SettingsError as error:
-            raise UsageError(f"{error}; or delete without the check: --no-check") from None
-        async with (
-            to.contents(registry, None, cache=True) as contents,
-            to.display.stage("Check", len(others), "manifests") as stage,
-        ):
-
-            def count(read: int) -> None:
-                stage.done += read
-
-            read = await contents.read(repository.name, others, count)
-        return part_of(found, others, read)
-
-
-def _exist(count: int, unit: str) -> str:
-    return f"the {unit} does not exist" if count == 1 else f"none of the {count:,} {unit}s exists"
-
-
-def _some(given: list[str]) -> str:
-    more = len(given) - _MAX_NAMES_SHOWN
-    shown = ", ".join(given[:_MAX_NAMES_SHOWN])
-    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -1,0 +1,43 @@
+"""Options of ``delete-tags`` and ``delete-manifests``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from attrs import frozen
+
+__all__ = ["Deleting"]
+
+
+@frozen
+class Deleting:
+    """Options on how names are deleted."""
+
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = (
+        False
+    )
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be deleted, and delete nothing.")
+    ] = False
+    no_check: Annotated[
+        bool,
+        typer.Option(
+            "--no-check",
+            help="Do not list the repository first. The API then reports success also for names"
+            " that do not exist, manifests that an image needs are deleted, too, and nothing is"
+            " archived without --archive.",
+        ),
+    ] = False
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="FILE",
+            show_default="a new file in the state directory",
+            help="File that keeps what is deleted for `cleanup undo`; it grows.",
+        ),
+    ] = None
+    no_archive: Annotated[
+        bool,
+        typer.Option("--no-archive", help="Keep nothing: what is deleted cannot be restored."),
+    ] = False
