@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import jsonschema_rs
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry import NotFoundError
+from aioregistry import NotFoundError, ServerError
 from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.plan.explain import explain_tag
 from aioregistry.cleanup.policy.check import check_policy
@@ -23,7 +24,9 @@ from aioregistry.cleanup.policy.rules import (
     KeepReleases,
 )
 from aioregistry.cleanup.policy.schema import policy_schema
-from tests.cleanup.registries import NOW
+from aioregistry.cleanup.policy.untagged_rules import DeleteOrphaned
+from aioregistry.client.repository import RepositoryHandle
+from tests.cleanup.registries import NOW, Builder, signature_tag
 
 RULE = "[[rules]]\ndelete = true\n"
 MISTAKES = """\
@@ -372,6 +375,59 @@ async def test_what_overrules_the_rules_is_the_reason(job):
         "rule 5 does not match it: latest and releases need including-protected"
     )
     assert protected.reason == "protected: latest and releases are kept"
+
+
+SIGNATURE_RULE = DeleteOrphaned(timedelta(days=1))
+SUBJECT_ELSEWHERE = (False, "its subject is, or may be, in another repository")
+
+
+async def test_a_signature_of_an_image_elsewhere_is_explained_as_it_is_planned(job):
+    orphan = f"sha256-{'5' * 64}.sig"
+    subject = Builder(job.sandbox.state, "images").image("v1", days=60)
+    job.builder.signature(subject, days=60)
+    job.builder.referrer(subject, "tagged", days=60)
+    job.builder.image(orphan, days=60)
+    assert (await explained(job, orphan, SIGNATURE_RULE)).deleted
+    told = await explained(job, signature_tag(subject), SIGNATURE_RULE)
+    assert (told.deleted, told.reason) == SUBJECT_ELSEWHERE
+    assert not (await explained(job, "tagged", SIGNATURE_RULE)).deleted
+
+
+async def test_a_signature_of_a_longer_digest_is_explained_by_the_lists(job, monkeypatch):
+    tag = f"sha512-{'5' * 64}.sig"
+    job.builder.image(tag, days=60)
+    assert (await explained(job, tag, SIGNATURE_RULE)).deleted
+    other = Builder(job.sandbox.state, "images").image("v1", days=60)
+    listed = RepositoryHandle.manifests
+
+    class Longer:
+        def __init__(self, pager):
+            self._pager = pager
+
+        async def collect(self, *, require_complete):
+            found = await self._pager.collect(require_complete=require_complete)
+            longer = {other: f"sha512:{'5' * 128}"}
+            return [evolve(one, digest=longer.get(one.digest, one.digest)) for one in found]
+
+    def manifests(repository, **options):
+        pager = listed(repository, **options)
+        return Longer(pager) if repository.name == "images" else pager
+
+    monkeypatch.setattr(RepositoryHandle, "manifests", manifests)
+    told = await explained(job, tag, SIGNATURE_RULE)
+    assert (told.deleted, told.reason) == SUBJECT_ELSEWHERE
+
+
+async def test_a_subject_that_cannot_be_looked_for_may_be_elsewhere(job, monkeypatch):
+    tag = f"sha256-{'5' * 64}.sig"
+    job.builder.image(tag, days=60)
+
+    async def refuse(repository, reference):
+        raise ServerError("away")
+
+    monkeypatch.setattr(job.contents, "current_digest", refuse)
+    told = await explained(job, tag, SIGNATURE_RULE)
+    assert (told.deleted, told.reason) == SUBJECT_ELSEWHERE
 
 
 async def test_a_tag_that_does_not_exist_is_an_error(job):

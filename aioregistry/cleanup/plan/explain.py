@@ -1,17 +1,23 @@
 """Why one tag is kept or deleted: the answer of every rule, and what decides in the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.cleanup.in_use.references import InUse
-from aioregistry.cleanup.manifests.content import Content, subject_of_tag
+from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.manifests.subjects import find_subjects
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
-from aioregistry.cleanup.plan.decisions import Exempt, candidates, decide
+from aioregistry.cleanup.plan.decisions import (
+    Exempt,
+    candidates,
+    decide,
+    missing_subjects,
+)
 from aioregistry.cleanup.plan.items import RepositoryPlan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Candidate, Rule
@@ -74,7 +80,8 @@ async def explain_tag(
 ) -> Explanation:
     """Return why a policy keeps or deletes one tag. Nothing is deleted.
 
-    Lists the repository: ``GET …/digests`` and ``GET …/tags``; and reads its manifests.
+    Lists the repository: ``GET …/digests`` and ``GET …/tags``; and reads its manifests. The subject
+    of a signature that the repository lacks is looked for in all others.
 
     Args:
         registry: The registry.
@@ -89,7 +96,7 @@ async def explain_tag(
         NotFoundError: There is no such registry, repository or tag.
         RegistryError: Any other of its kinds.
     """
-    decided = await _decide(registry, policy, contents, repository, in_use, now)
+    decided = await _decide(registry, policy, contents, repository, tag, in_use, now)
     if tag not in dict(decided.inventory.tags):
         raise NotFoundError(f"no tag {tag!r} in {registry.name}/{repository}")
     return decided.of_tag(tag)
@@ -126,7 +133,7 @@ async def explain_image(
         NotFoundError: There is no such registry, repository or manifest.
         RegistryError: Any other of its kinds.
     """
-    decided = await _decide(registry, policy, contents, repository, in_use, now)
+    decided = await _decide(registry, policy, contents, repository, digest, in_use, now)
     manifests = {one.digest: one for one in decided.inventory.manifests}
     if digest not in manifests:
         raise NotFoundError(f"no manifest {digest!r} in {registry.name}/{repository}")
@@ -189,6 +196,7 @@ async def _decide(
     policy: Policy,
     contents: ContentSource,
     repository: str,
+    reference: str,
     in_use: InUse | None,
     now: datetime | None,
 ) -> _Decided:
@@ -201,11 +209,25 @@ async def _decide(
         one: content if isinstance(content, Content) else Content("", 0)
         for one, content in found.items()
     }
+    digest = dict(inventory.tags).get(reference, reference)
+    missing = _subjects_of(inventory, read, digest) & missing_subjects(inventory, read)
+    if missing and policy.may_delete(repository):
+        elsewhere = await find_subjects(registry, contents, missing)
+        inventory = evolve(inventory, elsewhere=elsewhere)
     exempt = Exempt(
         in_use.tags_of(registry.name, repository), in_use.digests_of(registry.name, repository)
     )
     plan = decide(inventory, read, policy, exempt, now)
     return _Decided(inventory, plan, policy, now)
+
+
+def _subjects_of(
+    inventory: RepositoryInventory, contents: Mapping[str, Content], digest: str
+) -> frozenset[str]:
+    """Return the `subject_key` of each subject that a manifest, or one of its tags, names."""
+    named = {subject_of_tag(tag) for tag, of in inventory.tags if of == digest}
+    subject = contents[digest].subject if digest in contents else None
+    return frozenset(key for key in (*named, subject and subject_key(subject)) if key is not None)
 
 
 def _answers(
