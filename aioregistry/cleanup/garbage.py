@@ -14,6 +14,7 @@ from aioregistry.errors import (
     RegistryError,
     ServerError,
 )
+from aioregistry.sizes import size_in_words
 
 __all__ = ["READ_ONLY", "CollectedGarbage", "GarbageCollectionError", "collect_garbage"]
 
@@ -38,7 +39,7 @@ class CollectedGarbage:
 
     def __str__(self) -> str:
         freed = self.run.freed_bytes
-        told = "an unknown number of bytes" if freed is None else f"{freed:,} bytes"
+        told = "an unknown number of bytes" if freed is None else size_in_words(freed)
         blobs = "" if self.run.blobs_deleted is None else f" in {self.run.blobs_deleted:,} blobs"
         estimate = "" if self.estimate is None else f"; the plan said {self.estimate}"
         return f"{told}{blobs} freed{estimate}"

@@ -12,13 +12,15 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, WRONG_USAGE
 from aioregistry.cli.options import Access
-from aioregistry.errors import InvalidNameError, InvalidTokenError, RegistryError
+from aioregistry.errors import InvalidNameError, InvalidTokenError, NotFoundError, RegistryError
 
 if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
 
 __all__ = ["refuse", "relax_garbage_collector", "run", "run_connected"]
 
+# As session/hints.py begins to name what an answer of 404 is about.
+_NOTHING_THERE = "There is no "
 _SILENCE_SECONDS = 5.0
 
 
@@ -66,12 +68,20 @@ def run(
         _complain(command, error, access)
         code = WRONG_USAGE
     except RegistryError as error:
-        _complain(command, error, access)
+        _complain(command, _described(error), access)
         code = SOME_FAILED
     except OSError as error:
         _complain(command, f"{error.filename or 'output'}: {error.strerror or error}", access)
         code = SOME_FAILED
     raise typer.Exit(code)
+
+
+def _described(error: RegistryError) -> str:
+    """Return what went wrong; of something that does not exist, its name alone."""
+    if not isinstance(error, NotFoundError) or not error.hint.startswith(_NOTHING_THERE):
+        return str(error)
+    missing = f"{error.hint[0].lower()}{error.hint[1:]}"
+    return f"{missing} (request id {error.request_id})" if error.request_id else missing
 
 
 class _TimeUpError(Exception):

@@ -80,7 +80,7 @@ async def test_one_that_was_cancelled_is_an_error(sandbox, registry):
         (
             GarbageCollection(freed_bytes=2_000, blobs_deleted=3),
             FreedBytes(bytes=1_999, at_least=True),
-            "2,000 bytes in 3 blobs freed; the plan said at least 1,999 bytes",
+            "2.0 kB in 3 blobs freed; the plan said at least 2.0 kB",
         ),
         (GarbageCollection(), None, "an unknown number of bytes freed"),
     ],

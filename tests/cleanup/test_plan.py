@@ -102,7 +102,7 @@ def test_the_summary_tells_what_it_takes_and_brings():
     assert summary["tags_deleted"] == 3
     assert summary["manifests_deleted"] == 1
     assert summary["requests"] == 5
-    assert summary["frees"] == "5,000 bytes"
+    assert summary["frees"] == "5.0 kB"
 
 
 def test_lines_may_be_taken_out_by_hand():
@@ -166,10 +166,10 @@ def test_a_file_that_is_no_plan_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("freed", "said"),
     [
-        (FreedBytes(bytes=1_000), "1,000 bytes"),
-        (FreedBytes(bytes=1, at_least=True), "at least 1 bytes"),
-        (FreedBytes(bytes=1, at_most=True), "at most 1 bytes"),
-        (FreedBytes(bytes=1, at_least=True, at_most=True), "about 1 bytes"),
+        (FreedBytes(bytes=1_000), "1.0 kB"),
+        (FreedBytes(bytes=1, at_least=True), "at least 1 B"),
+        (FreedBytes(bytes=1, at_most=True), "at most 1 B"),
+        (FreedBytes(bytes=1, at_least=True, at_most=True), "about 1 B"),
     ],
 )
 def test_how_sure_the_bytes_are_is_said(freed, said):
@@ -205,7 +205,7 @@ FILE = f"""\
  "format": "aioregistry cleanup plan",
  "version": 1,
  "summary": {{"tags_deleted": 3, "manifests_deleted": 1, "requests": 5, \
-"seconds_at_the_limit": 0.0, "frees": "at least 5,000 bytes"}},
+"seconds_at_the_limit": 0.0, "frees": "at least 5.0 kB"}},
  "plan": {{
   "registry": "example",
   "made_at": "2026-06-01T12:30:00Z",

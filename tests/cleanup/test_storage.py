@@ -49,7 +49,7 @@ def test_where_a_size_is_unknown_it_is_at_least_the_others():
     counted.condemn(counted.manifest("a", known=20, unknown=None))
     freed = counted.storage.freed()
     assert freed == FreedBytes(bytes=21, at_least=True)
-    assert str(freed) == "at least 21 bytes"
+    assert str(freed) == "at least 21 B"
 
 
 def test_where_a_repository_is_not_known_it_is_at_most_that():
@@ -58,4 +58,4 @@ def test_where_a_repository_is_not_known_it_is_at_most_that():
     counted.storage.miss()
     freed = counted.storage.freed()
     assert freed == FreedBytes(bytes=21, at_most=True)
-    assert str(freed) == "at most 21 bytes"
+    assert str(freed) == "at most 21 B"

@@ -43,6 +43,8 @@ def test_a_setting_of_another_profile_is_set_where_it_is_named(shell, path):
         (["read-write", "perhaps"], "not TOML"),
         (["expiry", "soon"], "not a length of time"),
         (["api-url", "nowhere"], "api-url"),
+        (["registry", "Bad Name"], "not a valid registry: 'Bad Name'"),
+        (["keep", "0"], "must be a whole number from 1"),
         (["headroom", "2"], "must be a number from 0"),
         (["rate-limit", "fast"], "must be real"),
     ],

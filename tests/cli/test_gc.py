@@ -1,5 +1,6 @@
 """The commands `aioregistry gc start|status|list|wait|cancel`."""
 
+import json
 import re
 
 import pytest
@@ -19,7 +20,7 @@ def filled(shell):
 def test_one_is_started_and_waited_for(filled):
     result = filled.run("gc", "start", "--yes", "--interval", "0.01")
     assert result.exit_code == 0, result.output
-    assert re.search(r"^[\d,]+ bytes in \d+ blobs freed$", result.stdout, re.MULTILINE)
+    assert re.search(r"^[\d.,]+ [kM]?B in \d+ blobs freed$", result.stdout, re.MULTILINE)
     assert "the registry is read-only until" in result.stderr
 
 
@@ -79,7 +80,7 @@ def test_one_that_runs_is_waited_for(filled):
     filled.run("gc", "start", "--yes", "--no-wait")
     result = filled.run("gc", "wait", "--interval", "0.01")
     assert result.exit_code == 0
-    assert "bytes freed" in result.stdout
+    assert re.search(r"[\d.]+ [kM]?B freed", result.stdout)
 
 
 def test_the_newest_of_many_are_listed(filled):
@@ -92,3 +93,18 @@ def test_the_newest_of_many_are_listed(filled):
 def test_a_length_of_time_that_is_none_is_refused(filled):
     assert filled.run("gc", "wait", "--timeout", "soon").exit_code == 2
     assert filled.sandbox.request_count == 0
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_programs_get_an_object(shell, form):
+    shell.sandbox.state.phases = Phases(*[0.0] * 6)
+    started = shell.run("gc", "start", "--yes", "--interval", "0.01", "-o", form)
+    assert started.exit_code == 0, started.output
+    document = json.loads(started.stdout)
+    assert document["status"] == "succeeded"
+    assert document["registry"] == "example"
+    assert isinstance(document["freed"], int)
+    none = shell.run("gc", "status", "-o", form)
+    assert none.exit_code == 0
+    assert none.stdout == ("null\n" if form == "json" else "")
+    assert "no garbage collection is active" in none.stderr

@@ -206,3 +206,18 @@ def test_a_cluster_is_asked_by_kubectl(filled, monkeypatch):
     refused = plan(filled, "--in-use", "kubernetes", "--plan-file", "other.json")
     assert refused.exit_code == 2
     assert "kubectl failed with exit code 1: forbidden" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "explain web:pr-1"])
+def test_all_mistakes_of_a_policy_are_printed_at_once(shell, command):
+    write(
+        shell,
+        "bad.toml",
+        '[[rules]]\ndelete = true\ntagz = "x"\n[[rules]]\nkeep-newest = "three"\n',
+    )
+    result = shell.run("cleanup", *command.split(), "--policy", "bad.toml")
+    assert result.exit_code == 2
+    assert "bad.toml: line 3: error: rules[0].tagz" in result.stderr
+    assert "bad.toml: line 5: error: rules[1].keep-newest" in result.stderr
+    assert "bad.toml: 2 mistakes" in result.stderr
+    assert shell.sandbox.requests == []

@@ -10,6 +10,7 @@ from aioregistry.api.models import Time
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.memory.state import Recalled
 from aioregistry.cleanup.plan.condemned import Condemned, in_columns
+from aioregistry.sizes import size_in_words
 
 __all__ = [
     "Condemned",
@@ -104,7 +105,7 @@ class FreedBytes:
             (False, True): "at most ",
             (True, True): "about ",
         }
-        return f"{bounds[self.at_least, self.at_most]}{self.bytes:,} bytes"
+        return f"{bounds[self.at_least, self.at_most]}{size_in_words(self.bytes)}"
 
 
 def known_as(digest: str) -> str:

@@ -8,11 +8,12 @@ import typer
 from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.plan.explain import Explanation, explain_tag
 from aioregistry.cleanup.policy.check import check_policy
-from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
+from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.schema import policy_schema
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.job import read_uses
 from aioregistry.cli.cleanup.options import Reading
+from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError
@@ -58,7 +59,7 @@ def explain(
     """Print what each rule of a policy says of a tag, and why the tag is kept or deleted."""
     command = "cleanup explain"
     try:
-        rules, uses = load_policy(policy), read_uses(reading)
+        rules, uses = read_rules(command, policy), read_uses(reading)
     except OSError as error:
         refuse(command, f"{error.filename}: {error.strerror}")
     except (PolicyFileError, InUseError, ModuleNotFoundError, ValueError) as error:

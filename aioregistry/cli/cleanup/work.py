@@ -15,12 +15,13 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
+from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.state_folder import RunFiles, state_root
 from aioregistry.cli.asking import ask
 from aioregistry.cli.cleanup.job import CleanupJob, read_uses
 from aioregistry.cli.cleanup.options import Applying, PlanFormat, Planning, Reading
+from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan
@@ -59,7 +60,7 @@ def plan(
     command = "cleanup plan"
     printer = CleanupOutput(form, several=planning.all_registries)
     with _usage(command):
-        rules, uses = _load_policy(planning.policy), read_uses(reading)
+        rules, uses = _load_policy(command, planning.policy), read_uses(reading)
         _check_planning(planning)
 
     async def one(to: Connection, handle: RegistryHandle) -> int:
@@ -156,7 +157,7 @@ def plan_and_apply(
     """Make a plan, ask, and carry it out."""
     command = "cleanup run"
     with _usage(command):
-        rules = _load_policy(planning.policy)
+        rules = _load_policy(command, planning.policy)
         job = CleanupJob.of(command, planning.plan_file, form, applying, reading, access)
         job.output.several = planning.all_registries
         _check_planning(planning)
@@ -269,8 +270,8 @@ def _check_in_use(plan: Plan, job: CleanupJob) -> None:
     )
 
 
-def _load_policy(path: Path) -> Policy:
-    policy = load_policy(path)
+def _load_policy(command: str, path: Path) -> Policy:
+    policy = read_rules(command, path)
     if not policy.deletes:
         typer.echo(
             f"{path}: no rule deletes anything, and tags that match no rule are kept; to delete"

@@ -1,5 +1,6 @@
 """``aioregistry gc``: garbage collections of a registry."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,9 @@ import typer
 from aioregistry.cli.asking import ask
 from aioregistry.cli.display.garbage import show_status_of
 from aioregistry.cli.display.listing import Listing, show
-from aioregistry.cli.display.rows import Column
+from aioregistry.cli.display.rows import Column, as_json
 from aioregistry.cli.display.selection import Facts
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, safe, size_in_words
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import (
@@ -20,6 +21,7 @@ from aioregistry.cli.options import (
     Filters,
     Output,
     RegistryName,
+    ReportFormat,
     Yes,
     with_groups,
 )
@@ -64,6 +66,10 @@ Kind = Annotated[
         " after a clean-up; the others may delete parts of multi-platform images.",
     ),
 ]
+Form = Annotated[
+    ReportFormat,
+    typer.Option("--output", "-o", help="Format: a sentence, or a JSON object for programs."),
+]
 Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between status checks.")]
 
 
@@ -75,6 +81,7 @@ def start(
     yes: Yes = False,
     wait: Annotated[bool, typer.Option(help="Wait until it ends.")] = True,
     interval: Interval = 10.0,
+    output: Form = ReportFormat.TABLE,
     access: Access = Access(),
 ) -> None:
     """Start a garbage collection. The registry is read-only until it ends: pushes fail."""
@@ -90,7 +97,7 @@ def start(
         if not wait:
             started = await handle.start_garbage_collection(_TYPES[kind])
             to.display.say(READ_ONLY, begin="Collect")
-            _print(started)
+            _print(started, output)
             return DONE
         collected = await collect_garbage(
             handle,
@@ -98,7 +105,10 @@ def start(
             interval=interval,
             on_status=show_status_of(to.display),
         )
-        typer.echo(str(collected))
+        if output is ReportFormat.TABLE:
+            typer.echo(str(collected))
+        else:
+            _print(collected.run, output)
         if not collected.run.freed_bytes:
             await _explain_nothing_freed(to, handle)
         return DONE
@@ -110,6 +120,7 @@ def start(
 @with_groups
 def status(
     registry: RegistryName = None,
+    output: Form = ReportFormat.TABLE,
     access: Access = Access(),
 ) -> None:
     """Show the active garbage collection."""
@@ -118,8 +129,8 @@ def status(
         handle = await to.registry(registry)
         active = await handle.garbage_collection()
         if active is None:
-            return await _print_none(to, handle)
-        _print(active)
+            return await _print_none(to, handle, output)
+        _print(active, output)
         return DONE
 
     run_connected("gc status", access, work)
@@ -172,6 +183,7 @@ def wait(
         str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
     ] = None,
     interval: Interval = 10.0,
+    output: Form = ReportFormat.TABLE,
     access: Access = Access(),
 ) -> None:
     """Wait until a garbage collection ends."""
@@ -182,8 +194,8 @@ def wait(
             uuid, interval=interval, on_status=show_status_of(to.display)
         )
         if ended is None:
-            return await _print_none(to, handle)
-        _print(ended)
+            return await _print_none(to, handle, output)
+        _print(ended, output)
         return DONE if ended.status in {"succeeded", "success"} else SOME_FAILED
 
     run_connected("gc wait", access, work, lambda: _INTERRUPTED)
@@ -196,6 +208,7 @@ def cancel(
     uuid: Annotated[
         str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
     ] = None,
+    output: Form = ReportFormat.TABLE,
     access: Access = Access(),
 ) -> None:
     """Cancel a garbage collection; storage that it has freed already stays freed."""
@@ -204,8 +217,8 @@ def cancel(
         handle = await to.registry(registry)
         chosen = uuid or await _active(handle)
         if chosen is None:
-            return await _print_none(to, handle)
-        _print(await handle.cancel_garbage_collection(chosen))
+            return await _print_none(to, handle, output)
+        _print(await handle.cancel_garbage_collection(chosen), output)
         return DONE
 
     run_connected("gc cancel", access, work, lambda: "to see its status: aioregistry gc status")
@@ -216,14 +229,16 @@ async def _active(registry: "RegistryHandle") -> str | None:
     return None if active is None else active.uuid
 
 
-async def _print_none(to: "Connection", registry: "RegistryHandle") -> int:
+async def _print_none(to: "Connection", registry: "RegistryHandle", form: ReportFormat) -> int:
     """Print that no garbage collection is active, and return the exit code.
 
     Raises:
         NotFoundError: The registry does not exist.
     """
     await to.client.get_registry(registry.name)
-    typer.echo("no garbage collection is active")
+    typer.echo("no garbage collection is active", err=form is not ReportFormat.TABLE)
+    if form is ReportFormat.JSON:
+        typer.echo("null")
     return DONE
 
 
@@ -239,12 +254,16 @@ async def _explain_nothing_freed(to: "Connection", registry: "RegistryHandle") -
     )
 
 
-def _print(run: "GarbageCollection") -> None:
+def _print(run: "GarbageCollection", form: ReportFormat) -> None:
+    if form is not ReportFormat.TABLE:
+        document = {column.name: as_json(column.value(run)) for column in _COLUMNS}
+        typer.echo(json.dumps(document, indent=2 if form is ReportFormat.JSON else None))
+        return
     line = f"{run.uuid}: {run.status}, started {_moment(run.created_at)}"
     if run.ended:
         line += (
             f", ended {_moment(run.updated_at)}, {_count(run.blobs_deleted)} blobs,"
-            f" {_count(run.freed_bytes)} bytes freed"
+            f" {_size(run.freed_bytes)} freed"
         )
     typer.echo(safe(line))
 
@@ -255,3 +274,7 @@ def _moment(moment: datetime | None) -> str:
 
 def _count(count: int | None) -> str:
     return "an unknown number of" if count is None else f"{count:,}"
+
+
+def _size(size: int | None) -> str:
+    return "an unknown number of bytes" if size is None else size_in_words(size)

@@ -11,6 +11,7 @@ from aioregistry.cli.demo.content import Content, Names
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.plan_tables import problems_of, rows_of_report
 from aioregistry.cli.display.progress import in_table
+from aioregistry.sizes import size_in_words
 
 __all__ = ["Result", "Walk"]
 
@@ -85,7 +86,8 @@ class Result:
             found.append(f"{len(unexpected):,} deleted tags still exist: {_some(unexpected)}")
         found += problems_of(self.report)
         if self.report.done and not self._freed_as_planned:
-            found.append(str(self.collected))
+            freed = self.collected.run.freed_bytes
+            found.append(f"{freed} bytes freed; the plan said {self.plan.frees.bytes}")
         return found
 
     @property
@@ -108,7 +110,7 @@ class Result:
             walks += self._history_rows()
         exact = "exactly" if self._freed_as_planned else "NOT"
         freed = self.collected.run.freed_bytes or 0
-        collection = [("bytes freed", f"{freed:,}", f"{exact} the plan's estimate")]
+        collection = [("storage freed", size_in_words(freed), f"{exact} the plan's estimate")]
         requests = [
             ("requests sent", f"{self.limiter.sent:,}", ""),
             (

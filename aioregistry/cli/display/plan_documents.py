@@ -194,7 +194,7 @@ def markdown_of_plan(plan: "Plan") -> str:
         f"**{_cell(plan.registry)}**: delete {counted(every.tags, 'tag')} and"
         f" {counted(every.manifests, 'manifest')} ({counted(plan.requests, 'request')}, at least"
         f" {time_in_words(plan.seconds)}); a garbage collection then frees"
-        f" {_bounds(plan)}{size_in_words(plan.frees.bytes)}."
+        f" {plan.frees}."
     )
     lines = [
         total,
@@ -226,10 +226,6 @@ def markdown_of_plan(plan: "Plan") -> str:
     if plan.notes:
         lines += ["", "Notes:", ""] + [f"- {_cell(note)}" for note in plan.notes]
     return "\n".join(lines) + "\n"
-
-
-def _bounds(plan: "Plan") -> str:
-    return str(plan.frees).removesuffix(f"{plan.frees.bytes:,} bytes")
 
 
 def _cell(text: str) -> str:

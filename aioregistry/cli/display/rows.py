@@ -20,7 +20,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Format, Output
 from aioregistry.cli.process import reader_is_gone
 
-__all__ = ["Column", "Printer", "choose_columns", "printer_for", "table_widths"]
+__all__ = ["Column", "Printer", "as_json", "choose_columns", "printer_for", "table_widths"]
 
 T = TypeVar("T")
 Value = str | int | datetime | tuple[str, ...] | None
@@ -189,7 +189,7 @@ class _Ndjson(Printer[T]):
         _write("".join(f"{self._document(item)}\n" for item in items))
 
     def _document(self, item: T) -> str:
-        return json.dumps({column.name: _as_json(column.value(item)) for column in self._columns})
+        return json.dumps({column.name: as_json(column.value(item)) for column in self._columns})
 
 
 class _Json(_Ndjson[T]):
@@ -358,5 +358,6 @@ def _in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
         return moment
 
 
-def _as_json(value: Value) -> object:
+def as_json(value: Value) -> object:
+    """Return a value of a column as JSON has it."""
     return _as_text(value) if isinstance(value, datetime) else value

@@ -3,6 +3,7 @@
 import re
 
 from aioregistry.errors import printable
+from aioregistry.sizes import size_in_words
 
 __all__ = ["counted", "csv_cell", "parse_size", "safe", "size_in_words", "time_in_words"]
 
@@ -12,7 +13,6 @@ _UNITS = {
     "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
 }  # fmt: skip
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})", re.ASCII)
-_STEP = 1000
 
 safe = printable
 
@@ -33,17 +33,6 @@ def parse_size(text: str) -> int:
     if found is None or unit is None:
         raise ValueError(f"not a size: {text[:40]!r}; write 500MB, 2GiB or a number of bytes")
     return round(float(found[1]) * unit)
-
-
-def size_in_words(size: int) -> str:
-    """Return a number of bytes in a readable unit: ``12.3 MB``."""
-    if size < _STEP:
-        return f"{size} B"
-    amount, units = size / _STEP, ["kB", "MB", "GB", "TB"]
-    # What would be shown as 1,000.0 is 1.0 of the next.
-    while len(units) > 1 and round(amount, 1) >= _STEP:
-        amount, units = amount / _STEP, units[1:]
-    return f"{amount:,.1f} {units[0]}"
 
 
 def time_in_words(seconds: float) -> str:

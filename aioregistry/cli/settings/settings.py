@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from aioregistry.api.names import check_registry
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.config_file import Config, SettingsError, config_path, read_config
 from aioregistry.cli.settings.doctl import doctl_path, doctl_token
+from aioregistry.errors import InvalidNameError
 from aioregistry.session.origins import API_URL, TOKEN_VARIABLES, check_origin
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class Settings:
             SettingsError: It is invalid.
         """
         checked = {
+            "registry": "registry",
             "api-url": "api_url",
             "registry-url": "registry_url",
             "read-write": "read_write",
@@ -113,7 +116,12 @@ class Settings:
     def registry(self) -> str | None:
         """The registry for commands that name none."""
         setting = self.get("registry")
-        return None if setting is None else setting.value
+        if setting is None:
+            return None
+        try:
+            return check_registry(setting.value)
+        except InvalidNameError as error:
+            raise SettingsError(f"{setting.source}: {error}") from None
 
     @property
     def registry_url(self) -> str | None:

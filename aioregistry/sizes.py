@@ -1,0 +1,16 @@
+"""Numbers of bytes as people write them."""
+
+__all__ = ["size_in_words"]
+
+_STEP = 1000
+
+
+def size_in_words(size: int) -> str:
+    """Return a number of bytes in a readable unit: ``12.3 MB``."""
+    if size < _STEP:
+        return f"{size} B"
+    amount, units = size / _STEP, ["kB", "MB", "GB", "TB"]
+    # What would be shown as 1,000.0 is 1.0 of the next.
+    while len(units) > 1 and round(amount, 1) >= _STEP:
+        amount, units = amount / _STEP, units[1:]
+    return f"{amount:,.1f} {units[0]}"
