@@ -1,7 +1,6 @@
 """Settings; precedence: flags, environment, configuration file, defaults."""
 
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,8 +13,9 @@ from aioregistry.api.names import check_registry
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.config_file import Config, SettingsError, config_path, read_config
 from aioregistry.cli.settings.doctl import doctl_path, doctl_token
+from aioregistry.cli.settings.values import Setting, scale_of, url_of, whole_seconds
 from aioregistry.errors import InvalidNameError
-from aioregistry.session.origins import API_URL, TOKEN_VARIABLES, check_origin
+from aioregistry.session.origins import API_URL, TOKEN_VARIABLES
 
 if TYPE_CHECKING:
     from aioregistry.ratelimit.limits import RateLimit
@@ -29,24 +29,7 @@ _NONE_FOUND = (
 )
 _READ_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 _MAX_TOKEN_CHARACTERS = 4096
-_CENTURY = 100 * 366 * 86_400
-_RATE_LIMIT = re.compile(r"off|real|scaled:(\d{1,4}(?:\.\d+)?)", re.ASCII)
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
-
-
-@frozen
-class Setting:
-    """A value and its source.
-
-    Attributes:
-        value: The value.
-        source: Where it comes from, for errors.
-        warning: What is wrong with that place; empty for nothing.
-    """
-
-    value: str = field(repr=False)
-    source: str
-    warning: str = ""
 
 
 @frozen
@@ -110,7 +93,7 @@ class Settings:
     def api_url(self) -> str:
         """Address of the API."""
         setting = self.get("api-url")
-        return API_URL if setting is None else _url("api-url", setting)
+        return API_URL if setting is None else url_of("api-url", setting)
 
     @property
     def registry(self) -> str | None:
@@ -127,7 +110,7 @@ class Settings:
     def registry_url(self) -> str | None:
         """Address of the registry itself."""
         setting = self.get("registry-url")
-        return None if setting is None else _url("registry-url", setting)
+        return None if setting is None else url_of("registry-url", setting)
 
     def check_origins(self, registry_url: str | None = None, *, needed: bool = True) -> None:
         """Check that API and registry belong together: one makes credentials for the other.
@@ -164,7 +147,7 @@ class Settings:
         """
         url = self.registry_url
         if flag is not None:
-            url = _url("registry-url", Setting(flag, "--registry-url"))
+            url = url_of("registry-url", Setting(flag, "--registry-url"))
         self.check_origins(url)
         return url
 
@@ -216,7 +199,7 @@ class Settings:
                     f" not {share.value!r}"
                 ) from None
         chosen = self.get("rate-limit")
-        scale = 1.0 if chosen is None else _scale(chosen)
+        scale = 1.0 if chosen is None else scale_of(chosen)
         return limit.scaled(scale) if scale else None
 
     @property
@@ -311,43 +294,6 @@ class Settings:
 
 def _is_vendors(host: str) -> bool:
     return host == REGISTRY_HOST or host.endswith(f".{REGISTRY_HOST}")
-
-
-def _url(key: str, setting: Setting) -> str:
-    try:
-        return check_origin(f"{setting.source}: {key}", setting.value)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-
-
-def _scale(setting: Setting) -> float:
-    """Return how many times faster than the API's the limits run; 0 for no limits."""
-    known = _RATE_LIMIT.fullmatch(setting.value)
-    scale = float(known[1] or 1) if known else 0.0
-    if setting.value == "off":
-        return 0.0
-    if not scale:
-        raise SettingsError(
-            f"{setting.source}: rate-limit must be real, off, or scaled:60 with a positive number,"
-            f" not {setting.value!r}"
-        )
-    return scale
-
-
-def whole_seconds(length: str) -> int:
-    """Return the seconds of a length of time, such as ``1h``.
-
-    Raises:
-        ValueError: It is no length of time, zero, or more than a century.
-    """
-    from aioregistry.cleanup.policy.durations import parse_duration
-
-    seconds = int(parse_duration(length).total_seconds())
-    if seconds == 0:
-        raise ValueError("0 s means credentials that never expire: use --never-expire")
-    if seconds > _CENTURY:
-        raise ValueError(f"{length} is more than 100 years; check the unit")
-    return seconds
 
 
 def _profile(
