@@ -90,9 +90,17 @@ def next_query(link: str) -> str | None:
     """Return the query of the next page in a ``Link`` header; None when there is no further page.
 
     The rest of the link is not used: it may lead anywhere.
+
+    Raises:
+        InvalidResponseError: It is no query.
     """
     found = re.search(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\b", link)
-    return None if found is None else found[1].partition("?")[2]
+    if found is None:
+        return None
+    query = found[1].partition("?")[2]
+    if not re.fullmatch(r"[!-~]*", query, re.ASCII) or "#" in query:
+        raise InvalidResponseError("the registry's link to the next page is none")
+    return query
 
 
 def redirected(url: str, location: str) -> str:
@@ -101,14 +109,16 @@ def redirected(url: str, location: str) -> str:
     Raises:
         InvalidResponseError: It leads elsewhere.
     """
+    base = URL(url, encoded=True)
     try:
-        target = URL(url, encoded=True).join(URL(location, encoded=True))
-        same = target.origin() == URL(url, encoded=True).origin()
+        target = base.join(URL(location, encoded=True)).with_fragment(None)
+        is_allowed = target.scheme == "https" or target.origin() == base.origin()
+        is_allowed = is_allowed and bool(location) and target.user is None and bool(target.host)
     except ValueError:
-        target, same = URL(), False
-    if not location or target.user is not None or not (same or target.scheme == "https"):
+        is_allowed = False
+    if not is_allowed:
         raise InvalidResponseError("the registry redirects to no address over HTTPS")
-    return str(target.with_fragment(None))
+    return str(target)
 
 
 def upload_path(location: str) -> str | None:

@@ -12,6 +12,7 @@ from aioregistry.errors import (
     MountRefusedError,
     NotFoundError,
     PermissionDeniedError,
+    RegistryError,
 )
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.documents import body_with, upload_path
@@ -24,6 +25,10 @@ __all__ = ["DistributionWriter", "is_part_missing"]
 logger = logging.getLogger("aioregistry")
 _CREATED = 201
 _LEFT_OPEN = ". The upload could not be cancelled: the registry drops it by itself"
+_NOT_NOW = (
+    "While a garbage collection is under way nobody may push, and a plan may allow no further"
+    " repository"
+)
 _MISSING_PARTS = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 
 
@@ -158,7 +163,7 @@ class DistributionWriter(Distribution):
         except (AuthenticationError, PermissionDeniedError) as error:
             error.hint = (
                 f"To mount a blob, the credentials must let push to {repository!r} and pull from"
-                f" {source!r}; while a garbage collection is under way, nobody may push"
+                f" {source!r}. {_NOT_NOW}"
             )
             raise
         if answer.status == _CREATED:
@@ -170,6 +175,11 @@ class DistributionWriter(Distribution):
             f"the registry opened an upload instead of mounting {digest} from {source!r} in"
             f" {repository!r}; nothing was uploaded{left}"
         )
+
+    def _explain(self, error: RegistryError, repository: str) -> None:
+        super()._explain(error, repository)
+        if error.status in {401, 403}:
+            error.hint = f"{error.hint}. {_NOT_NOW}"
 
     async def _cancel_upload(self, repository: str, answer: Answer) -> bool:
         """``DELETE`` of an upload, tried once: many registries let nobody delete."""

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from aioregistry import (
+    AuthenticationError,
     InvalidNameError,
     InvalidResponseError,
     MountRefusedError,
@@ -101,6 +102,14 @@ async def test_a_missing_manifest_is_not_found(sandbox, writer):
     sandbox.state.push("example", "web", ["v1"])
     with pytest.raises(NotFoundError):
         await writer.tag("web", "v2", "stable")
+
+
+async def test_a_garbage_collection_may_be_why_nobody_may_push(sandbox, writer):
+    sandbox.state.push("example", "web", ["v1"])
+    sandbox.state.start_collection("example")
+    with pytest.raises(AuthenticationError, match="garbage collection is under way"):
+        await writer.tag("web", "v1", "stable")
+    assert set(tags(sandbox)) == {"v1"}
 
 
 async def test_a_repository_tags_by_itself(sandbox, client, monkeypatch):
