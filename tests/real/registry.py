@@ -222,6 +222,8 @@ class ApiServer:
         if path.endswith("/docker-credentials"):
             auth = base64.b64encode(b"user:password").decode()
             return web.json_response({"auths": {self._registry.host: {"auth": auth}}})
+        if path == "/v1/oauth/revoke":
+            return web.json_response({})
         if path in {"/v2/registry", "/v2/registries"}:
             one = {"name": NAMESPACE}
             many = path.endswith("registries")

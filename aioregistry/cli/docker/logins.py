@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from attrs import asdict, frozen
 
 from aioregistry.files import write_file
@@ -48,8 +47,11 @@ class Logins:
 
     @classmethod
     def default(cls) -> "Logins":
-        """Return the file in the platform's folder for state."""
-        return cls(platformdirs.user_state_path("aioregistry", appauthor=False) / "logins.json")
+        """Return the file in the state directory."""
+        # Help must not load the clean-up.
+        from aioregistry.cleanup.state_folder import state_root
+
+        return cls(state_root() / "logins.json")
 
     def find(self, password: str) -> Login | None:
         """Return what is noted of a password; None for nothing."""
