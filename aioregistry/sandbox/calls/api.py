@@ -76,8 +76,9 @@ Handler = Callable[[Call], Answer]
 
 
 def router() -> Router[Handler]:
-    """Every route of both families."""
+    """Every route of both families, and the one by which doctl asks for the quota."""
     routes: Router[Handler] = Router()
+    routes.add("GET", "/v2/account", _get_account)
     for family in ("/v2/registry", "/v2/registries"):
         for method, path, handler in _SHARED:
             routes.add(method, family + path, handler)
@@ -101,6 +102,11 @@ def _listing(key: str, items: Sequence[str], total: int, page_links: dict[str, o
         f'"links":{json.dumps(page_links)}}}'
     )
     return Answer(200, text.encode())
+
+
+def _get_account(_: Call) -> Answer:
+    account = {"email": "sandbox@example.com", "email_verified": True, "status": "active"}
+    return answer_json(200, {"account": account})
 
 
 # Registries
