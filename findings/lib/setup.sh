@@ -24,7 +24,7 @@ wait_for() {
   return 1
 }
 
-# distribution COMMAND: serve with this binary, storage in the folder; its address is in $host.
+# distribution COMMAND [DELETES]: serve with this binary, storage in the folder; its address is in $host.
 distribution() {
   local port
   port=$(free_port)
@@ -32,7 +32,7 @@ distribution() {
   mkdir -p "$folder/data-$port"
   cat >"$folder/$port.yml" <<YML
 version: 0.1
-storage: {filesystem: {rootdirectory: $folder/data-$port}, delete: {enabled: true}}
+storage: {filesystem: {rootdirectory: $folder/data-$port}, delete: {enabled: ${2:-true}}}
 http: {addr: $host}
 log: {level: error}
 YML
@@ -41,10 +41,10 @@ YML
   wait_for "$port"
 }
 
-# Debian's build of distribution 2.8.2.
+# distribution_2 [DELETES]: Debian's build of distribution 2.8.2, which refuses DELETE if told false.
 distribution_2() {
   (cd "$folder" && { apt-get download -q docker-registry=2.8.2+ds1-1 || { apt-get update -q && apt-get download -q docker-registry=2.8.2+ds1-1; }; } && dpkg -x docker-registry_*.deb debian) >/dev/null 2>&1
-  distribution "$folder/debian/usr/bin/docker-registry"
+  distribution "$folder/debian/usr/bin/docker-registry" "$@"
 }
 
 distribution_3() {
