@@ -69,6 +69,8 @@ class World:
         self.page_size = 100
         self.created_at = START
         self.lists_tags = True
+        # What the list of repositories says, whatever there is; None for what there is.
+        self.said: dict | None = None
         self.latency: Callable[[], float] = lambda: 0.0
         # Returns a status to answer with instead, or 0: for the API, and for the registry.
         self.api_outage: Callable[[], int] = lambda: 0
@@ -140,7 +142,7 @@ class World:
             made = {"name": REGISTRY, "created_at": self.created_at.isoformat()}
             return web.json_response({"registry": made})
         if parts[1:] == ["repositoriesV2"]:
-            found = [{"name": REPOSITORY}] if self.repository.manifests else []
+            found = [self.said or self.state()] if self.repository.manifests else []
             return web.json_response({"repositories": found, "meta": {"total": len(found)}})
         if parts[1:3] != ["repositories", REPOSITORY] or not self.repository.manifests:
             return _error(404)
@@ -148,6 +150,17 @@ class World:
         if request.method == "DELETE":
             return self._delete(kind, name[0])
         return self._page(request, kind)
+
+    def state(self) -> dict:
+        """What the list of repositories says of the repository."""
+        manifests = self.repository.manifests.values()
+        latest = max(manifests, key=lambda one: (one.pushed_at, one.digest))
+        return {
+            "name": REPOSITORY,
+            "tag_count": len(self.repository.tags),
+            "manifest_count": len(manifests),
+            "latest_manifest": self._listed(latest),
+        }
 
     def _page(self, request: web.Request, kind: str) -> web.Response:
         number = int(request.query.get("page", 1))

@@ -1,4 +1,4 @@
-"""Two hundred worlds; ``python -m tests.worlds 10000`` runs as many as one likes."""
+"""Some worlds; ``python -m tests.worlds 10000 [--memory]`` runs as many as one likes."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from tests.worlds.world import BATCH, Verdict, judge, run
 
 _WORLDS = 200
 _PER_TEST = 10
+_MEMORY_WORLDS = 12
 
 
 @pytest.mark.parametrize("first", range(0, _WORLDS, _PER_TEST))
@@ -49,3 +50,8 @@ def test_a_tag_that_came_while_the_plan_was_made_may_be_in_it(set_after, is_wron
     window = timedelta(seconds=30)
     judge(world, plan, CleanupReport(), Policy([Delete()]), (begun, made), window, window, verdict)
     assert bool(verdict.wrong) is is_wrong
+
+
+@pytest.mark.parametrize("seed", [16, *range(_MEMORY_WORLDS)])
+def test_nothing_is_deleted_on_the_strength_of_memory_alone(seed):
+    assert run(seed, memory=True).wrong == []

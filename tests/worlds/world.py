@@ -5,7 +5,9 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 from aiohttp import web
 
@@ -18,8 +20,13 @@ from aioregistry.cleanup import (
     DeleteUntagged,
     Distribution,
     Keep,
+    KeepNewest,
+    KeepNewestUntagged,
+    KeepWithin,
+    ListMemory,
     Plan,
     Policy,
+    Rule,
     apply_plan,
     make_plan,
 )
@@ -46,6 +53,9 @@ class Verdict:
     # Tags that were set on a manifest in the window in which it was deleted: the API takes them
     # along, and no list shows that they ever were.
     taken_along: int = 0
+    # Whether the plan was by remembered lists; and whether these condemn what fresh ones keep.
+    recalled: bool = False
+    outdated: bool = False
 
 
 _MOVES = (
@@ -159,6 +169,18 @@ def random_policy(random: Random) -> Policy:
     return Policy(rules, floor=0)
 
 
+def random_policy_of_times(random: Random) -> Policy:
+    """A policy that decides by what others have, and by when tags were set."""
+    rules: list[Rule] = [Keep(tags="keep*")]
+    if random.random() < 0.5:
+        rules.append(KeepWithin(random.choice([timedelta(days=2), AGE])))
+    rules.append(KeepNewest(random.randint(1, 4), unit=random.choice(["images", "tags"])))
+    rules.append(random.choice([Delete(), DeleteOlderThan(AGE)]))
+    if random.random() < 0.5:
+        rules += [KeepNewestUntagged(random.randint(0, 2)), DeleteUntagged(AGE)]
+    return Policy(rules, floor=random.choice([0, 0, 2]))
+
+
 @asynccontextmanager
 async def serving(world: World):
     runner = web.ServerRunner(web.Server(world.answer))
@@ -170,13 +192,22 @@ async def serving(world: World):
         await runner.cleanup()
 
 
-def run(seed: int) -> Verdict:
-    """Run one world, and judge it."""
+def run(seed: int, *, memory: bool = False) -> Verdict:
+    """Run one world, and judge it.
+
+    Args:
+        seed: Which world.
+        memory: Whether the clean-up goes by lists that are remembered from some time before. Then
+            it may delete nothing but what a plan by fresh lists of the same moment does.
+    """
     # Both ends of every socket are in this loop: what was sent is there at once.
-    return run_virtual(_run(seed), grace=0)
+    if not memory:
+        return run_virtual(_run(seed), grace=0)
+    with TemporaryDirectory() as folder, ListMemory(Path(folder, "lists")) as lists:
+        return run_virtual(_run(seed, lists), grace=0)
 
 
-async def _run(seed: int) -> Verdict:
+async def _run(seed: int, memory: ListMemory | None = None) -> Verdict:
     random = Random(seed)
     verdict = Verdict(seed)
     world = World(asyncio.get_running_loop().time)
@@ -187,7 +218,7 @@ async def _run(seed: int) -> Verdict:
     world.latency = lambda: slow * random.random()
     mover = Mover(random, world, verdict)
     world.move = mover
-    policy = random_policy(random)
+    policy = random_policy(random) if memory is None else random_policy_of_times(random)
     in_use = [f"example/web:{tag}" for tag in world.repository.tags if tag.startswith("run")]
     limit = None
     if random.random() < 0.3:
@@ -209,8 +240,30 @@ async def _run(seed: int) -> Verdict:
         contents = ContentReader(distribution)
         registry = client.registry("example")
         mover.chance = random.choice([0.0, 0.02])
-        planned_at = world.now()
-        plan = await make_plan(registry, policy, contents, in_use=in_use or None, now=planned_at)
+        fresh = None
+        if memory is None:
+            planned_at = world.now()
+            plan = await make_plan(
+                registry, policy, contents, in_use=in_use or None, now=planned_at
+            )
+        else:
+
+            async def planned(memory: ListMemory | bool) -> Plan:
+                return await make_plan(
+                    registry,
+                    policy,
+                    contents,
+                    in_use=in_use or None,
+                    now=world.now(),
+                    memory=memory,
+                )
+
+            await planned(memory)
+            await _age(random, world, mover)
+            planned_at = world.now()
+            plan = await planned(memory)
+            world.said = None
+            fresh = await planned(memory=False)
         made_at = world.now()
         mover.chance = random.choice([0.0, 0.02, 0.05, 0.2])
         mover.targets = (
@@ -232,7 +285,35 @@ async def _run(seed: int) -> Verdict:
             # It says that it could not be done, whatever was done.
             report = CleanupReport(unchecked=(f"{type(error).__name__}",))
     judge(world, plan, report, policy, (planned_at, made_at), window, moment, verdict)
+    if fresh is not None:
+        judge_memory(world, plan, fresh, verdict)
     return verdict
+
+
+async def _age(random: Random, world: World, mover: Mover) -> None:
+    """Let time pass and others work between two plans; sometimes the API does not notice."""
+    before = world.state() if world.repository.manifests else None
+    await asyncio.sleep(random.choice([3600.0, 86400.0 * 2, 86400.0 * 20]))
+    mover.chance = 1.0
+    for _ in range(random.choice([0, 1, 2, 6])):
+        mover()
+        await asyncio.sleep(random.choice([0.0, 60.0]))
+    mover.chance = 0.0
+    if random.random() < 0.7:
+        world.said = before
+
+
+def judge_memory(world: World, plan: Plan, fresh: Plan, verdict: Verdict) -> None:
+    """Find what was deleted that a plan by fresh lists of the same moment keeps."""
+    may_go = {name for _, item in fresh.condemned for name in (item.digest, *item.tags)}
+    condemned = {name for _, item in plan.condemned for name in (item.digest, *item.tags)}
+    verdict.recalled = any(repository.recalled for repository in plan.repositories)
+    verdict.outdated = bool(condemned - may_go)
+    for delete in world.deletes:
+        tags = [tag.name for tag in delete.tags if tag.name in condemned]
+        for name in filter(None, [delete.digest, *tags]):
+            if name not in may_go:
+                verdict.wrong.append(f"{name}, which only a memory condemns, was deleted")
 
 
 def judge(

@@ -100,6 +100,9 @@ class OwnedDatabase:
             os.close(descriptor)
         database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=False)
         try:
+            # Writes are many and small: none waits for the disk, and no kill undoes them.
+            database.execute("PRAGMA journal_mode = WAL").fetchone()
+            database.execute("PRAGMA synchronous = NORMAL")
             (version,) = database.execute("PRAGMA user_version").fetchone()
             with database:
                 if version != self._version:

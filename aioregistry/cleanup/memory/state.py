@@ -69,9 +69,9 @@ class Recalled:
     """What a remembered list showed of a repository, in one number.
 
     Attributes:
-        until: When the last of its tags was set, or its manifests pushed: what came later is not
-            part of it. None for a repository without any.
-        sha256: A digest over all tags and manifests, with their times.
+        until: Up to when the times of tags and manifests are part of it. None for a repository
+            without any.
+        sha256: A digest over all tags and manifests, with these times.
     """
 
     until: Time | None
@@ -87,25 +87,24 @@ class Recalled:
         return cls(until, _digest_of(inventory, until))
 
     def still_holds(self, inventory: RepositoryInventory) -> bool:
-        """Return whether a fresh inventory, with the times of tags, shows the same and no less.
-
-        What is newer is looked at by whoever deletes.
-        """
+        """Return whether a fresh inventory, with the times of tags, shows the same."""
         return self.sha256 == _digest_of(inventory, self.until)
 
 
 def _digest_of(inventory: RepositoryInventory, until: datetime | None) -> str:
     lines: list[str] = []
     for manifest in inventory.manifests:
-        lines += _line(until, manifest.digest, "", manifest.pushed_at)
-        for tag in manifest.tags:
-            lines += _line(until, manifest.digest, tag, inventory.set_time(tag, manifest))
+        lines.append(_line(until, manifest.digest, "", manifest.pushed_at))
+        lines += [
+            _line(until, manifest.digest, tag, inventory.set_time(tag, manifest))
+            for tag in manifest.tags
+        ]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def _line(until: datetime | None, digest: str, tag: str, time: datetime | None) -> list[str]:
-    if time is None:
-        return [f"{digest} {tag} ?"]
-    if until is None or time > until:
-        return []
-    return [f"{digest} {tag} {time.astimezone(UTC).isoformat()}"]
+def _line(until: datetime | None, digest: str, tag: str, time: datetime | None) -> str:
+    when = "at an unknown time"
+    if time is not None:
+        is_later = until is None or time > until
+        when = "later" if is_later else time.astimezone(UTC).isoformat()
+    return f"{digest} {tag} {when}"
