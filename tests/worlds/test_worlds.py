@@ -7,13 +7,14 @@ import pytest
 
 from aioregistry.cleanup import CleanupReport, Delete, Policy
 from aioregistry.cleanup.apply import last_look
+from aioregistry.cleanup.memory.state import Recalled
 from aioregistry.cleanup.plan.items import Condemned
 from tests.worlds.server import World
 from tests.worlds.world import BATCH, Verdict, judge, run
 
 _WORLDS = 200
 _PER_TEST = 10
-_MEMORY_WORLDS = 12
+_MEMORY_WORLDS = 6
 
 
 @pytest.mark.parametrize("first", range(0, _WORLDS, _PER_TEST))
@@ -55,3 +56,8 @@ def test_a_tag_that_came_while_the_plan_was_made_may_be_in_it(set_after, is_wron
 @pytest.mark.parametrize("seed", [16, *range(_MEMORY_WORLDS)])
 def test_nothing_is_deleted_on_the_strength_of_memory_alone(seed):
     assert run(seed, memory=True).wrong == []
+
+
+def test_the_oracle_finds_what_is_deleted_on_the_strength_of_memory_alone(monkeypatch):
+    monkeypatch.setattr(Recalled, "still_holds", lambda *_: True)
+    assert run(16, memory=True).wrong

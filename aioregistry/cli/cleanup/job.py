@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import typer
@@ -18,9 +19,10 @@ from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUse, Use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
-from aioregistry.cleanup.state_folder import RunFiles
+from aioregistry.cleanup.state_folder import RunFiles, StateFolder
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import (
     Applying,
@@ -40,7 +42,7 @@ from aioregistry.cli.runs import as_argument
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
 
-__all__ = ["CleanupJob", "read_uses"]
+__all__ = ["CleanupJob", "open_memory", "read_uses"]
 
 
 @frozen
@@ -195,19 +197,21 @@ class CleanupJob:
                 stage.advance()
 
             try:
-                return await apply_plan(
-                    registry,
-                    plan,
-                    contents,
-                    journal=self._journal,
-                    archive=self._archive,
-                    resume=resume,
-                    caps=self._inputs.caps,
-                    force=self._applying.force,
-                    in_use=self.uses,
-                    deadline=self._seconds_left(),
-                    on_outcome=count,
-                )
+                with open_memory(registry, self._reading) as memory:
+                    return await apply_plan(
+                        registry,
+                        plan,
+                        contents,
+                        journal=self._journal,
+                        archive=self._archive,
+                        resume=resume,
+                        caps=self._inputs.caps,
+                        force=self._applying.force,
+                        in_use=self.uses,
+                        deadline=self._seconds_left(),
+                        memory=memory,
+                        on_outcome=count,
+                    )
             except PlanLockedError:
                 raise
             except JournalError as error:
@@ -318,6 +322,15 @@ def _finished(journal: Path) -> set[tuple[str, str, str]]:
         except (ValueError, KeyError, AttributeError):
             continue
     return done
+
+
+def open_memory(
+    registry: RegistryHandle, reading: Reading
+) -> AbstractContextManager[ListMemory | bool]:
+    """Open the memory of a registry's lists in the state directory; False without a cache."""
+    if reading.no_cache:
+        return nullcontext(False)
+    return ListMemory(StateFolder.of(registry.name, api_url=registry.api_url).memory)
 
 
 def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse | None:

@@ -60,6 +60,22 @@ class Planning:
             help="Clean up only this repository. Repeatable.",
         ),
     ] = None
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="List every repository, also those that have not changed since the last plan;"
+            " one plan in seven does so by itself.",
+        ),
+    ] = False
+    estimate: Annotated[
+        bool | None,
+        typer.Option(
+            "--estimate/--no-estimate",
+            show_default="--estimate, with --repository --no-estimate",
+            help="List all repositories to count the bytes that are freed: layers are shared.",
+        ),
+    ] = None
     plan_file: Annotated[
         Path | None,
         typer.Option(
@@ -148,7 +164,7 @@ class Reading:
         typer.Option(
             "--no-cache",
             rich_help_panel=_READING,
-            help="Neither read nor write the manifest cache on disk.",
+            help="Neither read nor write manifests and lists kept on disk.",
         ),
     ] = False
 

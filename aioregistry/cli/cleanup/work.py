@@ -19,7 +19,7 @@ from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.state_folder import RunFiles, state_root
 from aioregistry.cli.asking import ask
-from aioregistry.cli.cleanup.job import CleanupJob, read_uses
+from aioregistry.cli.cleanup.job import CleanupJob, open_memory, read_uses
 from aioregistry.cli.cleanup.options import Applying, PlanFormat, Planning, Reading
 from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.connection import Connection
@@ -67,7 +67,7 @@ def plan(
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
-            made = await _plan(to, handle, contents, rules, uses, planning.repository)
+            made = await _plan(to, handle, contents, rules, uses, planning, reading)
         path = _save(command, made, planning, to)
         printer.show_plan(made)
         for problem in Caps().exceeded(made):
@@ -170,7 +170,7 @@ def plan_and_apply(
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
-            made = await _plan(to, handle, contents, rules, job.uses, planning.repository)
+            made = await _plan(to, handle, contents, rules, job.uses, planning, reading)
             job.path = _save(command, made, planning, to)
             job.output.show_plan(made)
             job.output.say(f"plan written to {job.path}")
@@ -227,22 +227,27 @@ async def _plan(
     contents: ContentReader,
     policy: Policy,
     uses: InUse | None,
-    repositories: list[str] | None,
+    planning: Planning,
+    reading: Reading,
 ) -> Plan:
     async with to.display.stage("Plan", 0, "repositories") as stage:
 
         def show(progress: PlanProgress) -> None:
             stage.total, stage.done = progress.of, progress.repositories
 
-        return await make_plan(
-            registry,
-            policy,
-            contents,
-            in_use=uses,
-            repositories=repositories,
-            now=datetime.now(UTC),
-            on_progress=show,
-        )
+        with open_memory(registry, reading) as memory:
+            return await make_plan(
+                registry,
+                policy,
+                contents,
+                in_use=uses,
+                repositories=planning.repository,
+                now=datetime.now(UTC),
+                memory=memory,
+                full=planning.full,
+                estimate=planning.estimate,
+                on_progress=show,
+            )
 
 
 @contextmanager
