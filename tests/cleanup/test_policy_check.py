@@ -294,7 +294,7 @@ def likely_rules(draw):
     good = {
         "boolean": st.booleans(),
         "integer": st.integers(0, 5),
-        "string": st.sampled_from(["30d", "v1.*", "*", "1w2d", "a"]),
+        "string": st.sampled_from(["30d", "v1.*", "*", "1w2d", "a", "A,b", "[ ]", "x]", "a/B"]),
     }
     rule = {}
     for key, one in schema["properties"].items():
@@ -327,6 +327,49 @@ def test_the_schema_takes_what_the_parser_takes(document):
         VALIDATOR.validate(document)
     elif VALIDATOR.is_valid(document):
         assert all(any(known in one.problem for known in BEYOND) for one in read.mistakes)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"x": 1, "rules": [{"delete": True}]},
+        {"rules": [{"delete": True, "x": 1}]},
+        {"rules": [{"delete": True, "keep": True}]},
+        {"rules": [{"delete": True, "tags": "a", "tags-regex": "a"}]},
+        {"rules": [{"delete": True, "repositories": "a", "repositories-regex": "a"}]},
+        {"rules": [{"delete-untagged-older-than": "1d", "tags": "a"}]},
+        {"rules": [{"keep-newest": 1, "per": "major"}]},
+        {"rules": [{"tags": "a"}]},
+        {"rules": [{"delete": True, "tags": "v*,latest"}]},
+        {"rules": [{"delete": True, "repositories": "Web"}]},
+        {"rules": [{"delete": True}], "exclude": ["Web"]},
+        {"rules": [{"delete": True}], "exclude": ""},
+        {"rules": []},
+        {"rules": {"delete": True}},
+        {},
+        [],
+    ],
+)
+def test_the_schema_refuses_what_the_parser_refuses(document):
+    assert not VALIDATOR.is_valid(document)
+    assert PolicyText.read(json.dumps(document), "p.json").mistakes
+
+
+def test_the_schema_takes_a_policy_with_every_key():
+    document = {
+        "floor": 1,
+        "max-fraction": 0.5,
+        "max-deletes": 3,
+        "exclude": "production/*",
+        "rules": [
+            {"keep-newest": 1, "count": "tags", "group-by": "(.*)-.*", "name": "x"},
+            {"keep-releases": 1, "per": "major", "older": "delete", "tags-regex": "(.*)"},
+            {"delete": True, "tags": "v[0-9]*", "including-protected": True},
+            {"delete-orphaned-older-than": "1d", "repositories": "a/b-*"},
+        ],
+    }
+    VALIDATOR.validate(document)
+    assert PolicyText.read(json.dumps(document), "p.json").policy is not None
 
 
 def test_the_schema_describes_every_key():

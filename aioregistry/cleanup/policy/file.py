@@ -10,7 +10,7 @@ from attrs import frozen
 from aioregistry.cleanup.policy import keys
 from aioregistry.cleanup.policy.documents import Document, DocumentError, Place, read_document
 from aioregistry.cleanup.policy.keys import Key
-from aioregistry.cleanup.policy.patterns import Glob, check_repositories
+from aioregistry.cleanup.policy.patterns import Glob
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Rule
 from aioregistry.cleanup.policy.rules import RULES
@@ -35,7 +35,10 @@ POLICY_KEYS = (
     ),
     keys.count("max-deletes", "max_deletes", "The largest number of DELETEs in one plan."),
 )
-EXCLUDE = "exclude"
+# One of it by itself, or a list of them.
+EXCLUDE = keys.repositories(
+    "exclude", "exclude", "Repositories of which nothing is ever deleted: globs."
+)
 _ACTIONS: Mapping[str, type[Rule]] = {rule.key.name: rule for rule in RULES}
 # The answer to keys of other tools, such as keep-pulled-within.
 _NO_PULL_TIMES = (
@@ -148,15 +151,15 @@ class _Reader:
         if not isinstance(value, dict):
             self._note((), "must have keys with values")
             return None
-        known = {*(key.name for key in POLICY_KEYS), EXCLUDE, "rules"}
+        known = {*(key.name for key in POLICY_KEYS), EXCLUDE.name, "rules"}
         self._check_keys(value, (), known)
         made = self._rules(value.get("rules"))
         options: dict[str, Any] = {}
         for key in POLICY_KEYS:
             if key.name in value:
                 self._read(key, value[key.name], (key.name,), options)
-        if EXCLUDE in value:
-            options["exclude"] = list(self._globs(value[EXCLUDE]))
+        if EXCLUDE.name in value:
+            options[EXCLUDE.attribute] = list(self._globs(value[EXCLUDE.name]))
         return None if self.mistakes else Policy(made, **options)
 
     def _rules(self, rules: Any) -> list[Rule]:
@@ -169,11 +172,9 @@ class _Reader:
     def _globs(self, value: Any) -> Iterator[Glob]:
         """Yield what a list of globs, or one by itself, says."""
         for nth, one in enumerate(value if isinstance(value, list) else [value]):
-            place: Place = (EXCLUDE, nth) if isinstance(value, list) else (EXCLUDE,)
+            place: Place = (EXCLUDE.name, nth) if isinstance(value, list) else (EXCLUDE.name,)
             try:
-                glob = Glob(one)
-                check_repositories(glob)
-                yield glob
+                yield EXCLUDE.read(one)
             except ValueError as error:
                 self._note(place, str(error))
 

@@ -7,9 +7,28 @@ from typing import Any
 from attrs import frozen
 
 from aioregistry.cleanup.policy.durations import parse_duration
-from aioregistry.cleanup.policy.patterns import Glob, Regex
+from aioregistry.cleanup.policy.patterns import (
+    REPOSITORY_GLOB,
+    TAG_GLOB,
+    Glob,
+    Regex,
+    check_repositories,
+    check_tags,
+)
 
-__all__ = ["Key", "age", "boolean", "choice", "count", "fraction", "glob", "regex", "text", "true"]
+__all__ = [
+    "Key",
+    "age",
+    "boolean",
+    "choice",
+    "count",
+    "fraction",
+    "regex",
+    "repositories",
+    "tags",
+    "text",
+    "true",
+]
 
 _AGE = r"^(?=[0-9])([0-9]{1,9}w)?([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
 
@@ -109,15 +128,24 @@ def choice(name: str, attribute: str, values: tuple[str, ...], help: str) -> Key
     return Key(name, help, attribute, read, {"enum": list(values)})
 
 
-def glob(name: str, attribute: str, check: Callable[[Glob], None], help: str) -> Key:  # noqa: A002
-    """Return a key whose value is a pattern with ``*``, ``?`` and ``[…]``, checked by `check`."""
+def tags(name: str, attribute: str, help: str) -> Key:  # noqa: A002
+    """Return a key whose value is a pattern for tags with ``*``, ``?`` and ``[…]``."""
+    return Key(name, help, attribute, _checked(check_tags), {**_PATTERN, "pattern": TAG_GLOB})
 
+
+def repositories(name: str, attribute: str, help: str) -> Key:  # noqa: A002
+    """Return a key whose value is a pattern for repositories with ``*``, ``?`` and ``[…]``."""
+    schema = {**_PATTERN, "pattern": REPOSITORY_GLOB}
+    return Key(name, help, attribute, _checked(check_repositories), schema)
+
+
+def _checked(check: Callable[[Glob], None]) -> Callable[[Any], Glob]:
     def read(value: Any) -> Glob:
-        read = Glob(value)
-        check(read)
-        return read
+        glob = Glob(value)
+        check(glob)
+        return glob
 
-    return Key(name, help, attribute, read, _PATTERN)
+    return read
 
 
 def regex(name: str, attribute: str, help: str) -> Key:  # noqa: A002

@@ -9,6 +9,8 @@ from attrs import field, frozen
 
 __all__ = [
     "ANY",
+    "REPOSITORY_GLOB",
+    "TAG_GLOB",
     "Glob",
     "Pattern",
     "Regex",
@@ -144,30 +146,35 @@ def pattern(given: str | Pattern) -> Pattern:
     return Glob(given) if isinstance(given, str) else given
 
 
+# What is within […] may match one character of many. As JSON Schema writes it, too.
+_SIGNS = r"*?"
+_SET = r"\[!?\]?[^\]]*\]"
+TAG_GLOB = rf"^(?:[A-Za-z0-9_.{_SIGNS}-]|{_SET})+$"
+REPOSITORY_GLOB = rf"^(?:[a-z0-9_./{_SIGNS}-]|{_SET})+$"
+
+
 def check_tags(glob: Pattern) -> None:
     """Raise `ValueError` for a glob that matches no tag, as none has one of its characters.
 
     A rule that keeps ``v*,latest`` keeps nothing, and the next one deletes what it was meant for.
     """
-    _check_characters(glob, "tag", r"A-Za-z0-9_.-")
+    _check_characters(glob, "tag", TAG_GLOB)
 
 
 def check_repositories(glob: Pattern) -> None:
     """Raise `ValueError` for a glob that matches no repository, as `check_tags` does for tags."""
-    _check_characters(glob, "repository", r"a-z0-9_./-")
+    _check_characters(glob, "repository", REPOSITORY_GLOB)
 
 
-def _check_characters(glob: Pattern, of: str, allowed: str) -> None:
-    if not isinstance(glob, Glob):
+def _check_characters(glob: Pattern, of: str, possible: str) -> None:
+    if not isinstance(glob, Glob) or re.search(possible, glob.glob):
         return
-    # What is within […] may match one character of many.
-    text = re.sub(r"\[!?\]?[^]]*\]", "", glob.glob)
-    found = re.search(rf"[^*?{allowed}]", text)
-    if found is not None:
-        raise ValueError(
-            f"no {of} matches {glob.glob!r}, as none contains {found[0]!r}: write a rule for each"
-            " pattern, or a regular expression"
-        )
+    text = re.sub(_SET, "", glob.glob)
+    wrong = next((one for one in text if not re.search(possible, one)), glob.glob[-1])
+    raise ValueError(
+        f"no {of} matches {glob.glob!r}, as none contains {wrong!r}: write a rule for each"
+        " pattern, or a regular expression"
+    )
 
 
 def covers(wider: Pattern, narrower: Pattern) -> bool:

@@ -129,11 +129,8 @@ class Rule(ABC):
     key: ClassVar[Key]
     options: ClassVar[tuple[Key, ...]] = ()
     common: ClassVar[tuple[Key, ...]] = (
-        keys.glob(
-            "repositories",
-            "repositories",
-            check_repositories,
-            "The repositories that the rule applies to.",
+        keys.repositories(
+            "repositories", "repositories", "The repositories that the rule applies to."
         ),
         keys.regex("repositories-regex", "repositories", "The same, as a regular expression."),
         keys.text("name", "name", "What the rule is called in reasons."),
@@ -203,7 +200,7 @@ class TagRule(Rule):
 
     common: ClassVar[tuple[Key, ...]] = (
         *Rule.common,
-        keys.glob("tags", "tags", check_tags, "The tags that the rule matches."),
+        keys.tags("tags", "tags", "The tags that the rule matches."),
         keys.regex("tags-regex", "tags", "The same, as a regular expression."),
         keys.boolean(
             "including-protected",

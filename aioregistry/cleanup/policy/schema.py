@@ -22,7 +22,6 @@ def policy_schema() -> dict[str, Any]:
         >>> sorted(policy_schema()["properties"])
         ['exclude', 'floor', 'max-deletes', 'max-fraction', 'rules']
     """
-    exclude = {"type": "string", "minLength": 1, "maxLength": 1000}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A policy of aioregistry cleanup",
@@ -31,9 +30,9 @@ def policy_schema() -> dict[str, Any]:
         "required": ["rules"],
         "properties": {
             **_properties(POLICY_KEYS),
-            EXCLUDE: {
-                "description": "Repositories of which nothing is ever deleted: globs.",
-                "anyOf": [exclude, {"type": "array", "items": exclude}],
+            EXCLUDE.name: {
+                "description": EXCLUDE.help,
+                "anyOf": [EXCLUDE.schema, {"type": "array", "items": EXCLUDE.schema}],
             },
             "rules": {
                 "description": "The rules, in order: the first that decides on a tag decides.",
