@@ -41,7 +41,7 @@ CLI_FLOORS = [
     {"asking", "undo"},
     {"cleanup"},
     {"images"},
-    {"commands"},
+    {"commands", "completion"},
     {"app"},
 ]
 MAX_FILES = 15

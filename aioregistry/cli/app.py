@@ -1,6 +1,7 @@
 """The root of the commands; each group is in a file of its own, loaded when it is used."""
 
 import importlib
+import os
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,8 @@ class _Command:
     help: str
 
 
+# Set by a shell that asks for completions.
+_COMPLETES = "_AIOREGISTRY_COMPLETE"
 # Loading all commands takes longer than printing the help.
 _COMMANDS = {
     "repositories": _Command("lists", _CONTENT, "List the repositories of a registry."),
@@ -98,6 +101,10 @@ class _Commands(CommandGroup):
         # A module has one command, a group of its own name, or several commands.
         found = getattr(loaded, "commands", {}).get(cmd_name, loaded)
         found.name = cmd_name
+        if _COMPLETES in os.environ:
+            from aioregistry.cli.completion import complete_names
+
+            complete_names(found)
         return found
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002

@@ -1,10 +1,10 @@
 """Options that commands share, in groups that a command takes as one argument."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import attrs
 import typer
@@ -24,8 +24,11 @@ __all__ = [
     "RepositoryReference",
     "Yes",
     "as_arguments",
+    "shows",
     "with_groups",
 ]
+
+T = TypeVar("T", bound=Callable[..., None])
 
 _ACCESS = "Access"
 _FILTERS = "Filters and order"
@@ -321,6 +324,20 @@ def as_arguments(group: Any) -> list[str]:
     return arguments
 
 
+def shows(columns: Callable[[], Sequence[Any]]) -> Callable[[T], T]:
+    """Return a decorator of a command whose ``--columns`` has these names, for completion.
+
+    Args:
+        columns: Returns the columns.
+    """
+
+    def named(function: T) -> T:
+        vars(function)["columns"] = lambda: [column.name for column in columns()]
+        return function
+
+    return named
+
+
 def with_groups(function: Callable[..., None]) -> Callable[..., None]:
     """Return a command in which each argument of an attrs class becomes that class's options."""
     hints = get_type_hints(function, include_extras=True)
@@ -341,6 +358,7 @@ def with_groups(function: Callable[..., None]) -> Callable[..., None]:
         }
         function(**given, **made)
 
+    vars(command).update(vars(function))
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}

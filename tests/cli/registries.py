@@ -27,8 +27,8 @@ class Shell:
         self.builder = Builder(sandbox.state)
         (folder / "policy.toml").write_text(POLICY)
 
-    def run(self, *arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(app, list(arguments), input=stdin)
+    def run(self, *arguments: str, stdin: str | None = None, **more: str) -> Result:
+        return CliRunner().invoke(app, list(arguments), input=stdin, **more)
 
     def plans(self) -> list[Path]:
         return sorted((self.folder / "state").glob("*/runs/*/plan.json"))

@@ -46,7 +46,9 @@ def test_every_command_of_the_list_is_there():
     assert all(command.callback is not None for _, command in ALL)
 
 
-@pytest.mark.parametrize("arguments", [("frob",), ("--frob",), ("tags",), ("tags", "a", "b", "c")])
+@pytest.mark.parametrize(
+    "arguments", [("frob",), ("--frob",), ("cleanup", "undo"), ("tags", "a", "b", "c")]
+)
 def test_wrong_usage_is_told_and_exits_with_2(arguments):
     result = CliRunner().invoke(app, list(arguments))
     assert result.exit_code == 2

@@ -9,7 +9,7 @@ from attrs import frozen
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.groups import CommandGroup
-from aioregistry.cli.options import Access, Output, with_groups
+from aioregistry.cli.options import Access, Output, shows, with_groups
 from aioregistry.cli.running import run
 from aioregistry.cli.settings.config_file import KEYS, config_path, parse_config, with_setting
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
@@ -71,6 +71,7 @@ _COLUMNS: list[Column[_Line]] = [
 
 @app.command(epilog=epilog("aioregistry config show", interrupts=False))
 @with_groups
+@shows(lambda: _COLUMNS)
 def show(
     output: Output = Output(),
     access: Access = Access(),

@@ -23,6 +23,7 @@ from aioregistry.cli.options import (
     RegistryName,
     ReportFormat,
     Yes,
+    shows,
     with_groups,
 )
 from aioregistry.cli.running import run_connected
@@ -154,6 +155,7 @@ _FACTS: "Facts[GarbageCollection]" = Facts(
 
 @app.command(name="list", epilog=epilog("aioregistry gc list example"))
 @with_groups
+@shows(lambda: _COLUMNS)
 def list_(
     registry: RegistryName = None,
     all_registries: AllRegistries = False,

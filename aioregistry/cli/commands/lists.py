@@ -20,6 +20,7 @@ from aioregistry.cli.options import (
     OptionalRepository,
     Output,
     RegistryName,
+    shows,
     with_groups,
 )
 from aioregistry.cli.running import run_connected
@@ -138,6 +139,7 @@ class _Where:
 
 @app.command(epilog=epilog("aioregistry repositories example --sort size"))
 @with_groups
+@shows(lambda: _REPOSITORIES)
 def repositories(
     registry: RegistryName = None,
     all_registries: AllRegistries = False,
@@ -162,6 +164,7 @@ def repositories(
 
 @app.command(epilog=epilog("aioregistry tags web --older-than 30d"))
 @with_groups
+@shows(lambda: _TAGS)
 def tags(
     repo: OptionalRepository = None,
     registry: InRegistry = None,
@@ -184,6 +187,7 @@ def tags(
 
 @app.command(epilog=epilog("aioregistry manifests web --untagged"))
 @with_groups
+@shows(lambda: _MANIFESTS)
 def manifests(
     repo: OptionalRepository = None,
     registry: InRegistry = None,

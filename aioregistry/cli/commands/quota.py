@@ -9,7 +9,7 @@ from attrs import frozen
 
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.exit_codes import DONE, epilog
-from aioregistry.cli.options import Access, Output, with_groups
+from aioregistry.cli.options import Access, Output, shows, with_groups
 from aioregistry.cli.running import run_connected
 from aioregistry.errors import PermissionDeniedError, RateLimitedError
 
@@ -40,6 +40,7 @@ _COLUMNS: list[Column[_Quota]] = [
 
 @app.command(epilog=epilog("aioregistry quota -o json"))
 @with_groups
+@shows(lambda: _COLUMNS)
 def quota(
     output: Output = Output(),
     access: Access = Access(),

@@ -13,7 +13,7 @@ from aioregistry.cli.display.text import counted, size_in_words
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.groups import CommandGroup
-from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, with_groups
+from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, shows, with_groups
 from aioregistry.cli.running import run_connected
 from aioregistry.errors import ConflictError, InvalidNameError
 
@@ -104,6 +104,7 @@ def _yes_or_no(value: bool | None) -> str | None:
 
 @registry_app.command(epilog=epilog("aioregistry registry get example"))
 @with_groups
+@shows(lambda: _REGISTRIES)
 def get(
     registry: RegistryName = None,
     output: Output = Output(),
@@ -122,6 +123,7 @@ def get(
 
 @registry_app.command(name="list", epilog=epilog("aioregistry registry list"))
 @with_groups
+@shows(lambda: _REGISTRIES)
 def list_(
     filters: Filters = Filters(),
     output: Output = Output(),
@@ -141,6 +143,7 @@ def list_(
     epilog=epilog("aioregistry registry create example --tier basic --region fra1", asks=True)
 )
 @with_groups
+@shows(lambda: _REGISTRIES)
 def create(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Name, unique among all accounts of the vendor.")
@@ -234,6 +237,7 @@ async def _price(to: "Connection", slug: str) -> str:
 
 @options_app.command(epilog=epilog("aioregistry options tiers"))
 @with_groups
+@shows(lambda: _TIERS)
 def tiers(
     output: Output = Output(),
     access: Access = Access(),
@@ -250,6 +254,7 @@ def tiers(
 
 @options_app.command(epilog=epilog("aioregistry options regions"))
 @with_groups
+@shows(lambda: _REGIONS)
 def regions(
     output: Output = Output(),
     access: Access = Access(),
@@ -266,6 +271,7 @@ def regions(
 
 @app.command(epilog=epilog("aioregistry subscription --change-to professional", asks=True))
 @with_groups
+@shows(lambda: _SUBSCRIPTIONS)
 def subscription(
     change_to: Annotated[
         str | None,
