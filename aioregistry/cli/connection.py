@@ -2,13 +2,17 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 from attrs import frozen
 from rich.console import Console
 
+from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.text import safe
@@ -182,6 +186,33 @@ class Connection:
         where = self.settings.contents_url(url)
         async with DistributionWriter(registry, base_url=where, trust_env=True) as writer:
             yield writer
+
+    @asynccontextmanager
+    async def archive(
+        self, registry: str, path: Path | None
+    ) -> AsyncGenerator[tuple[Archive, Path]]:
+        """Open a file that keeps what is about to be deleted, and give its path, too.
+
+        Args:
+            registry: The registry's name.
+            path: The file; None means a new one in the state directory.
+
+        Raises:
+            UsageError: The address of the registry itself is not known.
+        """
+        try:
+            self.settings.contents_url(None)
+        except SettingsError as error:
+            raise UsageError(f"{error}; or delete for good: --no-archive") from None
+        if path is None:
+            folder = StateFolder.of(registry, api_url=self.settings.api_url)
+            path = folder.new_archive(datetime.now(UTC))
+        handle = self.client.registry(registry)
+        async with (
+            self.contents(handle, None, cache=True) as contents,
+            Archive(path, registry, contents) as archive,
+        ):
+            yield archive, path
 
     @asynccontextmanager
     async def contents(

@@ -121,6 +121,22 @@ def test_tags_of_several_repositories_are_deleted_and_what_stays_is_told(filled)
     assert set(tags(filled.sandbox, "web")) == {"same", filled.signature}
 
 
+def test_untag_can_be_undone(filled):
+    before = tags(filled.sandbox, "web")
+    result = filled.run("untag", "web:v1", "web:v2", "--yes", "--archive", "archive")
+    assert "to restore: aioregistry cleanup undo archive" in result.stderr
+    assert set(tags(filled.sandbox, "web")) == {filled.signature}
+    undone = filled.run("cleanup", "undo", "archive")
+    assert undone.exit_code == 0, undone.output
+    assert tags(filled.sandbox, "web") == before
+
+
+def test_untag_without_an_archive_is_for_good(filled):
+    result = filled.run("untag", "web:v1", "--yes", "--no-archive")
+    assert result.exit_code == 0
+    assert "to restore" not in result.stderr
+
+
 def test_untag_asks_before_it_deletes(filled):
     result = filled.run("untag", "web:v1", stdin="y\n")
     assert result.exit_code == 2

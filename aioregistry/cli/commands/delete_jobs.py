@@ -4,7 +4,6 @@ import shlex
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ import typer
 from aioregistry.api import names
 from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.plan.reasons import part_of
-from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cli.asking import ask, read_text
 from aioregistry.cli.commands.delete_options import Deleting
 from aioregistry.cli.display.plan_tables import DeleteCounts
@@ -173,19 +171,8 @@ class _Job(ABC):
         if not self._archives:
             yield None
             return
-        registry = to.client.registry(repository.registry_name)
-        try:
-            to.settings.contents_url(None)
-        except SettingsError as error:
-            raise UsageError(f"{error}; or delete for good: --no-archive") from None
-        self._archive = self._options.archive
-        if self._archive is None:
-            folder = StateFolder.of(registry.name, api_url=to.settings.api_url)
-            self._archive = folder.new_archive(datetime.now(UTC))
-        async with (
-            to.contents(registry, None, cache=True) as contents,
-            Archive(self._archive, registry.name, contents) as archive,
-        ):
+        opening = to.archive(repository.registry_name, self._options.archive)
+        async with opening as (archive, self._archive):
             yield archive
 
     def _names(self, first: str | None, given: list[str] | None) -> list[str]:

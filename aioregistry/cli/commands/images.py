@@ -143,17 +143,31 @@ def untag(
     registry: InRegistry = None,
     yes: Yes = False,
     dry_run: DryRun = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="FILE",
+            show_default="a new file in the state directory",
+            help="File that keeps what is deleted for `cleanup undo`; it grows.",
+        ),
+    ] = None,
+    no_archive: Annotated[
+        bool,
+        typer.Option("--no-archive", help="Keep nothing: what is deleted cannot be restored."),
+    ] = False,
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
     """Delete tags, in any number of repositories. The images that they are on stay.
 
     Says which manifests are left without a tag. Those can be pulled by digest, and take up storage
-    until they are deleted as well.
+    until they are deleted as well. `aioregistry cleanup undo` restores the tags from the archive
+    that is named at the end.
     """
     from aioregistry.cli.images import untagging
 
-    untagging.untag(images, registry, yes, dry_run, output, access)
+    untagging.untag(images, registry, yes, dry_run, archive, no_archive, output, access)
 
 
 @app.command(

@@ -1,18 +1,24 @@
 """The work of ``aioregistry untag``."""
 
+import shlex
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from attrs import frozen
 
+from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cli.asking import ask
 from aioregistry.cli.connection import Connection
+from aioregistry.cli.display.progress import Stage
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Output
 from aioregistry.cli.running import run_connected
+from aioregistry.client.archiving import tags_first
 from aioregistry.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -58,10 +64,12 @@ def untag(
     registry: str | None,
     yes: bool,
     dry_run: bool,
+    archive: Path | None,
+    no_archive: bool,
     output: Output,
     access: Access,
 ) -> None:
-    """Delete the tags that ``references`` name."""
+    """Delete the tags that ``references`` name, each after it is archived."""
     rows: list[_Untagged] = []
 
     async def work(to: Connection) -> int:
@@ -75,27 +83,46 @@ def untag(
         names = [f"{each.name}:{tag}" for each, tags in found.items() for tag in tags]
         if names and not dry_run and not yes:
             ask("untag", f"Delete {counted(len(names), 'tag')}: {_some(names)}?", _NOTHING)
-        async with to.display.stage("Delete", len(names), "tags") as stage:
+        keeps = bool(names) and not dry_run and not no_archive
+        kept: Path | None = None
+        async with AsyncExitStack() as stack:
+            opened = None
+            if keeps:
+                (name,) = {repository.registry_name for repository in found}
+                opened, kept = await stack.enter_async_context(to.archive(name, archive))
+            stage = await stack.enter_async_context(to.display.stage("Delete", len(names), "tags"))
             for repository, manifests in found.items():
                 statuses = dict.fromkeys(manifests, "to delete")
                 if not dry_run:
-
-                    def count(outcome: "Outcome", statuses: dict[str, str] = statuses) -> None:
-                        statuses[outcome.name] = outcome.status
-                        stage.advance()
-                        if outcome.error is not None and outcome.status != "absent":
-                            said = f"{outcome.name}: {outcome.error}"
-                            typer.echo(safe(said), err=True)
-
-                    await repository.delete_tags(list(manifests), count)
+                    statuses = await _delete(repository, list(manifests), opened, stage)
                 rows.extend(_rows(repository.name, manifests, statuses))
         printer.all(rows)
         for line in _summary(rows, dry_run):
             typer.echo(line, err=True)
+        if kept is not None and any(row.status == "deleted" for row in rows):
+            undo = f"aioregistry cleanup undo {shlex.quote(str(kept))}"
+            typer.echo(f"until the next garbage collection, to restore: {undo}", err=True)
         bad = {"failed", "unknown", "not_attempted"}
         return SOME_FAILED if any(row.status in bad for row in rows) else DONE
 
     run_connected("untag", access, work, lambda: "tags that were not reached are kept")
+
+
+async def _delete(
+    repository: "RepositoryHandle", tags: list[str], archive: Archive | None, stage: Stage
+) -> dict[str, str]:
+    """Delete tags, each after it is archived, and return what became of each."""
+    statuses: dict[str, str] = {}
+
+    def count(outcome: "Outcome") -> None:
+        statuses[outcome.name] = outcome.status
+        stage.advance()
+        if outcome.error is not None and outcome.status != "absent":
+            typer.echo(safe(f"{outcome.name}: {outcome.error}"), err=True)
+
+    check = tags_first(archive, repository.registry_name, repository.name, None)
+    await repository.delete_tags(tags, count, check=check)
+    return statuses
 
 
 async def _wanted(
@@ -104,7 +131,7 @@ async def _wanted(
     """Return the tags that references name, each once, by their repositories.
 
     Raises:
-        UsageError: A reference names no tag.
+        UsageError: A reference names no tag, or they are in several registries.
     """
     wanted: dict[RepositoryHandle, list[str]] = {}
     for text in references:
@@ -114,6 +141,9 @@ async def _wanted(
         tags = wanted.setdefault(target.repository, [])
         if target.reference.tag not in tags:
             tags.append(target.reference.tag)
+    registries = sorted({repository.registry_name for repository in wanted})
+    if len(registries) > 1:
+        raise UsageError(f"the tags are in several registries: {', '.join(registries)}")
     return wanted
 
 
