@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Self
 
 import platformdirs
-from attrs import evolve
 
 from aioregistry.cleanup.manifests.content import (
     Content,
@@ -21,6 +20,7 @@ __all__ = ["ContentCache", "default_cache_path"]
 _SCHEMA = 2
 _COLUMNS = "(digest TEXT PRIMARY KEY, type TEXT, body BLOB NOT NULL) WITHOUT ROWID"
 _BATCH_SIZE = 500
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
 def default_cache_path() -> Path:
@@ -98,7 +98,8 @@ class ContentCache:
 
 
 def _batches(digests: Iterable[str]) -> Iterator[list[str]]:
-    waiting = list(digests)
+    # In the order of the file: neighbours are read together.
+    waiting = sorted(digests)
     for start in range(0, len(waiting), _BATCH_SIZE):
         yield waiting[start : start + _BATCH_SIZE]
 
@@ -108,9 +109,8 @@ def _document(digest: str, media_type: object, body: object) -> Document | None:
     if not isinstance(body, bytes) or not (media_type is None or isinstance(media_type, str)):
         return None
     algorithm, _, expected = digest.partition(":")
-    if algorithm not in {"sha256", "sha384", "sha512"}:
-        return None
-    if hashlib.new(algorithm, body).hexdigest() != expected:
+    new_hash = _HASHES.get(algorithm)
+    if new_hash is None or new_hash(body).hexdigest() != expected:
         return None
     return Document(body, media_type)
 
@@ -121,6 +121,6 @@ def _checked(digest: str, media_type: object, body: object) -> Content | None:
     if document is None:
         return None
     try:
-        return evolve(parse_content(document.body, document.media_type), document=None)
+        return parse_content(document.body, document.media_type, keep=False)
     except UnreadableContentError:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from aioregistry.api import names
+from aioregistry.cleanup.manifests.quick import PlainImage, QuickDocument, read_quickly
 from aioregistry.cleanup.policy.documents import without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
@@ -82,7 +83,8 @@ class Content:
 
 def subject_of_tag(tag: str) -> str | None:
     """Return the `subject_key` that the name of a tag has, as cosign's; None for any other."""
-    found = _REFERRER_TAG.fullmatch(tag)
+    # Most tags are none: to see that takes no pattern.
+    found = _REFERRER_TAG.fullmatch(tag) if tag[:3] == "sha" else None
     if found is None:
         return None
     return subject_key(f"{found[1] or found[3]}:{found[2] or found[4]}")
@@ -93,16 +95,23 @@ def subject_key(digest: str) -> str:
     return digest[:_KEY_CHARACTERS]
 
 
-def parse_content(body: bytes, media_type: str | None) -> Content:
+def parse_content(body: bytes, media_type: str | None, *, keep: bool = True) -> Content:
     """Return the content of a manifest's document.
 
     Args:
         body: The document.
         media_type: What the registry called it; None when it did not.
+        keep: Whether the content has the document itself. True by default.
 
     Raises:
         UnreadableContentError: It is no manifest, or not one to be sure of.
     """
+    kept = Document(body, media_type) if keep else None
+    usual = read_quickly(body)
+    if usual is not None:
+        content = _content_of(usual, len(body), media_type, kept)
+        if content is not None:
+            return content
     try:
         document = json.loads(body, object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:
@@ -112,7 +121,7 @@ def parse_content(body: bytes, media_type: str | None) -> Content:
     own = document.get("mediaType")
     if own is not None and not isinstance(own, str):
         raise UnreadableContentError("its mediaType is no string")
-    given = (media_type or "").partition(";")[0].strip()
+    given = _without_parameters(media_type)
     called = {kind for kind in (own, given) if kind}
     subject = document.pop("subject", None)
     if called <= _IMAGES and called and "manifests" not in document:
@@ -126,8 +135,32 @@ def parse_content(body: bytes, media_type: str | None) -> Content:
         len(body),
         children,
         None if subject is None else _digest_of(subject),
-        Document(body, media_type),
+        kept,
     )
+
+
+def _content_of(
+    document: PlainImage | QuickDocument, size: int, media_type: str | None, kept: Document | None
+) -> Content | None:
+    """Return the content of a document that was read quickly; None where a closer look decides."""
+    own, given = document.mediaType or "", _without_parameters(media_type)
+    is_image = (own or given) in _IMAGES and (given or own) in _IMAGES
+    if isinstance(document, PlainImage):
+        return Content(own or given, size, document=kept) if is_image else None
+    if not document.manifests and (not is_image or isinstance(document.manifests, list)):
+        return None
+    try:
+        children = tuple(
+            dict.fromkeys(names.check_digest(one.digest) for one in document.manifests or ())
+        )
+        subject = names.check_digest(document.subject.digest) if document.subject else None
+    except InvalidNameError:
+        return None
+    return Content(own or given, size, children, subject, kept)
+
+
+def _without_parameters(media_type: str | None) -> str:
+    return (media_type or "").partition(";")[0].strip()
 
 
 def _entries(index: dict[str, Any]) -> tuple[str, ...]:
