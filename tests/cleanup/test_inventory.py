@@ -12,7 +12,8 @@ from aioregistry import (
     RegistryClient,
     RegistryHandle,
 )
-from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest
+from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.cleanup.manifests.inventory import ListedManifest
 from aioregistry.cleanup.manifests.listing import take_inventory
 from tests.conftest import push_tags
 
@@ -313,7 +314,8 @@ async def test_a_manifest_among_its_own_blobs_is_there_once(listings, registry):
     listings.add(("a", []), blobs=blobs)
     sizes = BlobSizes()
     (manifest,) = (await take_inventory(registry, "web", sizes)).manifests
-    assert manifest.blobs == (sizes.number_of(digest_of("a")), sizes.number_of(digest_of("layer")))
+    own, layer = sizes.number_of(digest_of("a")), sizes.number_of(digest_of("layer"))
+    assert list(manifest.blobs) == [own, layer]
 
 
 def test_the_first_size_that_was_told_stays():
@@ -341,3 +343,28 @@ def test_a_size_of_zero_that_is_told_later_is_not_known():
 )
 def test_the_tags_of_signatures_are_no_images(tags, of_images):
     assert ListedManifest(DIGEST, tags).image_tags == of_images
+
+
+def test_many_blobs_have_numbers_of_their_own():
+    sizes = BlobSizes()
+    digests = [f"sha256:{number:064x}" for number in range(2000)]
+    numbers = [sizes.number_of(digest, nth) for nth, digest in enumerate(digests, 1)]
+    assert numbers == list(range(2000))
+    assert sizes.numbers_of(digests, [None] * 2000) == numbers
+    assert [sizes.size_of(number) for number in numbers] == list(range(1, 2001))
+    assert all(sizes.has_subject(digest) for digest in digests)
+    assert not sizes.has_subject(f"sha256:{2000:064x}")
+    assert len(sizes) == 2000
+
+
+def test_a_subject_is_known_by_the_beginning_of_a_long_digest():
+    sizes = BlobSizes()
+    sizes.number_of("sha512:" + "a" * 64 + "b" * 64)
+    assert sizes.has_subject("sha512:" + "a" * 64)
+    assert not sizes.has_subject("sha512:" + "b" * 64)
+
+
+@pytest.mark.parametrize("size", [-1, 2**63, 2**70])
+def test_a_size_that_no_blob_can_have_is_not_known(size):
+    sizes = BlobSizes()
+    assert sizes.size_of(sizes.number_of(DIGEST, size)) is None

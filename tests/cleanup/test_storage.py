@@ -1,7 +1,8 @@
 """The bytes that a clean-up frees."""
 
+from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import BlobSizes, ListedManifest
+from aioregistry.cleanup.manifests.inventory import ListedManifest
 from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.cleanup.plan.storage import Storage
 

@@ -12,6 +12,7 @@ from aioregistry.cleanup.policy.documents import without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
 __all__ = [
+    "KEY_CHARACTERS",
     "Content",
     "Document",
     "MissingContentError",
@@ -36,7 +37,7 @@ _IMAGES = frozenset(
 _REFERRER_TAG = re.compile(
     r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{64}(?:[0-9a-f]{64})?))(?:\.[A-Za-z0-9._-]+)?"
 )
-_KEY_CHARACTERS = len("sha256:") + 64
+KEY_CHARACTERS = len("sha256:") + 64
 _MAX_VALUES = 100_000
 
 
@@ -92,7 +93,7 @@ def subject_of_tag(tag: str) -> str | None:
 
 def subject_key(digest: str) -> str:
     """Return as much of a digest as tags that refer to it have: all of one of SHA-256."""
-    return digest[:_KEY_CHARACTERS]
+    return digest[:KEY_CHARACTERS]
 
 
 def parse_content(body: bytes, media_type: str | None, *, keep: bool = True) -> Content:

@@ -1,47 +1,20 @@
 """The manifests and tags of a repository, by two lists that are held against each other."""
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from attrs import evolve, field, frozen
 
 from aioregistry.api.models import Manifest, Tag
+from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.content import subject_key, subject_of_tag
 from aioregistry.cleanup.policy.ages import tag_time
 
-__all__ = ["BlobSizes", "ListedManifest", "RepositoryInventory", "TagComparison", "listed"]
+__all__ = ["ListedManifest", "RepositoryInventory", "TagComparison", "listed"]
 
 _DIFFERS = "the list of manifests and the list of tags differ on its tags"
 _UNLISTED = "the list of tags names it, and the list of manifests does not"
-
-
-class BlobSizes:
-    """The sizes of all blobs of a registry, each known by a small number.
-
-    Layers are shared: a digest is kept once, however many manifests name it.
-    """
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._sizes: list[int | None] = []
-
-    @property
-    def digests(self) -> Iterator[str]:
-        """The digests of all blobs, those of manifests among them."""
-        return iter(self._numbers)
-
-    def number_of(self, digest: str, size: int | None = None) -> int:
-        """Return the number of a blob; a size that is not known yet is noted."""
-        number = self._numbers.setdefault(digest, len(self._sizes))
-        if number == len(self._sizes):
-            self._sizes.append(size or None)
-        elif self._sizes[number] is None:
-            self._sizes[number] = size or None
-        return number
-
-    def size_of(self, number: int) -> int | None:
-        """Return the compressed size of a blob in bytes; None when nobody told it."""
-        return self._sizes[number]
 
 
 @frozen
@@ -60,7 +33,7 @@ class ListedManifest:
     digest: str
     tags: tuple[str, ...] = ()
     pushed_at: datetime | None = None
-    blobs: tuple[int, ...] = ()
+    blobs: Sequence[int] = field(default=(), hash=False)
     size_bytes: int | None = None
     image_tags: tuple[str, ...] = field(init=False, eq=False, repr=False)
 
@@ -183,13 +156,15 @@ class TagComparison:
 
 def listed(manifest: Manifest, sizes: BlobSizes) -> ListedManifest:
     """Return a manifest of the API's list, its blobs noted by their numbers."""
-    blobs = manifest.blobs
-    numbers = [sizes.number_of(blob.digest, blob.compressed_size_bytes) for blob in blobs]
-    own = sizes.number_of(manifest.digest)
+    digests = [blob.digest for blob in manifest.blobs]
+    known = [blob.compressed_size_bytes for blob in manifest.blobs]
+    if manifest.digest not in digests:
+        digests.append(manifest.digest)
+        known.append(None)
     return ListedManifest(
         manifest.digest,
-        tuple(sorted(manifest.tags)),
+        tuple(sorted(manifest.tags)) if len(manifest.tags) > 1 else manifest.tags,
         manifest.updated_at,
-        tuple(numbers) if own in numbers else (*numbers, own),
+        array("I", sizes.numbers_of(digests, known)),
         manifest.compressed_size_bytes,
     )

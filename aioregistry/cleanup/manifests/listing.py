@@ -6,8 +6,8 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define
 
 from aioregistry.api.models import Manifest, Tag
+from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.inventory import (
-    BlobSizes,
     ListedManifest,
     RepositoryInventory,
     TagComparison,

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
+from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory, RepositoryMemory

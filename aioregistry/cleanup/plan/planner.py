@@ -7,13 +7,13 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from aioregistry.cleanup.in_use.references import InUse, InUseTally
+from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
     UnreadableContentError,
-    subject_key,
 )
-from aioregistry.cleanup.manifests.inventory import BlobSizes, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
 from aioregistry.cleanup.memory.memory import ListMemory
@@ -245,8 +245,9 @@ class Planner:
     ) -> Iterator[tuple[str, RepositoryInventory, Mapping[str, Content]]]:
         """Yield what was postponed, with the subjects that other repositories have."""
         wanted = frozenset[str]().union(*(one.missing for one in self._postponed.values()))
-        keys = map(subject_key, self._sizes.digests) if self._all_listed else wanted
-        found = wanted.intersection(keys)
+        found = wanted
+        if self._all_listed:
+            found = frozenset(filter(self._sizes.has_subject, wanted))
         for name, one in self._postponed.items():
             inventory = evolve(one.inventory, elsewhere=one.missing & found)
             yield name, inventory, one.contents
