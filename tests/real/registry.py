@@ -39,7 +39,14 @@ async def execute(*command: object) -> tuple[int, str]:
 class RealRegistry:
     """docker-registry with deletes enabled, and its storage folder."""
 
-    def __init__(self, folder: Path, *, passwords: str | None = None, auth: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        passwords: str | None = None,
+        auth: str = "",
+        schema1: bool = False,
+    ) -> None:
         self.folder = folder
         self.storage = folder / "storage"
         with socket.socket() as free:
@@ -54,6 +61,9 @@ class RealRegistry:
             " delete: {enabled: true}}\n"
             f"http: {{addr: {self.host}}}\n"
         )
+        if schema1:
+            with self._config.open("a") as config:
+                config.write("compatibility: {schema1: {enabled: true}}\n")
         if auth:
             with self._config.open("a") as config:
                 config.write(f"auth: {auth}\n")

@@ -5,13 +5,14 @@ import json
 import pytest
 
 from aioregistry import AuthenticationError, RegistryClient
-from aioregistry.cleanup import DistributionWriter
-from aioregistry.images import copy_image
+from aioregistry.cleanup import Distribution, DistributionWriter
+from aioregistry.images import copy_image, inspect_image
 from tests.conftest import QUICK
 from tests.real.front import Front
 from tests.real.images import Store
 from tests.real.registry import ApiServer, RealRegistry, require_programs
-from tests.real.test_cleanup import filled, signature_tag
+from tests.real.schema1 import MEDIA_TYPE, signed_manifest
+from tests.real.test_cleanup import POLICY, filled, signature_tag
 
 __all__ = ["filled"]
 
@@ -64,6 +65,32 @@ async def test_tagging_and_copying_upload_no_blob(filled, tmp_path):
         assert await registry.is_whole(store, "production/web", digest)
 
 
+@pytest.mark.slow(4)
+async def test_an_image_is_inspected_whole(filled):
+    registry = filled.registry
+    async with (
+        ApiServer(registry).running() as url,
+        RegistryClient("token", base_url=url, rate_limit=None) as client,
+        Distribution(client.registry("example"), base_url=registry.url) as distribution,
+    ):
+        handle = client.registry("example")
+        release = await inspect_image(
+            handle, distribution, "web", "v1.0.0", all_repositories=True, policy=POLICY
+        )
+    kinds = [(one.kind, one.platform) for one in release.manifests]
+    assert kinds[0] == ("index", None)
+    assert {("image", "linux/amd64"), ("image", "linux/arm64")} <= set(kinds)
+    by_kind = {one.kind: one for one in release.manifests}
+    assert by_kind["attestation"].refers_to in {one.digest for one in release.manifests}
+    assert by_kind["signature"].digest == filled.kept["signature"]
+    image = next(one for one in release.manifests if one.platform == "linux/arm64")
+    assert image.config.labels == {"name": "release arm64"}
+    base, own = image.layers
+    assert "team/api:v2.0.0" in base.shared_with or base.shared_count > len(base.shared_with)
+    assert own.shared_count == 0
+    assert [(one.tag, one.deleted) for one in release.decisions] == [("v1.0.0", False)]
+
+
 @pytest.mark.slow(2)
 @pytest.mark.parametrize("grants", [True, False])
 async def test_a_mount_needs_a_token_that_pulls_from_the_source(tmp_path, grants):
@@ -96,3 +123,24 @@ async def test_a_mount_needs_a_token_that_pulls_from_the_source(tmp_path, grants
                 assert registry.tags("api") == {"v1": root["digest"]}
     assert front.uploads() == []
     assert any("repository:example/web:pull" in asked for asked in front.asked)
+
+
+async def test_a_signed_manifest_of_schema_1_is_tagged_and_copied(tmp_path):
+    require_programs()
+    store, registry = Store(), RealRegistry(tmp_path, schema1=True)
+    layer = store.layer("old")
+    body, digest = signed_manifest("example/web", layer["digest"])
+    async with (
+        registry.running(),
+        ApiServer(registry).running() as url,
+        RegistryClient("token", base_url=url, rate_limit=None) as client,
+        DistributionWriter(client.registry("example"), base_url=registry.url) as writer,
+    ):
+        # An image that names the layer, so that it is uploaded.
+        await registry.push(store, store.image("new", [layer]), "web", "new")
+        await writer.put_manifest("web", "old", body, MEDIA_TYPE)
+        (outcome,) = await writer.tag("web", "old", "older")
+        report = await copy_image(writer, "web", digest, "api", "old")
+    assert outcome.digest == report.digest == digest
+    assert report.mounted_blobs == 1
+    assert registry.tags("web")["older"] == registry.tags("api")["old"] == digest
