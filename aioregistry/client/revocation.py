@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from aioregistry.api.endpoints import Request
 from aioregistry.errors import AuthenticationError, RegistryError
-from aioregistry.session.origins import API_URL
+from aioregistry.session.origins import API_URL, REVOCATION_URL
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
 from aioregistry.session.transport import Transport
@@ -12,8 +12,7 @@ from aioregistry.version import VERSION
 
 __all__ = ["revocation_origin", "revoke"]
 
-_REVOCATION_PATH = "/v1/oauth/revoke"
-_VENDOR_REVOCATION_ORIGIN = "https://cloud.digitalocean.com"
+_PATH = "/v1/oauth/revoke"
 _FORM = "application/x-www-form-urlencoded"
 # Somebody waits for it at a terminal.
 _PATIENCE = RetryPolicy(attempts=3, cap=2.0, max_retry_after=5.0)
@@ -25,7 +24,7 @@ def revocation_origin(api_url: str) -> str:
 
     That is the vendor's for its API, and otherwise the API's own: no other place is told a secret.
     """
-    return _VENDOR_REVOCATION_ORIGIN if api_url == API_URL else api_url
+    return REVOCATION_URL.removesuffix(_PATH) if api_url == API_URL else api_url
 
 
 async def revoke(password: str, api_url: str, *, trust_env: bool = False) -> bool:
@@ -55,7 +54,7 @@ async def revoke(password: str, api_url: str, *, trust_env: bool = False) -> boo
         trust_env=trust_env,
     )
     body = urlencode({"token": password}).encode()
-    request = Request("POST", _REVOCATION_PATH, _REVOCATION_PATH, body=body, content_type=_FORM)
+    request = Request("POST", _PATH, _PATH, body=body, content_type=_FORM)
     session = Session(transport, None, _PATIENCE)
     session.open()
     try:

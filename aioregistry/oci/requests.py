@@ -4,6 +4,7 @@ import asyncio
 import time
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -19,7 +20,13 @@ from aioregistry.oci.credentials import Credentials, Registry
 from aioregistry.oci.documents import ACCEPT, is_host, redirected
 from aioregistry.oci.tokens import Authorizer
 from aioregistry.session.answers import Answer, NoAnswer, classify
-from aioregistry.session.origins import check_origin, origin_from_environment
+from aioregistry.session.origins import (
+    API_URL,
+    REVOCATION_URL,
+    check_origin,
+    is_vendors,
+    origin_from_environment,
+)
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.transport import (
@@ -38,8 +45,6 @@ _MAX_BODY = 16 * 2**20
 _RENEWALS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 3
-_VENDOR_API = "https://api.digitalocean.com"
-_VENDOR_REVOCATION = "https://cloud.digitalocean.com/v1/oauth/revoke"
 _REGISTRY_URL_VARIABLE = "AIOREGISTRY_REGISTRY_URL"
 
 
@@ -58,7 +63,7 @@ class RegistryRequests:
         concurrency: int = 16,
         session: aiohttp.ClientSession | None = None,
         trust_env: bool = False,
-        revoke_url: str | None = _VENDOR_REVOCATION,
+        revoke_url: str | None = REVOCATION_URL,
     ) -> None:
         if concurrency < 1:
             raise ValueError(f"concurrency must be 1 or more: {concurrency}")
@@ -66,13 +71,14 @@ class RegistryRequests:
             raise ValueError("give a session or trust_env, not both: a session has its own setting")
         self.concurrency = concurrency
         self._registry = registry
+        api_url = getattr(registry, "api_url", "")
         self._base_url = (
-            origin_from_environment(_REGISTRY_URL_VARIABLE)
+            _url_from_environment(api_url)
             if base_url is None
             else check_origin("base_url", base_url)
         )
         self._revoke_url = None if revoke_url is None else check_origin("revoke_url", revoke_url)
-        if revoke_url == _VENDOR_REVOCATION and getattr(registry, "api_url", "") != _VENDOR_API:
+        if revoke_url == REVOCATION_URL and api_url != API_URL:
             self._revoke_url = None
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._retry = RetryPolicy() if retry is None else retry
@@ -260,3 +266,18 @@ class RegistryRequests:
             if http.closed:
                 raise ClientClosedError("the Distribution was closed") from None
             raise
+
+
+def _url_from_environment(api_url: str) -> str | None:
+    """Return the registry's address that the environment names; None for none.
+
+    Raises:
+        ValueError: The credentials of the vendor's API would be sent to another place.
+    """
+    url = origin_from_environment(_REGISTRY_URL_VARIABLE)
+    if url is not None and api_url == API_URL and not is_vendors(urlsplit(url).hostname or ""):
+        raise ValueError(
+            f"{_REGISTRY_URL_VARIABLE} names {url}, and the API is the vendor's: its credentials"
+            " would be sent there; unset the variable, or give base_url"
+        )
+    return url

@@ -8,15 +8,21 @@ from urllib.parse import urlsplit
 __all__ = [
     "API_URL",
     "API_URL_VARIABLE",
+    "REGISTRY_HOST",
+    "REVOCATION_URL",
     "TOKEN_VARIABLES",
     "check_origin",
     "is_loopback",
+    "is_vendors",
     "origin_from_environment",
     "without_login",
 ]
 
 API_URL = "https://api.digitalocean.com"
 API_URL_VARIABLE = "AIOREGISTRY_API_URL"
+REGISTRY_HOST = "registry.digitalocean.com"
+# Where docker credentials that the vendor's API made are revoked.
+REVOCATION_URL = "https://cloud.digitalocean.com/v1/oauth/revoke"
 # In the order in which they are read: the vendor's Python client's, and its command's.
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
@@ -80,6 +86,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_vendors(host: str) -> bool:
+    """Return whether a host is the vendor's registry, or that of one of its regions."""
+    return host == REGISTRY_HOST or host.endswith(f".{REGISTRY_HOST}")
 
 
 def without_login(url: str) -> str:

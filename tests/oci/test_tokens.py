@@ -334,6 +334,45 @@ async def test_closing_does_not_wait_for_ever_for_credentials_to_be_revoked(
 
 
 @pytest.mark.parametrize(
+    ("api_url", "registry_url", "is_refused"),
+    [
+        ("https://api.digitalocean.com", "https://mirror.test", True),
+        ("https://api.digitalocean.com", "http://127.0.0.1:8080", True),
+        ("https://api.digitalocean.com", "https://fra1.registry.digitalocean.com", False),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080", False),
+    ],
+)
+async def test_the_environment_sends_the_vendors_credentials_nowhere_else(
+    monkeypatch, api_url, registry_url, is_refused
+):
+    monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", registry_url)
+    async with RegistryClient("token", base_url=api_url) as client:
+        registry = client.registry("example")
+        if is_refused:
+            with pytest.raises(ValueError, match="would be sent there"):
+                Distribution(registry)
+            assert Distribution(registry, base_url=registry_url).base_url == registry_url
+        else:
+            assert Distribution(registry).base_url == registry_url
+
+
+async def test_the_sandbox_refuses_what_was_revoked_on_closing(sandbox):
+    sandbox.state.push("example", "web", ["v1"])
+    async with RegistryClient(sandbox.token, base_url=sandbox.url) as client:
+        distribution = Distribution(
+            client.registry("example"),
+            base_url=sandbox.url,
+            revoke_url=f"{sandbox.url}/v1/oauth/revoke",
+        )
+        async with distribution:
+            await distribution.list_tags("web")
+            keyring, now = sandbox.state.keyring, sandbox.state.clock()
+            secret = (await distribution._credentials.get()).password
+            assert keyring.find(secret, now) is not None
+        assert keyring.find(secret, now) is None
+
+
+@pytest.mark.parametrize(
     ("api_url", "options", "revokes_at"),
     [
         ("https://api.digitalocean.com", {}, "https://cloud.digitalocean.com/v1/oauth/revoke"),

@@ -15,14 +15,13 @@ from aioregistry.cli.settings.config_file import Config, SettingsError, config_p
 from aioregistry.cli.settings.doctl import doctl_path, doctl_token
 from aioregistry.cli.settings.values import Setting, scale_of, url_of, whole_seconds
 from aioregistry.errors import InvalidNameError
-from aioregistry.session.origins import API_URL, TOKEN_VARIABLES
+from aioregistry.session.origins import API_URL, REGISTRY_HOST, TOKEN_VARIABLES, is_vendors
 
 if TYPE_CHECKING:
     from aioregistry.ratelimit.limits import RateLimit
 
-__all__ = ["REGISTRY_HOST", "Setting", "Settings", "SettingsError", "whole_seconds"]
+__all__ = ["Setting", "Settings", "SettingsError", "whole_seconds"]
 
-REGISTRY_HOST = "registry.digitalocean.com"
 _NONE_FOUND = (
     "no API token: set DIGITALOCEAN_TOKEN, use --token-file FILE, add token-file to a profile"
     " ('aioregistry config set token-file FILE'), or log in with 'doctl auth init'"
@@ -130,7 +129,7 @@ class Settings:
                     " AIOREGISTRY_REGISTRY_URL, or use --registry-url URL where a command has it."
                     " A sandbox has the same address for both"
                 )
-        elif (self.api_url == API_URL) != _is_vendors(urlsplit(url).hostname or ""):
+        elif (self.api_url == API_URL) != is_vendors(urlsplit(url).hostname or ""):
             raise SettingsError(
                 f"the API is at {self.api_url} and the registry at {url}: the credentials of one"
                 " would be sent to the other. Set both api-url and registry-url, or neither"
@@ -160,7 +159,7 @@ class Settings:
     def is_registry_host(self, host: str) -> bool:
         """Return whether a host is the registry's, or that of one of its regions."""
         own = self.registry_host
-        return host == own or (_is_vendors(own) and _is_vendors(host))
+        return host == own or (is_vendors(own) and is_vendors(host))
 
     @property
     def read_write(self) -> bool:
@@ -290,10 +289,6 @@ class Settings:
             yield _from_file(self._chosen["token-file"], source)
         if "doctl-context" in self._chosen:
             yield _from_doctl(self._chosen["doctl-context"], source)
-
-
-def _is_vendors(host: str) -> bool:
-    return host == REGISTRY_HOST or host.endswith(f".{REGISTRY_HOST}")
 
 
 def _profile(
