@@ -111,6 +111,32 @@ def test_in_a_cycle_by_tags_an_index_goes_before_its_children():
     assert Graph(manifests, contents).waves([child, digest("a")]) == [[digest("a")], [child]]
 
 
+def test_in_a_cycle_only_what_is_left_counts_as_needing():
+    # The index "z" needs "b"; a tag of "z" says that "b" needs it. "a" is needed by what is kept.
+    child, index, kept = digest("b"), digest("z"), digest("k")
+    manifests = [
+        ListedManifest(index, (f"sha256-{child[7:]}.sbom",)),
+        ListedManifest(child),
+        ListedManifest(kept),
+    ]
+    contents = {
+        index: Content("", 0, (child,)),
+        child: Content("", 0),
+        kept: Content("", 0, (index,)),
+    }
+    assert Graph(manifests, contents).waves([child, index]) == [[index], [child]]
+
+
+def test_in_a_cycle_of_tags_alone_the_first_digest_goes_first():
+    first, second = digest("a"), digest("b")
+    manifests = [
+        ListedManifest(second, (f"sha256-{first[7:]}.sig",)),
+        ListedManifest(first, (f"sha256-{second[7:]}.sig",)),
+    ]
+    contents = {first: Content("", 0), second: Content("", 0)}
+    assert Graph(manifests, contents).waves([second, first]) == [[first], [second]]
+
+
 def test_a_manifest_that_speaks_of_itself_goes_all_the_same():
     graph = graph_of({"a": ["a"]}, {"a": "a"})
     assert graph.waves([digest("a")]) == [[digest("a")]]

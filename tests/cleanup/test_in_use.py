@@ -11,6 +11,7 @@ from aioregistry.cleanup.in_use.references import (
     Use,
     collect_in_use,
 )
+from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.oci.references import Reference
 
 DIGEST = "sha256:" + "a" * 64
@@ -194,3 +195,19 @@ async def test_one_text_is_no_list_of_them():
 @pytest.mark.parametrize("reference", ["other/web:v1", "example/team/web:v1", "docker.io/x/web:v1"])
 def test_what_runs_of_another_repository_of_that_name_is_not_in_use_here(reference):
     assert not InUse([reference]).tags_of("example", "web")
+
+
+def test_a_summary_names_five_that_were_not_found():
+    missing = tuple(f"example/web:v{number}" for number in range(7))
+    assert str(
+        InUseSummary(read=1_200, references=(*missing, "example/web:a"), not_found=missing)
+    ) == (
+        "in use: 1,200 references read, 8 of this registry, 1 found, 7 not found:"
+        " example/web:v0, example/web:v1, example/web:v2, example/web:v3, example/web:v4"
+        " and 2 more"
+    )
+    assert str(InUseSummary(read=1, references=missing[:5], not_found=missing[:5])).endswith("v4")
+    assert str(InUseSummary(read=1, references=("a",))) == (
+        "in use: 1 reference read, 1 of this registry, 1 found, 0 not found"
+    )
+    assert str(InUseSummary(read=0)) == "in use: nothing, as stated"

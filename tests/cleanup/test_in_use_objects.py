@@ -372,6 +372,8 @@ REPOSITORY = f"{HOST}/example/app"
         ),
         ({"image": {"name": "app", "tag": "v2"}}, "app:v2"),
         ({"env": [{"name": "RELATED_IMAGE_APP", "value": "example/app:v2"}]}, "example/app:v2"),
+        ({"imageName": "example/app:v2"}, "example/app:v2"),
+        ({"source_image_digest": "example/app:v2"}, "example/app:v2"),
     ],
 )
 def test_an_image_in_parts_is_found(spec, image):

@@ -8,13 +8,14 @@ from aiohttp import web
 
 from aioregistry import (
     InvalidResponseError,
+    Page,
     PartialListingError,
     RegistryClient,
     RegistryHandle,
 )
 from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.inventory import ListedManifest
-from aioregistry.cleanup.manifests.listing import take_inventory
+from aioregistry.cleanup.manifests.listing import _Walk, take_inventory
 from tests.conftest import push_tags
 
 DIGEST = "sha256:" + "5" * 64
@@ -211,6 +212,64 @@ async def test_a_list_of_tags_that_never_has_its_total_is_refused(listings, regi
     listings.retag(("v1", "a"), total=total)
     with pytest.raises(PartialListingError):
         await take_inventory(registry, "web")
+
+
+class Pages:
+    """A pager of one walk whose pages are told: items, total."""
+
+    def __init__(self, *pages, complete=False):
+        self._pages = iter([Page(number=1, items=items, total=total) for items, total in pages])
+        self.total = pages[-1][1]
+        self.complete = complete
+
+    def pages(self):
+        return self
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        pass
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        for page in self._pages:
+            return page
+        raise StopAsyncIteration
+
+
+@pytest.mark.parametrize(
+    ("totals", "found", "is_whole"),
+    [
+        # Two were added while it was read, and may be on pages that were read already.
+        ((5, 6, 7), 5, True),
+        ((5, 6, 7), 4, False),
+        # One came and one went: what went may have moved another out of sight.
+        ((5, 4, 5), 5, False),
+        ((5, 6, 5), 5, False),
+        ((5, 5, 5), 5, True),
+        ((5, 5, 5), 6, False),
+        ((5, 3, 3), 5, False),
+        ((None, 5, 5), 5, True),
+        ((None, None), 0, False),
+    ],
+)
+async def test_a_list_that_changed_is_whole_if_items_were_only_added(totals, found, is_whole):
+    walk = _Walk(Pages(*(([], total) for total in totals)))
+    assert [item async for item in walk.items()] == []
+    assert walk.is_whole(found) is is_whole
+
+
+async def test_a_complete_list_may_have_lost_items_while_it_was_read():
+    walk = _Walk(Pages(([1, 2], 5), ([3], 3), complete=True))
+    assert [item async for item in walk.items()] == [1, 2, 3]
+    assert walk.found == 3
+    assert walk.is_whole(3)
+    assert walk.is_whole(5)
+    assert not walk.is_whole(2)
+    assert not walk.is_whole(6)
 
 
 async def test_a_list_that_does_not_count_itself_is_refused(listings, registry):

@@ -481,3 +481,13 @@ async def test_an_exclude_without_a_repository_is_noted(sandbox, planned):
         "exclude 'wab' matches no repository, and so protects none"
     ]
     assert not [note for note in plan.notes if "exclude 'web'" in note]
+
+
+async def test_a_plan_knows_what_it_keeps_by_the_beginning_of_its_digest(sandbox, planned):
+    web = Builder(sandbox.state)
+    kept = web.image("keep")
+    web.image("old")
+    (plan,) = (await planned(Policy([Keep(tags="keep"), Delete()], floor=0))).repositories
+    assert [*plan.known] == [kept.removeprefix("sha256:")[:16]]
+    (nothing,) = (await planned(Policy([Keep(), Delete()], floor=0))).repositories
+    assert [*nothing.known] == []

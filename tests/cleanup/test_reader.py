@@ -8,7 +8,7 @@ import pytest
 from aioregistry import ClientClosedError
 from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
-from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.manifests.reader import ContentReader, _is_signed
 from aioregistry.oci.distribution import Distribution, FetchedManifest
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import OCI_IMAGE, Builder
@@ -125,3 +125,31 @@ async def test_where_a_tag_points_now(sandbox, distribution):
     reader = ContentReader(distribution)
     assert await reader.current_digest("web", "v1") == image
     assert await reader.current_digest("web", "v2") is None
+
+
+async def test_a_document_in_the_cache_is_not_read_again(sandbox, distribution, tmp_path):
+    digest = Builder(sandbox.state).image("v1")
+    raw = (await distribution.get_manifest("web", digest)).raw
+    with ContentCache(tmp_path / "cache") as cache:
+        reader = ContentReader(distribution, cache)
+        await reader.read("web", [digest])
+        read = manifests_read(sandbox)
+        found = await reader.document("web", digest)
+        assert (found.body, found.media_type) == (raw, OCI_IMAGE)
+        assert manifests_read(sandbox) == read
+    assert (await ContentReader(distribution).document("web", digest)).body == raw
+    assert manifests_read(sandbox) == read + 1
+
+
+@pytest.mark.parametrize(
+    ("media_type", "is_signed"),
+    [
+        (None, True),
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", True),
+        ("application/vnd.docker.distribution.manifest.v1+json", True),
+        ("application/vnd.oci.image.manifest.v1+json", False),
+        ("application/vnd.docker.distribution.manifest.v2+json", False),
+    ],
+)
+def test_of_signed_manifests_the_cache_has_the_payload_alone(media_type, is_signed):
+    assert _is_signed(media_type) is is_signed

@@ -132,8 +132,17 @@ def test_a_pattern_may_be_about_signatures(pattern):
     assert names_referrers(pattern, f"sha256-{HEX}.sig")
 
 
+def test_a_pattern_is_about_tags_with_any_suffix():
+    assert names_referrers(Glob("sha256-*"), f"sha256-{HEX}.my-sbom")
+    assert names_referrers(Glob("*.my-sbom"), f"sha256-{HEX}.my-sbom")
+
+
 @pytest.mark.parametrize(
-    "pattern", [Glob("*"), Glob("s*"), Glob("*-*"), Glob("sha*"), Glob("*.*"), Regex("[a-z0-9-.]+")]
+    "pattern",
+    [
+        *map(Glob, ["*", "s*", "*-*", "sha*", "*.*", "*.???"]),
+        Regex("[a-z0-9-.]+"),
+    ],
 )
 def test_a_pattern_that_matches_signatures_by_the_way_is_not_about_them(pattern):
     assert pattern.matches(f"sha256-{HEX}.sig")

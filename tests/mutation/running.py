@@ -96,22 +96,14 @@ class MutationRun:
         set_mutant_under_test("")
 
     def _tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests of a mutant: one of each test function first, then the second, …"""
-        cost = self._cpu.__getitem__
-        cases: dict[str, int] = defaultdict(int)
-        order = []
-        for name in sorted(self._covering[mutant.function], key=cost):
-            function = name.partition("[")[0]
-            order.append((cases[function], cost(name), name))
-            cases[function] += 1
-        tests, spent = [], 0.0
-        for _, seconds, name in sorted(order):
-            spent += seconds
+        """Return the tests of a mutant: those that found one of its function, then the cheapest."""
+        tests, spent = list(self._noticed[mutant.function]), 0.0
+        for name in sorted(self._covering[mutant.function], key=self._cpu.__getitem__):
+            spent += self._cpu[name]
             if tests and spent > self._seconds:
-                continue
+                break
             tests.append(name)
-        first = [name for name in self._noticed[mutant.function] if name in self._cpu]
-        return list(dict.fromkeys([*first, *tests]))
+        return list(dict.fromkeys(tests))
 
     def _fork(self, mutant: Mutant, tests: list[str]) -> Child:
         read_end, write_end = os.pipe()
