@@ -73,6 +73,7 @@ _COMMANDS = {
     ),
     "quota": _Command("quota", _ACCOUNT, "Show the remaining requests of the API's quota."),
     "config": _Command("config", _PROGRAM, "Show and edit the configuration."),
+    "man": _Command("man", _PROGRAM, "Print the manual page."),
     "demo": _Command(
         "demo", _PROGRAM, "Clean up an embedded registry of thousands of tags, and verify."
     ),
