@@ -456,3 +456,12 @@ def test_every_tag_and_untagged_manifest_has_its_reason(repo):
     untagged = {item.digest for item in plan.condemned if not item.tags}
     untagged |= {one for kept in plan.kept for one in kept.untagged}
     assert untagged == {one.digest for one in repo.inventory.manifests if not one.tags}
+
+
+def test_what_is_in_use_keeps_each_index_around_it_with_where():
+    repo = Repo({"o": [], "i": [], "a": [], "z": []}, {"o": ["i"], "i": ["a"]})
+    plan = repo.plan(DELETE_ALL, Exempt(digests={digest("a"): "pod web"}))
+    assert going(plan) == {"z"}
+    assert reasons(plan)["i"] == f"in use: pod web runs its part {SHORT}"
+    assert reasons(plan)["o"] == f"in use: pod web runs its part {SHORT}"
+    assert reasons(plan)["a"] == "in use: pod web"

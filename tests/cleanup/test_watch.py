@@ -63,3 +63,64 @@ def test_what_new_tags_need_is_read_at_once():
 
     assert run_virtual(took()) == pytest.approx(3 * SLOW)
     assert 3 * SLOW < MAX_TAGS_AGE
+
+
+class Quick:
+    """A registry with an index in an index, which answers at once."""
+
+    def __init__(self) -> None:
+        self.contents = {
+            digest_of("outer"): Content("", 0, (digest_of("inner"), digest_of("amd"))),
+            digest_of("inner"): Content("", 0, (digest_of("amd"), digest_of("outer"))),
+        }
+        self.tags: dict[str, str] = {"old": digest_of("old"), "gone": ""}
+        self.asked: list[str] = []
+
+    async def list_tags(self, repository: str) -> list[str]:
+        return list(self.tags)
+
+    async def current_digest(self, repository: str, reference: str) -> str | None:
+        self.asked.append(reference)
+        return self.tags[reference] or None
+
+    async def read(self, repository: str, digests: list[str]) -> dict[str, Content]:
+        return {one: self.contents.get(one, Content("", 0)) for one in digests}
+
+
+async def test_all_that_a_new_index_needs_is_known_with_the_reason():
+    registry = Quick()
+    watch = TagWatch(registry, "web", {"old": digest_of("old")}, {}, lambda: 0.0)
+    registry.tags["new"] = digest_of("outer")
+    await watch.refresh()
+    part = f"part of {digest_of('outer')[:19]} (new), which is new"
+    assert watch.needed == {
+        digest_of("outer"): "the tag new was set on it",
+        digest_of("inner"): part,
+        digest_of("amd"): part,
+    }
+    assert watch.new == {"new": frozenset(watch.needed)}
+    assert registry.asked == ["gone", "new"]
+
+
+async def test_what_the_first_new_tag_needs_keeps_its_reason():
+    registry = Quick()
+    watch = TagWatch(registry, "web", {}, {}, lambda: 0.0)
+    registry.tags = {"a": digest_of("amd"), "b": digest_of("outer")}
+    await watch.refresh()
+    assert watch.needed[digest_of("amd")] == "the tag a was set on it"
+    assert watch.new["b"] == frozenset(map(digest_of, ("outer", "inner", "amd")))
+
+
+async def test_a_watched_tag_that_moves_is_seen_by_the_next_list():
+    registry = Quick()
+    now = [0.0]
+    watch = TagWatch(registry, "web", {"old": digest_of("old")}, {}, lambda: now[0])
+    watch.know({"old": digest_of("old")}, ["old"])
+    await watch.refresh()
+    registry.tags["old"] = digest_of("amd")
+    now[0] = 0.5
+    await watch.refresh()
+    assert watch.needed == {}
+    now[0] = 1.0
+    await watch.refresh()
+    assert watch.needed == {digest_of("amd"): "the tag old was set on it"}
