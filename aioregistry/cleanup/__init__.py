@@ -60,7 +60,8 @@ from aioregistry.cleanup.policy.untagged_rules import (
     KeepNewestUntagged,
 )
 from aioregistry.cleanup.undo.report import UndoError, UndoOutcome, UndoReport
-from aioregistry.cleanup.undo.undo import ManifestStore, undo
+from aioregistry.cleanup.undo.restoring import ManifestStore
+from aioregistry.cleanup.undo.undo import undo
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.writer import DistributionWriter
 

@@ -150,6 +150,7 @@ class RegistryRequests:
         *,
         on_redirect: Literal["fail", "follow", "return"] = "fail",
         max_bytes: int = _MAX_BODY,
+        once: bool = False,
     ) -> Answer:
         base_url = await self._base()
         url = f"{base_url}{path}"
@@ -190,7 +191,7 @@ class RegistryRequests:
             error.method, error.url, error.attempts = method, url, attempts
             storage = None
             wait = self._retry.decide(failure, attempts, repeatable=True)
-            if wait is None:
+            if once or wait is None:
                 raise error
             await asyncio.sleep(wait)
 

@@ -49,7 +49,13 @@ class DistributionWriter(Distribution):
     _writes: ClassVar[bool] = True
 
     async def put_manifest(
-        self, repository: str, reference: str, document: bytes, media_type: str
+        self,
+        repository: str,
+        reference: str,
+        document: bytes,
+        media_type: str,
+        *,
+        once: bool = False,
     ) -> None:
         """Store a manifest: ``PUT /v2/{registry}/{repository}/manifests/{reference}``.
 
@@ -61,6 +67,9 @@ class DistributionWriter(Distribution):
             reference: A tag, or the manifest's digest.
             document: The manifest, byte for byte.
             media_type: Its media type.
+            once: Whether it is sent once, whatever comes of it: who sets a tag may have to look
+                first whether somebody else has set it meanwhile. By default it is sent again as the
+                `RetryPolicy` says.
 
         Raises:
             InvalidNameError: No repository, tag or digest can be called so; nothing was sent.
@@ -70,7 +79,7 @@ class DistributionWriter(Distribution):
             RegistryError: Any other of its kinds.
         """
         path = self._path(repository, reference)
-        answer = await self._send("PUT", repository, path, document, media_type)
+        answer = await self._send("PUT", repository, path, document, media_type, once=once)
         digest = self._digest_in(answer, repository)
         is_other = digest is not None and body_with(digest, document) is None
         if is_other or (":" in reference and digest not in {None, reference}):

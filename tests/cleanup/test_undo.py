@@ -44,6 +44,7 @@ class Registry:
         self.tags: dict[str, str] = {}
         self.lost = {digest_of(document) for document in lost}
         self.puts: list[str] = []
+        self.gone: set[str] = set()
         self.fails: dict[str, Exception] = {}
 
     async def find_manifest(self, repository, reference):
@@ -59,10 +60,16 @@ class Registry:
         document, media_type = self.documents[reference]
         return FetchedManifest(reference, media_type, document, document)
 
-    async def put_manifest(self, repository, reference, document, media_type):
+    async def has_blob(self, repository, digest):
+        return digest not in self.gone
+
+    async def put_manifest(self, repository, reference, document, media_type, *, once=False):
         await asyncio.sleep(0)
         if reference in self.fails:
             raise self.fails[reference]
+        self.store(reference, document, media_type)
+
+    def store(self, reference, document, media_type):
         digest = digest_of(document)
         children = [one["digest"] for one in json.loads(document).get("manifests", ())]
         if digest in self.lost or not all(child in self.documents for child in children):

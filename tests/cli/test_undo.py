@@ -1,6 +1,10 @@
 """The command `aioregistry cleanup undo`."""
 
+import json
+
 import pytest
+
+from aioregistry.sandbox import Phases
 
 
 @pytest.fixture
@@ -9,6 +13,7 @@ def cleaned(shell):
     for tag in ("main", "dev", "pr-1", "pr-2"):
         shell.builder.image(tag)
     shell.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
+    shell.sandbox.state.phases = Phases(*[0.001] * 6)
     result = shell.run("cleanup", "apply", "plan.json", "--yes")
     assert shell.tags() == {"main", "dev"}
     assert "aioregistry cleanup undo plan.json\n" in result.stdout
@@ -37,6 +42,29 @@ def test_a_dry_run_writes_nothing(cleaned):
     assert result.exit_code == 0
     assert "nothing was written" in result.stdout
     assert cleaned.tags() == {"main", "dev"}
+
+
+def test_a_dry_run_names_what_a_garbage_collection_took(cleaned):
+    assert cleaned.run("gc", "start", "--yes", "--interval", "0.01").exit_code == 0
+    result = cleaned.run("cleanup", "undo", "plan.json", "--dry-run")
+    assert result.exit_code == 1
+    assert "no longer exist" in result.stderr
+    again = cleaned.run("cleanup", "undo", "plan.json", "-o", "ndjson")
+    assert again.exit_code == 1
+    *outcomes, summary = map(json.loads, again.stdout.splitlines())
+    lost = [one for one in outcomes if one["status"] == "lost"]
+    assert lost
+    assert all(one["missing"] for one in lost)
+    assert summary["outcomes"]["lost"] == len(lost)
+    assert not summary["complete"]
+
+
+def test_the_report_is_json_for_programs(cleaned):
+    result = cleaned.run("cleanup", "undo", "plan.json", "-o", "json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report["outcomes"]["restored"] == 4
+    assert {one["tag"] for one in report["items"]} == {None, "pr-1", "pr-2"}
 
 
 def test_the_list_needs_no_request(cleaned):

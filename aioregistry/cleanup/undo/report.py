@@ -35,6 +35,8 @@ class UndoOutcome:
             ``failed``: the registry refused it, or could not be reached; ``not_attempted``: the
             undo ended before it, or a part that it needs did not come back.
         reason: Why, for the last four.
+        missing: The digests of the blobs and manifests that it needs and that no longer exist, for
+            ``lost``.
     """
 
     repository: str
@@ -42,6 +44,7 @@ class UndoOutcome:
     digest: str
     status: UndoStatus
     reason: str = ""
+    missing: tuple[str, ...] = ()
 
     @property
     def is_tag(self) -> bool:

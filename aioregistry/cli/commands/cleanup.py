@@ -179,11 +179,13 @@ def undo(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check what can be restored; write nothing.")
+        bool,
+        typer.Option("--dry-run", help="Check what can be restored, blobs with it; write nothing."),
     ] = False,
     only_list: Annotated[
         bool, typer.Option("--list", help="Show the contents of the archive; send nothing.")
     ] = False,
+    output: Report = ReportFormat.TABLE,
     registry_url: Annotated[
         str | None,
         typer.Option(
@@ -200,7 +202,7 @@ def undo(
     """
     from aioregistry.cli.undo import work
 
-    work.undo(source, repository, tag, dry_run, only_list, registry_url, access)
+    work.undo(source, repository, tag, dry_run, only_list, output, registry_url, access)
 
 
 @app.command(

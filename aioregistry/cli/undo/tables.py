@@ -1,17 +1,20 @@
 """What an archive has, and what became of it, as tables and lines."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-from aioregistry.cleanup.undo.report import UndoReport
+from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary
 from aioregistry.cli.display.progress import in_table
 from aioregistry.cli.display.text import safe
 
-__all__ = ["problems_of_undo", "table_of_archive", "table_of_undo"]
+__all__ = ["documents_of_undo", "problems_of_undo", "table_of_archive", "table_of_undo"]
 
 _MAX_REASONS = 5
+_STATUSES = ("restored", "present", "moved", "lost", "failed", "not_attempted")
 
 
 def table_of_archive(summary: ArchiveSummary) -> Table:
@@ -41,6 +44,41 @@ def table_of_undo(report: UndoReport, *, dry_run: bool = False) -> Table:
         ("not attempted", report.not_attempted, ""),
     )
     return in_table([[(name, f"{len(some):,}", remark) for name, some, remark in rows]])
+
+
+def documents_of_undo(
+    report: UndoReport, archive: Path, registry: str, *, dry_run: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield what became of each manifest and tag, then the summary.
+
+    Args:
+        report: The report.
+        archive: The archive's file.
+        registry: The registry's name.
+        dry_run: Whether nothing was written.
+    """
+    counts = {}
+    for status in _STATUSES:
+        outcomes: tuple[UndoOutcome, ...] = getattr(report, status)
+        counts[status] = len(outcomes)
+        for one in outcomes:
+            yield {
+                "kind": "outcome",
+                "repository": one.repository,
+                "tag": one.name if one.is_tag else None,
+                "digest": one.digest,
+                "status": one.status,
+                "status_reason": one.reason,
+                "missing": one.missing,
+            }
+    yield {
+        "kind": "summary",
+        "registry": registry,
+        "archive": str(archive),
+        "dry_run": dry_run,
+        "complete": report.is_complete,
+        "outcomes": counts,
+    }
 
 
 def problems_of_undo(report: UndoReport) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """From the options of ``cleanup undo`` to its exit code."""
 
+import json
 from pathlib import Path
 
 import typer
@@ -7,17 +8,22 @@ from rich.console import Console
 
 from aioregistry.cleanup.apply.archive_format import ArchiveError
 from aioregistry.cleanup.state_folder import RunFiles
-from aioregistry.cleanup.undo.report import UndoOutcome
+from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary, summarize_archive
 from aioregistry.cleanup.undo.undo import undo as undo_archive
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.text import counted
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
-from aioregistry.cli.options import Access
+from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.runs import find_plan
-from aioregistry.cli.undo.tables import problems_of_undo, table_of_archive, table_of_undo
+from aioregistry.cli.undo.tables import (
+    documents_of_undo,
+    problems_of_undo,
+    table_of_archive,
+    table_of_undo,
+)
 from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["undo"]
@@ -32,6 +38,7 @@ def undo(
     tags: list[str] | None,
     dry_run: bool,
     only_list: bool,
+    form: ReportFormat,
     registry_url: str | None,
     access: Access,
 ) -> None:
@@ -70,17 +77,11 @@ def undo(
                 archive,
                 repositories=repositories,
                 tags=tags,
+                journal=archive.with_name(f"{archive.name}.undo-journal"),
                 dry_run=dry_run,
                 on_outcome=count,
             )
-        Console().print(table_of_undo(report, dry_run=dry_run), highlight=False)
-        for problem in problems_of_undo(report):
-            typer.echo(problem, err=True)
-        if dry_run:
-            typer.echo(
-                "a dry run: nothing was written. Blobs are not looked for: those that a garbage"
-                " collection has removed show when the manifests are restored"
-            )
+        _show(report, archive, summary.registry, form, dry_run=dry_run)
         if not report.is_complete:
             return SOME_FAILED
         return DRIFT_ONLY if report.moved else DONE
@@ -90,6 +91,26 @@ def undo(
         return f"{counted(outcomes, 'item')} {done}; the same command continues"
 
     run_connected(_COMMAND, access, work, interrupted)
+
+
+def _show(
+    report: UndoReport, archive: Path, registry: str, form: ReportFormat, *, dry_run: bool
+) -> None:
+    """Print the outcome: for programs on stdout, or for people."""
+    for problem in problems_of_undo(report):
+        typer.echo(problem, err=True)
+    if form is ReportFormat.TABLE:
+        Console().print(table_of_undo(report, dry_run=dry_run), highlight=False)
+        if dry_run:
+            typer.echo("a dry run: nothing was written")
+        return
+    documents = documents_of_undo(report, archive, registry, dry_run=dry_run)
+    if form is ReportFormat.NDJSON:
+        for document in documents:
+            typer.echo(json.dumps(document))
+        return
+    *items, last = documents
+    typer.echo(json.dumps({**last, "items": items}, indent=2))
 
 
 def _archive(source: Path) -> Path:

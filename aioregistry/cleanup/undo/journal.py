@@ -1,0 +1,174 @@
+"""The journal of an undo: what was begun and what became of it, for one that is interrupted."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its_end
+from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError, lock_beside
+from aioregistry.files import sync_folder
+
+__all__ = ["UndoJournal"]
+
+FORMAT = "aioregistry undo journal"
+VERSION = 1
+
+
+class _Head(msgspec.Struct, frozen=True):
+    format: str
+    version: int
+    registry: str
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    at: datetime
+    state: str
+    repository: str = ""
+    name: str = ""
+    digest: str = ""
+    # When it was deleted: an archive may have the same name several times.
+    deleted_at: datetime | None = None
+    reason: str = ""
+
+
+_Key = tuple[str, str, str, datetime | None]
+_ENDED = "ended"
+
+
+class UndoJournal:
+    """An append-only file of lines of JSON: what is begun, what became of it, and the end.
+
+    A line that something is begun is on disk before its ``PUT`` is sent. Of an undo that was
+    interrupted, `past` returns what became of each item; after one that came to its end it returns
+    nothing.
+
+    ``async with UndoJournal(path, registry) as journal`` locks, opens and closes it.
+
+    Args:
+        path: The file, which is made if it does not exist.
+        registry: The registry's name.
+
+    Raises:
+        PlanLockedError: Another process has it.
+        JournalError: It is another registry's, is no journal, or cannot be read or written.
+    """
+
+    def __init__(self, path: Path, registry: str) -> None:
+        self._path = path
+        self._head = msgspec.json.encode(_Head(FORMAT, VERSION, registry)) + b"\n"
+        self._lock = lock_beside(path)
+        self._file: AppendOnlyFile | None = None
+        self._past: dict[_Key, str] = {}
+
+    async def __aenter__(self) -> Self:
+        opening = in_a_thread(self._open)
+        try:
+            await to_its_end(opening)
+        except BaseException:
+            if opening.exception() is None:
+                self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self._opened().flush()
+        finally:
+            self._close()
+
+    def past(
+        self, repository: str, name: str, digest: str, deleted_at: datetime | None
+    ) -> str | None:
+        """Return what an interrupted undo wrote last of an item; None when that is nothing."""
+        return self._past.get((repository, name, digest, deleted_at))
+
+    async def begin(
+        self, repository: str, name: str, digest: str, deleted_at: datetime | None
+    ) -> None:
+        """Write that an item is begun; it is on disk when this returns.
+
+        Raises:
+            JournalError: It could not be written.
+        """
+        self._add(_Line(datetime.now(UTC), "begun", repository, name, digest, deleted_at))
+        await self._opened().flush()
+
+    def record(
+        self,
+        repository: str,
+        name: str,
+        digest: str,
+        deleted_at: datetime | None,
+        state: str,
+        reason: str,
+    ) -> None:
+        """Note what became of an item; it is written with what comes next, or at the end."""
+        now = datetime.now(UTC)
+        self._add(_Line(now, state, repository, name, digest, deleted_at, reason))
+
+    def end(self) -> None:
+        """Note that the undo came to its end: the next one looks at everything."""
+        self._add(_Line(datetime.now(UTC), _ENDED))
+
+    def _add(self, line: _Line) -> None:
+        self._opened().add(msgspec.json.encode(line) + b"\n")
+
+    def _opened(self) -> AppendOnlyFile:
+        if self._file is None:
+            raise JournalError(f"{self._path}: not open: use 'async with UndoJournal(...)'")
+        return self._file
+
+    def _close(self) -> None:
+        self._opened().close()
+        self._lock.release()
+
+    def _open(self) -> None:
+        try:
+            self._lock.acquire()
+        except TimeoutError:
+            raise PlanLockedError(
+                f"{self._path}: another process undoes this; wait for its end"
+            ) from None
+        except OSError as error:
+            raise JournalError(f"{self._path}: cannot be locked: {error}") from None
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            file = AppendOnlyFile(self._path, descriptor, JournalError)
+            try:
+                self._read(descriptor, file)
+            except BaseException:
+                file.close()
+                raise
+            self._file = file
+        except OSError as error:
+            self._lock.release()
+            raise JournalError(f"{self._path}: cannot be opened: {error}") from None
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _read(self, descriptor: int, file: AppendOnlyFile) -> None:
+        with os.fdopen(os.dup(descriptor), "rb") as reading:
+            text = reading.read()
+        if self._head.startswith(text):
+            os.ftruncate(descriptor, 0)
+            file.put([self._head])
+            sync_folder(self._path.parent)
+            return
+        if not text.startswith(self._head):
+            raise JournalError(f"{self._path}: not the journal of an undo of this registry")
+        # A line that was cut off in its middle is dropped: its PUT was never sent.
+        whole = text[: text.rindex(b"\n") + 1]
+        for number, line in enumerate(whole.splitlines()[1:], 2):
+            try:
+                read: Any = msgspec.json.decode(line, type=_Line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise JournalError(f"{self._path}, line {number}: {error}") from None
+            if read.state == _ENDED:
+                self._past.clear()
+            else:
+                self._past[read.repository, read.name, read.digest, read.deleted_at] = read.state
+        os.ftruncate(descriptor, len(whole))
