@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
+from aioregistry.cleanup.apply.report import CleanupReport, Incomplete, ItemOutcome
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 
@@ -183,3 +183,26 @@ def test_the_limits_of_the_policy_hold_unless_others_are_given():
         ),
     ]
     Caps(max_deletes=3, max_fraction=0.5).check(plan)
+
+
+def test_a_report_names_every_kind_in_words():
+    report = CleanupReport(
+        **dict.fromkeys(("deleted", "absent", "drift", "failed", "unknown", "not_attempted"), ONE),
+        incomplete=(Incomplete("web", "new", ("sha256:a",)),),
+        unchecked=("web", "api"),
+    )
+    assert str(report) == (
+        "1 deleted, 1 no longer existed, 1 kept, changed since the plan, 1 failed, 1 unknown,"
+        " 1 not attempted, 1 pushed meanwhile and incomplete, 2 repositories not checked for"
+        " pushes meanwhile"
+    )
+
+
+def test_an_incomplete_image_is_named_with_what_it_lacks():
+    assert str(Incomplete("web", "new", ("sha256:a", "sha256:b"))) == (
+        "web:new: lacks sha256:a, sha256:b"
+    )
+    assert str(Incomplete("web", "new", ())) == (
+        "web:new: the tag no longer exists; it may have been moved to a manifest that was just"
+        " then deleted"
+    )

@@ -328,3 +328,32 @@ def test_a_rule_for_a_repository_that_is_left_alone_is_not_called_idle():
     assert list(usage.notes()) == [
         "rule 2 applied to no repository that this policy deletes from: it is for api"
     ]
+
+
+def test_what_earlier_rules_decided_or_protection_keeps_is_counted():
+    usage = RuleUsage([Keep(), Delete(), Delete(), Delete(name="n")])
+    usage.add_effect(0)
+    usage.add(1, 2, 5)
+    usage.add(1, 1_200, 0)
+    usage.add(2, 0, 3)
+    usage.add(2, 0, 4)
+    second, third, fourth = usage.notes()
+    assert second == (
+        "rule 2 had nothing to decide: earlier rules decided on all that it matched (1,202)"
+    )
+    assert third == (
+        "rule 3 matched nothing but protected tags (7); only a rule with including-protected ="
+        " true decides on these"
+    )
+    assert fourth == "rule 4 (n) applied to no repository that this policy deletes from"
+
+
+def test_each_untagged_decision_has_its_reason():
+    manifests = [UntaggedManifest(f"sha256:{day}", ago(day)) for day in (3, 2, 1)]
+    policy = Policy([KeepNewestUntagged(1, name="few"), DeleteUntagged(timedelta(days=1))])
+    decided = policy.decide_untagged("web", manifests, NOW)
+    assert decided["sha256:1"].reason == "few: among the 1 newest untagged manifests"
+    assert decided["sha256:3"].reason == "untagged, and older than 1d"
+    orphan = UntaggedManifest("sha256:9", ago(9), is_orphaned=True)
+    gone = Policy([DeleteOrphaned()]).decide_untagged("web", [orphan], NOW)["sha256:9"]
+    assert gone.reason == "its subject does not exist, and it is older than 1d"

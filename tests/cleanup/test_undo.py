@@ -10,7 +10,7 @@ from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.archive_format import ArchiveError
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.undo.order import restoration_of
-from aioregistry.cleanup.undo.report import UndoError
+from aioregistry.cleanup.undo.report import UndoError, UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.undo import undo
 from aioregistry.errors import (
     AuthenticationError,
@@ -262,3 +262,27 @@ def test_a_deep_nest_comes_back_from_the_bottom():
     contents = {str(n): Content(INDEX, 1, (str(n - 1),)) for n in range(1, 3000)}
     contents["0"] = Content(IMAGE, 1)
     assert [len(wave) for wave in restoration_of(contents, {}).waves] == [1] * 3000
+
+
+def test_an_undo_error_counts_and_names_the_first_that_did_not_come_back():
+    def outcome(name, status):
+        return UndoOutcome("web", name, "sha256:a", status, f"why {name}")
+
+    report = UndoReport.of(
+        [
+            outcome("a", "restored"),
+            outcome("b", "present"),
+            outcome("c", "moved"),
+            outcome("d", "not_attempted"),
+            outcome("e", "failed"),
+            outcome("f", "lost"),
+        ]
+    )
+    assert not report.is_complete
+    with pytest.raises(UndoError) as raised:
+        report.raise_for_failures()
+    assert raised.value.report is report
+    assert raised.value.message == (
+        "3 of 5 manifests and tags did not come back; the first is 'f' in 'web': why f"
+    )
+    UndoReport.of([outcome("c", "moved")]).raise_for_failures()

@@ -75,11 +75,13 @@ def main() -> None:
 
 def run(mutants: list[Mutant], seconds: float, workers: int) -> None:
     """Run mutants with the tests of their rooms, and add what becomes of them to the results."""
-    rooms = {mutant.module.split(".")[1] for mutant in mutants}
+    rooms = {mutant.module.split(".")[1] for mutant in mutants} | {"faults"}
+    if "cleanup" in rooms:
+        rooms.add("worlds")
     tests = [
         one
         for one in settings()["pytest_add_cli_args_test_selection"]
-        if one.split("/")[1] in {*rooms, "faults"}
+        if one.split("/")[1] in rooms
     ]
     # In a process of its own, so that nothing of the unchanged package is imported there.
     subprocess.run(
