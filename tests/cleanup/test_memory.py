@@ -104,8 +104,35 @@ async def test_only_a_repository_that_has_changed_is_listed(sandbox, listed, pla
     listed()
     Builder(sandbox.state, "api").image("new", days=0)
     plan = await planned()
-    assert set(listed()) == {"api"}
+    # The times of the older tags are known, and the new one is too young for any rule.
+    assert listed() == ["api"]
     assert names(plan) == ["api0", "api1", "api2", "api3", "web0", "web1", "web2"]
+
+
+async def test_the_times_of_new_tags_are_read_where_they_are_old_enough_to_matter(
+    sandbox, listed, planned
+):
+    fill(sandbox, "web")
+    await planned()
+    listed()
+    Builder(sandbox.state, "web").image("new", days=31)
+    plan = await planned()
+    assert listed() == ["web", "web"]
+    assert all(repository.recalled is None for repository in plan.repositories)
+
+
+async def test_a_tag_set_again_is_not_deleted_by_the_time_that_is_remembered(
+    sandbox, planned, applied
+):
+    fill(sandbox, "web")
+    await planned()
+    Builder(sandbox.state, "web").image("new", days=0)
+    point(sandbox, "web0", "web0")
+    plan = await planned()
+    assert "web0" in names(plan)
+    report = await applied(plan)
+    assert not report.deleted
+    assert not (await applied(await planned())).drift
 
 
 async def test_a_moved_tag_is_noticed_though_the_counts_are_the_same(sandbox, listed, planned):

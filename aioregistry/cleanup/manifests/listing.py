@@ -14,6 +14,7 @@ from aioregistry.cleanup.manifests.inventory import (
     listed,
 )
 from aioregistry.client.registry import RegistryHandle
+from aioregistry.client.repository import RepositoryHandle
 from aioregistry.errors import PartialListingError
 from aioregistry.paging.pager import Pager
 
@@ -35,6 +36,12 @@ class Remembered(Protocol):
 
     def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
         """Return a pager over the tags that reads only pages that are not known."""
+
+    async def without_tags(self, manifests: RepositoryInventory) -> RepositoryInventory | None:
+        """Return the inventory of a repository by its manifests, which one answer showed.
+
+        None where the list of tags is needed.
+        """
 
 
 def _always(_: RepositoryInventory) -> bool:
@@ -75,11 +82,7 @@ async def take_inventory(
     known: dict[str, ListedManifest] = {}
     handle = registry.repository(repository)
     for number in range(1, _MAX_ROUNDS + 1):
-        listed_manifests, listed_tags = handle.manifests(), handle.tags()
-        if remembered is not None:
-            listed_manifests = remembered.manifests(listed_manifests)
-            listed_tags = remembered.tags(listed_tags)
-        manifests = _Walk(listed_manifests)
+        manifests, tags = _walks(handle, remembered)
         found: dict[str, ListedManifest] = {}
         async for manifest in manifests.items(on_first_page):
             if not manifest.digest or manifest.digest in found:
@@ -91,17 +94,21 @@ async def take_inventory(
             found[manifest.digest] = before if before == now and before is not None else now
         known = found
         inventory = RepositoryInventory(repository, tuple(found.values()))
+        is_whole = manifests.is_whole(len(found))
         if not needs_tags(inventory):
-            if manifests.is_whole(len(found)):
+            if is_whole:
                 return inventory
             continue
+        if is_whole and manifests.pages == 1:
+            alone = None if remembered is None else await remembered.without_tags(inventory)
+            if alone is not None:
+                return alone
         comparison = TagComparison(found)
-        tags = _Walk(listed_tags)
         async for tag in tags.items():
             comparison.add(tag)
         inventory = comparison.inventory(repository)
-        whole = manifests.is_whole(len(found)) and tags.is_whole(tags.found)
-        if whole and (not inventory.uncertain or number >= _ROUNDS_TO_AGREE):
+        is_whole &= tags.is_whole(tags.found)
+        if is_whole and (not inventory.uncertain or number >= _ROUNDS_TO_AGREE):
             return inventory
     problem = (
         "the API does not say how many manifests there are"
@@ -116,11 +123,23 @@ async def take_inventory(
     )
 
 
+def _walks(
+    handle: RepositoryHandle, remembered: Remembered | None
+) -> "tuple[_Walk[Manifest], _Walk[Tag]]":
+    if remembered is None:
+        return _Walk(handle.manifests()), _Walk(handle.tags())
+    return (
+        _Walk(remembered.manifests(handle.manifests())),
+        _Walk(remembered.tags(handle.tags())),
+    )
+
+
 @define
 class _Walk(Generic[T]):
     """One walk over a list, and what its totals were."""
 
     pager: Pager[T]
+    pages: int = 0
     found: int = 0
     first_total: int | None = None
     total: int | None = None
@@ -140,6 +159,7 @@ class _Walk(Generic[T]):
                 elif page.total is not None and self.total is not None:
                     self.has_fallen |= page.total < self.total
                 self.total = page.total
+                self.pages += 1
                 self.found += len(page.items)
                 for item in page.items:
                     yield item

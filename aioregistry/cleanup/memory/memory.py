@@ -11,9 +11,11 @@ from attrs import frozen
 from aioregistry.api.decoding import RawPage
 from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.database import OwnedDatabase
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.write_behind import WriteBehind
 from aioregistry.cleanup.memory.pages import ListName, decode_page, encode_page
 from aioregistry.cleanup.memory.state import RepositoryState
+from aioregistry.cleanup.memory.times import RememberedTimes, with_remembered_times
 from aioregistry.paging.pager import Pager
 
 __all__ = ["ListMemory", "RepositoryMemory"]
@@ -209,6 +211,7 @@ class RepositoryMemory:
         self._is_fresh = False
         # Each page is recalled once: a list that is read again has moved.
         self._asked: set[tuple[ListName, int]] = set()
+        self._per_page: int | None = None
 
     def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
         """Return a pager over the manifests that reads only pages that are not remembered."""
@@ -217,6 +220,21 @@ class RepositoryMemory:
     def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
         """Return a pager over the tags that reads only pages that are not remembered."""
         return pager if self.state is None else pager.through(_Pages(self, "tags"))
+
+    async def times(self, manifests: RepositoryInventory) -> RememberedTimes | None:
+        """Return an inventory with the times of tags that were listed before, in any state.
+
+        None where they were not, or on several pages: only one answer shows all that there were.
+
+        Args:
+            manifests: The manifests of the repository, by a fresh list.
+        """
+        if self._is_fresh or self._per_page is None:
+            return None
+        page = await self._memory.find(self._name, "tags", 1, self._per_page, None)
+        if page is None or page.next_link is not None or page.total != len(page.items):
+            return None
+        return with_remembered_times(manifests, page.items)
 
     async def forget(self) -> None:
         """Forget all that is remembered, and recall nothing more: the lists are read afresh."""
@@ -239,6 +257,7 @@ class RepositoryMemory:
             per_page: How many items it is asked to have.
             read: Reads it.
         """
+        self._per_page = per_page
         state = str(self.state)
         is_first = (name, number) not in self._asked
         self._asked.add((name, number))

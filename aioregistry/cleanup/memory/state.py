@@ -7,6 +7,7 @@ from attrs import frozen
 
 from aioregistry.api.models import Repository, Time
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.memory.times import RememberedTimes
 
 __all__ = ["Recalled", "RepositoryState"]
 
@@ -78,12 +79,19 @@ class Recalled:
     sha256: str
 
     @classmethod
-    def of(cls, inventory: RepositoryInventory) -> "Recalled":
-        """Return it for a remembered inventory."""
+    def of(cls, inventory: RepositoryInventory, times: RememberedTimes | None = None) -> "Recalled":
+        """Return it for a remembered inventory.
+
+        Args:
+            inventory: The inventory.
+            times: What only the times of tags were remembered of; None for all of it.
+        """
+        if times is not None:
+            return cls(times.until, _digest_of(inventory, times.until))
         manifests = inventory.manifests
-        times = [manifest.pushed_at for manifest in manifests]
-        times += [inventory.set_time(tag, one) for one in manifests for tag in one.tags]
-        until = max((time for time in times if time is not None), default=None)
+        known = [manifest.pushed_at for manifest in manifests]
+        known += [inventory.set_time(tag, one) for one in manifests for tag in one.tags]
+        until = max((time for time in known if time is not None), default=None)
         return cls(until, _digest_of(inventory, until))
 
     def still_holds(self, inventory: RepositoryInventory) -> bool:

@@ -6,13 +6,15 @@ from typing import TypeGuard
 from attrs import evolve
 
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
-from aioregistry.cleanup.plan.decisions import Exempt, may_condemn
+from aioregistry.cleanup.memory.times import RememberedTimes
+from aioregistry.cleanup.plan.decisions import Exempt, condemned_tags, may_condemn
 from aioregistry.cleanup.policy.patterns import ANY
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Rule, TagRule
-from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
+from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest, KeepWithin
+from aioregistry.cleanup.policy.untagged_rules import DeleteOrphaned
 
-__all__ = ["could_condemn", "has_own_rules_only", "keeps_so_many"]
+__all__ = ["could_condemn", "decides_alike", "has_own_rules_only", "keeps_so_many"]
 
 
 def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime) -> bool:
@@ -38,6 +40,39 @@ def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime)
 def has_own_rules_only(policy: Policy) -> bool:
     """Return whether no rule is somebody else's, which may compare times in any way."""
     return all(type(rule).__module__.partition(".")[0] == "aioregistry" for rule in policy.rules)
+
+
+def decides_alike(times: RememberedTimes, policy: Policy, exempt: Exempt, now: datetime) -> bool:
+    """Return whether a policy decides by remembered times of tags as it would by fresh ones.
+
+    Tags that are not remembered are newer than all that are, which is what rules that keep the
+    newest ask for. For rules by age they must be too young, however old they are; and none of them
+    may be deleted, as their order among themselves is not known.
+
+    Args:
+        times: What is remembered.
+        policy: The policy.
+        exempt: The tags and manifests that are in use.
+        now: The time up to which ages are counted.
+    """
+    if not has_own_rules_only(policy):
+        return False
+    ages = [
+        rule.age
+        for rule in policy.rules
+        if isinstance(rule, KeepWithin | DeleteOlderThan | DeleteOrphaned)
+    ]
+    inventory = times.inventory
+    assumed = [
+        (tag, inventory.set_time(tag, manifest))
+        for manifest in inventory.manifests
+        for tag in manifest.tags
+        if tag in times.assumed
+    ]
+    for _, time in assumed:
+        if time is None or any(now - time > age for age in ages):
+            return False
+    return times.assumed.isdisjoint(condemned_tags(inventory, policy, exempt, now))
 
 
 def keeps_so_many(policy: Policy, repository: str, tags: int, manifests: int) -> bool:

@@ -17,6 +17,7 @@ from aioregistry.cleanup.policy.usage import RuleUsage
 __all__ = [
     "Exempt",
     "candidates",
+    "condemned_tags",
     "decide",
     "keep_all",
     "may_condemn",
@@ -93,6 +94,14 @@ def may_condemn(
         now,
     )
     return not all(decision.keep for decision in (*decided.values(), *untagged.values()))
+
+
+def condemned_tags(
+    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
+) -> frozenset[str]:
+    """Return the tags that a policy deletes, as far as that shows without the contents."""
+    decided = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now)
+    return frozenset(tag for tag, decision in decided.items() if not decision.keep)
 
 
 def decide(

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory, RepositoryMemory
-from aioregistry.cleanup.memory.state import RepositoryState
+from aioregistry.cleanup.memory.state import Recalled, RepositoryState
+from aioregistry.cleanup.memory.times import RememberedTimes
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, RegistryError
+from aioregistry.paging.pager import Pager
 
 __all__ = ["RepositoryLists"]
 
@@ -26,6 +29,7 @@ class RepositoryLists:
         states: What the list of repositories says of each repository.
         memory: What is remembered; None for nothing.
         sizes: Where blobs and their sizes are noted.
+        is_enough: Returns whether remembered times of tags decide as fresh ones would.
     """
 
     def __init__(
@@ -35,18 +39,27 @@ class RepositoryLists:
         states: Mapping[str, RepositoryState | None],
         memory: ListMemory | None,
         sizes: BlobSizes,
+        is_enough: Callable[[RememberedTimes], bool],
     ) -> None:
         self._registry = registry
         self._contents = contents
         self._states = states
         self._memory = memory
         self._sizes = sizes
-        self._remembered: dict[str, RepositoryMemory] = {}
+        self._is_enough = is_enough
+        self._remembered: dict[str, _Remembered] = {}
 
     def is_recalled(self, repository: str) -> bool:
         """Return whether the last inventory of a repository is from memory, if only in part."""
         remembered = self._remembered.get(repository)
         return remembered is not None and remembered.is_recalled
+
+    def recalled(self, inventory: RepositoryInventory) -> Recalled | None:
+        """Return what shows later on whether an inventory still holds; None for a fresh one."""
+        remembered = self._remembered.get(inventory.repository)
+        if remembered is None or not remembered.is_recalled:
+            return None
+        return Recalled.of(inventory, remembered.times)
 
     async def forget(self, repository: str) -> None:
         """Have the next inventory of a repository be read afresh."""
@@ -69,7 +82,7 @@ class RepositoryLists:
             )
         state = self._states.get(repository)
         remembered = self._remembered.setdefault(
-            repository, self._memory.repository(repository, state)
+            repository, _Remembered(self._memory.repository(repository, state), self._is_enough)
         )
         while True:
             inventory = await take_inventory(
@@ -136,3 +149,37 @@ class RepositoryLists:
 
         await asyncio.gather(*(work() for _ in range(_LOOKS_AT_ONCE)))
         return problems[0] if problems else ""
+
+
+class _Remembered:
+    """What is remembered of a repository, with the times of its tags as far as these decide."""
+
+    def __init__(
+        self, memory: RepositoryMemory, is_enough: Callable[[RememberedTimes], bool]
+    ) -> None:
+        # Times that were taken from an older list of tags.
+        self.times: RememberedTimes | None = None
+        self._memory = memory
+        self._is_enough = is_enough
+
+    @property
+    def is_recalled(self) -> bool:
+        return self._memory.is_recalled or self.times is not None
+
+    def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
+        return self._memory.manifests(pager)
+
+    def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
+        self.times = None
+        return self._memory.tags(pager)
+
+    async def without_tags(self, manifests: RepositoryInventory) -> RepositoryInventory | None:
+        times = await self._memory.times(manifests)
+        if times is None or not self._is_enough(times):
+            return None
+        self.times = times
+        return times.inventory
+
+    async def forget(self) -> None:
+        self.times = None
+        await self._memory.forget()

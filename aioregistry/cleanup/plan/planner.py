@@ -17,8 +17,14 @@ from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
 from aioregistry.cleanup.memory.memory import ListMemory
-from aioregistry.cleanup.memory.state import Recalled, RepositoryState
-from aioregistry.cleanup.plan.bounds import could_condemn, has_own_rules_only, keeps_so_many
+from aioregistry.cleanup.memory.state import RepositoryState
+from aioregistry.cleanup.memory.times import RememberedTimes
+from aioregistry.cleanup.plan.bounds import (
+    could_condemn,
+    decides_alike,
+    has_own_rules_only,
+    keeps_so_many,
+)
 from aioregistry.cleanup.plan.decisions import (
     Exempt,
     decide,
@@ -30,6 +36,7 @@ from aioregistry.cleanup.plan.decisions import (
 from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.lists import RepositoryLists
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.plan.progress import PlanProgress
 from aioregistry.cleanup.plan.storage import Storage
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.usage import RuleUsage
@@ -44,7 +51,7 @@ from aioregistry.errors import (
     ServerError,
 )
 
-__all__ = ["PlanProgress", "Planner"]
+__all__ = ["Planner"]
 
 _REPOSITORIES_AT_ONCE = 4
 # A repository whose lists turn out to be out of date is listed so often in all.
@@ -57,23 +64,6 @@ _OF_ONE_REPOSITORY = (
     InvalidResponseError,
     RegistryTimeoutError,
 )
-
-
-@frozen
-class PlanProgress:
-    """How far the making of a plan is.
-
-    Attributes:
-        repositories: Repositories that are done.
-        of: Repositories in all.
-        manifests: Manifests that were listed.
-        read: Manifests whose contents were looked at.
-    """
-
-    repositories: int = 0
-    of: int = 0
-    manifests: int = 0
-    read: int = 0
 
 
 async def creation_time(registry: RegistryHandle) -> datetime | None:
@@ -124,7 +114,9 @@ class Planner:
         self._progress = PlanProgress()
         self._sizes = BlobSizes()
         self._storage = Storage(self._sizes)
-        self._lists = RepositoryLists(registry, contents, states, memory, self._sizes)
+        self._lists = RepositoryLists(
+            registry, contents, states, memory, self._sizes, self._is_enough
+        )
         # Repositories with referrers without a subject: decided when all others are listed.
         self._postponed: dict[str, _Postponed] = {}
         self._all_listed = True
@@ -302,6 +294,10 @@ class Planner:
         )
         return inventory
 
+    def _is_enough(self, times: RememberedTimes) -> bool:
+        exempt = self._exempt(times.inventory.repository)
+        return decides_alike(times, self._policy, exempt, self._now)
+
     async def _can_rely_on(self, inventory: RepositoryInventory) -> bool:
         """Return whether a remembered inventory is as good as a fresh one for a plan."""
         exempt = self._exempt(inventory.repository)
@@ -379,9 +375,7 @@ class Planner:
         )
         if not plan.condemned:
             return plan
-        is_recalled = self._lists.is_recalled(name)
-        recalled = Recalled.of(inventory) if is_recalled else None
-        return evolve(plan, known=known, recalled=recalled)
+        return evolve(plan, known=known, recalled=self._lists.recalled(inventory))
 
     def _tell(self, repositories: int = 0, of: int = 0, manifests: int = 0, read: int = 0) -> None:
         so_far = self._progress
