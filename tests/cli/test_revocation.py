@@ -268,3 +268,32 @@ def test_a_file_that_goes_before_dockers_is_named(account, command):
     assert f"{path}: has credentials for {account.host}" in result.stderr
     path.write_text(json.dumps({"auths": {"docker.io": {"auth": "eDp5"}}}))
     assert str(path) not in account.run(command).stderr
+
+
+def test_logout_tells_what_of_the_helper_it_could_not_revoke(account, monkeypatch):
+    helper(account, monkeypatch, "get")
+    write(account, {"credHelpers": {account.host: "aioregistry"}})
+    account.sandbox.faults = Faults(Fault(kind="status", status=403, route=REVOCATION))
+    result = account.run("logout")
+    assert result.exit_code == 1
+    assert "credentials of the helper could not be revoked" in result.stderr
+    assert config_of(account) == {}
+
+
+def test_the_helper_takes_the_place_of_a_store_which_forgets(account, keychain):
+    account.run("login")
+    secret = json.loads((keychain / "kept.json").read_text())["Secret"]
+    (keychain / "docker-credential-aioregistry").touch(mode=0o755)
+    account.run("login", "--use-helper")
+    assert not (keychain / "kept.json").exists()
+    assert not is_valid(account, secret)
+    assert config_of(account)["credHelpers"] == {account.host: "aioregistry"}
+
+
+def test_the_helper_revokes_nothing_that_has_expired(account, monkeypatch):
+    helper(account, monkeypatch, "get")
+    (kept,) = account.folder.rglob("docker-credentials/*.json")
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "expires_at": 0, "renew_at": 0}))
+    assert helper(account, monkeypatch, "erase") == 0
+    assert revocations(account) == 0
+    assert not kept.exists()
