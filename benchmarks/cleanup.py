@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.effort import Effort
 from benchmarks.measure import run_module
 from benchmarks.results import Row, Section, Target
-from benchmarks.server import REPOSITORIES, serving
+from benchmarks.server import PER_PAGE, REPOSITORIES, serving
 
 __all__ = ["clean_ups"]
 
@@ -15,13 +15,14 @@ _NOTE = (
     "A sandbox without limits, with made-up content in several repositories. What manifests say "
     "is read from the registry itself in the first job, and kept on disk before the second. "
     "Tag by tag means: one DELETE a tag, then one for each manifest that this leaves untagged, and "
-    "one listing each of tags and manifests."
+    "one listing each of tags and manifests. Night after night means plans by the lists that were "
+    "remembered: nothing is deleted in between, and contents cost no requests there."
 )
 
 
 def clean_ups(effort: Effort) -> Section:
     """Plan and apply, each in a process of its own."""
-    return Section("A clean-up", _NOTE, (*_whole(effort), *_large(effort)))
+    return Section("A clean-up", _NOTE, (*_whole(effort), *_large(effort), *_nights(effort)))
 
 
 def _whole(effort: Effort) -> Iterator[Row]:
@@ -33,6 +34,7 @@ def _whole(effort: Effort) -> Iterator[Row]:
     )
     yield Row(f"{what}: DELETEs", (deletes,))
     yield Row(f"{what}: requests in all", (planning + applying,))
+    yield Row(f"{what}: requests in all over DELETEs", ((planning + applying) / deletes,))
     yield Row(f"{what}: requests tag by tag", (one_by_one,))
     yield Row(f"{what}: its requests over those", ((planning + applying) / one_by_one,), Target(1))
     yield Row(f"{what}: planned", tuple(one[0] for one in rounds), unit="s")
@@ -46,6 +48,22 @@ def _large(effort: Effort) -> Iterator[Row]:
     what = f"{tags:,.0f} tags on {manifests:,.0f} manifests"
     yield Row(f"{what}: planned", (seconds,), Target(60), "s")
     yield Row(f"{what}: peak of memory", (memory,), Target(1536), "MiB")
+
+
+def _nights(effort: Effort) -> Iterator[Row]:
+    if not effort.nights:
+        return
+    figures = run_module("nights", str(effort.nights))
+    pages = -(-effort.nights // PER_PAGE)
+    for old, (first, unchanged, changed, part) in (
+        ("all", figures[:4]),
+        ("one in ten", figures[4:]),
+    ):
+        what = f"{effort.nights:,} repositories of 5 tags, {old} with tags to delete"
+        yield Row(f"{what}: requests of the first plan", (first,))
+        yield Row(f"{what}: of the same again", (unchanged,), Target(1.1 * pages))
+        yield Row(f"{what}: of one after 1% has changed", (changed,), Target(4 * pages))
+        yield Row(f"{what}: of a quarter, over the first", (part / first,), Target(0.26))
 
 
 def _measure(tags: int, job: str, *, kept: bool) -> list[float]:

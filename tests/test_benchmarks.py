@@ -76,6 +76,7 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         shared=300,
         cleaned=200,
         planned=200,
+        nights=20,
     )
     sections = list(measure(tiny))
     assert len(sections) == 7

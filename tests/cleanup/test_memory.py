@@ -302,3 +302,19 @@ async def test_a_broken_page_is_read_anew(sandbox, listed, planned, memory):
     listed()
     assert names(await planned()) == names(first)
     assert listed() == ["web", "web"]
+
+
+async def test_pages_are_on_disk_while_the_plan_is_still_made(sandbox, planned, memory):
+    # What another connection sees has been written, and outlives a process that is killed.
+    fill(sandbox, *(f"r{number}" for number in range(8)))
+    sandbox.faults = Faults(Fault(kind="delay", seconds=60, skip=4, route="*/tags"))
+    seen: set[str] = set()
+    job = asyncio.ensure_future(planned())
+    with ListMemory(memory.path) as other:
+        while len(seen) < 4:
+            await asyncio.sleep(0.01)
+            rows = other._kept.select("SELECT repository FROM pages WHERE list = 'tags'")
+            seen = {name for (name,) in rows}
+            assert not job.done()
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
