@@ -13,6 +13,7 @@ from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.text import safe
@@ -207,12 +208,21 @@ class Connection:
         if path is None:
             folder = StateFolder.of(registry, api_url=self.settings.api_url)
             path = folder.new_archive(datetime.now(UTC))
+        self.note_archive(registry, path)
         handle = self.client.registry(registry)
         async with (
             self.contents(handle, None, cache=True) as contents,
             Archive(path, registry, contents) as archive,
         ):
             yield archive, path
+
+    def note_archive(self, registry: str, path: Path) -> None:
+        """Note an archive in the registry's record, for the list of what can be restored."""
+        folder = StateFolder.of(registry, api_url=self.settings.api_url)
+        try:
+            UndoRecord.of(folder).note_archive(path)
+        except OSError as error:
+            self.display.say(f"'cleanup undo --list' will not have {path}: {error}")
 
     @asynccontextmanager
     async def contents(

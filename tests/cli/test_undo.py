@@ -1,6 +1,7 @@
 """The command `aioregistry cleanup undo`."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -153,3 +154,100 @@ def test_without_the_registrys_address_nothing_is_deleted_and_the_way_out_is_tol
     assert result.exit_code == 2
     assert "--no-archive" in result.stderr
     assert tagged.tags() == {"a", "b", "c"}
+
+
+def test_what_can_be_restored_is_listed_without_a_request(cleaned):
+    cleaned.builder.image("a")
+    cleaned.run("delete-tags", "web", "a", "--yes")
+    before = len(cleaned.sandbox.requests)
+    result = cleaned.run("cleanup", "undo", "--list", "-o", "json")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert [(row["tags"], row["manifests"]) for row in rows] == [(2, 2), (1, 0)]
+    assert "plan.json" in cleaned.run("cleanup", "undo", "--list").stdout
+    assert len(cleaned.sandbox.requests) == before
+
+
+def test_what_was_restored_is_no_longer_listed(cleaned):
+    assert cleaned.run("cleanup", "undo", "plan.json").exit_code == 0
+    result = cleaned.run("cleanup", "undo", "--list")
+    assert "nothing that was deleted can be restored" in result.stdout
+
+
+def test_a_garbage_collection_says_what_it_ends_and_is_remembered(cleaned):
+    result = cleaned.run("gc", "start", "--yes", "--interval", "0.01")
+    assert "2 tags and 2 manifests that were deleted" in result.stderr
+    assert "and not afterwards" in result.stderr
+    assert "nothing" in cleaned.run("cleanup", "undo", "--list").stdout
+    again = cleaned.run("gc", "start", "--yes", "--interval", "0.01")
+    assert "and not afterwards" not in again.stderr
+
+
+def test_one_of_untagged_manifests_alone_ends_nothing(cleaned):
+    cleaned.run("gc", "start", "--yes", "--type", "manifests", "--interval", "0.01")
+    assert "plan.json" in cleaned.run("cleanup", "undo", "--list").stdout
+
+
+def test_without_a_name_there_is_nothing_to_undo(cleaned):
+    result = cleaned.run("cleanup", "undo")
+    assert result.exit_code == 2
+    assert "cleanup undo --list" in result.stderr
+
+
+class TestUndoWindow:
+    """`cleanup run --gc --undo-window`."""
+
+    @pytest.fixture
+    def first(self, shell):
+        shell.sandbox.state.phases = Phases(*[0.001] * 6)
+        shell.builder.image("main")
+        shell.builder.image("dev")
+        self.run(shell, "pr-1")
+        assert shell.tags() == {"main", "dev"}
+        return shell
+
+    def run(self, shell, tag, window="20h"):
+        shell.builder.image(tag)
+        options = ("--policy", "policy.toml", "--yes", "--gc", "--undo-window", window)
+        result = shell.run("cleanup", "run", *options)
+        assert result.exit_code == 0, result.output
+        return result
+
+    def collections(self, shell) -> int:
+        return sum(
+            one.method == "POST" and one.raw_path.endswith("/garbage-collection")
+            for one in shell.sandbox.requests
+        )
+
+    def test_the_collection_is_left_to_the_next_run(self, first):
+        assert self.collections(first) == 0
+        assert "a garbage collection is due at" in first.run("cleanup", "undo", "--list").stderr
+
+    def test_a_run_within_the_window_deletes_nothing(self, first):
+        result = self.run(first, "pr-2")
+        assert "this run deletes nothing" in result.stdout
+        assert first.tags() == {"main", "dev", "pr-2"}
+        assert self.collections(first) == 0
+
+    def test_a_run_after_it_collects_and_then_deletes(self, first, monkeypatch):
+        later = datetime.now(UTC) + timedelta(hours=21)
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return later
+
+        monkeypatch.setattr("aioregistry.cli.cleanup.job.datetime", Clock)
+        result = self.run(first, "pr-2")
+        assert "freed" in result.stdout
+        assert self.collections(first) == 1
+        assert first.tags() == {"main", "dev"}
+        # What this run deleted can be restored, what the first did not any more.
+        rows = json.loads(first.run("cleanup", "undo", "--list", "-o", "json").stdout)
+        assert [row["tags"] for row in rows] == [1]
+
+    def test_it_needs_gc(self, shell):
+        options = ("--policy", "policy.toml", "--undo-window", "1d")
+        result = shell.run("cleanup", "run", *options)
+        assert result.exit_code == 2
+        assert "--undo-window is for --gc" in result.stderr

@@ -4,41 +4,42 @@ import json
 import shlex
 import time
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import typer
 from attrs import frozen
 
+from aioregistry.api.models import GarbageCollection
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, CollectedGarbage, collect_garbage
-from aioregistry.cleanup.in_use.files import read_in_use
-from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
-from aioregistry.cleanup.in_use.references import InUse, Use
+from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder
-from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import (
     Applying,
     Reading,
     resume_line,
 )
+from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.garbage import show_status_of
 from aioregistry.cli.display.plan_tables import DeleteCounts
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
 from aioregistry.cli.runs import as_argument
+from aioregistry.cli.undo.record import note_collection, record_of
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
 
@@ -52,6 +53,7 @@ class _Inputs:
     caps: Caps
     uses: InUse | None
     seconds: float | None
+    window: float | None
 
 
 class CleanupJob:
@@ -112,7 +114,9 @@ class CleanupJob:
         """
         caps = Caps(max_deletes=applying.max_deletes, max_fraction=applying.max_fraction)
         uses, seconds = read_uses(reading, recorded), _seconds(applying.deadline)
-        inputs = _Inputs(caps, uses, seconds)
+        if applying.undo_window is not None and not applying.gc:
+            raise ValueError("--undo-window is for --gc: without it no garbage is collected")
+        inputs = _Inputs(caps, uses, seconds, _seconds(applying.undo_window))
         return cls(command, path, inputs, CleanupOutput(form), applying, reading, access)
 
     def next(self) -> "CleanupJob":
@@ -175,7 +179,8 @@ class CleanupJob:
             for count, unit in ((tags, "tag"), (manifests, "manifest"))
             if count
         ]
-        then = f", then collect garbage ({READ_ONLY})" if self._applying.gc else ""
+        collects = self._applying.gc and self._window is None
+        then = f", then collect garbage ({READ_ONLY})" if collects else ""
         return (
             f"Delete {' and '.join(things)} from {plan.registry!r}"
             f" ({counted(deletes, 'DELETE')}){then}?"
@@ -190,6 +195,8 @@ class CleanupJob:
         resume: bool,
     ) -> CleanupReport:
         """Delete the items of a plan, and show the progress."""
+        if self._archive is not None and self.counts.total:
+            to.note_archive(registry.name, self._archive)
         async with to.display.stage("Delete", self.counts.total, "DELETEs") as stage:
 
             def count(outcome: ItemOutcome) -> None:
@@ -229,8 +236,10 @@ class CleanupJob:
             if not report.done:
                 typer.echo(f"to try again: {self._resume_line}", err=True)
                 return SOME_FAILED
-            if self._applying.gc:
-                collected = await self._collect(to, registry, plan)
+            if self._window is not None and report.deleted:
+                self._put_off_collection(to, registry)
+            elif self._applying.gc and self._window is None:
+                collected = await self.collect(to, registry, plan)
                 self.output.say(str(collected))
             elif report.deleted:
                 self.output.say(
@@ -245,20 +254,57 @@ class CleanupJob:
         finally:
             self.output.finish(plan, self.path, report, collected)
 
-    async def _collect(
-        self, to: Connection, registry: RegistryHandle, plan: Plan
+    async def may_delete(self, to: Connection, registry: RegistryHandle) -> bool:
+        """Return whether the time to undo what was deleted before is over; then collect garbage.
+
+        What is deleted within that time could not be restored for as long: the collection takes
+        the blobs of all deletes.
+        """
+        due = record_of(registry.name, to.settings).collect_after
+        if self._window is None or due is None:
+            return True
+        if datetime.now(UTC) < due:
+            self.output.say(
+                f"{registry.name}: what was deleted can be restored until {due:%Y-%m-%d %H:%M} UTC;"
+                " this run deletes nothing, and the next one after that collects the garbage first"
+            )
+            return False
+        self.output.say(str(await self.collect(to, registry)))
+        return True
+
+    def _put_off_collection(self, to: Connection, registry: RegistryHandle) -> None:
+        due = datetime.now(UTC) + timedelta(seconds=self._window or 0.0)
+        record_of(registry.name, to.settings).put_off_collection(due)
+        self.output.say(
+            f"until {due:%Y-%m-%d %H:%M} UTC, to restore what was deleted: aioregistry cleanup undo"
+            f" {self._undo_argument}"
+        )
+        self.output.say("the next run after that collects the garbage")
+
+    async def collect(
+        self, to: Connection, registry: RegistryHandle, plan: Plan | None = None
     ) -> CollectedGarbage:
+        """Collect garbage, and note that it was."""
+        show_status = show_status_of(to.display)
+        noted: set[str] = set()
+
+        def on_status(run: GarbageCollection) -> None:
+            if run.uuid not in noted:
+                noted.add(run.uuid)
+                note_collection(registry.name, to.settings, run.uuid)
+            show_status(run)
+
         try:
             return await collect_garbage(
                 registry,
-                estimate=plan.frees,
+                estimate=None if plan is None else plan.frees,
                 timeout=self._seconds_left(),
-                on_status=show_status_of(to.display),
+                on_status=on_status,
             )
         except RegistryTimeoutError as error:
             error.hint = (
                 "the deadline has passed and the garbage collection continues; to wait for it:"
-                f" aioregistry gc wait {plan.registry}"
+                f" aioregistry gc wait {registry.name}"
             )
             raise
 
@@ -267,6 +313,10 @@ class CleanupJob:
         if self.path is None or not self.counts.counts:
             return str(self.counts)
         return f"{self.counts}; to continue: {self._resume_line}"
+
+    @property
+    def _window(self) -> float | None:
+        return self._inputs.window
 
     @property
     def _journal(self) -> Path | None:
@@ -331,44 +381,6 @@ def open_memory(
     if reading.no_cache:
         return nullcontext(False)
     return ListMemory(StateFolder.of(registry.name, api_url=registry.api_url).memory)
-
-
-def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse | None:
-    """Return the images in use that the options name; None where they name none.
-
-    Args:
-        reading: The options.
-        recorded: What was in use for the plan, when there is a plan already.
-
-    Raises:
-        InUseError: A file is invalid, or may not name all that runs.
-        OSError: A file cannot be read.
-        ValueError: ``none`` or ``plan`` is given beside files, or there is no plan yet.
-    """
-    given = reading.in_use or []
-    for word in ("none", "plan"):
-        if word in given and len(given) > 1:
-            raise ValueError(f"--in-use {word} and other --in-use exclude each other")
-    if not given:
-        return None
-    if given == ["none"]:
-        return InUse()
-    if given == ["plan"]:
-        if recorded is None:
-            raise ValueError("--in-use plan: no plan that recorded what is in use")
-        return InUse(recorded.references)
-    uses: list[Use] = []
-    notes: list[str] = []
-    ignored = reading.in_use_ignore or ()
-    for name in given:
-        source, _, context = name.partition(":")
-        if source == "kubernetes":
-            uses += ask_kubernetes(context or None, ignore_kinds=ignored, notes=notes)
-        else:
-            uses += read_in_use(read_text(Path(name)), name, ignore_kinds=ignored, notes=notes)
-    for note in notes:
-        typer.echo(f"in use: {safe(note)}", err=True)
-    return InUse(uses)
 
 
 def _seconds(deadline: str | None) -> float | None:

@@ -222,6 +222,17 @@ class Applying:
             help="Collect garbage afterwards; the registry is read-only until that ends.",
         ),
     ] = False
+    undo_window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            show_default=False,
+            rich_help_panel=_APPLYING,
+            help="With --gc: leave this time to undo, such as 20h. The next run collects the"
+            " garbage once it is over, before it deletes anything; a run before that deletes"
+            " nothing.",
+        ),
+    ] = None
 
 
 def resume_line(plan: str, applying: Applying, reading: Reading, access: Access) -> str:

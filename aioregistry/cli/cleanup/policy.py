@@ -11,9 +11,9 @@ from aioregistry.cleanup.policy.check import check_policy
 from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.schema import policy_schema
 from aioregistry.cli.asking import read_text
-from aioregistry.cli.cleanup.job import read_uses
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.cleanup.rules import read_rules
+from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError

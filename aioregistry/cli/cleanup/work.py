@@ -19,9 +19,10 @@ from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.state_folder import RunFiles, state_root
 from aioregistry.cli.asking import ask
-from aioregistry.cli.cleanup.job import CleanupJob, open_memory, read_uses
+from aioregistry.cli.cleanup.job import CleanupJob, open_memory
 from aioregistry.cli.cleanup.options import Applying, PlanFormat, Planning, Reading
 from aioregistry.cli.cleanup.rules import read_rules
+from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan
@@ -167,6 +168,8 @@ def plan_and_apply(
     async def one(to: Connection, handle: RegistryHandle) -> int:
         nonlocal job
         job = job.next()
+        if not await job.may_delete(to, handle):
+            return DONE
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:

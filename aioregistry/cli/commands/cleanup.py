@@ -153,12 +153,13 @@ def runs(
 @with_groups
 def undo(
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="PLAN|ARCHIVE",
+            show_default=False,
             help="Plan that was carried out, the name of a run, or an archive.",
         ),
-    ],
+    ] = None,
     repository: Annotated[
         list[str] | None,
         typer.Option(
@@ -183,7 +184,12 @@ def undo(
         typer.Option("--dry-run", help="Check what can be restored, blobs with it; write nothing."),
     ] = False,
     only_list: Annotated[
-        bool, typer.Option("--list", help="Show the contents of the archive; send nothing.")
+        bool,
+        typer.Option(
+            "--list",
+            help="Show the contents of the archive, or without one all that can be restored and"
+            " since when; send nothing.",
+        ),
     ] = False,
     output: Report = ReportFormat.TABLE,
     registry_url: Annotated[

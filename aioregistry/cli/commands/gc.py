@@ -85,18 +85,34 @@ def start(
     output: Form = ReportFormat.TABLE,
     access: Access = Access(),
 ) -> None:
-    """Start a garbage collection. The registry is read-only until it ends: pushes fail."""
+    """Start a garbage collection. The registry is read-only until it ends: pushes fail.
+
+    Prints first what can be restored by `aioregistry cleanup undo` until now, and not afterwards.
+    """
     command = "gc start"
 
     async def work(to: "Connection") -> int:
         from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
+        from aioregistry.cli.undo.record import end_of_undo, note_collection
 
         handle = await to.registry(registry)
+        if kind is not _Kind.MANIFESTS and (ends := end_of_undo(handle.name, to.settings)):
+            typer.echo(ends, err=True)
         if not yes:
             question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
             ask(command, question, "no garbage collection was started")
+        show_status = show_status_of(to.display)
+
+        def on_status(run: "GarbageCollection") -> None:
+            if not seen and kind is not _Kind.MANIFESTS:
+                note_collection(handle.name, to.settings, run.uuid)
+            seen.append(run.uuid)
+            show_status(run)
+
+        seen: list[str] = []
         if not wait:
             started = await handle.start_garbage_collection(_TYPES[kind])
+            note_collection(handle.name, to.settings, started.uuid)
             to.display.say(READ_ONLY, begin="Collect")
             _print(started, output)
             return DONE
@@ -104,7 +120,7 @@ def start(
             handle,
             type=_TYPES[kind],
             interval=interval,
-            on_status=show_status_of(to.display),
+            on_status=on_status,
         )
         if output is ReportFormat.TABLE:
             typer.echo(str(collected))

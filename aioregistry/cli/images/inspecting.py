@@ -12,8 +12,8 @@ from rich.tree import Tree
 from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
-from aioregistry.cli.cleanup.job import read_uses
 from aioregistry.cli.cleanup.options import Reading
+from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE

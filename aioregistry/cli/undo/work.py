@@ -1,6 +1,7 @@
 """From the options of ``cleanup undo`` to its exit code."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -18,6 +19,7 @@ from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.runs import find_plan
+from aioregistry.cli.undo.record import list_restorable, record_of
 from aioregistry.cli.undo.tables import (
     documents_of_undo,
     problems_of_undo,
@@ -33,7 +35,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def undo(
-    source: str,
+    source: str | None,
     repositories: list[str] | None,
     tags: list[str] | None,
     dry_run: bool,
@@ -43,6 +45,10 @@ def undo(
     access: Access,
 ) -> None:
     """Put back what an archive has, or show it."""
+    if source is None:
+        if only_list:
+            list_restorable(access, form)
+        refuse(_COMMAND, "name a plan, a run or an archive: 'cleanup undo --list' lists them")
     try:
         archive = _archive(find_plan(source, access))
         summary = summarize_archive(archive)
@@ -82,6 +88,10 @@ def undo(
                 on_outcome=count,
             )
         _show(report, archive, summary.registry, form, dry_run=dry_run)
+        if report.is_complete and not (dry_run or repositories or tags):
+            # It is restored, whether or not it can be noted.
+            with suppress(OSError):
+                record_of(summary.registry, to.settings).note_undone(archive)
         if not report.is_complete:
             return SOME_FAILED
         return DRIFT_ONLY if report.moved else DONE
