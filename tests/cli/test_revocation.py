@@ -297,3 +297,19 @@ def test_the_helper_revokes_nothing_that_has_expired(account, monkeypatch):
     assert helper(account, monkeypatch, "erase") == 0
     assert revocations(account) == 0
     assert not kept.exists()
+
+
+def test_a_login_that_cannot_be_noted_says_that_it_will_not_be_revoked(account, monkeypatch):
+    monkeypatch.setenv("AIOREGISTRY_STATE_DIR", "/dev/null")
+    result = account.run("login")
+    assert result.exit_code == 0
+    assert "'aioregistry logout' will not revoke" in result.stderr
+    assert is_valid(account, password(account))
+    assert "are not revoked" in account.run("logout").stderr
+
+
+def test_what_is_neither_noted_nor_stored_is_revoked(account, keychain, monkeypatch):
+    monkeypatch.setenv("AIOREGISTRY_STATE_DIR", "/dev/null")
+    (keychain / "docker-credential-own").write_text("#!/bin/sh\necho locked; exit 1\n")
+    assert account.run("login").exit_code == 2
+    assert revocations(account) == 1

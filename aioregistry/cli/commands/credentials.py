@@ -11,7 +11,7 @@ import typer
 from attrs import evolve
 
 from aioregistry.cli.docker.config import OWN_HELPER, DockerConfigError, docker_config_path
-from aioregistry.cli.docker.logins import Logins, revoke
+from aioregistry.cli.docker.logins import Logins, revoke, revoke_at
 from aioregistry.cli.docker.pull_secret import (
     ALL_NAMESPACES,
     check_namespace,
@@ -88,11 +88,17 @@ async def _make_and_store(store: Store, access: Access, registry: str | None, sc
     minted = await _mint(access, registry, scope)
     password, logins = minted.credentials.password, Logins.default()
     try:
-        # Before they are stored: what is stored and not noted could never be revoked.
+        # Before they are stored: what is stored and not noted is never revoked.
         logins.note(password, minted.api_url, minted.expires_at)
+    except OSError as error:
+        _say(
+            f"warning: {logins.path}: {error.strerror}: without this note of them, 'aioregistry"
+            " logout' will not revoke the credentials"
+        )
+    try:
         where = store.save(minted.credentials)
     except (DockerConfigError, OSError):
-        await revoke([password], logins)
+        await revoke_at(password, minted.api_url)
         raise
     _say(f"{where}: {minted}")
     minted.warn("'aioregistry logout' revokes them")

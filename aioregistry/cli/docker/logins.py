@@ -7,6 +7,7 @@ token. So each that `login` stores is noted, by its SHA-256 and never itself.
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from attrs import asdict, frozen
 
 from aioregistry.files import write_file
 
-__all__ = ["Login", "Logins", "Revocation", "revoke"]
+__all__ = ["Login", "Logins", "Revocation", "revoke", "revoke_at"]
 
 _OWNER_ONLY = 0o600
 
@@ -135,6 +136,20 @@ async def revoke(passwords: Iterable[str], logins: Logins) -> Revocation:
             # Revoked once more, they would only be no longer valid.
             continue
     return Revocation(revoked, foreign, tuple(failures))
+
+
+async def revoke_at(password: str, api_url: str) -> None:
+    """Revoke credentials that nobody has got, if that succeeds.
+
+    Args:
+        password: Their password.
+        api_url: The API that made them.
+    """
+    from aioregistry.client import revocation
+    from aioregistry.errors import RegistryError
+
+    with suppress(RegistryError):
+        await revocation.revoke(password, api_url, trust_env=True)
 
 
 def _until(moment: float | None) -> str:
