@@ -58,7 +58,7 @@ async def test_an_image_is_copied_by_mounts_alone(sandbox, store, writer):
     assert report.digest == root["digest"]
     assert report.mounted_blobs == 3
     assert tags(sandbox, "production/web") == {"v1": root["digest"]}
-    assert not [one for one in sent(sandbox, "GET", "PUT", "PATCH") if "/blobs/" in one]
+    assert not [one for one in sent(sandbox, "GET", "HEAD", "PUT", "PATCH") if "/blobs/" in one]
     document = json.loads((await writer.get_manifest("production/web", "v1")).body)
     config = await writer.get_blob("production/web", document["config"]["digest"])
     assert json.loads(config)["config"]["Labels"] == {"name": "app"}
@@ -93,7 +93,8 @@ async def test_referrers_and_tags_of_cosign_come_along_last(sandbox, store, writ
     put(sandbox, store, root, "v1")
     put(sandbox, store, sbom)
     put(sandbox, store, store.signature(sbom), named(sbom, ".sig"))
-    put(sandbox, store, store.signature(root), named(root, ".sig"))
+    signature = store.signature(root)
+    put(sandbox, store, signature, named(root, ".sig"))
     put(sandbox, store, store.signature(child), named(child, ".att"))
     if not has_api:
         fail(sandbox, REFERRERS)
@@ -106,6 +107,7 @@ async def test_referrers_and_tags_of_cosign_come_along_last(sandbox, store, writ
     assert sbom["digest"] in manifests(sandbox, "api")
     order = [one.rpartition("/")[2] for one in sent(sandbox, "PUT")]
     assert order.index(root["digest"]) < order.index(sbom["digest"])
+    assert order.index(root["digest"]) < order.index(signature["digest"])
     assert order[-1] == "v1"
 
 
@@ -194,6 +196,19 @@ async def test_lists_of_referrers_are_merged(sandbox, store, writer):
     assert {one["digest"] for one in listed} == {ours["digest"], theirs["digest"]}
     again = await copy_image(writer, "web", "v1", "api")
     assert {one.status for one in again.outcomes} == {"present"}
+
+
+async def test_a_list_that_has_all_referrers_is_not_written_again(sandbox, store, writer):
+    fail(sandbox, REFERRERS)
+    root = store.image("app", [store.layer("a")])
+    ours, theirs = store.referrer(root, "ours"), store.referrer(root, "theirs")
+    listed = {"web": [ours], "api": [theirs, ours]}
+    for repository, referrers in listed.items():
+        put(sandbox, store, root, "v1", to=repository)
+        put(sandbox, store, store.index(*referrers), named(root), to=repository)
+    report = await copy_image(writer, "web", "v1", "api")
+    assert {one.status for one in report.outcomes} == {"present"}
+    assert not sent(sandbox, "PUT", "POST")
 
 
 async def test_a_referrer_that_is_listed_and_gone_is_told_and_the_rest_copied(

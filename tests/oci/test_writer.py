@@ -194,13 +194,18 @@ DIGEST = f"sha256:{sha256(BLOB).hexdigest()}"
 
 async def test_a_blob_is_read_from_where_the_registry_redirects_without_credentials(client):
     def answer(request):
+        seen.append((request.path_qs, "Authorization" in request.headers))
         if request.path.startswith("/storage"):
-            assert "Authorization" not in request.headers
             return web.Response(body=BLOB)
+        if "Authorization" not in request.headers:
+            return web.Response(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
         return web.Response(status=307, headers={"Location": "/storage/1?signature=%2Fx"})
 
+    seen: list[tuple[str, bool]] = []
     async with serving(client, answer) as distribution:
         assert await distribution.get_blob("web", DIGEST) == BLOB
+    path = f"/v2/example/web/blobs/{DIGEST}"
+    assert seen == [(path, False), (path, True), ("/storage/1?signature=%2Fx", False)]
 
 
 @pytest.mark.parametrize(
