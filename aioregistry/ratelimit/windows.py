@@ -91,7 +91,9 @@ class RollingWindow:
     def _others_leave(self) -> list[float]:
         """Return when the room of others will be free, if they do not come again."""
         timeout = self.others_timeout
-        left = (at + timeout if self._is_held(at) else at for at in self._others)
+        # As in `_is_held`, for thousands at once.
+        held_before = self._others_seen + timeout
+        left = [at + timeout if at < held_before else at for at in self._others]
         return [*self._held, *left]
 
     def used(self, now: float) -> int:

@@ -3,6 +3,7 @@
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import attrs
@@ -75,6 +76,7 @@ class Call:
 Handler = Callable[[Call], Answer]
 
 
+@cache
 def router() -> Router[Handler]:
     """Every route of both families, and the one by which doctl asks for the quota."""
     routes: Router[Handler] = Router()
