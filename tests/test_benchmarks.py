@@ -84,6 +84,7 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
 
 
+@pytest.mark.slow(0.5)
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("name", "kind"), [(OURS, "sandbox"), *((name, "minimal") for name in installed())]

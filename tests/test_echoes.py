@@ -321,6 +321,7 @@ async def run(folder: Path, *arguments: str) -> str:
     return output.decode()
 
 
+@pytest.mark.slow(2)
 @pytest.mark.parametrize("debug", [False, True])
 async def test_no_command_among_servers_that_echo_prints_a_secret(account, tmp_path, debug):
     (tmp_path / "policy.toml").write_text('[[rules]]\ntags = "pr-*"\ndelete = true\n')

@@ -78,6 +78,7 @@ async def clean_up_and_undo(folder: Path, seed: int) -> int:
     return len(report.deleted)
 
 
+@pytest.mark.slow(0.2)
 @pytest.mark.parametrize("seed", range(25))
 async def test_what_a_clean_up_deleted_comes_back_whole(tmp_path, seed):
     assert await clean_up_and_undo(tmp_path, seed)

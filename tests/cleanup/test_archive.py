@@ -91,6 +91,7 @@ async def test_many_at_once_share_a_write(tmp_path, monkeypatch):
     assert {one.document for one in read_archive(tmp_path / "a")} == set(documents)
 
 
+@pytest.mark.slow(1)
 async def test_cut_off_anywhere_it_has_all_that_was_whole_and_grows_again(tmp_path):
     await write(tmp_path / "whole", DOCUMENTS[:3])
     data = (tmp_path / "whole").read_bytes()

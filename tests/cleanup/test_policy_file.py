@@ -278,6 +278,7 @@ def test_lines_are_right_after_a_statement_of_several_lines(value):
     assert wrong(text, "p.toml") == "p.toml, line 7: rules[0].flor: is no key of a policy"
 
 
+@pytest.mark.slow(0.8)
 @pytest.mark.parametrize(("tags", "line"), [("v1", ", line 2003"), ("v[1]", "")])
 def test_rules_in_many_lines_are_read_once_and_for_a_mistake_a_bounded_time_more(
     monkeypatch, tags, line
@@ -386,6 +387,7 @@ def test_what_yaml_cannot_hold_is_refused(text):
     assert wrong(text, "p.yaml").startswith("p.yaml: not YAML: ")
 
 
+@pytest.mark.slow(1)
 def test_yaml_is_read_without_libyaml_too(monkeypatch):
     monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     assert read_policy("rules: [{delete: true}]", "p.yaml") == Policy([Delete()])

@@ -15,6 +15,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tests.cli.programs import Program
+
 # A busy machine takes its time; nothing waits so long for what does come.
 _SECONDS = 120
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
@@ -25,7 +27,6 @@ _BECOME = (
     "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     " os.execv(sys.argv[1], sys.argv[1:])"
 )
-_PROGRAM = (sys.executable, "-m", "aioregistry")
 
 
 class Terminal:
@@ -38,7 +39,7 @@ class Terminal:
     def __init__(
         self,
         *arguments: str,
-        program: tuple[str, ...] = _PROGRAM,
+        program: tuple[str, ...] = (),
         columns: int = 80,
         lines: int = 24,
     ) -> None:
@@ -46,13 +47,16 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self.resize(columns, lines)
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_HANDED_ON}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _BECOME, *program, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env={**environment, "TERM": "xterm-256color"},
+        environment["TERM"] = "xterm-256color"
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+        self._process = (
+            subprocess.Popen(
+                [sys.executable, "-c", _BECOME, *program, *arguments], env=environment, **streams
+            )
+            if program
+            else Program(*arguments, env=environment, terminal=True, **streams)
         )
+        self._name = os.ttyname(theirs)
         os.close(theirs)
 
     def __enter__(self) -> Self:
@@ -89,6 +93,21 @@ class Terminal:
             if not self._read(deadline):
                 raise AssertionError(f"{pattern!r} never came:\n{self.text[-3000:]}")
         return found
+
+    def wait_until_read(self) -> None:
+        """Wait until the program has read all that was typed."""
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            theirs = os.open(self._name, os.O_RDWR | os.O_NOCTTY)
+            try:
+                waiting = fcntl.ioctl(theirs, termios.FIONREAD, bytes(4))
+            finally:
+                os.close(theirs)
+            if not any(waiting):
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"what was typed is never read:\n{self.text[-3000:]}")
+            time.sleep(0.01)
 
     def end(self) -> int:
         """Read until the program has ended, and return its exit code."""

@@ -6,7 +6,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -275,9 +274,7 @@ def test_contents_are_kept_unless_told_otherwise(filled):
 
 def start(*arguments, **settings):
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}
-    return Program(
-        [sys.executable, "-m", "aioregistry", "cleanup", *arguments], env=environment, **settings
-    )
+    return Program("cleanup", *arguments, env=environment, **settings)
 
 
 def read_all(terminal: int) -> str:
@@ -297,7 +294,7 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
     filled, answer, left, code
 ):
     ours, theirs = pty.openpty()
-    options = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "close_fds": True}
+    options = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     with start("run", "--policy", "policy.toml", **options) as process:
         os.close(theirs)
         os.write(ours, answer)
@@ -317,7 +314,7 @@ def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, c
         filled.builder.image(f"pr-x{number}")
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.sandbox.latency = 0.02
-    options = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     arguments = ["apply", "plan.json", "--yes", "--force"]
     with start(*arguments, **options) as process:
         while filled.deletes() < 40 and process.poll() is None:

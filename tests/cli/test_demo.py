@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from aioregistry import cli
 from aioregistry.cli.app import app
+from aioregistry.cli.demo import content
 from aioregistry.cli.demo import run as demonstration
 from aioregistry.cli.demo.history import GIT_LINE
 from aioregistry.sandbox import Fault, Faults, Sandbox
@@ -171,12 +172,12 @@ def test_the_line_of_git_log_is_printed_whole():
 
 def start(*arguments, **settings):
     environment = {**os.environ, "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "80"}
-    return Program([sys.executable, "-m", "aioregistry", *arguments], env=environment, **settings)
+    return Program(*arguments, env=environment, **settings)
 
 
 @pytest.mark.slow(2)
 def test_ctrl_c_tells_what_was_done():
-    with start("demo", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with start("demo", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         for line in process.stdout:
             if line.startswith("╰"):
                 break
@@ -192,7 +193,7 @@ def test_ctrl_c_before_anything_was_begun_is_as_calm(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aioregistry.cli.demo.content.generated_state", interrupted)
+    monkeypatch.setattr(content, "generated_state", interrupted)
     result = demo()
     assert result.exit_code == 130
     assert result.output == "Interrupted  nothing was deleted\n"
@@ -201,7 +202,7 @@ def test_ctrl_c_before_anything_was_begun_is_as_calm(monkeypatch):
 @pytest.mark.slow(3)
 def test_a_terminal_sees_a_bar_with_pace_and_estimate():
     ours, theirs = pty.openpty()
-    with start("demo", "--tags", "900", stdout=theirs, stderr=theirs, close_fds=True) as process:
+    with start("demo", "--tags", "900", stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         seen = b""
         while True:

@@ -60,6 +60,7 @@ def help_of(words) -> str:
     return result.output
 
 
+@pytest.mark.slow(0.2)
 @pytest.mark.parametrize("command", ["", *_COMMANDS])
 def test_help_loads_neither_the_client_nor_the_clean_up(command):
     words = [sys.executable, "-c", LOADED, *command.split(), "--help"]

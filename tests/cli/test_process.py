@@ -19,7 +19,8 @@ from aioregistry.cli import asking, main
 from aioregistry.cli.app import app
 from aioregistry.cli.process import interruptible, reader_is_gone, run_program
 from aioregistry.sandbox import Fault, Faults
-from tests.cli.programs import Program
+
+pytestmark = pytest.mark.slow(0.4)
 
 ALL = ["--help", "--version", "tags web", "demo --tags 20 --scale 3600", "sandbox --tags 5"]
 
@@ -212,9 +213,9 @@ def test_it_runs_in_any_thread():
 # Signals
 
 
-def start(*arguments: str, before: str = "") -> Program:
+def start(*arguments: str, before: str = "") -> subprocess.Popen:
     script = f'{before}exec "$@"'
-    return Program(
+    return subprocess.Popen(
         ["/bin/sh", "-c", script, "sh", sys.executable, "-m", "aioregistry", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

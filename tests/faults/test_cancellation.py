@@ -61,7 +61,14 @@ def quick_garbage_collection():
     gc.unfreeze()
 
 
-@pytest.mark.parametrize("way", WAYS)
+# The other ways take the same path, from another side.
+USUAL = {"cancelled", "interrupted", "cancelled again while it ends"}
+
+
+@pytest.mark.slow(0.1)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[pytest.mark.exhaustive] * (way not in USUAL)) for way in WAYS]
+)
 @pytest.mark.parametrize("name", WORKS)
 def test_nothing_stays_behind_wherever_it_ends(
     name, way, redis_port, quick_garbage_collection, tmp_path

@@ -55,6 +55,7 @@ async def row(fault: str) -> dict[str, str]:
     )
 
 
+@pytest.mark.slow(0.2)
 @pytest.mark.parametrize("fault", ALL)
 def test_each_call_under_a_fault_ends_as_the_table_says(fault):
     assert run_virtual(row(fault)) == EXPECTED[fault]

@@ -521,6 +521,7 @@ def test_a_list_that_never_rests_is_given_up_after_three_times_its_pages():
     assert server.requests == 3 * (6 + 1)
 
 
+@pytest.mark.slow(1)
 @given(count=st.integers(1, 120), chance=st.randoms(use_true_random=False))
 @settings(max_examples=300)
 def test_what_is_there_throughout_is_yielded_while_items_come_and_go(count, chance):

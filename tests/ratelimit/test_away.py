@@ -19,6 +19,8 @@ from aioregistry.ratelimit.away import describe, is_away, reason, refusal
 from aioregistry.redis import RedisLimiter
 from tests.ratelimit.redis_servers import free_port, saying
 
+pytestmark = pytest.mark.slow(0.5)
+
 SHORT = RateLimit(windows=((10, 0.2), (100, 3.0)))
 PASSING = {
     "READONLY": "READONLY You can't write against a read only replica.",

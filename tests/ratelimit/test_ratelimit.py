@@ -188,8 +188,9 @@ TAKING_30_PERCENT = {
 }
 
 
+@pytest.mark.slow(0.6)
 @pytest.mark.parametrize("before", [0.0, 1_000.0, 4_000.0])
-@pytest.mark.parametrize("latency", [steady, jittered])
+@pytest.mark.parametrize("latency", [pytest.param(steady, marks=pytest.mark.exhaustive), jittered])
 @pytest.mark.parametrize("pattern", TAKING_30_PERCENT)
 @virtual
 async def test_a_second_client_is_left_its_share_and_costs_little(pattern, latency, before):
@@ -207,6 +208,7 @@ async def test_a_second_client_is_left_its_share_and_costs_little(pattern, laten
     assert took <= 1.10 * left
 
 
+@pytest.mark.slow(0.2)
 @pytest.mark.parametrize("counts_rejected", [False, True])
 @pytest.mark.parametrize("ago", [0.0, 5.0, 55.0])
 @virtual

@@ -18,6 +18,8 @@ from aioregistry import RateLimit, RateLimitHeaders, SharedQuotaError
 from aioregistry.redis import RedisLimiter
 from tests.ratelimit.redis_servers import ANY, PROGRAMS, Server, cluster_of_six, until
 
+pytestmark = pytest.mark.slow(1)
+
 TOKEN = "dop_v1_secret"
 OK = RateLimitHeaders(204)
 QUOTA = RateLimit(windows=((10, 1.0), (1000, 60.0)), burst=1000)

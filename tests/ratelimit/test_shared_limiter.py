@@ -11,7 +11,10 @@ from aioregistry import ClientClosedError, RateLimit, RateLimitedError, RateLimi
 from aioregistry.redis import RedisLimiter
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 
-pytestmark = pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS)
+pytestmark = [
+    pytest.mark.slow(1),
+    pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS),
+]
 
 TOKEN = "dop_v1_secret"
 # On no machine is it so long until its windows end; the brief one is for what waits for that.

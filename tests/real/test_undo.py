@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from aioregistry import RegistryClient
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.manifests.reader import ContentReader
@@ -12,6 +14,8 @@ from aioregistry.cleanup.undo.undo import undo
 from aioregistry.oci.writer import DistributionWriter
 from tests.real.registry import ApiServer
 from tests.real.test_cleanup import POLICY, Filled, filled
+
+pytestmark = pytest.mark.slow(2)
 
 __all__ = ["filled"]
 

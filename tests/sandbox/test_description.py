@@ -109,6 +109,7 @@ DIFFERENCES = (
 )
 
 
+@pytest.mark.slow(0.4)
 @schema.parametrize()
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_outside_the_description(case, sandbox):

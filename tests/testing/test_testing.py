@@ -17,6 +17,8 @@ from aioregistry import RegistryClient
 from aioregistry.sandbox import Fault, Faults, Limits, Sandbox, State
 from aioregistry.testing import VirtualClock, running_sandbox
 
+pytestmark = pytest.mark.slow(0.1)
+
 pytest_plugins = ["pytester"]
 
 README = Path(__file__).parents[2] / "aioregistry/testing/README.md"

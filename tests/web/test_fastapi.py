@@ -8,6 +8,8 @@ import pytest
 from aioregistry.sandbox import Sandbox
 from tests.web.processes import events, running
 
+pytestmark = pytest.mark.slow(0.5)
+
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 

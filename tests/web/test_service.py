@@ -14,6 +14,8 @@ from aioregistry.sandbox import Limits, Sandbox
 from aioregistry.web.aiohttp import CLIENT, JOBS, alive, ready, setup, stream
 from tests.web.processes import events, running
 
+pytestmark = pytest.mark.slow(0.5)
+
 
 @pytest.fixture
 async def sandbox():

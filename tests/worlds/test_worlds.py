@@ -17,6 +17,7 @@ _PER_TEST = 10
 _MEMORY_WORLDS = 6
 
 
+@pytest.mark.slow(0.7)
 @pytest.mark.parametrize("first", range(0, _WORLDS, _PER_TEST))
 def test_nothing_that_is_needed_is_deleted_however_the_world_moves(first):
     wrong = {seed: run(seed).wrong for seed in range(first, first + _PER_TEST)}
