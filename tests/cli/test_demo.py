@@ -212,7 +212,7 @@ def test_a_terminal_sees_a_bar_with_pace_and_estimate():
                 break
         os.close(ours)
     assert process.returncode == 0
-    assert re.search(r"Delete  .*━.* [\d,]+/[\d,]+ DELETEs +[\d,]+/s +ETA \d+:\d\d", seen.decode())
+    assert re.search(r"Delete  .*━.* [\d,]+/[\d,]+ requests +[\d,]+/s +ETA \d+:\d\d", seen.decode())
     # A slow machine never uses up the minute, and has nothing that waits.
     assert re.search(r"minute \d+/250, hour [\d,]+/5,000", seen.decode())
 

@@ -128,3 +128,24 @@ def test_a_state_directory_that_cannot_be_made_is_an_error_before_anything_is_re
     assert result.exit_code == 2
     assert "policy.toml" in result.stderr
     assert filled.sandbox.requests == []
+
+
+def test_a_run_with_nothing_to_delete_says_so_and_no_more(shell):
+    shell.builder.image("main")
+    result = shell.run(*RUN)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("nothing to delete\n")
+    assert "deleted" not in result.stdout.replace("nothing to delete", "")
+    assert "requests" not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["platform/billing", "platform/billing-and-more"])
+def test_the_name_of_a_repository_is_not_broken_in_a_narrow_terminal(shell, monkeypatch, name):
+    name = name[:24]
+    monkeypatch.setenv("COLUMNS", "80")
+    for tag in ("main", "pr-1"):
+        shell.sandbox.state.push("example", name, [tag])
+    result = shell.run(*PLAN)
+    assert any(name in line for line in result.stdout.splitlines() if "│" in line)
+    table = [line for line in result.stdout.splitlines() if "│" in line]
+    assert max(map(len, table)) <= 80

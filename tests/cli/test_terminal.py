@@ -86,9 +86,9 @@ def test_a_clean_up_shows_its_progress_and_tells_what_ctrl_c_left(condemned, col
     with Terminal(*command, columns=columns) as terminal:
         terminal.wait_for(r"Delete 400 tags.*\[y/N\]")
         terminal.type("y\n")
-        terminal.wait_for(r"Delete  .*\d+/400 DELETEs +[\d,]+/s +ETA \d+:\d\d")
+        terminal.wait_for(r"Delete  .*\d+/400 requests +[\d,]+/s +ETA \d+:\d\d")
         terminal.resize(columns - 20)
-        terminal.wait_for(r"Delete  .*[1-9]\d/400 DELETEs")
+        terminal.wait_for(r"Delete  .*[1-9]\d/400 requests")
         terminal.interrupt()
         assert terminal.end() == 130
         last = " ".join(terminal.text.split())
@@ -228,7 +228,7 @@ def test_the_question_of_a_run_that_is_resumed_counts_what_is_left(planned):
     command = ("cleanup", "apply", "plan.json", "--force", "--yes")
     planned.sandbox.latency = 0.05
     with Terminal(*command) as terminal:
-        terminal.wait_for(r"Delete  .*[1-9]\d/400 DELETEs")
+        terminal.wait_for(r"Delete  .*[1-9]\d/400 requests")
         terminal.interrupt()
         assert terminal.end() == 130
     left = len(planned.tags()) - 1

@@ -183,7 +183,7 @@ class CleanupJob:
         then = f", then collect garbage ({READ_ONLY})" if collects else ""
         return (
             f"Delete {' and '.join(things)} from {plan.registry!r}"
-            f" ({counted(deletes, 'DELETE')}){then}?"
+            f" ({counted(deletes, 'request')}){then}?"
         )
 
     async def apply(
@@ -197,7 +197,7 @@ class CleanupJob:
         """Delete the items of a plan, and show the progress."""
         if self._archive is not None and self.counts.total:
             to.note_archive(registry.name, self._archive)
-        async with to.display.stage("Delete", self.counts.total, "DELETEs") as stage:
+        async with to.display.stage("Delete", self.counts.total, "requests") as stage:
 
             def count(outcome: ItemOutcome) -> None:
                 self.counts.add(outcome)

@@ -76,8 +76,9 @@ def plan(
         again = [word for name in reading.in_use or () for word in ("--in-use", name)]
         carry_out = f"aioregistry cleanup apply {as_argument(path)} {shlex.join(again)}".rstrip()
         deletes = next(made.condemned, None) is not None
-        then = f"; to carry it out: {carry_out}" if deletes else ""
-        printer.say(f"plan written to {path}{then}")
+        printer.say(f"plan written to {path}")
+        if deletes:
+            printer.say(f"to carry it out: {carry_out}")
         printer.finish(made, path)
         if made.left_alone:
             return SOME_FAILED
@@ -178,6 +179,9 @@ def plan_and_apply(
             job.output.show_plan(made)
             job.output.say(f"plan written to {job.path}")
             job.check(made)
+            if not job.counts.total and not applying.gc:
+                job.output.finish(made, job.path)
+                return SOME_FAILED if made.left_alone else DONE
             if not yes and (question := job.question(made)):
                 ask(command, question, _NOTHING)
             report = await job.apply(to, handle, made, contents, resume=False)

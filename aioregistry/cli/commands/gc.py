@@ -153,12 +153,19 @@ def status(
     run_connected("gc status", access, work)
 
 
+# Those that are shown fit into a terminal of 80 columns.
 _COLUMNS: "list[Column[GarbageCollection]]" = [
     Column("uuid", lambda item: item.uuid, width=36),
     Column("status", lambda item: item.status, width=12),
     Column("started", lambda item: item.created_at, kind="time", width=25),
-    Column("ended", lambda item: item.updated_at if item.ended else None, kind="time", width=25),
-    Column("blobs", lambda item: item.blobs_deleted, kind="count", width=9),
+    Column(
+        "ended",
+        lambda item: item.updated_at if item.ended else None,
+        kind="time",
+        width=25,
+        shown=False,
+    ),
+    Column("blobs", lambda item: item.blobs_deleted, kind="count", width=9, shown=False),
     Column("freed", lambda item: item.freed_bytes, kind="bytes", width=15),
     Column("registry", lambda item: item.registry_name, width=20, shown=False),
 ]

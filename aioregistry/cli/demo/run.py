@@ -109,7 +109,7 @@ async def _apply(
 ) -> CleanupReport:
     counts.total = sum(len(repo.condemned) for repo in plan.repositories)
     name = "Delete  "
-    async with display.stage(name, counts.total, "DELETEs") as stage:
+    async with display.stage(name, counts.total, "requests") as stage:
 
         def count(outcome: ItemOutcome) -> None:
             counts.add(outcome)

@@ -15,7 +15,7 @@ _WIDTH = 78
 _SENTENCE = re.compile(r"(?<=[.:]) (?=[A-Z`])")
 _CODE = re.compile(r"`([^`]+)`")
 _REQUEST = re.compile(r"^(?=[.'])")
-_DEFAULT = re.compile(r"\[default: \(?(.*?)\)?\]$")
+_DEFAULT = re.compile(r"\[default: \(?(.*?)\)?(?:; [^\]]*)?\]$")
 _INTRODUCTION = (
     "Work with DigitalOcean's container registry: list, delete and clean up images, and collect"
     " garbage, within the limits of the API. Nothing is deleted before a question is answered, or"

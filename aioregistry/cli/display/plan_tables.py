@@ -28,6 +28,7 @@ __all__ = [
 
 _MAX_REPOSITORIES = 20
 _MAX_REASONS = 5
+_MAX_NAME_WIDTH = 24
 _IN_WORDS = {
     "absent": "did not exist",
     "drift": "kept: changed since the plan",
@@ -77,13 +78,16 @@ def table_of_plan(plan: "Plan") -> Table:
     going = [repo.tags_going for repo in rows]
     whole = [repo.manifests_going for repo in rows]
     count = f"{len(rows):,} of {len(plan.repositories):,}"
-    table.add_column("repository", overflow="fold", footer=count)
+    # Titles are wrapped before names: a name that is broken cannot be copied.
+    longest = max(map(len, (repo.name for repo in rows[:_MAX_REPOSITORIES])), default=0)
+    whole_names = longest <= _MAX_NAME_WIDTH
+    table.add_column("repository", overflow="fold", no_wrap=whole_names, footer=count)
     for title, column in (
         ("tags*", [repo.tags for repo in rows]),
         ("tags to delete*", going),
         ("manifests", [repo.manifests for repo in rows]),
         ("manifests to delete", whole),
-        ("DELETEs", [len(repo.condemned) for repo in rows]),
+        ("requests", [len(repo.condemned) for repo in rows]),
     ):
         table.add_column(title, justify="right", footer=f"{sum(column):,}")
     for number, repo in enumerate(rows[:_MAX_REPOSITORIES]):
@@ -101,11 +105,12 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
         plan: The plan.
         in_use: Whether a plan made without images in use says so.
     """
-    yield (
-        f"{counted(plan.requests, 'request')} with all checks, at least"
-        f" {time_in_words(plan.seconds)} at the API's limit; a garbage collection then frees"
-        f" {plan.frees}"
-    )
+    if next(plan.condemned, None) is not None:
+        least = f", at least {time_in_words(plan.seconds)}" if plan.seconds >= 1 else ""
+        yield (
+            f"{counted(plan.requests, 'request')} with all checks{least}; a garbage collection then"
+            f" frees {plan.frees}"
+        )
     if plan.in_use is not None:
         yield str(plan.in_use)
     elif in_use:
