@@ -318,3 +318,36 @@ async def test_pages_are_on_disk_while_the_plan_is_still_made(sandbox, planned, 
             assert not job.done()
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)
+
+
+async def test_two_plans_at_once_share_one_memory(sandbox, listed, planned, memory):
+    fill(sandbox, "web", "api", "db")
+    with ListMemory(memory.path) as other:
+        first, second = await asyncio.gather(planned(), planned(memory=other))
+        assert names(first) == names(second)
+        listed()
+        await planned(memory=other)
+        assert listed() == []
+
+
+async def test_a_full_look_that_was_interrupted_continues(sandbox, listed, planned):
+    fill(sandbox, *(f"r{number:02}" for number in range(12)))
+    for _ in range(7):
+        await planned()
+    job = asyncio.ensure_future(
+        planned(on_progress=lambda at: at.repositories >= 6 and job.cancel())
+    )
+    listed()
+    await asyncio.gather(job, return_exceptions=True)
+    assert len(set(listed())) >= 6
+    await planned()
+    assert len(set(listed())) <= 6
+    await planned()
+    assert listed() == []
+
+
+async def test_one_token_serves_all_repositories_of_a_plan(sandbox, planned):
+    fill(sandbox, *(f"r{number:02}" for number in range(12)))
+    await planned()
+    paths = [one.raw_path for one in sandbox.requests]
+    assert len([path for path in paths if "/registry/auth" in path]) == 1

@@ -47,6 +47,18 @@ def test_a_plan_is_carried_out(filled):
     assert (filled.folder / "my.json.journal").exists()
 
 
+def test_a_second_plan_says_what_it_has_not_listed(filled):
+    plan = ("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
+    said = "not listed, as unchanged since an earlier plan: 1 of 1 repositories"
+    assert said not in filled.run(*plan).stdout
+    assert said in filled.run(*plan).stdout
+    assert said not in filled.run(*plan, "--full").stdout
+    assert said not in filled.run(*plan, "--no-cache").stdout
+    filled.run(*plan)
+    filled.run("cleanup", "apply", "plan.json", "--yes")
+    assert filled.tags() == {"main", "dev"}
+
+
 def test_a_plan_that_was_begun_is_refused_before_anything_is_asked(filled):
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     filled.run("cleanup", "apply", "plan.json", "--yes")

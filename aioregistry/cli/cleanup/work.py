@@ -71,6 +71,7 @@ def plan(
             made = await _plan(to, handle, contents, rules, uses, planning, reading)
         path = _save(command, made, planning, to)
         printer.show_plan(made)
+        _say_recalled(printer, made)
         for problem in Caps().exceeded(made):
             printer.say(f"apply refuses this plan: {problem}")
         again = [word for name in reading.in_use or () for word in ("--in-use", name)]
@@ -177,6 +178,7 @@ def plan_and_apply(
             made = await _plan(to, handle, contents, rules, job.uses, planning, reading)
             job.path = _save(command, made, planning, to)
             job.output.show_plan(made)
+            _say_recalled(job.output, made)
             job.output.say(f"plan written to {job.path}")
             job.check(made)
             if not job.counts.total and not applying.gc:
@@ -268,6 +270,15 @@ def _usage(command: str) -> Iterator[None]:
         refuse(command, f"{error.filename}: {error.strerror}")
     except ValueError as error:
         refuse(command, error)
+
+
+def _say_recalled(output: CleanupOutput, plan: Plan) -> None:
+    recalled = sum(repository.recalled is not None for repository in plan.repositories)
+    if recalled:
+        output.say(
+            f"not listed, as unchanged since an earlier plan: {recalled:,} of"
+            f" {len(plan.repositories):,} repositories; apply lists them first (--full: list all)"
+        )
 
 
 def _check_in_use(plan: Plan, job: CleanupJob) -> None:
