@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.real.images import INDEX, Store
+from tests.real.images import Store
 
 NAMESPACE = "example"
 PROGRAMS = ("docker-registry", "skopeo")
@@ -296,10 +296,13 @@ class ApiServer:
     def _blobs(self, digest: str) -> Iterator[dict[str, object]]:
         content = self._registry.blob(digest).read_bytes()
         document = json.loads(content)
-        if document["mediaType"] != INDEX:
-            for part in [*document["layers"], document["config"]]:
-                size = self._registry.blob(part["digest"]).stat().st_size
-                yield {"digest": part["digest"], "compressed_size_bytes": size}
+        parts = [part["digest"] for part in document.get("layers", [])]
+        parts += [document["config"]["digest"]] if "config" in document else []
+        # Docker's signed manifests call them so.
+        parts += [part["blobSum"] for part in document.get("fsLayers", [])]
+        for digest_of_part in parts:
+            size = self._registry.blob(digest_of_part).stat().st_size
+            yield {"digest": digest_of_part, "compressed_size_bytes": size}
         yield {"digest": digest, "compressed_size_bytes": len(content)}
 
     async def _delete(self, repository: str, kind: str, name: str) -> web.Response:

@@ -60,7 +60,7 @@ async def filled(tmp_path) -> AsyncIterator[Filled]:
     kept_signature, gone_signature = store.signature(release), store.signature(single)
     kept_referrer = store.referrer(nested, "sbom")
     gone_referrer = store.referrer(preview, "sbom")
-    registry = RealRegistry(tmp_path)
+    registry = RealRegistry(tmp_path, schema1=True)
     async with registry.running():
         await registry.push(store, release, "web", "v1.0.0")
         await registry.push(store, preview, "web", "pr-1")
