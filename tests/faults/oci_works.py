@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -12,14 +13,18 @@ from aioregistry.cleanup import (
     ContentCache,
     ContentReader,
     DistributionWriter,
+    ListMemory,
+    explain_image,
     explain_tag,
+    make_plan,
     undo,
 )
 from aioregistry.cleanup.apply.archive_format import survey
-from aioregistry.images import copy_image
+from aioregistry.images import copy_image, inspect_image
 from tests.faults.stage import NAMES, Stage
 from tests.faults.works import POLICY, covers
 
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 _DOCUMENT = b'{"schemaVersion": 2}'
 _DIGEST = f"sha256:{sha256(_DOCUMENT).hexdigest()}"
 
@@ -32,6 +37,71 @@ async def document_with_a_cache(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
         await contents.read("web", [found.digest])
         yield contents.document("web", found.digest)
         assert (await contents.document("web", found.digest)).body == found.raw
+
+
+@covers("aioregistry.cleanup.ContentReader.documents_at_hand")
+async def documents_at_hand(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    found = await at.distribution.get_manifest("web", "main")
+    with ContentCache(at.folder / "contents") as cache:
+        contents = ContentReader(at.distribution, cache)
+        await contents.read("web", [found.digest])
+        yield contents.documents_at_hand([found.digest])
+
+
+@covers(
+    "aioregistry.Pager.through",
+    "aioregistry.cleanup.ListMemory.end",
+    "aioregistry.cleanup.ListMemory.find",
+    "aioregistry.cleanup.ListMemory.flush",
+    "aioregistry.cleanup.ListMemory.forget",
+    "aioregistry.cleanup.ListMemory.forget_others",
+    "aioregistry.cleanup.ListMemory.keep",
+)
+async def plan_that_is_made_twice_with_a_memory(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    contents = ContentReader(at.distribution)
+    with ListMemory(at.folder / "lists") as memory:
+
+        async def use() -> None:
+            for _ in range(2):
+                await make_plan(at.registry, POLICY, contents, memory=memory)
+            await memory.forget("web")
+
+        yield use()
+    with ListMemory(at.folder / "lists") as memory:
+        remembered = await make_plan(at.registry, POLICY, contents, now=NOW, memory=memory)
+    fresh = await make_plan(at.registry, POLICY, contents, now=NOW, memory=False)
+    assert {*map(_going, remembered.condemned)} == {*map(_going, fresh.condemned)}
+
+
+def _going(condemned: tuple[str, Any]) -> tuple[str, str]:
+    return condemned[0], condemned[1].digest
+
+
+@covers("aioregistry.cleanup.explain_image")
+async def image_that_is_explained(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    digest = (await at.distribution.get_manifest("web", "main")).digest
+    contents = ContentReader(at.distribution)
+    yield explain_image(at.registry, POLICY, contents, "web", digest)
+
+
+@covers("aioregistry.images.inspect_image")
+async def image_that_is_inspected(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    yield inspect_image(at.registry, at.distribution, "web", "main", policy=POLICY)
+
+
+@covers("aioregistry.cleanup.Archive.keep_manifest", "aioregistry.cleanup.Archive.keep_tag")
+async def archive_of_what_exists(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    digest = (await at.distribution.get_manifest("web", "main")).digest
+    path = at.folder / "archive.gz"
+
+    async def use() -> None:
+        async with Archive(path, "example", ContentReader(at.distribution)) as archive:
+            assert await archive.keep_tag("web", "main")
+            assert await archive.keep_manifest("web", digest, ("main",))
+
+    yield use()
+    async with Archive(path, "example"):
+        assert {one.digest for one, _ in survey(path, "example")} <= {digest}
 
 
 @covers("aioregistry.cleanup.explain_tag")

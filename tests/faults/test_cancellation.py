@@ -36,7 +36,8 @@ NOT_COVERED = {
     "aioregistry.cleanup.ContentSource.list_tags": "a protocol: ContentReader is covered",
     "aioregistry.cleanup.ManifestStore.find_manifest": "a protocol: Distribution is covered",
     "aioregistry.cleanup.ManifestStore.get_manifest": "a protocol: Distribution is covered",
-    "aioregistry.cleanup.ManifestStore.put_manifest": "a protocol",
+    "aioregistry.cleanup.ManifestStore.has_blob": "a protocol: DistributionWriter is covered",
+    "aioregistry.cleanup.ManifestStore.put_manifest": "a protocol: DistributionWriter is covered",
 }
 
 
