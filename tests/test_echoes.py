@@ -329,9 +329,10 @@ async def test_no_command_among_servers_that_echo_prints_a_secret(account, tmp_p
         echo.spell = SPELLINGS["percent-encoded"]
         echo.behind = account.url
         options = ["--api-url", echo.url, *(["--debug"] if debug else [])]
+        delete = ["delete-tags", "example/web", "pr-1", "--yes", "--no-archive"]
         plan = ["cleanup", "plan", "example", "--policy", "policy.toml", "--plan-file", "plan.json"]
         printed = {
-            "delete": await run(tmp_path, "delete-tags", "example/web", "pr-1", "--yes", *options),
+            "delete": await run(tmp_path, *delete, *options),
             "plan": await run(tmp_path, *plan, "--registry-url", echo.url, *options),
         }
         echo.behind = None
