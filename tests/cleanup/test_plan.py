@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -458,3 +459,43 @@ def test_the_seconds_are_said_to_a_tenth(deletes, seconds, said):
 def test_some_repositories_can_be_left_out():
     one, other, third = (RepositoryPlan(name=name, tags=0, manifests=0) for name in "abc")
     assert plan(repositories=(one, other, third)).without("a", "c").repositories == (other,)
+
+
+def in_lines(*items):
+    """The lines of a plan, and the numbers of those that are items."""
+    lines = plan(*items, frees=FreedBytes(bytes=5_000)).to_json().split("\n")
+    return lines, [number for number, line in enumerate(lines) if '{"delete": ' in line]
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_the_line_of_any_item_can_be_taken_out(which):
+    lines, items = in_lines(WHOLE, TAG)
+    del lines[items[which]]
+    read = Plan.from_json("\n".join(lines))
+    assert len(list(read.condemned)) == 1
+    assert str(read.frees) == "at most 5.0 kB"
+
+
+def test_a_plan_that_was_not_edited_has_its_own_figures(tmp_path):
+    path = tmp_path / "plan.json"
+    plan(WHOLE, TAG, frees=FreedBytes(bytes=5_000)).save(path)
+    assert str(Plan.load(path).frees) == "5.0 kB"
+    path.write_text("\n".join(line for line in path.read_text().split("\n") if "sha" not in line))
+    assert str(Plan.load(path).frees) == "at most 5.0 kB"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda line: line[:30], "JSON is malformed"),
+        (lambda line: line.replace('"digest"', '"digist"'), "missing required field `digest`"),
+        (lambda line: line.replace('"delete": "', '"delete": "x'), "Invalid enum value"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(change, problem):
+    lines, items = in_lines(WHOLE, TAG)
+    lines[items[1]] = change(lines[items[1]])
+    with pytest.raises(PlanFileError, match=problem) as caught:
+        Plan.from_json("\n".join(lines))
+    line = int(re.search(r"line (\d+): ", str(caught.value))[1])
+    assert line - (items[1] + 1) in {0, 1}

@@ -1,6 +1,7 @@
 """Plan files: JSON that people can read, compare and take lines out of."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ __all__ = [
     "FORMAT",
     "VERSION",
     "PlanFileError",
+    "counts_on_top",
     "plan_from_file",
     "plan_from_json",
     "plan_in_chunks",
@@ -37,6 +39,13 @@ FORMAT = "aioregistry cleanup plan"
 VERSION = 1
 _KNOWN_PER_LINE = 5
 _LINES_AT_ONCE = 1000
+_NEWLINE = b"\n"
+_SUMMARY = b' "summary": '
+_MAX_LINES_BEFORE_SUMMARY = 10
+_TRAILING_COMMA = re.compile(rb",(?=[ \t]*\r?\n\s*[\]}])")
+_REPOSITORY = b'   {"name": '
+_AT_ITEM = re.compile(r" - at `\$\.repositories\[(\d+)\]\.condemned\[(\d+)\][^`]*`")
+_AT_BYTE = re.compile(r" \(byte (\d+)\)")
 
 P = TypeVar("P", bound=PlanFields)
 
@@ -63,21 +72,68 @@ def plan_from_json(text: str | bytes, kind: type[P]) -> P:
         PlanFileError: It is no plan, one of another version, or was changed beyond sense.
     """
     try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
+        envelope = _decoded(text)
         _check_version(envelope)
         plan = msgspec.json.decode(envelope.plan, type=kind)
         _check(plan)
-        json.loads(text, object_pairs_hook=_unmixed)
+        json.loads(_without_trailing_commas(text), object_pairs_hook=_unmixed)
     except PlanFileError:
         raise
     # UnicodeError is a ValueError, and so are the errors of msgspec and json.
     except (ValueError, RecursionError) as error:
-        raise PlanFileError(f"not a plan: {error}") from None
+        raise PlanFileError(f"not a plan: {_with_line(str(error), text)}") from None
     # What msgspec fills in passes by the converter.
     return evolve(
         plan,
         repositories=tuple(evolve(one, condemned=one.condemned) for one in plan.repositories),
     )
+
+
+def _decoded(text: str | bytes) -> _Envelope:
+    try:
+        return msgspec.json.decode(text, type=_Envelope)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Whoever takes out the last line of a list leaves a comma.
+        return msgspec.json.decode(_without_trailing_commas(text), type=_Envelope)
+
+
+def _without_trailing_commas(text: str | bytes) -> bytes:
+    # In JSON, no text has the end of a line in it.
+    return _TRAILING_COMMA.sub(b"", text.encode() if isinstance(text, str) else text)
+
+
+def _with_line(problem: str, text: str | bytes) -> str:
+    """Return what a decoder says, with the line that it is about where that is known."""
+    lines = (text.encode() if isinstance(text, str) else text).split(_NEWLINE)
+    if found := _AT_BYTE.search(problem):
+        before = _NEWLINE.join(lines)[: int(found[1])]
+        return f"line {before.count(_NEWLINE) + 1}: {problem[: found.start()]}"
+    if found := _AT_ITEM.search(problem):
+        heads = [number for number, line in enumerate(lines) if line.startswith(_REPOSITORY)]
+        if int(found[1]) < len(heads):
+            # The list begins below the repository's own line.
+            number = heads[int(found[1])] + 2 + int(found[2])
+            return f"line {number + 1}: {problem[: found.start()]}"
+    return problem
+
+
+def counts_on_top(lines: Iterable[bytes]) -> tuple[int, int] | None:
+    """Return how many tags and manifests a plan was to delete, by the summary in its first lines.
+
+    Args:
+        lines: The lines of its file.
+
+    Returns:
+        None where no summary is found.
+    """
+    for line in islice(lines, _MAX_LINES_BEFORE_SUMMARY):
+        if line.startswith(_SUMMARY):
+            with suppress(ValueError, KeyError, TypeError):
+                said = json.loads(line.removeprefix(_SUMMARY).strip().removesuffix(b","))
+                return int(said["tags_deleted"]), int(said["manifests_deleted"])
+    return None
 
 
 def plan_from_file(path: Path, kind: type[P]) -> P:

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from aioregistry.cleanup.plan.condemned import in_columns
 from aioregistry.cleanup.plan.file import (
     PlanFileError,
+    counts_on_top,
     plan_from_file,
     plan_from_json,
     plan_in_chunks,
@@ -65,7 +66,8 @@ class Plan(PlanFields):
         Raises:
             PlanFileError: It is none, of another version, or was changed beyond sense.
         """
-        return plan_from_json(text, cls)
+        lines = (text.encode() if isinstance(text, str) else text).splitlines(keepends=True)
+        return _bounded(plan_from_json(text, cls), counts_on_top(lines))
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all.
@@ -84,9 +86,11 @@ class Plan(PlanFields):
             OSError: It cannot be read.
         """
         try:
-            return plan_from_file(path, cls)
+            plan = plan_from_file(path, cls)
         except PlanFileError as error:
             raise PlanFileError(f"{path}: {error.message}") from None
+        with path.open("rb") as file:
+            return _bounded(plan, counts_on_top(file))
 
     def without(self, *repositories: str) -> "Plan":
         """Return it without some repositories."""
@@ -120,6 +124,17 @@ def batch_size(manifests: int, tags: int) -> int:
 
 def _pages(manifests: int) -> int:
     return max(1, -(-manifests // _PER_PAGE))
+
+
+def _bounded(plan: Plan, planned: tuple[int, int] | None) -> Plan:
+    """Return a plan whose bytes are an upper bound if items were taken out of its file."""
+    if planned is None:
+        return plan
+    tags = sum(in_columns(one.condemned).tags for one in plan.repositories)
+    manifests = sum(one.manifests_going for one in plan.repositories)
+    if (tags, manifests) == planned:
+        return plan
+    return evolve(plan, frees=evolve(plan.frees, at_most=True))
 
 
 def _summary(plan: Plan) -> dict[str, Any]:
