@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from aioregistry.errors import (
@@ -20,6 +21,7 @@ from aioregistry.oci.credentials import Credentials, Registry
 from aioregistry.oci.documents import ACCEPT, is_host, redirected
 from aioregistry.oci.tokens import Authorizer
 from aioregistry.session.answers import Answer, NoAnswer, classify
+from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import (
     API_URL,
     REVOCATION_URL,
@@ -81,9 +83,12 @@ class RegistryRequests:
         if revoke_url == REVOCATION_URL and api_url != API_URL:
             self._revoke_url = None
         self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._deadlines = Deadlines(timeout)
         self._retry = RetryPolicy() if retry is None else retry
         self._borrowed = session
         self._trusts_env = trust_env
+        # By origin: the environment is read once for each.
+        self._proxies: dict[URL, dict[str, Any]] = {}
         self._http: aiohttp.ClientSession | None = None
         self._serves_referrers = True
         # Waiting for a connection must not count as waiting for the registry.
@@ -112,8 +117,10 @@ class RegistryRequests:
             self._http = self._borrowed or aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self.concurrency),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept": ACCEPT},
                 middlewares=(no_hidden_resend,),
-                timeout=self._timeout,
+                # One timer for all requests takes its place.
+                timeout=aiohttp.ClientTimeout(total=None),
             )
         return self
 
@@ -122,6 +129,7 @@ class RegistryRequests:
         http = self._http
         if http is None:
             return
+        self._deadlines.close()
         try:
             if self._revoke_url is not None:
                 await self._credentials.revoke(self._send_revocation)
@@ -241,22 +249,20 @@ class RegistryRequests:
         http = self._http
         if http is None or http.closed:
             raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
-        options = request_options(
-            http,
-            {"Accept": accept, "Content-Type": kind} if kind else {"Accept": accept},
-            authorization,
-            None if self._borrowed is None else self._timeout,
-        )
+        address = URL(url, encoded=True)
+        options = self._options(http, authorization, accept, kind)
         if self._trusts_env:
-            options |= environment_proxy(url)
+            options |= self._proxy_for(address)
         try:
-            async with (
-                self._turn,
-                http.request(
-                    method, URL(url, encoded=True), allow_redirects=False, data=data, **options
-                ) as response,
-            ):
-                return await read_answer(response, max_bytes)
+            async with self._turn:
+                with self._deadlines.begin():
+                    response = await http.request(
+                        method, address, allow_redirects=False, data=data, **options
+                    )
+                    try:
+                        return await read_answer(response, max_bytes)
+                    finally:
+                        response.release()
         except TimeoutError:
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except (aiohttp.ClientError, OSError) as error:
@@ -267,6 +273,25 @@ class RegistryRequests:
             if http.closed:
                 raise ClientClosedError("the Distribution was closed") from None
             raise
+
+    def _options(
+        self, http: aiohttp.ClientSession, authorization: Secret | None, accept: str, kind: str
+    ) -> dict[str, Any]:
+        if self._borrowed is None and accept is ACCEPT and not kind:
+            # The session has the rest.
+            return {"headers": {hdrs.AUTHORIZATION: authorization}} if authorization else {}
+        return request_options(
+            http,
+            {"Accept": accept, "Content-Type": kind} if kind else {"Accept": accept},
+            authorization,
+            None if self._borrowed is None else self._timeout,
+        )
+
+    def _proxy_for(self, address: URL) -> dict[str, Any]:
+        origin = address.origin()
+        if origin not in self._proxies:
+            self._proxies[origin] = environment_proxy(str(origin))
+        return self._proxies[origin]
 
 
 def _url_from_environment(api_url: str) -> str | None:
