@@ -33,6 +33,8 @@ class Graph:
         self._documented: set[tuple[str, str]] = set()
         for digest, manifest in here.items():
             content = contents[digest]
+            if not content.children and content.subject is None and manifest.has_images_only:
+                continue
             children = tuple(dict.fromkeys(child for child in content.children if child in here))
             if children:
                 self._children[digest] = children
@@ -69,7 +71,7 @@ class Graph:
         """
         reached: dict[str, str] = {}
         roots = dict.fromkeys(roots)
-        waiting = list(roots)
+        waiting = [one for one in roots if one in self._children or one in self._referrers]
         while waiting:
             needing = waiting.pop()
             for needed in self.needs(needing):

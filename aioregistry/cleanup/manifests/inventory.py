@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from attrs import evolve, field, frozen
 
@@ -37,6 +38,11 @@ class ListedManifest:
     size_bytes: int | None = None
     image_tags: tuple[str, ...] = field(init=False, eq=False, repr=False)
 
+    @property
+    def has_images_only(self) -> bool:
+        """Whether none of its tags is that of a signature, an attestation or an SBOM."""
+        return self.image_tags is self.tags
+
     @image_tags.default
     def _image_tags(self) -> tuple[str, ...]:
         for tag in self.tags:
@@ -68,10 +74,10 @@ class RepositoryInventory:
     set_at: Mapping[str, datetime | None] = field(factory=dict)
     elsewhere: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def subjects(self) -> frozenset[str]:
         """The `subject_key` of each manifest of which a referrer here has its subject."""
-        return self.elsewhere.union(subject_key(manifest.digest) for manifest in self.manifests)
+        return self.elsewhere.union([subject_key(manifest.digest) for manifest in self.manifests])
 
     @property
     def tags(self) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,8 @@ __all__ = ["Condemned", "CondemnedItems", "in_columns"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _PREFIX = "sha256:"
 _DIGEST_BYTES = 32
 # In place of None: no time and no size is so small.
@@ -105,8 +107,10 @@ class CondemnedItems(Sequence[Condemned]):
 
     def _add(self, item: Condemned) -> None:
         self.manifests += item.delete == "manifest"
-        self.tags += len(item.tags)
-        self.image_tags += sum(subject_of_tag(tag) is None for tag in item.tags)
+        for tag in item.tags:
+            self.tags += 1
+            if subject_of_tag(tag) is None:
+                self.image_tags += 1
         try:
             digest = _digest_in_bytes(item.digest)
             pushed, was_set = _microseconds(item.pushed_at), _microseconds(item.set_at)
@@ -134,6 +138,16 @@ class CondemnedItems(Sequence[Condemned]):
         self._texts += written
         self._ends.append(len(self._texts))
 
+    def digests_of_manifests(self) -> Iterator[str]:
+        """Yield the digest of each whole manifest, without making the item."""
+        for nth, is_manifest in enumerate(self._kinds):
+            if is_manifest:
+                yield self._odd[nth].digest if nth in self._odd else self._digest(nth)
+
+    def _digest(self, nth: int) -> str:
+        at = nth * _DIGEST_BYTES
+        return _PREFIX + self._digests[at : at + _DIGEST_BYTES].hex()
+
     def _make(self, nth: int) -> Condemned:
         if nth in self._odd:
             return self._odd[nth]
@@ -144,10 +158,10 @@ class CondemnedItems(Sequence[Condemned]):
             text, _, reason = text.partition(_TAGS_END)
         else:
             reason = self._words[number]
-        at, size = nth * _DIGEST_BYTES, self._sizes[nth]
+        size = self._sizes[nth]
         return Condemned(
             delete="manifest" if self._kinds[nth] else "tag",
-            digest=_PREFIX + self._digests[at : at + _DIGEST_BYTES].hex(),
+            digest=self._digest(nth),
             tags=tuple(text.split(_TAG_END)) if text else (),
             reason=reason,
             pushed_at=_time(self._pushed[nth]),
@@ -216,9 +230,11 @@ def _microseconds(time: datetime | None) -> int:
         return _NONE
     if time.tzinfo is None:
         raise ValueError(time)
-    # A time that UTC has no year for is refused.
-    time = time.astimezone(UTC)
-    return (time - _EPOCH) // _MICROSECOND
+    past = (time - _EPOCH) // _MICROSECOND
+    if not _FIRST <= past <= _LAST:
+        # UTC has no year for it.
+        raise ValueError(time)
+    return past
 
 
 def _time(microseconds: int) -> datetime | None:

@@ -151,7 +151,12 @@ def missing_subjects(
         inventory: All manifests and tags of the repository.
         contents: What each manifest says of others.
     """
-    named = {subject_of_tag(tag) for tag, _ in inventory.tags}
+    named = {
+        subject_of_tag(tag)
+        for manifest in inventory.manifests
+        if not manifest.has_images_only
+        for tag in manifest.tags
+    }
     named |= {
         subject_key(content.subject) for content in contents.values() if content.subject is not None
     }
@@ -165,15 +170,18 @@ def unlisted_subjects(
 
     A tag has only a part of a digest of SHA-512, which no registry can be asked for.
     """
-    here = {subject_key(manifest.digest) for manifest in inventory.manifests}
+    here = inventory.subjects - inventory.elsewhere
     found: dict[str, str] = {}
-    for item in plan.condemned:
-        if item.delete == "manifest":
-            by_name = (subject_of_tag(tag) or "" for tag in item.tags)
-            subjects = [one for one in by_name if one.startswith("sha256:")]
-            for subject in (*subjects, contents[item.digest].subject):
-                if subject is not None and subject_key(subject) not in here:
-                    found[subject] = item.digest
+    going = plan.digests_going
+    for manifest in inventory.manifests:
+        named = contents[manifest.digest].subject if manifest.digest in going else None
+        if manifest.digest not in going or (named is None and manifest.has_images_only):
+            continue
+        by_name = (subject_of_tag(tag) or "" for tag in manifest.tags)
+        subjects = [one for one in by_name if one.startswith("sha256:")]
+        for subject in (*subjects, named):
+            if subject is not None and subject_key(subject) not in here:
+                found[subject] = manifest.digest
     return found
 
 
@@ -193,13 +201,19 @@ def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Ca
     """Return the tags of images, and those of signatures and the like, as rules see them."""
     images: list[Candidate] = []
     referrers: list[Candidate] = []
-    here = inventory.subjects
+    set_at = inventory.set_at
     for manifest in inventory.manifests:
+        pushed_at = manifest.pushed_at
         for tag in manifest.tags:
-            time, subject = inventory.set_time(tag, manifest), subject_of_tag(tag)
-            one = PushedTag(tag, time, manifest.digest, is_orphaned=_is_orphaned(subject, here))
+            time = pushed_at if pushed_at is None else set_at.get(tag, pushed_at)
+            subject = subject_of_tag(tag)
             # Tags of referrers are no images: they follow their subject, and are never counted.
-            (images if subject is None else referrers).append(one)
+            if subject is None:
+                images.append(PushedTag(tag, time, manifest.digest))
+            else:
+                is_orphaned = _is_orphaned(subject, inventory.subjects)
+                one = PushedTag(tag, time, manifest.digest, is_orphaned=is_orphaned)
+                referrers.append(one)
     return images, referrers
 
 
@@ -213,7 +227,7 @@ def _decide_tags(
     """Return decisions by tag: on all tags of images, and on those of referrers that have one."""
     images, referrers = candidates(inventory)
     kept: dict[str, str] = {}
-    for manifest in inventory.manifests:
+    for manifest in inventory.manifests if inventory.uncertain else ():
         if manifest.digest in inventory.uncertain:
             kept |= dict.fromkeys(manifest.tags, inventory.uncertain[manifest.digest])
     kept |= exempt
@@ -317,7 +331,7 @@ def _keep_with_subjects(
     """Overrule decisions to delete the tag of a referrer whose subject is kept."""
     here = {subject_key(manifest.digest): manifest for manifest in inventory.manifests}
     for manifest in inventory.manifests:
-        if manifest.digest in deleted:
+        if manifest.has_images_only or manifest.digest in deleted:
             continue
         for tag in manifest.tags:
             subject = here.get(subject_of_tag(tag) or "")

@@ -70,6 +70,11 @@ class RepositoryPlan:
         return in_columns(self.condemned).image_tags
 
     @property
+    def digests_going(self) -> frozenset[str]:
+        """The digests of its manifests that go."""
+        return frozenset(in_columns(self.condemned).digests_of_manifests())
+
+    @property
     def manifests_going(self) -> int:
         """How many of its manifests go."""
         return in_columns(self.condemned).manifests

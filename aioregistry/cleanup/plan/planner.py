@@ -365,7 +365,7 @@ class Planner:
             self._storage.miss()
             self._usage.skip(name)
             return LeftAlone(name, problem)
-        going = {item.digest for item in plan.condemned if item.delete == "manifest"}
+        going = plan.digests_going
         self._storage.keep(one for one in inventory.manifests if one.digest not in going)
         self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
         known = tuple(

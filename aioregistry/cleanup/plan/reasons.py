@@ -72,9 +72,9 @@ class Reasons:
         )
 
     def _condemned_manifest(self, manifest: ListedManifest) -> Condemned:
-        reasons: dict[str, list[str]] = defaultdict(list)
+        reasons: dict[str, list[str]] = {}
         for tag, decision in self._decided(manifest):
-            reasons[decision.reason].append(tag)
+            reasons.setdefault(decision.reason, []).append(tag)
         taker = self._deleted[manifest.digest]
         if taker is not None:
             reason = f"{self._relation(taker, manifest.digest)}, which is deleted"
@@ -95,6 +95,8 @@ class Reasons:
         )
 
     def _youngest(self, manifest: ListedManifest) -> datetime | None:
+        if len(manifest.tags) == 1:
+            return self._set_time(manifest.tags[0], manifest)
         times = [self._set_time(tag, manifest) for tag in manifest.tags]
         known = [time for time in times if time is not None]
         return max(known) if known and len(known) == len(times) else None
