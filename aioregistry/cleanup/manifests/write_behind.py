@@ -8,9 +8,6 @@ __all__ = ["WriteBehind"]
 
 T = TypeVar("T")
 
-# A disk that is slower than the network holds the reading up, rather than fill the memory.
-_MAX_WAITING = 2_000
-
 
 class WriteBehind(Generic[T]):
     """Writes things in a thread, as soon as those before them are written.
@@ -19,10 +16,13 @@ class WriteBehind(Generic[T]):
 
     Args:
         write: Writes some things; called in a thread, and never twice at a time.
+        most: How many things may wait: a disk that is slower than the network then holds the
+            reading up, rather than fill the memory. 2,000 by default.
     """
 
-    def __init__(self, write: Callable[[list[T]], None]) -> None:
+    def __init__(self, write: Callable[[list[T]], None], most: int = 2_000) -> None:
         self._write = write
+        self._most = most
         self._waiting: list[T] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -30,7 +30,7 @@ class WriteBehind(Generic[T]):
         """Have a thing written soon; wait only when very many are not written yet."""
         self._waiting.append(thing)
         self._start()
-        if len(self._waiting) > _MAX_WAITING and self._task is not None:
+        if len(self._waiting) > self._most and self._task is not None:
             await asyncio.shield(self._task)
 
     async def finish(self) -> None:

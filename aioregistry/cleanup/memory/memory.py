@@ -20,7 +20,7 @@ from aioregistry.paging.pager import Pager
 
 __all__ = ["ListMemory", "RepositoryMemory"]
 
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = {
     "facts": "(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "pages": (
@@ -31,6 +31,8 @@ _TABLES = {
 }
 # Of so many runs one lists everything.
 _RUNS_PER_FULL_LOOK = 7
+# So many pages at most wait to be written.
+_MAX_WAITING = 50
 _PUT_FACT = "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)"
 
 
@@ -66,7 +68,7 @@ class ListMemory:
         self.path = path
         self._clock = clock
         self._kept = OwnedDatabase(path, _SCHEMA, _TABLES, "lists of repositories")
-        self._writing: WriteBehind[_Row] = WriteBehind(self._write)
+        self._writing: WriteBehind[_Row] = WriteBehind(self._write, _MAX_WAITING)
         # Pages that were read before are older than what a run may believe.
         self._since = 0.0
 
@@ -187,7 +189,7 @@ class ListMemory:
                         row.per_page,
                         row.state,
                         row.read_at,
-                        encode_page(row.page),
+                        encode_page(row.name, row.page),
                     )
                     for row in rows
                 ],
