@@ -73,10 +73,14 @@ class Mover:
         self._verdict = verdict
         self._count = 0
         self.chance = 0.0
+        # Whether nothing moves before the first DELETE.
+        self.waits = False
         # Tags and manifests that a plan condemns: others have their eyes on the same ones.
         self.targets: tuple[list[str], list[str]] = ([], [])
 
     def __call__(self) -> None:
+        if self.waits and not self._world.deletes:
+            return
         if self._random.random() >= self.chance:
             return
         manifests = list(self._world.repository.manifests)
@@ -265,8 +269,12 @@ async def _run(seed: int, memory: ListMemory | None = None) -> Verdict:
             await _age(random, world, mover)
             planned_at = world.now()
             plan = await planned(memory)
+            verdict.recalled = any(one.recalled for one in plan.repositories)
             world.said = None
-            fresh = await planned(memory=False)
+            # Where others bring back what was remembered, fresh lists show the same, too.
+            if seed % 4 < 2:
+                fresh = await planned(memory=False)
+                mover.waits = True
         made_at = world.now()
         mover.chance = random.choice([0.0, 0.02, 0.05, 0.2])
         mover.targets = (
@@ -310,7 +318,6 @@ def judge_memory(world: World, plan: Plan, fresh: Plan, verdict: Verdict) -> Non
     """Find what was deleted that a plan by fresh lists of the same moment keeps."""
     may_go = {name for _, item in fresh.condemned for name in (item.digest, *item.tags)}
     condemned = {name for _, item in plan.condemned for name in (item.digest, *item.tags)}
-    verdict.recalled = any(repository.recalled for repository in plan.repositories)
     verdict.outdated = bool(condemned - may_go)
     for delete in world.deletes:
         tags = [tag.name for tag in delete.tags if tag.name in condemned]
