@@ -219,6 +219,22 @@ async def test_what_is_recalled_is_deleted_when_fresh_lists_show_the_same(
     assert report.done
 
 
+async def test_what_an_apply_has_left_is_not_listed_by_the_next_plan(
+    sandbox, listed, planned, applied
+):
+    fill(sandbox, "web")
+    await applied(await planned())
+    listed()
+    plan = await planned()
+    assert listed() == []
+    assert names(plan) == []
+    Builder(sandbox.state, "web").image("new", days=0)
+    later = await planned(now=NOW + timedelta(days=1))
+    assert listed() == ["web"]
+    assert names(later) == ["web3"]
+    assert len((await applied(later)).deleted) == 1
+
+
 async def test_nothing_is_deleted_when_a_kept_tag_was_set_again(sandbox, listed, planned, applied):
     fill(sandbox, "web")
     await planned()

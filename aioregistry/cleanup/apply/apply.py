@@ -91,7 +91,7 @@ async def apply_plan(
             recorded, with a warning in the log.
         deadline: Seconds after which no further DELETE is sent; None, the default, for no end.
         memory: Where lists are remembered between runs, see `make_plan`: those that turn out to be
-            out of date are forgotten. True by default.
+            out of date are forgotten, and what is left is remembered. True by default.
         on_outcome: Called with each `ItemOutcome` as soon as it is known.
         on_progress: Called with a `Progress`, at most ten times a second.
 
@@ -122,40 +122,37 @@ async def apply_plan(
     journaling = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
     archiving = nullcontext() if archive is None else Archive(archive, plan.registry)
     report = None
-    try:
-        async with journaling as opened, archiving as kept:
-            job = _Job(
-                registry,
-                plan,
-                contents,
-                opened,
-                kept,
-                running,
-                deadline,
-                on_outcome,
-                on_progress,
-                Random(),  # noqa: S311, nobody is to guess it wrong
-            )
-            # Its lists and credentials give way to people, too.
-            with bulk_work():
-                report = await job.run()
-    except JournalError as error:
-        error.report = report
-        raise
-    await _forget(report, plan, memory, contents)
+    with open_memory(memory, plan.registry, contents) as remembered:
+        try:
+            async with journaling as opened, archiving as kept:
+                job = _Job(
+                    registry,
+                    plan,
+                    contents,
+                    opened,
+                    kept,
+                    remembered,
+                    running,
+                    deadline,
+                    on_outcome,
+                    on_progress,
+                    Random(),  # noqa: S311, nobody is to guess it wrong
+                )
+                # Its lists and credentials give way to people, too.
+                with bulk_work():
+                    report = await job.run()
+        except JournalError as error:
+            error.report = report
+            raise
+        if remembered is not None:
+            await _forget(report, plan, remembered)
     return report
 
 
-async def _forget(
-    report: CleanupReport, plan: Plan, memory: ListMemory | bool, contents: ContentSource
-) -> None:
+async def _forget(report: CleanupReport, plan: Plan, memory: ListMemory) -> None:
     """Have the next plan list repositories of which remembered lists turned out to be old."""
     recalled = {repository.name for repository in plan.repositories if repository.recalled}
-    drifted = recalled.intersection(outcome.repository for outcome in report.drift)
-    if drifted:
-        with open_memory(memory, plan.registry, contents) as remembered:
-            if remembered is not None:
-                await remembered.forget(*drifted)
+    await memory.forget(*recalled.intersection(outcome.repository for outcome in report.drift))
 
 
 def _check_addresses(registry: RegistryHandle, plan: Plan, contents: ContentSource) -> None:
@@ -181,6 +178,7 @@ class _Job:
         contents: ContentSource,
         journal: Journal | None,
         archive: Archive | None,
+        memory: ListMemory | None,
         in_use: InUse,
         deadline: float | None,
         on_outcome: Callable[[ItemOutcome], object] | None,
@@ -193,6 +191,7 @@ class _Job:
         self.contents = contents
         self.journal = journal
         self._archive = archive
+        self.memory = memory
         self._at_hand: Mapping[str, Document] = {}
         self.in_use = in_use
         self.clock = clock

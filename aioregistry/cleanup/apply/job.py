@@ -7,6 +7,7 @@ from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.client.registry import RegistryHandle
@@ -23,6 +24,7 @@ class Job(Protocol):
     plan: Plan
     contents: ContentSource
     journal: Journal | None
+    memory: ListMemory | None
     in_use: InUse
     clock: Callable[[], float]
     aborted: RegistryError | None

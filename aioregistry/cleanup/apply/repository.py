@@ -20,6 +20,7 @@ from aioregistry.cleanup.manifests.content import (
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
+from aioregistry.cleanup.memory.recorder import ListRecorder
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.plan import batch_size
@@ -59,6 +60,7 @@ class RepositoryJob:
         self._job = job
         # What an earlier process has begun on was compared then.
         self._recalled = plan.recalled if len(pending) == len(plan.condemned) else None
+        self._recorder = ListRecorder(job.memory, plan.name)
         self._pending = dict.fromkeys(pending)
         self._handle = job.registry.repository(plan.name)
         self._contents: dict[str, Content] = {}
@@ -181,8 +183,7 @@ class RepositoryJob:
         """Record the items that the API does not list, if the registry lacks them, too."""
         found = await exist(self._job.contents, self._name, [item.name for item in items])
         for item in items:
-            look = found[item.name]
-            if look is False:
+            if (look := found[item.name]) is False:
                 self._record_absent(item)
             else:
                 self._record(item, "not_attempted", f"the API does not list it, {but(look)}")
@@ -235,6 +236,7 @@ class RepositoryJob:
             self._name,
             needs_tags=lambda _: has_tags,
             on_first_page=lambda: begun.append(self._job.clock()),
+            remembered=None if self._pending else self._recorder,
         )
         # What came before the first page was the wait for quota.
         return inventory, begun[-1]
@@ -299,8 +301,7 @@ class RepositoryJob:
         found = await exist(self._job.contents, self._name, [item.name for item in self._denied])
         self._may_have_gone |= {item for item, sent_again in self._denied.items() if sent_again}
         for item, sent_again in self._denied.items():
-            look = found[item.name]
-            if look is False:
+            if (look := found[item.name]) is False:
                 self._record_absent(item)
             elif item not in self._denied_once and not sent_again:
                 # It is left pending: fresh lists decide.
@@ -312,8 +313,7 @@ class RepositoryJob:
 
     async def _check(self, item: Condemned, look: LastLook) -> Verdict | None:
         """Look at an item right before its DELETE, and write down that it is begun."""
-        why = self._job.time_is_up()
-        if why is not None:
+        if (why := self._job.time_is_up()) is not None:
             return Verdict("cannot_tell", why)
         self._begun[item.name] = self._job.clock()
         return await look.verdict(item) or await self._job.begin(self._name, item)
@@ -348,6 +348,7 @@ class RepositoryJob:
         try:
             inventory, _, unread = await self._list_and_read()
             await self._note_incomplete(inventory)
+            await self._recorder.finish(inventory)
             if unread:
                 return
         except ClientClosedError:

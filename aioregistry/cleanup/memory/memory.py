@@ -141,6 +141,19 @@ class ListMemory:
         )
         await self.forget(*(name for (name,) in known if name not in repositories))
 
+    async def name_state(self, repository: str, state: RepositoryState) -> None:
+        """Name the state of the manifests that were kept without one.
+
+        Args:
+            repository: The repository's name.
+            state: The state.
+        """
+        await self.flush()
+        statement = (
+            "UPDATE pages SET state = ? WHERE repository = ? AND list = 'manifests' AND state = ''"
+        )
+        await asyncio.to_thread(self._kept.write, (statement, [(str(state), repository)]))
+
     async def find(
         self, repository: str, name: ListName, number: int, per_page: int, state: str | None
     ) -> RawPage[Any] | None:

@@ -43,6 +43,19 @@ class RepositoryState:
             return None
         return cls(tags, manifests, latest.digest, latest.updated_at, tuple(sorted(latest.tags)))
 
+    @classmethod
+    def of_inventory(cls, inventory: RepositoryInventory) -> "RepositoryState | None":
+        """Return the state of a repository with some manifests; None where that is not certain."""
+        times = [one.pushed_at for one in inventory.manifests if one.pushed_at is not None]
+        if not times or len(times) < len(inventory.manifests):
+            return None
+        youngest = max(times)
+        latest = [one for one in inventory.manifests if one.pushed_at == youngest]
+        if len(latest) > 1:
+            return None
+        tags = sum(len(one.tags) for one in inventory.manifests)
+        return cls(tags, len(times), latest[0].digest, youngest, latest[0].tags)
+
     def __str__(self) -> str:
         pushed_at = "" if self.pushed_at is None else self.pushed_at.astimezone(UTC).isoformat()
         return " ".join(
