@@ -4,16 +4,12 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from attrs import frozen
 from rich.console import Console
 
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
-from aioregistry.cleanup.manifests.reader import ContentReader
-from aioregistry.cleanup.state_folder import StateFolder
-from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.text import safe
@@ -29,9 +25,14 @@ from aioregistry.errors import (
     InvalidTokenError,
     NotFoundError,
 )
-from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.references import Reference
-from aioregistry.oci.writer import DistributionWriter
+
+# Lists need neither the clean-up nor the registry itself, and loading these doubles their start.
+if TYPE_CHECKING:
+    from aioregistry.cleanup.apply.archive import Archive
+    from aioregistry.cleanup.manifests.reader import ContentReader
+    from aioregistry.oci.distribution import Distribution
+    from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["Connection", "Target"]
 
@@ -177,13 +178,15 @@ class Connection:
     @asynccontextmanager
     async def writer(
         self, registry: RegistryHandle, url: str | None
-    ) -> AsyncGenerator[DistributionWriter]:
+    ) -> "AsyncGenerator[DistributionWriter]":
         """Open the registry itself with credentials that may push.
 
         Args:
             registry: The registry.
             url: Its address; None means the configured one, or the one in the credentials.
         """
+        from aioregistry.oci.writer import DistributionWriter
+
         where = self.settings.contents_url(url)
         async with DistributionWriter(registry, base_url=where, trust_env=True) as writer:
             yield writer
@@ -191,7 +194,7 @@ class Connection:
     @asynccontextmanager
     async def archive(
         self, registry: str, path: Path | None
-    ) -> AsyncGenerator[tuple[Archive, Path]]:
+    ) -> "AsyncGenerator[tuple[Archive, Path]]":
         """Open a file that keeps what is about to be deleted, and give its path, too.
 
         Args:
@@ -201,6 +204,9 @@ class Connection:
         Raises:
             UsageError: The address of the registry itself is not known.
         """
+        from aioregistry.cleanup.apply.archive import Archive
+        from aioregistry.cleanup.state_folder import StateFolder
+
         try:
             self.settings.contents_url(None)
         except SettingsError as error:
@@ -218,6 +224,9 @@ class Connection:
 
     def note_archive(self, registry: str, path: Path) -> None:
         """Note an archive in the registry's record, for the list of what can be restored."""
+        from aioregistry.cleanup.state_folder import StateFolder
+        from aioregistry.cleanup.undo.record import UndoRecord
+
         folder = StateFolder.of(registry, api_url=self.settings.api_url)
         try:
             UndoRecord.of(folder).note_archive(path)
@@ -227,7 +236,7 @@ class Connection:
     @asynccontextmanager
     async def contents(
         self, registry: RegistryHandle, url: str | None, *, cache: bool
-    ) -> AsyncGenerator[ContentReader]:
+    ) -> "AsyncGenerator[ContentReader]":
         """Open a reader of manifests, which asks the registry itself.
 
         Args:
@@ -241,8 +250,12 @@ class Connection:
     @asynccontextmanager
     async def reading(
         self, registry: RegistryHandle, url: str | None, *, cache: bool
-    ) -> AsyncGenerator[tuple[Distribution, ContentReader]]:
+    ) -> "AsyncGenerator[tuple[Distribution, ContentReader]]":
         """Open the registry itself, and a reader of manifests on it, as `contents` does."""
+        from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
+        from aioregistry.cleanup.manifests.reader import ContentReader
+        from aioregistry.oci.distribution import Distribution
+
         async with AsyncExitStack() as stack:
             kept = stack.enter_context(ContentCache(default_cache_path())) if cache else None
             where = self.settings.contents_url(url)

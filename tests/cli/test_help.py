@@ -121,3 +121,12 @@ def texts(path: Path):
 def test_errors_and_reasons_are_plain_english(path):
     found = [(text, retired(text)) for text in texts(path) if retired(text)]
     assert found == []
+
+
+def test_lists_load_no_clean_up():
+    code = (
+        "import sys, aioregistry.cli.commands.lists, aioregistry.cli.connection\n"
+        "print(*[name for name in sys.modules if name.startswith('aioregistry.cleanup')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -130,14 +130,15 @@ def test_an_error_is_one_line_with_the_requests_id_and_no_header(filled):
     assert result.exit_code == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    assert line.startswith("aioregistry tags: 404 not_found")
+    assert line.startswith("aioregistry tags: there is no repository 'nix' in registry 'example'")
     assert "request id" in line
 
 
 def test_a_traceback_is_for_those_who_ask(filled):
     result = filled.run("tags", "nix", "--debug")
     assert "Traceback" in result.stderr
-    assert result.stderr.splitlines()[-1].startswith("aioregistry tags: 404")
+    assert "404 not_found" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("aioregistry tags: there is no")
 
 
 def test_a_list_that_breaks_off_is_no_success(filled):
