@@ -19,6 +19,7 @@ CLASSES = {
 WITHOUT_CALL = {
     "client.open",
     "client.close",
+    "client.in_loop",
     "client.registry",
     "registry.repository",
     "registry.seconds_for",

@@ -1,9 +1,8 @@
 """The client: where everything begins."""
 
-import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aioregistry.api import names
 from aioregistry.api.endpoints import Endpoints, Family
@@ -15,18 +14,17 @@ from aioregistry.api.models import (
     Subscription,
 )
 from aioregistry.bulk.progress import check_callback
-from aioregistry.client.credentials import docker_credentials
+from aioregistry.client.credentials import docker_credentials, token_from_environment
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import PagerFactory
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import ConflictError, InvalidRequestError, InvalidTokenError
+from aioregistry.errors import ConflictError, InvalidRequestError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
 from aioregistry.session.exchange import FinishedRequest
 from aioregistry.session.origins import (
     API_URL,
     API_URL_VARIABLE,
-    TOKEN_VARIABLES,
     origin_from_environment,
 )
 from aioregistry.session.recent import RecentRequests
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 __all__ = ["RegistryClient"]
+
+T = TypeVar("T")
 
 
 class RegistryClient:
@@ -114,7 +114,7 @@ class RegistryClient:
                 if base_url is None
                 else base_url
             ),
-            token=_token_from_environment() if token is None else token,
+            token=token_from_environment() if token is None else token,
             session=session,
             connector=connector,
             timeout=timeout,
@@ -171,10 +171,31 @@ class RegistryClient:
     def rate_limit_status(self) -> RateLimitStatus | None:
         """What is left of the quota, and what the rate-limit headers reported last.
 
-        Read it in the event loop. None without a limiter, and with a limiter of your own that has
-        no `status`.
+        Any thread may read it while the client's event loop runs; before the client is open, only
+        the event loop's own. None without a limiter, and with a limiter of your own that has no
+        `status`.
+
+        Raises:
+            ClientClosedError: The event loop does not run.
         """
-        return getattr(self._limiter, "status", None)
+        if self._limiter is None:
+            return None
+        return self.in_loop(lambda: getattr(self._limiter, "status", None))
+
+    def in_loop(self, function: Callable[[], T]) -> T:
+        """Call a function in the client's event loop, and return what it returns.
+
+        For synchronous code in other threads, such as a FastAPI endpoint without ``async``. In the
+        event loop itself it is called at once.
+
+        Args:
+            function: A plain function that does not block.
+
+        Raises:
+            ClientClosedError: The event loop does not run.
+            Exception: Whatever the function raises.
+        """
+        return self._session.in_loop(function)
 
     @property
     def recent_requests(self) -> RecentRequests:
@@ -370,12 +391,3 @@ class RegistryClient:
             RegistryError: Any other of its kinds.
         """
         return await self._families.call(lambda endpoints: endpoints.update_subscription(tier))
-
-
-def _token_from_environment() -> str:
-    for variable in TOKEN_VARIABLES:
-        if token := os.environ.get(variable, "").strip():
-            return token
-    raise InvalidTokenError(
-        f"no token: pass token=, or set {TOKEN_VARIABLES[0]} or {TOKEN_VARIABLES[1]}"
-    )

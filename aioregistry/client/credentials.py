@@ -1,11 +1,29 @@
-"""Docker credentials: asked for by the client, and by the handle of a registry."""
+"""The token of the environment; docker credentials, asked for by the client and by handles."""
+
+import os
 
 from attrs import frozen
 
 from aioregistry.api.models import DockerCredentials
 from aioregistry.client.families import PathFamilies
+from aioregistry.errors import InvalidTokenError
+from aioregistry.session.origins import TOKEN_VARIABLES
 
-__all__ = ["CredentialsSource", "docker_credentials"]
+__all__ = ["CredentialsSource", "docker_credentials", "token_from_environment"]
+
+
+def token_from_environment() -> str:
+    """Return the API token that the environment names.
+
+    Raises:
+        InvalidTokenError: It names none.
+    """
+    for variable in TOKEN_VARIABLES:
+        if token := os.environ.get(variable, "").strip():
+            return token
+    raise InvalidTokenError(
+        f"no token: pass token=, or set {TOKEN_VARIABLES[0]} or {TOKEN_VARIABLES[1]}"
+    )
 
 
 async def docker_credentials(

@@ -33,6 +33,8 @@ from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.transport import (
     environment_proxy,
+    foreign_error,
+    most_connections,
     no_hidden_resend,
     read_answer,
     reason,
@@ -92,7 +94,8 @@ class RegistryRequests:
         self._http: aiohttp.ClientSession | None = None
         self._serves_referrers = True
         # Waiting for a connection must not count as waiting for the registry.
-        self._turn = asyncio.Semaphore(concurrency)
+        most = None if session is None else most_connections(session.connector)
+        self._turn = asyncio.Semaphore(min(concurrency, most or concurrency))
         self._credentials = Credentials(registry, read_write=self._writes)
         self._authorizer = Authorizer(
             self._credentials, registry.name, self._attempt_json, self._retry, self._writes
@@ -268,11 +271,12 @@ class RegistryRequests:
         except (aiohttp.ClientError, OSError) as error:
             why = redact(reason(error, authorization), *self._credentials.secrets())
             return NoAnswer(RegistryConnectionError(why), sent=True)
-        except RuntimeError:
+        except Exception as error:
             # How aiohttp says it when a session is closed under a request.
-            if http.closed:
+            if isinstance(error, RuntimeError) and http.closed:
                 raise ClientClosedError("the Distribution was closed") from None
-            raise
+            # A trace or a middleware of a borrowed session.
+            raise foreign_error(error) from error
 
     def _options(
         self, http: aiohttp.ClientSession, authorization: Secret | None, accept: str, kind: str

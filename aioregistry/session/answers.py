@@ -55,10 +55,12 @@ class NoAnswer:
     Attributes:
         error: Why there is none.
         sent: Whether the request may have reached the server.
+        final: Whether a further attempt would end in the same way; by default it may not.
     """
 
     error: RegistryError
     sent: bool
+    final: bool = False
 
 
 class ErrorBody(NamedTuple):

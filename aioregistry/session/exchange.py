@@ -78,3 +78,22 @@ class RequestLog:
     token_failures: int = 0
     token_failed_at: float = 0.0
     verdict: Verdict | None = None
+
+    def finished(self, request: Request, seconds: float, error: str | None) -> FinishedRequest:
+        """Return what `on_request` gets.
+
+        Args:
+            request: The request.
+            seconds: How long it took in all.
+            error: The name of the error's class; None when it succeeded.
+        """
+        return FinishedRequest(
+            request.method,
+            request.route,
+            self.status,
+            self.attempts,
+            self.rate_limited,
+            self.quota_seconds,
+            seconds,
+            error,
+        )

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from attrs import asdict
+
 from aioregistry.api.decoding import DecodeError
 from aioregistry.api.endpoints import Request
 from aioregistry.errors import (
@@ -27,6 +29,7 @@ from aioregistry.session.permits import Check, acquire_and_check, give_back_befo
 from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import Failure, RetryPolicy, wait_for_token
 from aioregistry.session.secret import Secret, redact
+from aioregistry.session.threads import call_in_loop
 from aioregistry.session.transport import Transport
 
 __all__ = ["Session"]
@@ -142,7 +145,11 @@ class Session:
     def seconds_for(self, requests: int) -> float:
         """Return how long the quota makes some requests take at least; 0 where unknown."""
         seconds_for = getattr(self._limiter, "seconds_for", None)
-        return 0.0 if seconds_for is None else float(seconds_for(requests))
+        return 0.0 if seconds_for is None else float(self.in_loop(lambda: seconds_for(requests)))
+
+    def in_loop(self, function: Callable[[], T]) -> T:
+        """Call a function in the event loop of this session; see `call_in_loop`."""
+        return call_in_loop(self._loop, function)
 
     async def send(
         self,
@@ -233,8 +240,12 @@ class Session:
         if self._limiter is not None and not has_permit and not self._acquire_at_once(priority):
             await self._acquire(self._limiter, priority, log)
         reported: RateLimitHeaders | None = None
-        sent = False
+        sent = connected = False
+        connections = self._transport.connections
         try:
+            with interruptible(self):
+                await connections.acquire()
+                connected = True
             # Asked for only now: a token may have changed while this waited for quota.
             try:
                 authorization = await self._transport.authorization()
@@ -260,6 +271,8 @@ class Session:
                         answer.status, answer.headers, time.time(), took
                     )
         finally:
+            if connected:
+                connections.release()
             if self._limiter is not None:
                 self._limiter.release(reported, sent=sent)
         return answer, authorization
@@ -304,6 +317,8 @@ class Session:
             self._check_not_closed()
             if isinstance(answer.error, InvalidTokenError):
                 return self._wait_for_token(answer.error, log)
+            if answer.final:
+                raise self._located(answer.error, log)
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
             error, failure = classify(answer, authorization, now=time.time())
@@ -361,33 +376,17 @@ class Session:
         return error
 
     def _report(self, request: Request, log: RequestLog, seconds: float, error: str | None) -> None:
-        logger.debug(
-            "%s %s: %s in %.3f s",
-            request.method,
-            request.route,
-            log.status or error,
-            seconds,
-            extra={
-                "method": request.method,
-                "route": request.route,
-                "status": log.status,
-                "attempts": log.attempts,
-                "quota_seconds": log.quota_seconds,
-                "seconds": seconds,
-                "error": error,
-            },
-        )
-        if self._on_request is not None:
-            finished = FinishedRequest(
+        finished = log.finished(request, seconds, error)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "%s %s: %s in %.3f s",
                 request.method,
                 request.route,
-                log.status,
-                log.attempts,
-                log.rate_limited,
-                log.quota_seconds,
+                log.status or error,
                 seconds,
-                error,
+                extra=asdict(finished),
             )
+        if self._on_request is not None:
             try:
                 self._on_request(finished)
             except Exception:

@@ -21,9 +21,11 @@ from aioregistry.errors import (
     ClientClosedError,
     InvalidTokenError,
     RegistryConnectionError,
+    RegistryError,
     RegistryTimeoutError,
 )
 from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.connections import Connections
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import check_origin, is_loopback, without_login
 from aioregistry.session.secret import Secret, redact
@@ -32,6 +34,8 @@ __all__ = [
     "TokenSource",
     "Transport",
     "environment_proxy",
+    "foreign_error",
+    "most_connections",
     "no_hidden_resend",
     "read_answer",
     "reason",
@@ -80,6 +84,9 @@ async def _authorize(
 
 class Transport:
     """Sends requests to one origin and to no other.
+
+    Attributes:
+        connections: Turns for attempts: one is held during each.
 
     Args:
         base_url: The origin, with the path before ``/v2`` if there is one.
@@ -132,11 +139,13 @@ class Transport:
             self.token_seconds = timeout
         self._headers: dict[str, str] = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None
+        self.connections = Connections(None)
 
     def open(self) -> None:
         """Make the session, or take the borrowed one, in the running event loop."""
         if self._borrowed is not None:
             self._http = self._borrowed
+            self.connections = Connections(most_connections(self._http.connector))
             return
         if self._trusts_env:
             self._proxy = environment_proxy(self.base_url)
@@ -152,6 +161,7 @@ class Transport:
             middlewares=(no_hidden_resend,),
             timeout=self._timeout,
         )
+        self.connections = Connections(most_connections(self._http.connector))
 
     async def close(self) -> None:
         """Close what is our own."""
@@ -232,23 +242,14 @@ class Transport:
                 if request.method == hdrs.METH_DELETE and 200 <= begun.status < 300:
                     return Answer(begun.status, begun.headers, b"")
                 return await read_answer(begun)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            kind = RegistryTimeoutError if isinstance(error, TimeoutError) else None
-            return NoAnswer(
-                (kind or RegistryConnectionError)(reason(error, authorization)), sent=False
-            )
-        except TimeoutError:
-            if begun is not None and begun.status >= 400:
+        except Exception as error:  # noqa: BLE001, a trace or a middleware may raise anything
+            # How aiohttp says it when a session is closed under a request.
+            if isinstance(error, RuntimeError) and http.closed:
+                raise ClientClosedError("the aiohttp session was closed") from None
+            if isinstance(error, TimeoutError) and begun is not None and begun.status >= 400:
                 # The status of an error is worth more than the loss of its body.
                 return Answer(begun.status, begun.headers, b"")
-            return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
-        except (aiohttp.ClientError, OSError) as error:
-            return NoAnswer(RegistryConnectionError(reason(error, authorization)), sent=True)
-        except RuntimeError:
-            # How aiohttp says it when a session is closed under a request.
-            if http.closed:
-                raise ClientClosedError("the aiohttp session was closed") from None
-            raise
+            return _no_answer(error, authorization)
         finally:
             if begun is not None:
                 begun.release()
@@ -358,6 +359,35 @@ def reason(error: BaseException, authorization: str | None) -> str:
     text = without_login(text)
     # It quotes an answer that is no HTTP, and that may repeat the request.
     return redact(text) if authorization is None else redact(text, authorization)
+
+
+def most_connections(connector: aiohttp.BaseConnector | None) -> int | None:
+    """Return how many connections to one host a connector allows; None for no limit."""
+    if connector is None:
+        return None
+    limits = [limit for limit in (connector.limit, connector.limit_per_host) if limit]
+    return min(limits, default=None)
+
+
+def _no_answer(error: Exception, authorization: Secret) -> NoAnswer:
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        timed_out = isinstance(error, TimeoutError)
+        kind = RegistryTimeoutError if timed_out else RegistryConnectionError
+        return NoAnswer(kind(reason(error, authorization)), sent=False)
+    if isinstance(error, TimeoutError):
+        return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return NoAnswer(RegistryConnectionError(reason(error, authorization)), sent=True)
+    # A middleware or a trace, which may raise anything.
+    return NoAnswer(foreign_error(error), sent=True, final=True)
+
+
+def foreign_error(error: Exception) -> RegistryError:
+    """Return the error for what a session's middlewares or traces raised: its class alone."""
+    found = RegistryError(f"a middleware or a trace of the session raised {type(error).__name__}")
+    # Its text may be a secret; its log is where the service looks.
+    found.__cause__ = error
+    return found
 
 
 def _authorization(token: object) -> Secret:

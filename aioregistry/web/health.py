@@ -44,7 +44,7 @@ class Health:
 
     @classmethod
     def of(cls, client: RegistryClient, *, memory: float = 60.0) -> "Health":
-        """Look at a client, in its event loop.
+        """Look at a client, from its event loop or, while that runs, from any thread.
 
         Args:
             client: The client.
@@ -52,11 +52,13 @@ class Health:
         """
         if client.closed:
             return cls("closed")
-        return _judge(
-            client.rate_limit_status,
-            client.recent_requests,
-            asyncio.get_running_loop().time(),
-            memory,
+        return client.in_loop(
+            lambda: _judge(
+                client.rate_limit_status,
+                client.recent_requests,
+                asyncio.get_running_loop().time(),
+                memory,
+            )
         )
 
     @property

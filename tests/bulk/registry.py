@@ -17,6 +17,7 @@ from aioregistry.errors import (
 )
 from aioregistry.ratelimit.limits import Limiter
 from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.connections import Connections
 from aioregistry.session.session import Session
 
 DIGEST = "sha256:" + "0" * 64
@@ -50,6 +51,7 @@ class Registry:
     """
 
     base_url = "https://api.test"
+    connections = Connections(None)
 
     def __init__(self, pages: int = 0, per_page: int = 10) -> None:
         self.ends: dict[str, list[Step]] = {}

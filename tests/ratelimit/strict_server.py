@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from aioregistry.api.endpoints import FIRST_FAMILY, Request, repository_path
 from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.connections import Connections
 from aioregistry.testing.virtual_time import run_virtual
 
 EPOCH = 1_700_000_000.0
@@ -72,6 +73,7 @@ class StrictServer:
     """
 
     base_url = "https://api.test"
+    connections = Connections(None)
 
     def __init__(
         self,

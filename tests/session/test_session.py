@@ -36,6 +36,7 @@ from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.answers import Answer, NoAnswer
+from aioregistry.session.connections import Connections
 from aioregistry.session.exchange import FinishedRequest, RequestLog
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
@@ -70,6 +71,7 @@ class Script:
     """
 
     base_url = "https://api.test"
+    connections = Connections(None)
     token_seconds = 30.0
 
     def __init__(self, *steps: Step, latency: float = 0.1) -> None:

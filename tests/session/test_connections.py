@@ -1,0 +1,124 @@
+"""Requests over connectors and sessions of the caller's, which are small or raise."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from aioregistry import RegistryClient, RegistryError
+from aioregistry.oci.distribution import Distribution
+from tests.conftest import QUICK
+
+TAGS = [f"t{number}" for number in range(12)]
+
+
+@asynccontextmanager
+async def server(seconds: float):
+    """A server whose every answer takes some seconds; yields its address and what it was sent."""
+    seen = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.path.rsplit("/", 1)[-1])
+        await asyncio.sleep(seconds)
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("borrowed", [True, False])
+@pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 0, "limit_per_host": 1}])
+async def test_the_wait_for_a_connection_is_no_part_of_an_attempt(borrowed, limits):
+    """Twelve deletes of 0.05 s one after the other, each of which may take 0.4 s."""
+    finished = []
+    async with server(0.05) as (url, seen), aiohttp.ClientSession() as unused:
+        connector = aiohttp.TCPConnector(**limits)
+        session = aiohttp.ClientSession(connector=connector) if borrowed else None
+        async with RegistryClient(
+            "token",
+            base_url=url,
+            session=session,
+            connector=None if borrowed else connector,
+            timeout=0.4,
+            retry=QUICK,
+            on_request=finished.append,
+        ) as client:
+            report = await client.registry("example").repository("web").delete_tags(TAGS)
+        if session is not None:
+            await session.close()
+        assert not unused.closed
+    assert len(report.deleted) == len(TAGS)
+    assert sorted(seen) == sorted(TAGS)
+    assert {one.attempts for one in finished} == {1}
+
+
+async def test_who_waits_for_a_connection_ends_with_the_client():
+    async with server(60) as (url, _):
+        client = await RegistryClient(
+            "token", base_url=url, connector=aiohttp.TCPConnector(limit=1), retry=QUICK
+        ).open()
+        asking = [asyncio.create_task(client.options()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            await client.close()
+            results = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(result).__name__ for result in results} == {"ClientClosedError"}
+
+
+def raising_for(path_end: str, how: str) -> dict:
+    """Return arguments for a session that has one request raise."""
+
+    async def middleware(request, send):
+        if request.url.path.endswith(path_end):
+            raise KeyError("hvs.SECRET")
+        return await send(request)
+
+    async def hook(_, __, params):
+        if params.url.path.endswith(path_end):
+            raise KeyError("hvs.SECRET")
+
+    if how == "middleware":
+        return {"middlewares": (middleware,)}
+    trace = aiohttp.TraceConfig()
+    getattr(trace, how).append(hook)
+    return {"trace_configs": [trace]}
+
+
+@pytest.mark.parametrize("how", ["middleware", "on_request_start", "on_request_end"])
+async def test_a_hook_that_raises_ends_one_item_and_not_the_job(how):
+    async with (
+        server(0) as (url, seen),
+        aiohttp.ClientSession(**raising_for("/t3", how)) as session,
+        RegistryClient("token", base_url=url, session=session, retry=QUICK) as client,
+    ):
+        report = await client.registry("example").repository("web").delete_tags(TAGS)
+    assert len(report.deleted) == len(TAGS) - 1
+    (unknown,) = report.unknown
+    assert unknown.name == "t3"
+    assert unknown.attempts == 1
+    assert "KeyError" in str(unknown.error)
+    assert "SECRET" not in str(unknown.error)
+    assert isinstance(unknown.error.__cause__, KeyError)
+    assert seen.count("t3") <= 1
+
+
+async def test_a_hook_that_raises_is_an_error_of_ours_at_the_registry_too(sandbox):
+    sandbox.state.push("example", "web", ["t3"])
+    async with (
+        aiohttp.ClientSession(**raising_for("/t3", "on_request_start")) as session,
+        RegistryClient(sandbox.token, base_url=sandbox.url) as client,
+        Distribution(
+            client.registry("example"), base_url=sandbox.url, session=session
+        ) as distribution,
+    ):
+        with pytest.raises(RegistryError, match="raised KeyError"):
+            await distribution.find_manifest("web", "t3")
