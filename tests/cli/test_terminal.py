@@ -238,3 +238,15 @@ def test_the_question_of_a_run_that_is_resumed_counts_what_is_left(planned):
         assert left <= int(asked[1]) < 400
         terminal.type("n\n")
         assert terminal.end() == 4
+
+
+def test_a_question_is_asked_on_the_terminal_while_images_in_use_come_from_stdin(condemned):
+    line = (
+        f"echo example/web:main | {sys.executable} -m aioregistry cleanup run"
+        " --policy policy.toml --force --in-use -"
+    )
+    with Terminal(program=("/bin/sh", "-c", line)) as terminal:
+        terminal.wait_for(r"\[y/N\]")
+        terminal.type("n\n")
+        assert terminal.end() == 4
+    assert condemned.deletes() == 0

@@ -136,7 +136,7 @@ def apply(
         job.output.finish(made, path)
         raise typer.Exit(DONE)
     if not yes and (question := job.question(made, resume=resume)):
-        ask(command, question, _NOTHING)
+        ask(command, question, _NOTHING, stdin_is_data="-" in (reading.in_use or ()))
 
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)
@@ -185,7 +185,7 @@ def plan_and_apply(
                 job.output.finish(made, job.path)
                 return SOME_FAILED if made.left_alone else DONE
             if not yes and (question := job.question(made)):
-                ask(command, question, _NOTHING)
+                ask(command, question, _NOTHING, stdin_is_data="-" in (reading.in_use or ()))
             report = await job.apply(to, handle, made, contents, resume=False)
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
