@@ -38,3 +38,13 @@ def test_a_number_may_be_as_long_as_a_tag():
 def test_releases_are_in_the_order_of_their_numbers():
     tags = ["v1.10.0", "v1.9.9", "v2.0.0", "v1.9.10"]
     assert sorted(tags, key=Release.parse) == ["v1.9.9", "v1.9.10", "v1.10.0", "v2.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "build"), [("1.2.3", ""), ("v1.2.3_b.5", "b.5"), ("1.2.3+x-1", "x-1")]
+)
+def test_the_build_of_a_release_is_known_and_orders_nothing(tag, build):
+    found = Release.parse(tag)
+    assert found is not None
+    assert found.build == build
+    assert found == Release(1, 2, 3, "other")
