@@ -18,7 +18,8 @@ TOP = ROOT / "README.md"
 # A chapter that has moved into a room is found there first.
 READMES = [*sorted((ROOT / "aioregistry").rglob("README.md")), TOP]
 
-TAGS = ("v0.1.0", "v1.0.0", "latest", "pr-1", "pr-2", *(f"build-{n}" for n in range(1, 8)))
+VERSIONS = ("v0.1.0", "v1.0.0", "v1.0.1")
+TAGS = (*VERSIONS, "latest", "pr-1", "pr-2", *(f"build-{n}" for n in range(1, 8)))
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 

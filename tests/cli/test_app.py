@@ -47,7 +47,7 @@ def test_every_command_of_the_list_is_there():
 
 
 @pytest.mark.parametrize(
-    "arguments", [("frob",), ("--frob",), ("cleanup", "undo"), ("tags", "a", "b", "c")]
+    "arguments", [("frob",), ("--frob",), ("cleanup", "frob"), ("tags", "a", "b", "c")]
 )
 def test_wrong_usage_is_told_and_exits_with_2(arguments):
     result = CliRunner().invoke(app, list(arguments))

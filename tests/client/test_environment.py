@@ -40,7 +40,7 @@ def test_no_token_is_sent_in_clear_to_another_machine(monkeypatch, url):
 
 def test_the_environment_names_the_registry_itself(monkeypatch):
     monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", "http://127.0.0.1:5000/")
-    registry = RegistryClient().registry("example")
+    registry = RegistryClient(base_url="http://127.0.0.1:5001").registry("example")
     assert "'http://127.0.0.1:5000'" in repr(Distribution(registry))
     assert "'https://mine'" in repr(Distribution(registry, base_url="https://mine"))
 

@@ -247,10 +247,10 @@ def test_a_cache_is_not_closed_while_a_thread_reads_it(tmp_path):
     cache = ContentCache(tmp_path / "contents")
     closing = threading.Thread(target=cache.close)
     # As whoever reads has it.
-    with cache._lock:
+    with cache._kept._lock:
         closing.start()
         closing.join(0.05)
-        cache._database.execute("SELECT * FROM documents").fetchall()
+        cache._kept._database.execute("SELECT * FROM documents").fetchall()
     closing.join()
     assert cache.get(["sha256:" + "a" * 64]) == {}
 
