@@ -71,17 +71,19 @@ def plan_from_json(text: str | bytes, kind: type[P]) -> P:
     Raises:
         PlanFileError: It is no plan, one of another version, or was changed beyond sense.
     """
+    document = b""
     try:
-        envelope = _decoded(text)
+        document = text.encode() if isinstance(text, str) else text
+        envelope = _decoded(document)
         _check_version(envelope)
         plan = msgspec.json.decode(envelope.plan, type=kind)
         _check(plan)
-        json.loads(_without_trailing_commas(text), object_pairs_hook=_unmixed)
+        json.loads(_without_trailing_commas(document), object_pairs_hook=_unmixed)
     except PlanFileError:
         raise
     # UnicodeError is a ValueError, and so are the errors of msgspec and json.
     except (ValueError, RecursionError) as error:
-        raise PlanFileError(f"not a plan: {_with_line(str(error), text)}") from None
+        raise PlanFileError(f"not a plan: {_with_line(str(error), document)}") from None
     # What msgspec fills in passes by the converter.
     return evolve(
         plan,
@@ -89,24 +91,24 @@ def plan_from_json(text: str | bytes, kind: type[P]) -> P:
     )
 
 
-def _decoded(text: str | bytes) -> _Envelope:
+def _decoded(document: bytes) -> _Envelope:
     try:
-        return msgspec.json.decode(text, type=_Envelope)
+        return msgspec.json.decode(document, type=_Envelope)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         # Whoever takes out the last line of a list leaves a comma.
-        return msgspec.json.decode(_without_trailing_commas(text), type=_Envelope)
+        return msgspec.json.decode(_without_trailing_commas(document), type=_Envelope)
 
 
-def _without_trailing_commas(text: str | bytes) -> bytes:
+def _without_trailing_commas(document: bytes) -> bytes:
     # In JSON, no text has the end of a line in it.
-    return _TRAILING_COMMA.sub(b"", text.encode() if isinstance(text, str) else text)
+    return _TRAILING_COMMA.sub(b"", document)
 
 
-def _with_line(problem: str, text: str | bytes) -> str:
+def _with_line(problem: str, document: bytes) -> str:
     """Return what a decoder says, with the line that it is about where that is known."""
-    lines = (text.encode() if isinstance(text, str) else text).split(_NEWLINE)
+    lines = document.split(_NEWLINE)
     if found := _AT_BYTE.search(problem):
         before = _NEWLINE.join(lines)[: int(found[1])]
         return f"line {before.count(_NEWLINE) + 1}: {problem[: found.start()]}"

@@ -66,8 +66,9 @@ class Plan(PlanFields):
         Raises:
             PlanFileError: It is none, of another version, or was changed beyond sense.
         """
+        plan = plan_from_json(text, cls)
         lines = (text.encode() if isinstance(text, str) else text).splitlines(keepends=True)
-        return _bounded(plan_from_json(text, cls), counts_on_top(lines))
+        return _bounded(plan, counts_on_top(lines))
 
     def save(self, path: Path) -> None:
         """Write it to a file, whole or not at all.
