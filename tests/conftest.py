@@ -96,7 +96,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pytest-asyncio hear of asyncio's debug mode: it knows its own option alone."""
+    """Leave out the cells of large matrices, unless `-m` names them; tell of the debug mode."""
+    chosen = config.option.markexpr
+    if "exhaustive" not in chosen:
+        config.option.markexpr = f"({chosen}) and not exhaustive" if chosen else "not exhaustive"
+    # pytest-asyncio knows its own option alone.
     if sys.flags.dev_mode or os.environ.get("PYTHONASYNCIODEBUG"):
         config.option.asyncio_debug = True
 
@@ -106,7 +110,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # "needs redis-server: apt-get install redis-server", the reason of whoever skips.
-_NEEDS = re.compile(r"needs [^:]+: (?P<how>(?:apt-get|pip) install) (?P<packages>[\w. -]+)")
+_NEEDS = re.compile(r"needs [^:]+: (?P<how>(?:apt-get|pip|snap) install) (?P<packages>[\w. -]+)")
 
 QUICK = RetryPolicy(backoff=0.001, cap=0.01)
 

@@ -265,7 +265,7 @@ def test_a_source_of_invalid_names_alone_is_refused():
 KUBECTL = shutil.which("kubectl")
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+@pytest.mark.skipif(KUBECTL is None, reason="needs kubectl: snap install kubectl")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -280,7 +280,7 @@ def test_what_kubectl_makes_is_read(arguments):
     assert {str(use.reference) for use in read_in_use(made, "x.json")} == {WEB}
 
 
-@pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+@pytest.mark.skipif(KUBECTL is None, reason="needs kubectl: snap install kubectl")
 def test_what_a_kubectl_that_reaches_no_cluster_prints_is_refused():
     command = [KUBECTL, "--server=http://127.0.0.1:1", "get", "pods", "-A", "-o", "json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

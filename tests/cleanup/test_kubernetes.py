@@ -74,7 +74,7 @@ def test_a_kubectl_that_is_not_installed_is_an_error(tmp_path):
     assert refusal(missing, context="blue").startswith(f"kubernetes:blue: {missing} cannot be run")
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl: snap install kubectl")
 def test_a_real_kubectl_without_a_cluster_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", str(Path(tmp_path) / "none"))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)

@@ -49,12 +49,12 @@ def test_it_has_the_date_that_builds_of_packages_give(page):
     assert page.startswith('.TH AIOREGISTRY 1 "1970-01-02"')
 
 
-@pytest.mark.skipif(MANDOC is None, reason="needs mandoc")
+@pytest.mark.skipif(MANDOC is None, reason="needs mandoc: apt-get install mandoc")
 def test_mandoc_finds_nothing_wrong(page):
     assert read(page, "-T", "lint") == (0, "")
 
 
-@pytest.mark.skipif(MANDOC is None, reason="needs mandoc")
+@pytest.mark.skipif(MANDOC is None, reason="needs mandoc: apt-get install mandoc")
 def test_nothing_of_its_own_language_is_shown(page):
     code, shown = read(page, "-T", "ascii")
     assert code == 0

@@ -28,7 +28,9 @@ PROGRAMS = [
     pytest.param(
         REDIS,
         id="redis",
-        marks=pytest.mark.skipif(REDIS is None, reason="needs redis-server: apt-get install"),
+        marks=pytest.mark.skipif(
+            REDIS is None, reason="needs redis-server: apt-get install redis-server"
+        ),
     ),
     pytest.param(
         VALKEY,

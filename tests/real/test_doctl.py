@@ -24,7 +24,7 @@ from aioregistry.testing.background import running_sandbox
 
 DOCTL = shutil.which("doctl")
 pytestmark = [
-    pytest.mark.skipif(DOCTL is None, reason="needs doctl on the PATH"),
+    pytest.mark.skipif(DOCTL is None, reason="needs doctl: snap install doctl"),
     pytest.mark.slow(1),
 ]
 HOST = "registry.digitalocean.com"
