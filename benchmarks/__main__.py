@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.before import beside_the_older_build
 from benchmarks.chart import draw
 from benchmarks.cleanup import clean_ups
 from benchmarks.effort import FULL, SHORT, Effort
@@ -32,6 +33,7 @@ def measure(effort: Effort) -> Iterator[Section]:
         footprint: effort.rounds,
         at_the_sandbox: effort.sandbox,
         clean_ups: effort.cleaned,
+        beside_the_older_build: effort.planned,
         inside_services: effort.sharing,
     }
     for part, wanted in parts.items():

@@ -1,17 +1,21 @@
 """A plan of this build or of an older one, in a process of its own: prints seconds and MiB as JSON.
 
-``python benchmarks/planning.py plan URL TOKEN CACHE PLAN`` lists, decides and writes the plan;
-``… apply URL TOKEN CACHE PLAN`` reads it and carries it out as far as the first request, which this
-process answers itself. ``PYTHONPATH`` chooses the build: only names that both have are used.
+``python benchmarks/planning.py plan URL TOKEN CACHE PLAN`` lists, decides and writes the plan.
+Before it, ``… fill URL TOKEN CACHE DOCUMENTS`` puts the documents of this build's cache into the
+build's own. After it, ``… apply URL TOKEN CACHE PLAN`` reads the plan and carries it out up to the
+first request, which this process answers itself. ``PYTHONPATH`` chooses the build: only names that
+both have are used.
 """
 
 import asyncio
 import gc
 import json
 import os
+import sqlite3
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +33,11 @@ from aioregistry.cleanup import (
     make_plan,
 )
 
+try:
+    from aioregistry.cleanup.manifests.content import parse_content
+except ModuleNotFoundError:
+    from aioregistry.cleanup.content import parse_content
+
 # Most tags that are a commit's, and all manifests that have lost theirs.
 _POLICY = Policy([Delete(tags="[0-9a-c]" + "[0-9a-f]" * 11), DeleteUntagged()])
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -39,6 +48,15 @@ def _peak() -> float:
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024
+
+
+async def _fill(_url: str, _token: str, cache: Path, documents: Path) -> None:
+    database = sqlite3.connect(documents)
+    rows = database.execute("SELECT digest, type, body FROM documents")
+    found = ((digest, parse_content(body, media_type)) for digest, media_type, body in rows)
+    with ContentCache(cache) as contents:
+        while some := dict(islice(found, 10_000)):
+            contents.put(some)
 
 
 async def _plan(url: str, token: str, cache: Path, path: Path) -> None:
@@ -81,5 +99,5 @@ async def _apply(url: str, token: str, cache: Path, path: Path) -> None:
 if __name__ == "__main__":
     # As the command does.
     gc.set_threshold(50_000, 20, 100)
-    work = {"plan": _plan, "apply": _apply}[sys.argv[1]]
+    work = {"fill": _fill, "plan": _plan, "apply": _apply}[sys.argv[1]]
     asyncio.run(work(sys.argv[2], sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5])))

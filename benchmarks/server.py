@@ -43,19 +43,22 @@ def serving(
     latency: float = 0.0,
     scale: float = 0.0,
     contents: Path | None = None,
+    repositories: int = REPOSITORIES,
 ) -> Generator[str]:
     """Run a server for the block, and yield its base URL.
 
     Args:
         kind: ``minimal``, answers that are made beforehand; ``sandbox``, the same images in one
-            repository; or ``registry``, a sandbox with 50 repositories of made-up content.
+            repository; or ``registry``, a sandbox with repositories of made-up content.
         tags: How many tags there are; the minimal server has whole pages of 200.
         latency: Seconds that each answer takes longer.
         scale: How many times faster the sandbox's rate limits run; 0 switches them off.
         contents: Where the ``registry`` writes what its manifests say, as a clean-up's cache; None
             for nowhere.
+        repositories: How many repositories the ``registry`` has; by default 50.
     """
     options = [str(tags), str(latency), str(scale), *([] if contents is None else [str(contents)])]
+    options.append(f"--repositories={repositories}")
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.server", kind, *options],
         stdin=subprocess.PIPE,
@@ -183,12 +186,13 @@ def main() -> None:
     parser.add_argument("latency", type=float)
     parser.add_argument("scale", type=float)
     parser.add_argument("contents", type=Path, nargs="?")
+    parser.add_argument("--repositories", type=int, default=REPOSITORIES)
     given = parser.parse_args()
     if given.kind == "sandbox":
         asyncio.run(_serve_sandbox(_one_repository(given.tags), given.latency, given.scale))
         return
     if given.kind == "registry":
-        state = generated_state(given.tags, REPOSITORIES)
+        state = generated_state(given.tags, given.repositories)
         if given.contents is not None:
             _write_contents(state, given.contents)
         asyncio.run(_serve_sandbox(state, given.latency, given.scale))

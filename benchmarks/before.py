@@ -1,0 +1,126 @@
+"""This build beside an older one, whose sources come from the history: plans and cold reads."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.effort import Effort
+from benchmarks.results import Row, Section, Target
+from benchmarks.server import TOKEN, serving
+
+__all__ = ["beside_the_older_build"]
+
+OLDER = "57e9c92"
+_HERE = Path(__file__).parent
+_NOTE = (
+    f"The older build is that of {OLDER}, its sources taken from the history and run with the same "
+    "libraries, in turn with this one. A plan is made with the contents of manifests cached, and "
+    "written; then it is read and carried out up to the first request. Times are CPU time, a peak "
+    "is the largest resident memory of a process from its beginning."
+)
+
+
+def beside_the_older_build(effort: Effort) -> Section:
+    """Plan large registries with both builds, and read manifests with both and with aiohttp."""
+    with TemporaryDirectory() as folder:
+        older = Path(folder, "older")
+        rows = (*_rows(effort, Path(folder), older),) if _take_out(older) else ()
+    return Section("Beside an older build", _NOTE, rows)
+
+
+def _rows(effort: Effort, folder: Path, older: Path) -> Iterator[Row]:
+    builds = {"this": _HERE.parent, "older": older}
+    yield from _plans(effort.planned, 50, folder, builds, (400, 0.6, 250))
+    yield from _plans(effort.planned // 10, 1, folder, builds, (150, None, None))
+    yield from _reads(effort, builds)
+
+
+def _take_out(folder: Path) -> bool:
+    """Write the older build's sources; return whether the history has them."""
+    command = ["git", "-C", str(_HERE.parent), "archive", OLDER, "aioregistry"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        return False
+    with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return True
+
+
+def _plans(
+    tags: int,
+    repositories: int,
+    folder: Path,
+    builds: dict[str, Path],
+    targets: tuple[float, float | None, float | None],
+) -> Iterator[Row]:
+    contents = folder / f"contents-{repositories}"
+    made: dict[str, list[float]] = {}
+    with serving("registry", tags=tags, contents=contents, repositories=repositories) as url:
+        for name, sources in builds.items():
+            # The caches of the builds differ, and this one's has its memory beside it.
+            home = folder / f"{name}-{repositories}"
+            home.mkdir()
+            _run(sources, "planning", "fill", url, str(home / "contents"), str(contents))
+            made[name] = _run(
+                sources, "planning", "plan", url, str(home / "contents"), str(home / "plan.json")
+            )
+    what = f"{made['this'][2]:,.0f} tags, {repositories} repositories"
+    peak, over, peak_of_apply = targets
+    yield Row(f"{what}: peak of planning", (made["this"][1],), Target(peak), "MiB")
+    yield Row(f"{what}: peak of planning, older", (made["older"][1],), unit="MiB")
+    ratio = made["this"][0] / made["older"][0]
+    yield Row(f"{what}: CPU over the older's", (ratio,), over and Target(over))
+    applied = {
+        name: _run(
+            sources,
+            "planning",
+            "apply",
+            url,
+            str(folder / f"{name}-{repositories}" / "contents"),
+            str(folder / f"{name}-{repositories}" / "plan.json"),
+        )
+        for name, sources in builds.items()
+    }
+    before = f"{what}: peak of applying before the first request"
+    bound = peak_of_apply and Target(peak_of_apply)
+    yield Row(before, (applied["this"][1],), bound, "MiB")
+    yield Row(f"{before}, older", (applied["older"][1],), unit="MiB")
+
+
+def _reads(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
+    count = min(10_000, effort.sandbox // 2)
+    seconds: dict[str, list[float]] = {"this": [], "older": [], "bare": []}
+    with serving("registry", tags=2 * count, repositories=1) as url:
+        for _ in range(effort.rounds):
+            for name in seconds:
+                kind = "bare" if name == "bare" else "ours"
+                sources = builds.get(name, _HERE.parent)
+                seconds[name] += _run(sources, "reading", kind, url, str(count))
+    what = f"{count:,} manifests read, 32 at once"
+    for name, label, target in (
+        ("bare", "over bare aiohttp + json.loads", Target(0.8)),
+        ("older", "over the older's", None),
+    ):
+        ratios = tuple(x / y for x, y in zip(seconds["this"], seconds[name], strict=True))
+        yield Row(f"{what}: CPU {label}", ratios, target)
+
+
+def _run(sources: Path, script: str, job: str, url: str, *args: str) -> list[float]:
+    """Run a script with a build's sources in a process of its own; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, str(_HERE / f"{script}.py"), job, url, TOKEN, *args],
+        env={**os.environ, "PYTHONPATH": str(sources)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{script} {job} failed:\n{done.stderr[-2000:]}")
+    figures: list[float] = json.loads(done.stdout or "[]")
+    return figures
