@@ -33,7 +33,7 @@ def measure(effort: Effort) -> Iterator[Section]:
         footprint: effort.rounds,
         at_the_sandbox: effort.sandbox,
         clean_ups: effort.cleaned,
-        beside_the_older_build: effort.planned,
+        beside_the_older_build: effort.compared,
         inside_services: effort.sharing,
     }
     for part, wanted in parts.items():

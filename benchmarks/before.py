@@ -94,7 +94,7 @@ def _plans(
 
 
 def _reads(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
-    count = min(10_000, effort.sandbox // 2)
+    count = effort.compared
     seconds: dict[str, list[float]] = {"this": [], "older": [], "bare": []}
     with serving("registry", tags=2 * count, repositories=1) as url:
         for _ in range(effort.rounds):

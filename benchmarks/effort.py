@@ -30,6 +30,8 @@ class Effort:
         sandbox: How many tags the sandbox holds; 0 leaves it out.
         cleaned: How many tags the registry has that is cleaned up; 0 leaves it out.
         planned: How many tags the registry has that is only planned; 0 leaves it out.
+        compared: How many manifests are read by this build and an older one; 0 leaves the older one
+            out.
         nights: How many repositories the registry has that is planned night after night; 0 leaves
             it out.
         sharing: How many tags processes delete that share a quota; 0 leaves services out.
@@ -49,6 +51,7 @@ class Effort:
     sandbox: int = 20_000
     cleaned: int = 24_000
     planned: int = 1_025_000
+    compared: int = 10_000
     nights: int = 20_000
     sharing: int = 2_000
     sharing_job: int = 5_000
@@ -66,6 +69,7 @@ SHORT = Effort(
     sandbox=0,
     cleaned=0,
     planned=0,
+    compared=0,
     nights=0,
     sharing=0,
 )

@@ -11,6 +11,7 @@ from attrs import evolve
 
 import benchmarks
 from benchmarks.__main__ import measure
+from benchmarks.before import beside_the_older_build
 from benchmarks.candidates import OURS, Job, installed
 from benchmarks.chart import draw
 from benchmarks.effort import DECODER, SHORT
@@ -82,6 +83,13 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
     assert len(sections) == 7
     for section in sections:
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.usefixtures("here")
+def test_both_builds_plan_and_read():
+    section = beside_the_older_build(evolve(SHORT, rounds=1, planned=2000, compared=300))
+    assert all(figure > 0 for row in section.rows for figure in row.values)
 
 
 @pytest.mark.slow(0.5)

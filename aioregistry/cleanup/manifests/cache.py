@@ -94,7 +94,10 @@ class ContentCache:
         for some in _batches(digests):
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
-            yield from self._kept.select(query, some)
+            # The caller's own texts: those of the file would be kept beside them.
+            own = {digest: digest for digest in some}
+            for digest, media_type, body in self._kept.select(query, some):
+                yield own[digest], media_type, body
 
 
 def _batches(digests: Iterable[str]) -> Iterator[list[str]]:

@@ -1,6 +1,7 @@
 """Manifests that cannot be read, and others that may be needed by them: pure."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from attrs import evolve
 
@@ -11,7 +12,7 @@ from aioregistry.cleanup.manifests.content import (
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 
-__all__ = ["keep_unreadable", "unlisted_children", "unreadable"]
+__all__ = ["keep_unreadable", "readable", "unlisted_children", "unreadable"]
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
 _SEPARATORS = ("-", "_", ".")
@@ -27,6 +28,19 @@ def unreadable(
         if not isinstance(found, Content):
             unread[manifest.digest] = found or UnreadableContentError("it was not read")
     return unread
+
+
+def readable(
+    contents: Mapping[str, Content | UnreadableContentError],
+) -> Mapping[str, Content]:
+    """Return contents, with empty ones for those that could not be read."""
+    if not all(isinstance(content, Content) for content in contents.values()):
+        return {
+            digest: content if isinstance(content, Content) else Content("", 0)
+            for digest, content in contents.items()
+        }
+    # No second dict of a million.
+    return cast("Mapping[str, Content]", contents)
 
 
 def keep_unreadable(

@@ -15,7 +15,12 @@ from aioregistry.cleanup.manifests.content import (
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
-from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unlisted_children, unreadable
+from aioregistry.cleanup.manifests.unreadable import (
+    keep_unreadable,
+    readable,
+    unlisted_children,
+    unreadable,
+)
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.cleanup.memory.times import RememberedTimes
@@ -343,10 +348,7 @@ class Planner:
                 f" might need any other; the first is {digest}: {error}",
             )
         inventory = keep_unreadable(inventory, unread)
-        read = {
-            digest: content if isinstance(content, Content) else Content("", 0)
-            for digest, content in contents.items()
-        }
+        read = readable(contents)
         missing = missing_subjects(inventory, read) if inventory.tags_read else frozenset()
         if missing:
             self._postponed[name] = _Postponed(inventory, read, missing)
