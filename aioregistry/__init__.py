@@ -30,6 +30,7 @@ from aioregistry.errors import (
 )
 
 if TYPE_CHECKING:
+    from aioregistry.api.documents import json_default
     from aioregistry.api.models import (
         Blob,
         DockerCredentials,
@@ -122,6 +123,7 @@ __all__ = [
     "TagOutcome",
     "WindowLimiter",
     "WindowStatus",
+    "json_default",
 ]
 
 # Where all but the errors are. It is loaded when it is first asked for: the commands' help, and
@@ -136,6 +138,7 @@ _MODULES = {
         "Blob DockerCredentials GarbageCollection Manifest Page Registry RegistryList "
         "RegistryOptions Repository RepositoryV1 Subscription SubscriptionTier Tag"
     ),
+    "api.documents": "json_default",
     "oci.tagging": "TagOutcome",
     "paging.pager": "ItemIterator PageIterator Pager",
     "bulk.progress": "Progress",

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from attrs import field, frozen
 from msgspec import Meta
 
+from aioregistry.api.documents import Document
+
 __all__ = [
     "Blob",
     "DockerCredentials",
@@ -34,7 +36,7 @@ Time = Annotated[datetime, Meta(tz=True)]
 
 
 @frozen
-class Blob:
+class Blob(Document):
     """A blob of a manifest: a layer or a config. Sizes are in bytes."""
 
     digest: str = ""
@@ -42,7 +44,7 @@ class Blob:
 
 
 @frozen
-class Manifest:
+class Manifest(Document):
     """A manifest of a repository, with all tags on it; no tags: an untagged manifest."""
 
     registry_name: str = ""
@@ -56,7 +58,7 @@ class Manifest:
 
 
 @frozen
-class Tag:
+class Tag(Document):
     """A tag of a repository, and the digest of the manifest that it is on."""
 
     registry_name: str = ""
@@ -69,7 +71,7 @@ class Tag:
 
 
 @frozen
-class Repository:
+class Repository(Document):
     """A repository; `latest_manifest` is None for an empty one."""
 
     registry_name: str = ""
@@ -80,7 +82,7 @@ class Repository:
 
 
 @frozen
-class RepositoryV1:
+class RepositoryV1(Document):
     """A repository as the deprecated list gives it; `latest_tag` is None for an empty one."""
 
     registry_name: str = ""
@@ -90,7 +92,7 @@ class RepositoryV1:
 
 
 @frozen
-class SubscriptionTier:
+class SubscriptionTier(Document):
     """What a subscription tier includes, and whether the account may have it."""
 
     name: str = ""
@@ -106,7 +108,7 @@ class SubscriptionTier:
 
 
 @frozen
-class Subscription:
+class Subscription(Document):
     """The account's subscription to the container registry."""
 
     tier: SubscriptionTier | None = None
@@ -115,7 +117,7 @@ class Subscription:
 
 
 @frozen
-class Registry:
+class Registry(Document):
     """A container registry.
 
     Attributes:
@@ -155,7 +157,7 @@ class RegistryList(list[Registry]):
 
 
 @frozen
-class RegistryOptions:
+class RegistryOptions(Document):
     """What a registry can be created with: regions and subscription tiers."""
 
     available_regions: tuple[str, ...] = ()
@@ -166,7 +168,7 @@ _ENDED = frozenset({"succeeded", "success", "failed", "cancelled"})
 
 
 @frozen
-class GarbageCollection:
+class GarbageCollection(Document):
     """A run of the garbage collection.
 
     Attributes:

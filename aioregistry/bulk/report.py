@@ -1,7 +1,7 @@
 """Outcomes of a bulk delete: of each item, and the report of all."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from attrs import frozen
 
@@ -38,6 +38,18 @@ class Outcome:
     attempts: int = 0
     verdict: Verdict | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON values; `error` is the name of its class, beside `message`."""
+        error = self.error
+        return {
+            "index": self.index,
+            "name": self.name,
+            "status": self.status,
+            "error": None if error is None else type(error).__name__,
+            "message": None if error is None else str(error),
+            "attempts": self.attempts,
+        }
+
 
 @frozen
 class DeletionReport:
@@ -72,6 +84,13 @@ class DeletionReport:
         for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
             lists.setdefault(outcome.status, []).append(outcome)
         return cls(**{status: tuple(found) for status, found in lists.items()})
+
+    def to_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the report as JSON values: the outcomes by status."""
+        return {
+            status: [outcome.to_dict() for outcome in getattr(self, status)]
+            for status in get_args(Status)
+        }
 
     def raise_for_failures(self) -> None:
         """Raise `BulkDeleteError` unless every item was deleted or did not exist."""
