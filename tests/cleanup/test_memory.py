@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve, frozen
 
 from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.memory.memory import ListMemory
@@ -48,9 +49,9 @@ def planned(client, contents, memory):
 
 @pytest.fixture
 def applied(client, contents, memory):
-    async def apply(plan: Plan):
+    async def apply(plan: Plan, **more):
         registry = client.registry("example")
-        return await apply_plan(registry, plan, contents, force=True, memory=memory)
+        return await apply_plan(registry, plan, contents, force=True, memory=memory, **more)
 
     return apply
 
@@ -248,6 +249,27 @@ async def test_nothing_is_deleted_when_a_kept_tag_was_set_again(sandbox, listed,
     plan = await planned()
     assert set(listed()) == {"web"}
     assert len((await applied(plan)).deleted) == 3
+
+
+@pytest.mark.parametrize(("state", "deleted"), [("drift", 0), ("begun", 2), ("deleted", 2)])
+async def test_a_resumed_process_compares_unless_deletes_were_begun(
+    sandbox, planned, applied, tmp_path, state, deleted
+):
+    fill(sandbox, "web")
+    await planned()
+    plan = await planned()
+    (web,) = plan.repositories
+    path = tmp_path / "journal"
+    async with Journal(path, plan, resume=False) as journal:
+        if state != "drift":
+            await journal.begin("web", web.condemned[0])
+        if state != "begun":
+            journal.record("web", web.condemned[0], state, "")
+    if state != "drift":
+        sandbox.state.delete_manifest("example", "web", web.condemned[0].digest)
+    point(sandbox, "web4", "web4")
+    report = await applied(plan, journal=path, resume=True)
+    assert len([one for one in report.deleted if one.item != web.condemned[0]]) == deleted
 
 
 async def test_lines_taken_out_of_a_recalled_plan_are_kept_and_the_rest_is_deleted(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,6 +21,8 @@ __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
 
 FORMAT = "aioregistry cleanup journal"
 VERSION = 1
+# A DELETE was sent, or was about to be.
+_BEGUN = frozenset({"begun", "deleted", "unknown", "failed"})
 
 
 class JournalError(NotRecordedError):
@@ -124,6 +127,11 @@ class Journal:
     def past(self, repository: str, item: Condemned) -> Past | None:
         """Return what earlier processes wrote of an item; None when that is nothing."""
         return self._past.get((repository, item.delete, item.name))
+
+    def has_begun(self, repository: str, items: Iterable[Condemned]) -> bool:
+        """Return whether an earlier process has begun any of some items, so that it may be gone."""
+        past = (self.past(repository, item) for item in items)
+        return any(one is not None and one.state in _BEGUN for one in past)
 
     async def begin(
         self, repository: str, item: Condemned, archive: AppendOnlyFile | None = None

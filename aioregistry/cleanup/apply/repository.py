@@ -58,8 +58,9 @@ class RepositoryJob:
         self.name = self._name = plan.name
         self.incomplete: dict[str, Incomplete] = {}
         self._job = job
-        # What an earlier process has begun on was compared then.
-        self._recalled = plan.recalled if len(pending) == len(plan.condemned) else None
+        # Where an earlier process has begun, it has compared.
+        begun = job.journal is not None and job.journal.has_begun(plan.name, plan.condemned)
+        self._recalled = None if begun else plan.recalled
         self._recorder = ListRecorder(job.memory, plan.name)
         self._pending = dict.fromkeys(pending)
         self._handle = job.registry.repository(plan.name)
