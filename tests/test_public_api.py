@@ -14,6 +14,7 @@ MODULES = (
     "aioregistry.redis",
     "aioregistry.sandbox",
     "aioregistry.testing",
+    "aioregistry.usage",
     "aioregistry.web",
     "aioregistry.web.aiohttp",
     "aioregistry.web.fastapi",

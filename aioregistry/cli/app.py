@@ -37,6 +37,7 @@ _COMMANDS = {
     "inspect": _Command(
         "images", _CONTENT, "Show what an image is made of, and what shares its layers."
     ),
+    "usage": _Command("usage", _CONTENT, "Show where the bytes are, and what deleting would free."),
     "tag": _Command("images", _CONTENT, "Set further tags on an image, without pulling it."),
     "untag": _Command("images", _CONTENT, "Delete tags; the images that they are on stay."),
     "copy": _Command(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aioregistry.cli.asking import ask
-from aioregistry.cli.commands.delete_options import Deleting
+from aioregistry.cli.deletes.options import Deleting
 from aioregistry.cli.display.text import counted, size_in_words
 from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.options import Access, InRegistry, RepositoryReference, Yes, with_groups
@@ -50,9 +50,9 @@ def delete_tags(
     Until the next garbage collection `aioregistry cleanup undo` restores them from the archive
     that is named at the end. To delete by age, by number or by need, use `aioregistry cleanup`.
     """
-    from aioregistry.cli.commands import delete_jobs
+    from aioregistry.cli.deletes import jobs
 
-    delete_jobs.delete_tags(repo, registry, tags, deleting, access)
+    jobs.delete_tags(repo, registry, tags, deleting, access)
 
 
 @app.command(
@@ -77,9 +77,9 @@ def delete_manifests(
     repository are read from the registry itself. Until the next garbage collection `aioregistry
     cleanup undo` restores what was deleted from the archive that is named at the end.
     """
-    from aioregistry.cli.commands import delete_jobs
+    from aioregistry.cli.deletes import jobs
 
-    delete_jobs.delete_manifests(repo, registry, digests, deleting, access)
+    jobs.delete_manifests(repo, registry, digests, deleting, access)
 
 
 @app.command(epilog=epilog("aioregistry delete-repository web", asks=True))

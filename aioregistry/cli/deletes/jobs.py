@@ -13,7 +13,7 @@ from aioregistry.api import names
 from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.plan.reasons import part_of
 from aioregistry.cli.asking import ask, read_text
-from aioregistry.cli.commands.delete_options import Deleting
+from aioregistry.cli.deletes.options import Deleting
 from aioregistry.cli.display.plan_tables import DeleteCounts
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError

@@ -1,0 +1,1 @@
+"""The work of ``delete-tags`` and ``delete-manifests``, and their options."""

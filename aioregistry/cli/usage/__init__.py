@@ -1,0 +1,1 @@
+"""The work of ``aioregistry usage``, and its options."""

@@ -1,0 +1,65 @@
+"""Options of ``aioregistry usage``."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from attrs import frozen
+
+__all__ = ["Counting", "Group"]
+
+_COUNTING = "Counting"
+
+
+class Group(StrEnum):
+    """What bytes are counted by."""
+
+    REGISTRY = "registry"
+    REPOSITORY = "repository"
+    TAG = "tag"
+    AGE = "age"
+    PLATFORM = "platform"
+    LAYER = "layer"
+
+
+@frozen
+class Counting:
+    """What is counted, and how much of it is shown."""
+
+    by: Annotated[
+        Group,
+        typer.Option(
+            "--by",
+            rich_help_panel=_COUNTING,
+            help="Rows to print: registries, repositories, tags, ages by push time, platforms as"
+            " indexes name them, or the largest layers.",
+        ),
+    ] = Group.REPOSITORY
+    top: Annotated[
+        int,
+        typer.Option(
+            "--top",
+            min=1,
+            metavar="N",
+            rich_help_panel=_COUNTING,
+            help="Print at most this many rows of a registry, the largest exclusive bytes first.",
+        ),
+    ] = 20
+    match: Annotated[
+        str | None,
+        typer.Option(
+            "--match",
+            metavar="GLOB",
+            show_default=False,
+            rich_help_panel=_COUNTING,
+            help="Print only rows whose name matches a glob: `team/*`; of tags, `web:v1.*`.",
+        ),
+    ] = None
+    lists_only: Annotated[
+        bool,
+        typer.Option(
+            "--lists-only",
+            rich_help_panel=_COUNTING,
+            help="Read no indexes: parts of multi-platform images then count as untagged.",
+        ),
+    ] = False

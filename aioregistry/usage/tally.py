@@ -1,0 +1,170 @@
+"""Counting the bytes of a registry, one repository after the other: pure."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from heapq import nlargest
+
+from aioregistry.api.models import Manifest
+from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.usage.columns import Columns, Described, Needs
+from aioregistry.usage.groups import Counts, Layers, Rows, row_of
+from aioregistry.usage.model import By, RegistryUsage, UsageRow
+from aioregistry.usage.owners import Kinds
+
+__all__ = ["Tally"]
+
+GROWTH_DAYS = 56
+_DAY = 86_400
+_ALL = 2**31
+
+
+class Tally:
+    """Counts a registry. Its repositories come one after the other, each whole.
+
+    Args:
+        by: What the rows are.
+        now: The time that ages count from.
+        top: How many rows are kept; None keeps all.
+        matches: Returns whether a row of this name is wanted.
+    """
+
+    def __init__(
+        self,
+        by: By,
+        now: datetime,
+        top: int | None = None,
+        matches: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._by = by
+        self._at = now
+        self._now = now.timestamp()
+        self._top = top
+        self._sizes = BlobSizes()
+        self._kinds = Kinds(self._sizes)
+        self._counts = Counts()
+        self._layers = (
+            Layers(_ALL if top is None else top, self._sizes, matches) if by is By.LAYER else None
+        )
+        self._rows = (
+            Rows(by, self._sizes, self._kinds, self._now, matches) if by is not By.LAYER else None
+        )
+        self._image_bytes = 0
+        self._columns = Columns(self._sizes)
+
+    def add(self, manifest: Manifest) -> None:
+        """Take in a manifest of the current repository."""
+        self._columns.add(manifest)
+        if self._layers is not None:
+            for blob in manifest.blobs:
+                if blob.digest != manifest.digest:
+                    self._layers.see(blob.digest, blob.compressed_size_bytes)
+
+    def naming(self) -> dict[int, str]:
+        """Return the manifests of the repository that may be indexes or artifacts, by number."""
+        return self._columns.naming
+
+    def unneeded(self, described: Mapping[int, Described]) -> dict[int, str]:
+        """Return the manifests without a tag that no index names: each may be a referrer.
+
+        Args:
+            described: What the indexes say.
+        """
+        without = self._columns.without_tags
+        named = {digest for one in described.values() for digest, _ in one.children}
+        return {
+            node: digest
+            for node, digest in without.items()
+            if digest not in named and node not in described
+        }
+
+    def end(self, repository: str, described: Mapping[int, Described]) -> None:
+        """End a repository.
+
+        Args:
+            repository: Its name.
+            described: What the documents of its manifests say, by their numbers.
+        """
+        columns = self._columns
+        for node, one in described.items():
+            self._sizes.numbers_of([self._digest_of(node)], [one.size])
+        needs = Needs.of(columns, described, self._sizes)
+        for node in range(len(columns)):
+            pushed, label = columns.pushed[node], needs.labels[node]
+            kind = Kinds.REFERRER if node in needs.referrers else Kinds.IMAGE
+            self._kinds.note(
+                columns.blobs(node),
+                kind if label else Kinds.UNTAGGED,
+                int(pushed // _DAY) if pushed == pushed else None,  # noqa: PLR0124  (no number)
+            )
+            tags = len(columns.tags(node))
+            self._counts.add(tags, untagged=not label, pushed=pushed, now=self._now)
+        if self._rows is not None:
+            self._rows.note(repository, columns, needs)
+        if self._layers is not None:
+            self._layers.note(columns)
+        self._image_bytes += columns.sized_bytes
+        self._columns = Columns(self._sizes)
+
+    def _digest_of(self, node: int) -> str:
+        known = self._columns.naming.get(node)
+        return self._columns.without_tags[node] if known is None else known
+
+    def usage(self, registry: str, *, unread: int, complete: bool) -> RegistryUsage:
+        """Return what was counted.
+
+        Args:
+            registry: The registry's name.
+            unread: How many manifests could not be read.
+            complete: Whether all of the lists was shown to be read.
+        """
+        counted = self._rows if self._layers is None else self._layers
+        found = 0
+
+        def rows() -> "list[UsageRow]":
+            nonlocal found
+            largest: list[UsageRow] = []
+            if counted is None:
+                return largest
+            kept = _ALL if self._top is None else self._top
+            for row in counted.rows():
+                found += 1
+                largest.append(row)
+                if len(largest) >= 2 * kept:
+                    largest = nlargest(kept, largest, key=self._order)
+            return nlargest(kept, largest, key=self._order)
+
+        kept = rows()
+        return RegistryUsage(
+            registry=registry,
+            by=self._by,
+            at=self._at,
+            total=self._total(registry),
+            rows=tuple(kept),
+            left_out=found - len(kept),
+            image_bytes=self._image_bytes,
+            grown=self._kinds.grown(int(self._now // _DAY), GROWTH_DAYS),
+            unread=unread,
+            complete=complete,
+        )
+
+    def _order(self, row: UsageRow) -> tuple[int, int, str]:
+        first = row.bytes if self._by is By.LAYER else row.exclusive_bytes
+        return first, row.bytes, row.name
+
+    def _total(self, registry: str) -> UsageRow:
+        by_kind = dict.fromkeys(range(8), 0)
+        unknown = False
+        for number, kinds in enumerate(self._kinds.masks):
+            size = self._sizes.size_of(number)
+            unknown |= size is None and kinds > 0
+            by_kind[kinds] += size or 0
+        total = sum(by_kind.values())
+        return row_of(
+            registry,
+            self._counts,
+            bytes=total,
+            exclusive_bytes=total,
+            untagged_bytes=by_kind[Kinds.UNTAGGED],
+            referrer_bytes=by_kind[Kinds.REFERRER],
+            at_least=unknown,
+        )

@@ -1,0 +1,95 @@
+"""The command `aioregistry usage`."""
+
+import json
+
+import pytest
+
+from tests.cleanup.registries import Builder, digest_of
+
+
+@pytest.fixture
+def filled(shell):
+    shell.builder.image("v1", blobs=[(digest_of("config"), 10), (digest_of("base"), 500)])
+    shell.builder.image("v2", blobs=[(digest_of("other"), 10), (digest_of("base"), 500)])
+    shell.builder.image(blobs=[(digest_of("old"), 40), (digest_of("base"), 500)])
+    arm = shell.builder.image(platform="linux/arm64", blobs=[(digest_of("arm"), 700)])
+    shell.builder.index("multi", children=[arm])
+    Builder(shell.sandbox.state, "tools/api").image("latest", blobs=[(digest_of("base"), 500)])
+    return shell
+
+
+def rows(result) -> dict[str, dict]:
+    assert result.exit_code == 0, result.output
+    return {row["name"]: row for row in map(json.loads, result.stdout.splitlines())}
+
+
+def usage(shell, *arguments: str) -> dict[str, dict]:
+    return rows(shell.run("usage", *arguments, "-o", "ndjson", "--columns", "all"))
+
+
+def test_repositories_are_shown_with_what_deleting_them_frees(filled):
+    found = usage(filled)
+    assert set(found) == {"web", "tools/api"}
+    assert found["web"]["tags"] == 3
+    assert found["web"]["untagged"] == 1
+    assert found["web"]["shared"] == 500
+    assert found["tools/api"]["exclusive"] < 500
+
+
+def test_the_total_is_shown_beside_what_the_api_reports(filled):
+    (row,) = usage(filled, "--by", "registry").values()
+    assert row["bytes"] == row["reported"]
+    assert row["measured"]
+
+
+def test_each_list_is_read_once(filled):
+    usage(filled, "example", "--by", "tag")
+    lists = [one.raw_path for one in filled.sandbox.requests if "/repositories/" in one.raw_path]
+    assert len(lists) == len(set(lists)) == 2
+
+
+def test_tags_are_narrowed_by_a_glob(filled):
+    found = usage(filled, "--by", "tag", "--match", "web:v*")
+    assert set(found) == {"web:v1", "web:v2"}
+
+
+@pytest.mark.parametrize("by", ["age", "platform", "layer"])
+def test_bytes_are_counted_by_other_things(filled, by):
+    assert usage(filled, "--by", by)
+
+
+def test_without_indexes_parts_of_images_count_as_untagged(filled):
+    assert usage(filled, "--lists-only")["web"]["untagged"] == 2
+    assert not [one for one in filled.sandbox.requests if "/manifests/" in one.raw_path]
+
+
+def test_what_no_manifest_needs_waits_for_a_collection(filled):
+    filled.sandbox.state.registry("example").store([(bytes(32), 12_345)], 0)
+    result = filled.run("usage")
+    assert "12.3 kB more: no manifest needs them" in result.stderr
+    assert "aioregistry gc start" in result.stderr
+
+
+def test_sentences_are_below_a_table_and_beside_rows_for_programs(filled):
+    assert "each blob counted once" in filled.run("usage", "-o", "table").stdout
+    result = filled.run("usage", "-o", "json")
+    assert "each blob counted once" in result.stderr
+    assert len(json.loads(result.stdout)) == 2
+
+
+def test_several_registries_are_counted_each_by_itself(filled):
+    filled.sandbox.state.add_registry("second")
+    Builder(filled.sandbox.state, "web")
+    filled.sandbox.state.push("second", "app", ["v1"])
+    found = usage(filled, "--all-registries", "--by", "registry")
+    assert set(found) == {"example", "second"}
+
+
+def test_a_glob_that_is_none_is_refused_before_anything_is_sent(filled):
+    result = filled.run("usage", "--match", "")
+    assert result.exit_code == 2
+    assert filled.sandbox.request_count == 0
+
+
+def test_a_registry_that_does_not_exist_is_an_error(filled):
+    assert filled.run("usage", "missing").exit_code == 1
