@@ -1,8 +1,8 @@
 """The client: where everything begins."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from aioregistry.api import names
 from aioregistry.api.endpoints import Endpoints, Family
@@ -18,10 +18,11 @@ from aioregistry.client.credentials import docker_credentials, token_from_enviro
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import PagerFactory
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import ConflictError, InvalidRequestError
+from aioregistry.errors import ConflictError, ResponseError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
 from aioregistry.session.exchange import FinishedRequest
+from aioregistry.session.hints import add_creation_hint
 from aioregistry.session.origins import (
     API_URL,
     API_URL_VARIABLE,
@@ -171,12 +172,8 @@ class RegistryClient:
     def rate_limit_status(self) -> RateLimitStatus | None:
         """What is left of the quota, and what the rate-limit headers reported last.
 
-        Any thread may read it while the client's event loop runs; before the client is open, only
-        the event loop's own. None without a limiter, and with a limiter of your own that has no
-        `status`.
-
-        Raises:
-            ClientClosedError: The event loop does not run.
+        Any thread may read it while the client's event loop runs; else it is a `ClientClosedError`.
+        None without a limiter, and with a limiter of your own that has no `status`.
         """
         if self._limiter is None:
             return None
@@ -185,15 +182,13 @@ class RegistryClient:
     def in_loop(self, function: Callable[[], T]) -> T:
         """Call a function in the client's event loop, and return what it returns.
 
-        For synchronous code in other threads, such as a FastAPI endpoint without ``async``. In the
-        event loop itself it is called at once.
+        For other threads, such as that of a FastAPI endpoint without ``async``.
 
         Args:
-            function: A plain function that does not block.
+            function: A plain function that does not block; what it raises is raised here.
 
         Raises:
             ClientClosedError: The event loop does not run.
-            Exception: Whatever the function raises.
         """
         return self._session.in_loop(function)
 
@@ -205,16 +200,35 @@ class RegistryClient:
     def __repr__(self) -> str:
         return f"<RegistryClient {self._session.base_url} {self._session.state}>"
 
-    def registry(self, name: str) -> RegistryHandle:
-        """Return a handle on a registry; no request is sent.
+    @overload
+    def registry(self, name: str | Registry) -> RegistryHandle: ...
+
+    @overload
+    def registry(self) -> Awaitable[RegistryHandle]: ...
+
+    def registry(
+        self, name: str | Registry | None = None
+    ) -> RegistryHandle | Awaitable[RegistryHandle]:
+        """Return a handle on a registry; with a name no request is sent.
+
+        Without one, await the handle: the account's only registry is looked up, by `get_registry`.
 
         Args:
-            name: The registry's name.
+            name: The registry's name, or what a list yielded; None, the default, means the
+                account's only one.
 
         Raises:
             InvalidNameError: No registry can have such a name.
+            NotFoundError: When awaited: there is none.
+            PreconditionFailedError: When awaited: there are several.
         """
+        if name is None:
+            return self._only_registry()
+        name = name.name if isinstance(name, Registry) else name
         return RegistryHandle(name, self._families, self._pagers, self._concurrency)
+
+    async def _only_registry(self) -> RegistryHandle:
+        return self.registry(await self.get_registry())
 
     async def registries(self) -> RegistryList:
         """Return all registries of the account: ``GET /v2/registries``.
@@ -226,9 +240,6 @@ class RegistryClient:
                 print(registry.name, registry.storage_usage_bytes)
             print(registries.total_storage_usage_bytes)
             ```
-
-        Returns:
-            A list, with `total_storage_usage_bytes` of the account.
 
         Raises:
             RegistryError: Any of its kinds.
@@ -271,9 +282,6 @@ class RegistryClient:
             region: A region's slug, which stays for good; None, the default, leaves the choice to
                 the API.
 
-        Returns:
-            The registry, with the account's subscription.
-
         Raises:
             InvalidNameError: No registry can have such a name; nothing was sent.
             ConflictError: The name is taken, perhaps by another account.
@@ -286,12 +294,8 @@ class RegistryClient:
             return await self._families.call(
                 lambda endpoints: endpoints.create_registry(name, subscription_tier, region)
             )
-        except ConflictError as error:
-            error.hint = f"Names are unique among all accounts: choose another than {name!r}"
-            raise
-        except InvalidRequestError as error:
-            if "already has" in error.message:
-                error.hint = "The subscription's tier allows no further registry: see options()"
+        except ResponseError as error:
+            add_creation_hint(error, name)
             raise
         finally:
             self._families.forget_registry()

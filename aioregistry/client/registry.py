@@ -1,9 +1,9 @@
 """The handle of a registry: its repositories, all its tags, its garbage collections."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from functools import partial
-from typing import Literal
+from typing import Literal, overload
 
 from aioregistry.api import names
 from aioregistry.api.endpoints import Endpoints, repository_path
@@ -16,11 +16,14 @@ from aioregistry.api.models import (
     RepositoryV1,
     Tag,
 )
-from aioregistry.bulk.progress import check_callback
+from aioregistry.bulk.progress import Progress, check_callback
+from aioregistry.bulk.report import DeletionReport
 from aioregistry.client.credentials import docker_credentials
+from aioregistry.client.deleting import BulkDeletes, OnOutcome, deletion_of, references
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
 from aioregistry.client.repository import RepositoryHandle, list_of_manifests, list_of_tags
+from aioregistry.client.waiting import end_of_garbage_collection
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
 from aioregistry.paging.pager import Pager
 
@@ -31,10 +34,6 @@ GarbageCollectionType = Literal[
     "unreferenced blobs only",
     "untagged manifests and unreferenced blobs",
 ]
-
-# A garbage collection that was just started may be unknown to a part of the API for a moment.
-_LOOKS_FOR_A_NEW_COLLECTION = 3
-_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 class RegistryHandle:
@@ -84,15 +83,23 @@ class RegistryHandle:
         """
         return await self._families.get_registry(self.name)
 
-    def repository(self, name: str) -> RepositoryHandle:
+    def repository(
+        self, name: "str | Repository | RepositoryV1 | Tag | Manifest"
+    ) -> RepositoryHandle:
         """Return a handle on a repository; no request is sent.
 
         Args:
-            name: The repository's name, such as ``web`` or ``team/web``.
+            name: The repository's name, such as ``web`` or ``team/web``; or what a list yielded:
+                the repository, or a tag or a manifest in it.
 
         Raises:
             InvalidNameError: No repository can have such a name.
+            ValueError: What a list yielded is another registry's.
         """
+        if not isinstance(name, str):
+            if name.registry_name not in {self.name, ""}:
+                raise ValueError(f"{name!r} is in the registry {name.registry_name!r}")
+            name = name.repository if isinstance(name, Tag | Manifest) else name.name
         return RepositoryHandle(self.name, name, self._families, self._pagers, self._concurrency)
 
     def repositories(self) -> Pager[Repository]:
@@ -156,6 +163,48 @@ class RegistryHandle:
             lambda repository: list_of_manifests(repository_path(self.name, repository.name)),
         )
 
+    async def delete(
+        self,
+        items: "Iterable[Tag | Manifest] | AsyncIterable[Tag | Manifest]",
+        on_outcome: OnOutcome | None = None,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> DeletionReport:
+        """Delete tags and manifests of any repositories, as lists yielded them, at once.
+
+        One ``DELETE …/repositories/{repository}/tags/{tag}`` or ``…/digests/{digest}`` for each;
+        **a manifest goes with all tags on it**. As `RepositoryHandle.delete_tags` does.
+
+        Example:
+            ```python
+            old = [tag async for tag in registry.tags() if tag.tag.startswith("pr-")]
+            report = await registry.delete(old)
+            print([outcome.name for outcome in report.deleted])  # ['web:pr-1', …]
+            ```
+
+        Args:
+            items: The tags and manifests; an async iterable is read no faster than the deletes go
+                on.
+            on_outcome: Called with each `Outcome` as soon as it is known, whose `name` is
+                ``repository:tag`` or ``repository@digest``; None, the default, for no call.
+            on_progress: Called with a `Progress`; None, the default, for no call.
+
+        Returns:
+            The outcomes by status, each in the order of `items`.
+
+        Raises:
+            TypeError: An item is no tag and no manifest, or a callback is a coroutine function.
+            ValueError: An item is another registry's.
+            ClientClosedError: The client is closed.
+            Exception: Any that `items` or a callback raises.
+        """
+        return await BulkDeletes(self._families, self._concurrency).run(
+            references(items, self.name),
+            partial(deletion_of, self.name),
+            on_outcome,
+            on_progress,
+        )
+
     async def delete_repository(self, name: str) -> None:
         """Delete a repository with **all its tags and manifests**.
 
@@ -208,7 +257,7 @@ class RegistryHandle:
 
     async def start_garbage_collection(
         self,
-        type: GarbageCollectionType | str | None = None,  # noqa: A002
+        type: GarbageCollectionType | None = None,  # noqa: A002
     ) -> GarbageCollection:
         """Start a garbage collection; the registry is read-only until it has ended.
 
@@ -274,6 +323,26 @@ class RegistryHandle:
             lambda endpoints: endpoints.cancel_garbage_collection(self.name, uuid)
         )
 
+    @overload
+    async def wait_for_garbage_collection(
+        self,
+        uuid: str,
+        *,
+        timeout: float | None = None,
+        interval: float = 10.0,
+        on_status: Callable[[GarbageCollection], object] | None = None,
+    ) -> GarbageCollection: ...
+
+    @overload
+    async def wait_for_garbage_collection(
+        self,
+        uuid: str | None = None,
+        *,
+        timeout: float | None = None,
+        interval: float = 10.0,
+        on_status: Callable[[GarbageCollection], object] | None = None,
+    ) -> GarbageCollection | None: ...
+
     async def wait_for_garbage_collection(
         self,
         uuid: str | None = None,
@@ -309,7 +378,7 @@ class RegistryHandle:
             raise ValueError(f"interval must be positive: {interval}")
         try:
             async with asyncio.timeout(timeout) as deadline:
-                return await self._end_of_garbage_collection(uuid, interval, on_status)
+                return await end_of_garbage_collection(self, uuid, interval, on_status)
         except TimeoutError:
             # A request may have timed out for itself, and its error has more to say.
             if not deadline.expired():
@@ -317,37 +386,3 @@ class RegistryHandle:
         raise RegistryTimeoutError(
             f"the garbage collection has not ended within {timeout} s; it continues"
         )
-
-    async def _end_of_garbage_collection(
-        self,
-        uuid: str | None,
-        interval: float,
-        on_status: Callable[[GarbageCollection], object] | None,
-    ) -> GarbageCollection | None:
-        looks_left = _LOOKS_FOR_A_NEW_COLLECTION
-        while True:
-            found = await self.garbage_collection()
-            if uuid is None:
-                if found is None:
-                    return None
-                uuid = found.uuid
-            if found is None or found.uuid != uuid:
-                found = await self._past_garbage_collection(uuid)
-            if found is None:
-                looks_left -= 1
-                if not looks_left:
-                    raise NotFoundError(f"there is no garbage collection {uuid!r} in {self.name!r}")
-                await asyncio.sleep(min(interval, _SECONDS_BETWEEN_LOOKS))
-                continue
-            if found.ended:
-                return found
-            looks_left = _LOOKS_FOR_A_NEW_COLLECTION
-            if on_status is not None:
-                on_status(found)
-            await asyncio.sleep(interval)
-
-    async def _past_garbage_collection(self, uuid: str) -> GarbageCollection | None:
-        async for past in self.garbage_collections():
-            if past.uuid == uuid:
-                return past
-        return None

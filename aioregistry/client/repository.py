@@ -1,32 +1,26 @@
 """The handle of a repository: its lists, and deletes of one or of many."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Container, Sized
+from collections.abc import Callable
 from functools import partial
 
 from aioregistry.api import names
-from aioregistry.api.endpoints import FIRST_FAMILY, Endpoints, RepositoryPath, repository_path
+from aioregistry.api.endpoints import Endpoints, RepositoryPath, repository_path
 from aioregistry.api.models import Manifest, Tag
-from aioregistry.bulk.deletion import Deletion, Names
-from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
-from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
-from aioregistry.bulk.report import DeletionReport, Outcome
+from aioregistry.bulk.deletion import Names
+from aioregistry.bulk.outcomes import OutcomeIterator
+from aioregistry.bulk.progress import Progress
+from aioregistry.bulk.report import DeletionReport
 from aioregistry.client.archiving import DeletionArchive, manifests_first, tags_first
 from aioregistry.client.credentials import CredentialsSource
+from aioregistry.client.deleting import BulkDeletes, Check, OnOutcome
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
-from aioregistry.errors import NotFoundError
+from aioregistry.errors import NotFoundError, PartialListingError
 from aioregistry.oci.tagging import TagOutcome
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.paging.pager import Pager
-from aioregistry.session.abort import AbortScope
-from aioregistry.session.exchange import RequestLog
 
 __all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
-
-_OnOutcome = Callable[[Outcome], object]
-_Check = Callable[[str], Awaitable[object]]
-_DeletionOf = Callable[[str], MakeRequest[None]]
 
 
 def list_of_tags(path: RepositoryPath) -> ListEndpoint[Tag]:
@@ -69,7 +63,7 @@ class RepositoryHandle:
         self._path = repository_path(registry_name, name)
         self._families = families
         self._pagers = pagers
-        self._concurrency = concurrency
+        self._deletes = BulkDeletes(families, concurrency)
 
     def __repr__(self) -> str:
         return f"RepositoryHandle({self.registry_name!r}, {self.name!r})"
@@ -102,6 +96,35 @@ class RepositoryHandle:
         tags is an untagged one, which may be a part of a tagged index all the same.
         """
         return self._pagers.pager(list_of_manifests(self._path))
+
+    async def get_tag(self, name: str) -> Tag:
+        """Return a tag by its name: ``GET …/repositories/{repository}/tags``.
+
+        The API lists tags and has no call for one: pages are read until it is found, up to a
+        request for each 200 tags. For the digest alone, `Distribution.find_manifest` asks the
+        registry itself, in one request.
+
+        Args:
+            name: The tag's name.
+
+        Raises:
+            InvalidNameError: No tag can have such a name; nothing was sent.
+            NotFoundError: There is no such tag, or no such repository.
+            PartialListingError: It was not found, and the list may have left it out.
+            RegistryError: Any other of its kinds.
+        """
+        names.check_tag(name)
+        async with aiter(self.tags()) as tags:
+            async for tag in tags:
+                if tag.tag == name:
+                    return tag
+        if not tags.complete:
+            raise PartialListingError(
+                f"the tag {name!r} was not found in a list that moved: try again",
+                found=tags.found,
+                total=tags.total,
+            )
+        raise NotFoundError(f"there is no tag {name!r} in {self.name!r}")
 
     async def tag(
         self,
@@ -180,10 +203,10 @@ class RepositoryHandle:
     async def delete_tags(
         self,
         names: Names,
-        on_outcome: _OnOutcome | None = None,
+        on_outcome: OnOutcome | None = None,
         *,
         on_progress: Callable[[Progress], object] | None = None,
-        check: _Check | None = None,
+        check: Check | None = None,
         list_first: bool = False,
         archive: DeletionArchive | None = None,
     ) -> DeletionReport:
@@ -232,17 +255,17 @@ class RepositoryHandle:
         check = tags_first(archive, self.registry_name, self.name, check)
         if list_first or archive is not None:
             existing = {one.tag for one in await self.tags().collect(require_complete=True)}
-        return await self._delete_many(
+        return await self._deletes.run(
             names, self._tag_deletion, on_outcome, on_progress, check, existing
         )
 
     async def delete_manifests(
         self,
         digests: Names,
-        on_outcome: _OnOutcome | None = None,
+        on_outcome: OnOutcome | None = None,
         *,
         on_progress: Callable[[Progress], object] | None = None,
-        check: _Check | None = None,
+        check: Check | None = None,
         list_first: bool = False,
         archive: DeletionArchive | None = None,
     ) -> DeletionReport:
@@ -271,7 +294,7 @@ class RepositoryHandle:
             listed = await self.manifests().collect(require_complete=True)
             existing = tags
             tags |= {one.digest: one.tags for one in listed}
-        return await self._delete_many(
+        return await self._deletes.run(
             digests, self._manifest_deletion, on_outcome, on_progress, check, existing
         )
 
@@ -295,7 +318,7 @@ class RepositoryHandle:
             TypeError: `names` is one string.
             ClientClosedError: The client is closed.
         """
-        return self._iter_delete(names, self._tag_deletion)
+        return self._deletes.iterate(names, self._tag_deletion)
 
     def iter_delete_manifests(self, digests: Names) -> OutcomeIterator:
         """Delete many manifests as `iter_delete_tags` does tags; **all tags on them too**.
@@ -309,89 +332,10 @@ class RepositoryHandle:
             TypeError: `digests` is one string.
             ClientClosedError: The client is closed.
         """
-        return self._iter_delete(digests, self._manifest_deletion)
+        return self._deletes.iterate(digests, self._manifest_deletion)
 
     def _tag_deletion(self, tag: str) -> MakeRequest[None]:
         return partial(Endpoints.delete_tag, path=self._path, tag=tag)
 
     def _manifest_deletion(self, digest: str) -> MakeRequest[None]:
         return partial(Endpoints.delete_manifest, path=self._path, digest=digest)
-
-    async def _delete_many(
-        self,
-        names: Names,
-        deletion_of: _DeletionOf,
-        on_outcome: _OnOutcome | None,
-        on_progress: Callable[[Progress], object] | None,
-        check: _Check | None,
-        existing: Container[str] | None,
-    ) -> DeletionReport:
-        check_callback("on_outcome", on_outcome)
-        check_callback("on_progress", on_progress)
-        outcomes: list[Outcome] = []
-        progress = None
-        if on_progress is not None:
-            progress = ProgressReporter(
-                on_progress,
-                len(names) if isinstance(names, Sized) else None,
-                self._concurrency,
-                self._families.session.seconds_for,
-                asyncio.get_running_loop().time,
-            )
-
-        def record(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            if on_outcome is not None:
-                on_outcome(outcome)
-
-        await self._deletion(
-            names, deletion_of, record, progress=progress, check=check, existing=existing
-        ).run()
-        return DeletionReport.of(outcomes)
-
-    def _iter_delete(self, names: Names, deletion_of: _DeletionOf) -> OutcomeIterator:
-        return OutcomeIterator(
-            lambda record, gate: self._deletion(names, deletion_of, record, gate).run,
-            self._families.session.start,
-            self._concurrency,
-        )
-
-    def _deletion(
-        self,
-        names: Names,
-        deletion_of: _DeletionOf,
-        on_outcome: _OnOutcome,
-        gate: ReaderGate | None = None,
-        progress: ProgressReporter | None = None,
-        check: _Check | None = None,
-        existing: Container[str] | None = None,
-    ) -> Deletion:
-        session = self._families.session
-        session.check_open()
-
-        def delete(name: str, log: RequestLog) -> Awaitable[None]:
-            make_request = deletion_of(name)
-            if existing is not None and name not in existing:
-                return self._find_absent(name, make_request)
-            return self._families.call(
-                make_request,
-                priority="bulk",
-                log=log,
-                check=None if check is None else partial(check, name),
-            )
-
-        return Deletion(
-            names,
-            delete,
-            session.start,
-            self._concurrency,
-            on_outcome,
-            AbortScope(session),
-            gate,
-            progress,
-        )
-
-    async def _find_absent(self, name: str, make_request: MakeRequest[None]) -> None:
-        # A name that cannot be is an error, whether or not anything is sent.
-        make_request(FIRST_FAMILY)
-        raise NotFoundError(f"{name!r} is not in the list of {self.name!r}")

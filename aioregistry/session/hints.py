@@ -3,9 +3,15 @@
 from urllib.parse import unquote
 
 from aioregistry.api.endpoints import Request
-from aioregistry.errors import NotFoundError, PermissionDeniedError, RegistryError
+from aioregistry.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    RegistryError,
+)
 
-__all__ = ["add_hint", "missing_thing", "needed_scopes"]
+__all__ = ["add_creation_hint", "add_hint", "missing_thing", "needed_scopes"]
 
 READ, CREATE, UPDATE, DELETE = (
     "registry:read",
@@ -62,3 +68,16 @@ def _names_of(request: Request) -> dict[str, str]:
     path = request.target.partition("?")[0]
     parts = zip(request.route.split("/"), path.split("/"), strict=False)
     return {kind[1:-1]: unquote(name) for kind, name in parts if kind.startswith("{")}
+
+
+def add_creation_hint(error: RegistryError, name: str) -> None:
+    """Add what to do to an error of the creation of a registry.
+
+    Args:
+        error: The error.
+        name: The registry's name.
+    """
+    if isinstance(error, ConflictError):
+        error.hint = f"Names are unique among all accounts: choose another than {name!r}"
+    elif isinstance(error, InvalidRequestError) and "already has" in error.message:
+        error.hint = "The subscription's tier allows no further registry: see options()"

@@ -40,6 +40,9 @@ async def clients() -> None:
     assert_type(client.closed, bool)
     assert_type(client.rate_limit_status, RateLimitStatus | None)
     assert_type(client.registry("example"), RegistryHandle)
+    assert_type(client.registry(Registry("example")), RegistryHandle)
+    assert_type(await client.registry(), RegistryHandle)
+    client.registry().tags()  # type: ignore[attr-defined]
     assert_type(await client.registries(), RegistryList)
     assert_type((await client.registries()).total_storage_usage_bytes, int | None)
     assert_type(await client.get_registry(), Registry)
@@ -60,6 +63,8 @@ async def lists(registry: RegistryHandle, repo: RepositoryHandle) -> None:
     assert_type(registry.repositories_v1(), Pager[RepositoryV1])
     assert_type(registry.tags(), Pager[Tag])
     assert_type(registry.manifests(), Pager[Manifest])
+    assert_type(registry.repository(Tag("example", "web", "v1")), RepositoryHandle)
+    assert_type(await repo.get_tag("v1"), Tag)
     assert_type(registry.garbage_collections(), Pager[GarbageCollection])
     assert_type(repo.manifests(), Pager[Manifest])
     async for tag in repo.tags():
@@ -92,11 +97,19 @@ async def deletes(repo: RepositoryHandle, names: AsyncIterator[str]) -> None:
     await repo.delete_tags([1])  # type: ignore[list-item]
 
 
+async def deletes_of_models(registry: RegistryHandle) -> None:
+    assert_type(await registry.delete(registry.tags()), DeletionReport)
+    assert_type(await registry.delete([Tag("example", "web", "v1"), Manifest()]), DeletionReport)
+    await registry.delete(["web:v1"])  # type: ignore[list-item]
+
+
 async def collections(registry: RegistryHandle) -> None:
     started = await registry.start_garbage_collection("unreferenced blobs only")
     assert_type(started, GarbageCollection)
     assert_type(await registry.garbage_collection(), GarbageCollection | None)
     waited = await registry.wait_for_garbage_collection(started.uuid)
-    assert_type(waited, GarbageCollection | None)
+    assert_type(waited, GarbageCollection)
+    assert_type(await registry.wait_for_garbage_collection(), GarbageCollection | None)
+    await registry.start_garbage_collection("unreferenced blob only")  # type: ignore[arg-type]
     credentials = await registry.docker_credentials(expiry_seconds=3600)
     assert_type(credentials.config, dict[str, Any])
