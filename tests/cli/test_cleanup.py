@@ -37,6 +37,20 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
     assert filled.deletes() == 0
 
 
+def test_a_file_given_as_output_is_that_of_the_plan(filled):
+    result = filled.run("cleanup", "plan", "--policy", "policy.toml", "--output", "plan.json")
+    assert result.exit_code == 0, result.output
+    assert len(list(Plan.load(filled.folder / "plan.json").condemned)) == 2
+    assert "to carry it out: aioregistry cleanup apply plan.json" in result.stdout
+
+
+@pytest.mark.parametrize("flags", [["-o", "yaml"], ["-o", "a.json", "--plan-file", "b.json"]])
+def test_an_output_that_is_neither_format_nor_file_is_refused(filled, flags):
+    result = filled.run("cleanup", "run", "--policy", "policy.toml", *flags)
+    assert result.exit_code == 2
+    assert "--plan-file" in result.stderr
+
+
 def test_a_plan_is_carried_out(filled):
     filled.run("cleanup", "plan", "example", "--policy", "policy.toml", "--plan-file", "my.json")
     result = filled.run("cleanup", "apply", "my.json", "--yes")

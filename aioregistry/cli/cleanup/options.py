@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.cli.options import (
     Access,
@@ -20,6 +20,7 @@ __all__ = [
     "Applying",
     "PlanFormat",
     "PlanName",
+    "PlanReport",
     "Planning",
     "PolicyFile",
     "Reading",
@@ -98,6 +99,30 @@ class Planning:
         ),
     ] = None
 
+    def with_output(self, output: str) -> "tuple[Planning, ReportFormat]":
+        """Return the options and the format that ``--output`` asks for.
+
+        Scripts from before ``--plan-file`` give the plan's file there.
+
+        Raises:
+            typer.BadParameter: It is neither a format nor a file of JSON.
+        """
+        try:
+            return self, ReportFormat(output)
+        except ValueError:
+            if not output.endswith(".json"):
+                formats = ", ".join(ReportFormat)
+                raise typer.BadParameter(
+                    f"{output!r} is not one of {formats}; --plan-file names the plan's file",
+                    param_hint="'--output' / '-o'",
+                ) from None
+        if self.plan_file is not None:
+            raise typer.BadParameter(
+                f"{output!r} is a second file for the plan, beside --plan-file",
+                param_hint="'--output' / '-o'",
+            )
+        return evolve(self, plan_file=Path(output)), ReportFormat.TABLE
+
 
 class PlanFormat(StrEnum):
     """Formats of a plan."""
@@ -115,6 +140,17 @@ Report = Annotated[
         "-o",
         help="Format of the report on stdout: a table, one JSON object, or a line of JSON for each"
         " item and one for the summary.",
+    ),
+]
+PlanReport = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="[table|json|ndjson]",
+        autocompletion=lambda: list(ReportFormat),
+        help="Format of the report on stdout: a table, one JSON object, or a line of JSON for each"
+        " item and one for the summary. A FILE.json is taken for --plan-file.",
     ),
 ]
 Resume = Annotated[

@@ -52,8 +52,8 @@ _WORST_FIRST = (SOME_FAILED, WRONG_USAGE, REFUSED, DRIFT_ONLY, CHANGES)
 
 def plan(
     planning: Planning,
-    detailed: bool,
     form: ReportFormat,
+    detailed: bool,
     reading: Reading,
     access: Access,
 ) -> None:
@@ -151,8 +151,8 @@ def apply(
 
 def plan_and_apply(
     planning: Planning,
-    yes: bool,
     form: ReportFormat,
+    yes: bool,
     applying: Applying,
     reading: Reading,
     access: Access,

@@ -10,6 +10,7 @@ from aioregistry.cli.cleanup.options import (
     PlanFormat,
     PlanName,
     Planning,
+    PlanReport,
     PolicyFile,
     Reading,
     Report,
@@ -60,7 +61,7 @@ def plan(
         bool,
         typer.Option("--detailed-exitcode", help="Exit with 5 if there is something to delete."),
     ] = False,
-    output: Report = ReportFormat.TABLE,
+    output: PlanReport = ReportFormat.TABLE,
     reading: Reading = Reading(),
     access: Access = Access(),
 ) -> None:
@@ -70,7 +71,7 @@ def plan(
     """
     from aioregistry.cli.cleanup import work
 
-    work.plan(planning, detailed_exitcode, output, reading, access)
+    work.plan(*planning.with_output(output), detailed_exitcode, reading, access)
 
 
 @app.command(epilog=epilog("aioregistry cleanup show plan.json -o md", interrupts=False))
@@ -117,7 +118,7 @@ def apply(
 def plan_and_apply(
     planning: Planning,
     yes: Yes = False,
-    output: Report = ReportFormat.TABLE,
+    output: PlanReport = ReportFormat.TABLE,
     applying: Applying = Applying(),
     reading: Reading = Reading(),
     access: Access = Access(),
@@ -125,7 +126,7 @@ def plan_and_apply(
     """Plan, ask, and apply. Without a terminal to ask on, `--yes` is required."""
     from aioregistry.cli.cleanup import work
 
-    work.plan_and_apply(planning, yes, output, applying, reading, access)
+    work.plan_and_apply(*planning.with_output(output), yes, applying, reading, access)
 
 
 @app.command(epilog=epilog("aioregistry cleanup runs --limit 5", interrupts=False))
