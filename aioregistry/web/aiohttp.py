@@ -17,12 +17,14 @@ __all__ = ["CLIENT", "JOBS", "alive", "health", "problems", "ready", "setup", "s
 
 CLIENT: web.AppKey[RegistryClient] = web.AppKey("aioregistry_client", RegistryClient)
 JOBS: web.AppKey[Jobs] = web.AppKey("aioregistry_jobs", Jobs)
+_KEYS: web.AppKey[list[web.AppKey[RegistryClient]]] = web.AppKey("aioregistry_keys", list)
 
 
 def setup(
     app: web.Application,
     make_client: Callable[[], RegistryClient] = RegistryClient,
     *,
+    key: web.AppKey[RegistryClient] = CLIENT,
     reports: Path | None = None,
     make_jobs: Callable[[], Jobs] | None = None,
 ) -> None:
@@ -33,22 +35,31 @@ def setup(
     ``request.config_dict``. When the application shuts down, jobs are cancelled first, so that
     those who follow them get the last event, and the client is closed last.
 
+    A second account is a second call with a key of its own; the jobs are those of the first.
+
     Args:
         app: The application: the outermost one, where there are several.
         make_client: Returns the client, not open yet; by default `RegistryClient()`.
+        key: The key of the client in the application; `CLIENT` by default.
         reports: The folder for the jobs' reports; None (the default) for no reports.
         make_jobs: Returns the jobs, in the event loop; None (the default) for `Jobs(reports)`.
 
     Raises:
-        ValueError: The application has been set up already.
+        ValueError: The application has a client with this key, or jobs, already.
     """
-    if problems in app.middlewares:
-        raise ValueError("the application has a client already: call setup once")
+    keys = app.setdefault(_KEYS, [])
+    if key in keys:
+        raise ValueError("the application has a client already: call setup once for each key")
+    if keys and (reports is not None or make_jobs is not None):
+        raise ValueError("the application has jobs already: give reports and make_jobs once")
+    is_first = not keys
+    keys.append(key)
 
     async def context(app: web.Application) -> AsyncIterator[None]:
-        app[JOBS] = Jobs(reports) if make_jobs is None else make_jobs()
+        if is_first:
+            app[JOBS] = Jobs(reports) if make_jobs is None else make_jobs()
         async with make_client() as client:
-            app[CLIENT] = client
+            app[key] = client
             yield
             await app[JOBS].close()
 
@@ -56,8 +67,9 @@ def setup(
         await app[JOBS].close()
 
     app.cleanup_ctx.append(context)
-    app.on_shutdown.append(close_jobs)
-    app.middlewares.append(problems)
+    if is_first:
+        app.on_shutdown.append(close_jobs)
+        app.middlewares.append(problems)
 
 
 @web.middleware
@@ -76,17 +88,23 @@ async def problems(
 
 async def ready(request: web.Request) -> web.Response:
     """Answer a readiness probe: 200 while the service can use the API, else 503. No request."""
-    found = Health.of(request.config_dict[CLIENT])
+    found = _worst(request)
     return web.json_response(found.document(), status=200 if found.is_ready else 503)
 
 
 async def alive(request: web.Request) -> web.Response:
     """Answer a liveness probe: 503 when only a new process helps, else 200. No request."""
-    found = Health.of(request.config_dict[CLIENT])
+    found = _worst(request)
     return web.json_response(found.document(), status=200 if found.is_alive else 503)
 
 
 health = ready
+
+
+def _worst(request: web.Request) -> Health:
+    """The health of the client that is worst off, where there are several."""
+    keys = request.config_dict[_KEYS]
+    return Health.worst(Health.of(request.config_dict[key]) for key in keys)
 
 
 async def stream(request: web.Request, job: Job, **headers: Any) -> web.StreamResponse:

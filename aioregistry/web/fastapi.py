@@ -1,4 +1,4 @@
-"""For services of FastAPI and Starlette: one client for the application, opened and closed with it.
+"""For services of FastAPI: one client for the application, opened and closed with it.
 
 It needs the extra ``fastapi``.
 """
@@ -6,9 +6,10 @@ It needs the extra ``fastapi``.
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     suppress,
@@ -19,6 +20,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 from fastapi import Depends, Request
 from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Message, Send
 
@@ -36,7 +38,9 @@ __all__ = [
     "State",
     "alive",
     "answer_problem",
+    "client_named",
     "get_client",
+    "get_health",
     "get_jobs",
     "health",
     "lifespan",
@@ -46,9 +50,10 @@ __all__ = [
 
 
 class State(TypedDict):
-    """The state of each request."""
+    """The state of each request, beside what a joined lifespan gives it."""
 
     registry_client: RegistryClient
+    registry_clients: Mapping[str, RegistryClient]
     registry_jobs: Jobs
 
 
@@ -57,6 +62,8 @@ def lifespan(
     *,
     reports: Path | None = None,
     make_jobs: Callable[[], Jobs] | None = None,
+    others: Mapping[str, Callable[[], RegistryClient]] | None = None,
+    join: Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]] | None = None,
 ) -> Callable[[Any], AbstractAsyncContextManager[State]]:
     """Return a lifespan: ``FastAPI(lifespan=lifespan(), exception_handlers=PROBLEMS)``.
 
@@ -68,16 +75,27 @@ def lifespan(
         make_client: Returns the client, not open yet; by default `RegistryClient()`.
         reports: The folder for the jobs' reports; None (the default) for no reports.
         make_jobs: Returns the jobs, in the event loop; None (the default) for `Jobs(reports)`.
+        others: More clients, of other accounts, by name: see `client_named`. None (the default)
+            for none.
+        join: A lifespan of the application's own, which begins before the client is opened and ends
+            after it is closed; its state is joined to this one's. None (the default) for none.
     """
 
     @asynccontextmanager
-    async def context(_: Starlette) -> AsyncIterator[State]:
-        jobs = Jobs(reports) if make_jobs is None else make_jobs()
-        async with make_client() as client:
+    async def context(app: Starlette) -> AsyncIterator[State]:
+        async with AsyncExitStack() as stack:
+            joined = None if join is None else await stack.enter_async_context(join(app))
+            client = await stack.enter_async_context(make_client())
+            clients = {
+                name: await stack.enter_async_context(make())
+                for name, make in (others or {}).items()
+            }
+            jobs = Jobs(reports) if make_jobs is None else make_jobs()
             closing: list[asyncio.Task[None]] = []
+            state = State(registry_client=client, registry_clients=clients, registry_jobs=jobs)
             try:
                 with _close_at_signal(jobs, closing):
-                    yield State(registry_client=client, registry_jobs=jobs)
+                    yield cast("State", {**(joined or {}), **state})
             finally:
                 await jobs.close()
                 await asyncio.gather(*closing)
@@ -122,29 +140,59 @@ async def answer_problem(_: Request, error: Exception) -> Response:
 PROBLEMS: dict[Any, Any] = {RegistryError: answer_problem}
 
 
-def get_client(request: Request) -> RegistryClient:
-    """Return the application's client: a dependency."""
-    return cast("RegistryClient", request.state.registry_client)
+def get_client(connection: HTTPConnection) -> RegistryClient:
+    """Return the application's client: a dependency of requests and of WebSockets."""
+    return cast("RegistryClient", connection.state.registry_client)
 
 
-def get_jobs(request: Request) -> Jobs:
-    """Return the application's jobs: a dependency."""
-    return cast("Jobs", request.state.registry_jobs)
+def client_named(name: str) -> Callable[[HTTPConnection], RegistryClient]:
+    """Return a dependency on one of the `others` of `lifespan`.
+
+    Example:
+        ```python
+        from typing import Annotated
+
+        from aioregistry import RegistryClient
+        from aioregistry.web.fastapi import client_named
+        from fastapi import Depends
+
+        Staging = Annotated[RegistryClient, Depends(client_named("staging"))]
+        ```
+
+    Args:
+        name: Its name there.
+    """
+
+    def get(connection: HTTPConnection) -> RegistryClient:
+        return cast("RegistryClient", connection.state.registry_clients[name])
+
+    return get
+
+
+def get_jobs(connection: HTTPConnection) -> Jobs:
+    """Return the application's jobs: a dependency of requests and of WebSockets."""
+    return cast("Jobs", connection.state.registry_jobs)
+
+
+async def get_health(connection: HTTPConnection) -> Health:
+    """Return the health of the client that is worst off: a dependency."""
+    state = connection.state
+    clients = (state.registry_client, *state.registry_clients.values())
+    return Health.worst(map(Health.of, clients))
 
 
 Client = Annotated[RegistryClient, Depends(get_client)]
 JobsOf = Annotated[Jobs, Depends(get_jobs)]
+_Health = Annotated[Health, Depends(get_health)]
 
 
-async def ready(client: Client) -> JSONResponse:
+async def ready(found: _Health) -> JSONResponse:
     """Answer a readiness probe: 200 while the service can use the API, else 503. No request."""
-    found = Health.of(client)
     return JSONResponse(found.document(), 200 if found.is_ready else 503)
 
 
-async def alive(client: Client) -> JSONResponse:
+async def alive(found: _Health) -> JSONResponse:
     """Answer a liveness probe: 503 when only a new process helps, else 200. No request."""
-    found = Health.of(client)
     return JSONResponse(found.document(), 200 if found.is_alive else 503)
 
 

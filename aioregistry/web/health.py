@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from attrs import frozen
@@ -60,6 +61,16 @@ class Health:
                 memory,
             )
         )
+
+    @staticmethod
+    def worst(of: Iterable["Health"]) -> "Health":
+        """Return the health of the client that is worst off.
+
+        Args:
+            of: The health of each client; one at least.
+        """
+        order = ("closed", "failing", "refused", "waiting", "ok")
+        return min(of, key=lambda one: order.index(one.status))
 
     @property
     def is_ready(self) -> bool:
