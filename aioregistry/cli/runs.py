@@ -2,15 +2,20 @@
 
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import typer
+
+from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder, order_of_run, state_root
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.usage.history import UsageRecord, record_usage
 
-__all__ = ["as_argument", "find_plan", "runs_of", "save_plan"]
+__all__ = ["as_argument", "find_plan", "record_cleanup", "runs_of", "save_plan"]
 
 _DEPTH = 4
 
@@ -88,6 +93,26 @@ def save_plan(plan: Plan, path: Path | None, settings: Settings, keep: int | Non
     # The new one is one of them.
     folder.forget_runs(max(1, settings.keep if keep is None else keep))
     return run
+
+
+def record_cleanup(plan: Plan, report: CleanupReport, settings: Settings) -> None:
+    """Keep what a clean-up deleted among the registry's figures over time.
+
+    Args:
+        plan: Its plan.
+        report: What became of its items.
+        settings: The address of the API.
+    """
+    record = UsageRecord(
+        at=datetime.now(UTC),
+        cause="cleanup",
+        deleted=len(report.deleted),
+        freed_bytes=plan.frees.bytes,
+    )
+    try:
+        record_usage(StateFolder.of(plan.registry, api_url=settings.api_url), record)
+    except OSError as error:
+        typer.echo(f"'usage --trend' will not have this clean-up: {error}", err=True)
 
 
 def _all_runs() -> Iterator[RunFiles]:

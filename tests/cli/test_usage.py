@@ -93,3 +93,43 @@ def test_a_glob_that_is_none_is_refused_before_anything_is_sent(filled):
 
 def test_a_registry_that_does_not_exist_is_an_error(filled):
     assert filled.run("usage", "missing").exit_code == 1
+
+
+def test_the_plan_of_the_account_and_its_end_are_said(filled):
+    result = filled.run("usage")
+    assert "account: " in result.stderr
+    assert "stored" in result.stderr
+    assert "by the push dates of what is left" in result.stderr
+
+
+def test_what_a_policy_would_free_is_said_and_nothing_is_deleted(filled):
+    filled.builder.image("pr-1", blobs=[(digest_of("preview"), 5_000)])
+    result = filled.run("usage", "--policy", "policy.toml")
+    assert result.exit_code == 0, result.output
+    assert "example: the policy would free 5." in result.stderr
+    assert not filled.deletes()
+
+
+def test_a_policy_with_a_mistake_is_refused_before_anything_is_sent(filled):
+    (filled.folder / "bad.toml").write_text("[[rules]]\nfrob = 1\n")
+    assert filled.run("usage", "--policy", "bad.toml").exit_code == 2
+    assert filled.run("usage", "--policy", "missing.toml").exit_code == 2
+    assert filled.sandbox.request_count == 0
+
+
+def test_records_are_drawn_with_those_of_clean_ups(filled):
+    filled.builder.image("pr-1")
+    for _ in range(2):
+        filled.run("usage", "--record")
+    done = filled.run("cleanup", "run", "--policy", "policy.toml", "--in-use", "none", "--yes")
+    assert done.exit_code == 0, done.output
+    result = filled.run("usage", "--trend")
+    assert result.exit_code == 0, result.output
+    assert "example: 2 records" in result.stdout
+    assert "1 clean-up with 1 DELETEs" in result.stdout
+
+
+def test_a_trend_counts_nothing(filled):
+    assert filled.run("usage", "--trend", "--record").exit_code == 2
+    filled.run("usage", "example", "--trend")
+    assert filled.sandbox.request_count == 0

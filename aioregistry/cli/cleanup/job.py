@@ -38,7 +38,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
-from aioregistry.cli.runs import as_argument
+from aioregistry.cli.runs import as_argument, record_cleanup
 from aioregistry.cli.undo.record import note_collection, record_of
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
@@ -231,6 +231,7 @@ class CleanupJob:
     ) -> int:
         """Show the outcomes, collect garbage if asked to, and return the exit code."""
         self.output.show_report(report)
+        record_cleanup(plan, report, to.settings)
         collected = None
         try:
             if not report.done:

@@ -13,7 +13,7 @@ from aioregistry.cli.options import (
     shows,
     with_groups,
 )
-from aioregistry.cli.usage.options import Counting, Group
+from aioregistry.cli.usage.options import Counting, Group, Money
 
 if TYPE_CHECKING:
     from aioregistry.cli.display.rows import Column
@@ -37,6 +37,7 @@ def usage(
     registry: RegistryName = None,
     all_registries: AllRegistries = False,
     counting: Counting = Counting(),
+    money: Money = Money(),
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
@@ -44,8 +45,9 @@ def usage(
 
     `bytes` counts each blob once. `exclusive` is what a garbage collection would free if this and
     all that only this needs was deleted; `shared` stays, as something else needs it. All lists are
-    read once; the registry itself is asked for indexes, which costs none of the quota.
+    read once; the registry itself is asked for indexes, which costs none of the quota. Then it says
+    what the account's plan includes, what is stored beyond it, and when it will be full.
     """
     from aioregistry.cli.usage import work
 
-    work.usage(registry, all_registries, counting, output, access)
+    work.usage(registry, all_registries, counting, money, output, access)

@@ -1,14 +1,16 @@
 """Options of ``aioregistry usage``."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from attrs import frozen
 
-__all__ = ["Counting", "Group"]
+__all__ = ["Counting", "Group", "Money"]
 
 _COUNTING = "Counting"
+_MONEY = "Cost and history"
 
 
 class Group(StrEnum):
@@ -20,6 +22,39 @@ class Group(StrEnum):
     AGE = "age"
     PLATFORM = "platform"
     LAYER = "layer"
+
+
+@frozen
+class Money:
+    """What is said of the plan of the account, and what is kept for later."""
+
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_MONEY,
+            help="Also make the plan of this policy, without deleting anything, and show what it"
+            " would free and save. Images in use are not asked for; the lists are read again.",
+        ),
+    ] = None
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            rich_help_panel=_MONEY,
+            help="Keep the figures in the state directory, for `--trend` and the forecast.",
+        ),
+    ] = False
+    trend: Annotated[
+        bool,
+        typer.Option(
+            "--trend",
+            rich_help_panel=_MONEY,
+            help="Show the recorded figures over time instead, without counting.",
+        ),
+    ] = False
 
 
 @frozen

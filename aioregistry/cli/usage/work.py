@@ -1,46 +1,66 @@
 """The work of ``aioregistry usage``."""
 
+import shutil
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
+from attrs import Factory, define
 
-from aioregistry.api.models import Registry
+from aioregistry.api.models import Registry, RegistryList
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.patterns import Glob
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.rows import printer_for
 from aioregistry.cli.display.text import safe
+from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Format, Output
 from aioregistry.cli.running import refuse, run_connected
-from aioregistry.cli.usage.options import Counting, Group
+from aioregistry.cli.settings.settings import Settings
+from aioregistry.cli.usage.money import cost_sentences, forecast, saving, trend_lines
+from aioregistry.cli.usage.options import Counting, Group, Money
 from aioregistry.cli.usage.rows import columns_by, rows_of, sentences
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError, PermissionDeniedError, PreconditionFailedError
+from aioregistry.usage.cost import Cost, Growth, growth_by_push, growth_of_records
+from aioregistry.usage.history import UsageRecord, read_records, record_usage
 from aioregistry.usage.measuring import measure_usage
 from aioregistry.usage.model import By, RegistryUsage
 
 __all__ = ["usage"]
 
 _COMMAND = "usage"
+_NOT_ANSWERED = (NotFoundError, PermissionDeniedError, PreconditionFailedError)
 
 
 def usage(
     registry: str | None,
     every: bool,
     counting: Counting,
+    money: Money,
     output: Output,
     access: Access,
 ) -> None:
     """Count the bytes of registries, and print them."""
     matches = _matches(counting.match)
+    policy = None if money.policy is None else _policy(money.policy)
+    if money.trend and (money.record or policy is not None):
+        refuse(_COMMAND, "--trend shows what is recorded: it excludes --record and --policy")
 
     async def work(to: Connection) -> int:
-        printer = printer_for(columns_by(counting.by, several=every), output)
         handles = await to.registries(registry, every=every)
-        reported = await _reported(to)
-        code = DONE
-        notes: list[str] = []
+        if money.trend:
+            _show_trend([handle.name for handle in handles], to.settings)
+            return DONE
+        printer = printer_for(columns_by(counting.by, several=every), output)
+        counted = _Counted(to, await _reported(to), record=money.record)
         printer.begin()
         for handle in handles:
             try:
@@ -48,16 +68,29 @@ def usage(
             except NotFoundError as error:
                 if not every:
                     raise
-                notes.append(f"{handle.name}: {error}")
-                code = SOME_FAILED
+                counted.notes.append(f"{handle.name}: {error}")
+                counted.failed = True
                 continue
-            printer.rows(rows_of(found, reported.get(handle.name), counting.by))
-            notes += sentences(found, reported.get(handle.name), read=not counting.lists_only)
+            known = counted.registries.get(handle.name)
+            printer.rows(rows_of(found, known, counting.by))
+            counted.notes += sentences(found, known, read=not counting.lists_only)
+            counted.add(found)
         printer.end()
-        _say(notes, output)
-        return code
+        await counted.add_cost()
+        if policy is not None:
+            for handle in handles:
+                await counted.add_saving(handle, policy)
+        _say(counted.notes, output)
+        return SOME_FAILED if counted.failed else DONE
 
     run_connected(_COMMAND, access, work)
+
+
+def _show_trend(registries: list[str], settings: Settings) -> None:
+    width = shutil.get_terminal_size().columns
+    for name in registries:
+        for line in trend_lines(name, read_records(_folder(name, settings)), width):
+            typer.echo(safe(line))
 
 
 def _matches(glob: str | None) -> Callable[[str], bool]:
@@ -69,12 +102,25 @@ def _matches(glob: str | None) -> Callable[[str], bool]:
         refuse(_COMMAND, f"--match: {error}")
 
 
-async def _reported(to: Connection) -> dict[str, Registry]:
-    """Return what the API says of each registry, by name; nothing where it may not be asked."""
+def _policy(path: Path) -> Policy:
     try:
-        return {each.name: each for each in await to.client.registries()}
-    except (PermissionDeniedError, PreconditionFailedError):
-        return {}
+        return read_rules(_COMMAND, path)
+    except OSError as error:
+        refuse(_COMMAND, f"{error.filename}: {error.strerror}")
+    except (PolicyFileError, ModuleNotFoundError) as error:
+        refuse(_COMMAND, error)
+
+
+def _folder(registry: str, settings: Settings) -> StateFolder:
+    return StateFolder.of(registry, api_url=settings.api_url)
+
+
+async def _reported(to: Connection) -> RegistryList:
+    """Return what the API says of each registry; nothing where it may not be asked."""
+    try:
+        return await to.client.registries()
+    except _NOT_ANSWERED:
+        return RegistryList()
 
 
 async def _measure(
@@ -97,6 +143,85 @@ async def _measure(
             return await measure_usage(
                 handle, contents, by=by, top=counting.top, matches=matches, on_progress=count
             )
+
+
+@define
+class _Counted:
+    """What was counted of an account, and what is said of it."""
+
+    to: Connection
+    reported: RegistryList
+    record: bool
+    notes: list[str] = Factory(list)
+    failed: bool = False
+    cost: Cost | None = None
+    _growths: list[Growth] = Factory(list)
+    _bytes: int = 0
+
+    @property
+    def registries(self) -> dict[str, Registry]:
+        return {each.name: each for each in self.reported}
+
+    def add(self, found: RegistryUsage) -> None:
+        """Take in a registry; its growth is of its records, if there are enough of them."""
+        folder = _folder(found.registry, self.to.settings)
+        known = self.registries.get(found.registry)
+        stored = None if known is None else known.storage_usage_bytes
+        total = found.total
+        try:
+            if self.record:
+                line = UsageRecord(
+                    at=datetime.now(UTC),
+                    cause=_COMMAND,
+                    stored_bytes=stored,
+                    bytes=total.bytes,
+                    untagged_bytes=total.untagged_bytes,
+                    tags=total.tags,
+                    manifests=total.manifests,
+                )
+                record_usage(folder, line)
+            records = read_records(folder)
+        except OSError as error:
+            raise UsageError(f"{folder.usage}: {error.strerror or error}") from None
+        sizes = [(each.at, each.stored_bytes) for each in records if each.stored_bytes is not None]
+        self._growths.append(growth_of_records(sizes) or growth_by_push(found.grown))
+        self._bytes += total.bytes
+
+    async def add_cost(self) -> None:
+        """Say what the account's plan includes, and when it will be full."""
+        try:
+            tier = (await self.to.client.subscription()).tier
+        except _NOT_ANSWERED:
+            return
+        if tier is None or not self._growths:
+            return
+        self.cost = Cost(self._stored(), tier)
+        self.notes += cost_sentences(self.cost)
+        growth = sum(self._growths[1:], self._growths[0])
+        self.notes.append(
+            forecast(
+                self.cost,
+                growth,
+                counted_registries=len(self._growths),
+                registries=max(len(self.reported), len(self._growths)),
+            )
+        )
+
+    def _stored(self) -> int:
+        """Return what all registries of the account store: they share one plan."""
+        known = self.reported.total_storage_usage_bytes
+        if known is None:
+            sizes = [each.storage_usage_bytes for each in self.reported]
+            if not sizes or None in sizes:
+                return self._bytes
+            return sum(size for size in sizes if size is not None)
+        return known
+
+    async def add_saving(self, handle: RegistryHandle, policy: Policy) -> None:
+        """Say what a policy would free and save."""
+        async with self.to.contents(handle, None, cache=True) as contents:
+            plan = await make_plan(handle, policy, contents)
+        self.notes.append(saving(handle.name, plan.frees, self.cost))
 
 
 def _say(notes: list[str], output: Output) -> None:

@@ -1,0 +1,97 @@
+"""Figures over time: a line of JSON for each record, in the registry's state folder."""
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from attrs import asdict, frozen
+
+from aioregistry.cleanup.state_folder import StateFolder
+
+__all__ = ["UsageRecord", "read_records", "record_usage"]
+
+_MODE = 0o600
+
+
+@frozen(kw_only=True)
+class UsageRecord:
+    """The figures of a registry at one time; None where nobody counted.
+
+    Attributes:
+        at: When they were recorded.
+        cause: ``usage`` or ``cleanup``: what recorded them.
+        stored_bytes: What the API reports as stored.
+        bytes: The bytes of all blobs that a manifest has, each counted once.
+        untagged_bytes: What of these only manifests have that no tag needs.
+        tags: How many tags there are.
+        manifests: How many manifests there are.
+        deleted: How many DELETEs the clean-up sent with success.
+        freed_bytes: The bytes that a garbage collection frees after it, as its plan estimates.
+    """
+
+    at: datetime
+    cause: str
+    stored_bytes: int | None = None
+    bytes: int | None = None
+    untagged_bytes: int | None = None
+    tags: int | None = None
+    manifests: int | None = None
+    deleted: int | None = None
+    freed_bytes: int | None = None
+
+
+def record_usage(folder: StateFolder, record: UsageRecord) -> None:
+    """Add a record to those of a registry.
+
+    Args:
+        folder: The registry's folder in the state directory.
+        record: The figures.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    found = {key: value for key, value in asdict(record).items() if value is not None}
+    found["at"] = record.at.astimezone(UTC).isoformat(timespec="seconds")
+    folder.make()
+    # In one write: a line of a process that ends, or runs beside this one, is whole or absent.
+    # What a crash may have cut off before ends with the line break.
+    line = f"{json.dumps(found)}\n".encode()
+    descriptor = os.open(folder.usage, os.O_RDWR | os.O_APPEND | os.O_CREAT, _MODE)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
+
+
+def read_records(folder: StateFolder) -> list[UsageRecord]:
+    """Return the records of a registry, the oldest first; lines that are none are left out.
+
+    Args:
+        folder: The registry's folder in the state directory.
+
+    Raises:
+        OSError: They cannot be read.
+    """
+    try:
+        lines = folder.usage.read_text("utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return sorted(_records(lines), key=lambda record: record.at)
+
+
+def _records(lines: Iterable[str]) -> Iterable[UsageRecord]:
+    for line in lines:
+        try:
+            found = json.loads(line)
+            at = datetime.fromisoformat(found.pop("at"))
+            cause = found.pop("cause")
+            numbers = {key: value for key, value in found.items() if type(value) is int}
+            if at.tzinfo is not None and isinstance(cause, str):
+                yield UsageRecord(at=at, cause=cause, **numbers)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # A line that was cut off, or of a later version.
+            continue
