@@ -56,6 +56,7 @@ async def documents_at_hand(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     "aioregistry.cleanup.ListMemory.forget",
     "aioregistry.cleanup.ListMemory.forget_others",
     "aioregistry.cleanup.ListMemory.keep",
+    "aioregistry.cleanup.ListMemory.name_state",
 )
 async def plan_that_is_made_twice_with_a_memory(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     contents = ContentReader(at.distribution)
