@@ -64,7 +64,7 @@ def test_what_a_benchmark_imports_has_not_moved(path):
     import_module(f"benchmarks.{path.stem}")
 
 
-@pytest.mark.slow(5)
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("here")
 def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
     tiny = evolve(

@@ -322,7 +322,7 @@ async def run(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.slow(2)
-@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("debug", [pytest.param(False, marks=pytest.mark.exhaustive), True])
 async def test_no_command_among_servers_that_echo_prints_a_secret(account, tmp_path, debug):
     (tmp_path / "policy.toml").write_text('[[rules]]\ntags = "pr-*"\ndelete = true\n')
     async with running(Echo()) as echo:

@@ -17,7 +17,7 @@ def check(soak: Soak) -> None:
     assert grown(soak.resident) < 20, told
 
 
-@pytest.mark.slow(10)
+@pytest.mark.exhaustive
 def test_a_quarter_of_an_hour_of_virtual_time_leaves_nothing_behind():
     check(hours(0.25))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow(1)
+
 CHECKOUT = Path(__file__).parent.parent
 # What imports and works with nothing but the client's own dependencies.
 USE = """

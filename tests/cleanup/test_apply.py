@@ -518,12 +518,16 @@ async def begin_and_die(registry, plan, contents, journal: Path, kill_at: float)
     return left if left.exists() else journal
 
 
-@pytest.mark.slow(6)
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.integers(0, 10**9),
-    st.sampled_from(POLICIES),
-    st.none() | st.floats(0, 1),
-)
-def test_random_registries_keep_what_the_policy_keeps_and_what_that_needs(seed, policy, kill_at):
-    asyncio.run(clean_up(seed, policy, kill_at))
+@pytest.mark.slow(2)
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.exhaustive)])
+def test_random_registries_keep_what_the_policy_keeps_and_what_that_needs(count):
+    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.integers(0, 10**9),
+        st.sampled_from(POLICIES),
+        st.none() | st.floats(0, 1),
+    )
+    def check(seed, policy, kill_at):
+        asyncio.run(clean_up(seed, policy, kill_at))
+
+    check()

@@ -9,6 +9,8 @@ import pytest
 from aioregistry.sandbox import Phases
 from tests.readme import chapter
 
+pytestmark = pytest.mark.slow(0.1)
+
 CHAPTER = chapter("Beside doctl and acr purge")
 ROWS = {
     cells[0]: re.fullmatch(r"`(.*)`", cells[-1])[1]

@@ -25,6 +25,11 @@ pytestmark = pytest.mark.slow(0.4)
 ALL = ["--help", "--version", "tags web", "demo --tags 20 --scale 3600", "sandbox --tags 5"]
 
 
+def usually(*cells, more):
+    """Cells of the usual run, and more of which each takes the way of one of them."""
+    return [*cells, *(pytest.param(*cell, marks=pytest.mark.exhaustive) for cell in more)]
+
+
 @pytest.fixture
 def filled(shell):
     for tag in ("main", "pr-1", "pr-2"):
@@ -45,8 +50,14 @@ def run(line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("line", [*ALL, "cleanup apply plan.json --yes --force"])
+@pytest.mark.parametrize(
+    ("line", "unbuffered"),
+    usually(
+        *((line, "") for line in (*ALL[1:], "cleanup apply plan.json --yes --force")),
+        ("tags web", "1"),
+        more=[(ALL[0], ""), *((line, "1") for line in (*ALL[:2], *ALL[3:]))],
+    ),
+)
 def test_output_that_is_full_is_told_in_one_line(monkeypatch, line, unbuffered):
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     done = run(f"aioregistry {line} > /dev/full")
@@ -57,7 +68,9 @@ def test_output_that_is_full_is_told_in_one_line(monkeypatch, line, unbuffered):
 
 
 @pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("line", [*ALL[:4], "tags web -o json"])
+@pytest.mark.parametrize(
+    "line", usually(*ALL[1:3], more=[(ALL[0],), (ALL[3],), ("tags web -o json",)])
+)
 def test_output_that_is_closed_is_told_in_one_line(line):
     done = run(f"aioregistry {line} >&-")
     assert done.returncode == 1
@@ -72,9 +85,18 @@ def test_what_writes_nothing_needs_no_output(filled):
 
 
 @pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("where", ["/dev/full", "&-"])
 @pytest.mark.parametrize(
-    ("line", "code"), [("tags --nope", 2), ("tags web --untagged", 2), ("tags nix", 1)]
+    ("line", "code", "where"),
+    usually(
+        ("tags --nope", 2, "&-"),
+        ("tags nix", 1, "/dev/full"),
+        more=[
+            ("tags --nope", 2, "/dev/full"),
+            ("tags nix", 1, "&-"),
+            ("tags web --untagged", 2, "/dev/full"),
+            ("tags web --untagged", 2, "&-"),
+        ],
+    ),
 )
 def test_errors_that_cannot_be_told_keep_their_code(line, code, where):
     assert run(f"aioregistry {line} 2> {where}".replace("> &", ">&")).returncode == code
@@ -90,7 +112,7 @@ def test_names_are_not_taken_from_a_stdin_that_is_closed(filled, line):
     assert filled.deletes() == 0
 
 
-@pytest.mark.parametrize("line", ALL[:4])
+@pytest.mark.parametrize("line", usually(*ALL[2:4], more=[(line,) for line in ALL[:2]]))
 @pytest.mark.usefixtures("filled")
 def test_a_reader_that_has_gone_is_no_failure(line):
     done = run(f"aioregistry {line} | true; exit ${{PIPESTATUS[0]}}")

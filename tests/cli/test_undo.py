@@ -7,6 +7,8 @@ import pytest
 
 from aioregistry.sandbox import Phases
 
+pytestmark = pytest.mark.slow(0.1)
+
 
 @pytest.fixture
 def cleaned(shell):

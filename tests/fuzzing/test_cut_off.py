@@ -11,6 +11,8 @@ from tests.fuzzing.readers import READERS
 from tests.fuzzing.readers.cleanup import ITEMS, JOURNAL, PLAN
 from tests.fuzzing.readers.reader import file_of
 
+pytestmark = pytest.mark.slow(0.3)
+
 
 def past_of(document: bytes) -> list[str | None]:
     """What a journal says of each item of the plan when a next process takes it up."""

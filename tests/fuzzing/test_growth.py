@@ -6,6 +6,8 @@ import pytest
 
 from tests.fuzzing.readers import READERS
 
+pytestmark = pytest.mark.slow(0.2)
+
 # Each makes a document of about so many bytes, of one kind of thing alone.
 GROWING = {
     "names": lambda size: b"a-" * (size // 2),

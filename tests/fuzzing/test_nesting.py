@@ -8,6 +8,8 @@ from aioregistry.errors import InvalidNameError
 from tests.fuzzing.readers import READERS
 from tests.fuzzing.readers.cleanup import A
 
+pytestmark = pytest.mark.slow(0.3)
+
 NESTED = {
     "manifests": '{{"manifests": [{{"digest": {}}}]}}',
     "in-use": '{{"kind": "Pod", "metadata": {{"name": {}}}, "spec": {{}}}}',

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from tests.fuzzing.mutation import mutate
 from tests.fuzzing.readers import READERS, Reader
 
+pytestmark = pytest.mark.slow(0.1)
+
 SAMPLES = [(reader, sample) for reader in READERS.values() for sample in reader.samples]
 SEEDS = [(reader, path) for reader in READERS.values() for path in reader.seeds]
 # The same inputs each time: what is new is sought by hand, with `python -m tests.fuzzing`.

@@ -522,71 +522,80 @@ def test_a_list_that_never_rests_is_given_up_after_three_times_its_pages():
 
 
 @pytest.mark.slow(1)
-@given(count=st.integers(1, 120), chance=st.randoms(use_true_random=False))
-@settings(max_examples=300)
-def test_what_is_there_throughout_is_yielded_while_items_come_and_go(count, chance):
-    server = MovingList(count)
-    before = set(server.names)
-    removed: set[str] = set()
-    walk = number_walk()
-    found: list[str] = []
-    for nth, page in enumerate(pages(walk, server.answer)):
-        found += page
-        names = set(server.names)
-        move = chance.random() if nth < 30 else 1.0
-        if move < 0.3:
-            server.push(chance.randint(0, 12))
-        elif move < 0.5:
-            server.remove(page)
-        elif move < 0.9 and names:
-            server.remove_at(chance.choices(range(200), k=chance.randint(0, 12)))
-        removed |= names - set(server.names)
-    assert len(found) == len(set(found))
-    # A list that never rests may use up all the requests that a walk makes; it says so then.
-    used_up = server.requests >= 3 * (-(-walk.highest_total // 10) + 1)
-    assert before - removed <= set(found) or (used_up and not walk.complete)
+@pytest.mark.parametrize("examples", [100, pytest.param(300, marks=pytest.mark.exhaustive)])
+def test_what_is_there_throughout_is_yielded_while_items_come_and_go(examples):
+    @given(count=st.integers(1, 120), chance=st.randoms(use_true_random=False))
+    @settings(max_examples=examples)
+    def check(count, chance):
+        server = MovingList(count)
+        before = set(server.names)
+        removed: set[str] = set()
+        walk = number_walk()
+        found: list[str] = []
+        for nth, page in enumerate(pages(walk, server.answer)):
+            found += page
+            names = set(server.names)
+            move = chance.random() if nth < 30 else 1.0
+            if move < 0.3:
+                server.push(chance.randint(0, 12))
+            elif move < 0.5:
+                server.remove(page)
+            elif move < 0.9 and names:
+                server.remove_at(chance.choices(range(200), k=chance.randint(0, 12)))
+            removed |= names - set(server.names)
+        assert len(found) == len(set(found))
+        # A list that never rests may use up all the requests that a walk makes; it says so then.
+        used_up = server.requests >= 3 * (-(-walk.highest_total // 10) + 1)
+        assert before - removed <= set(found) or (used_up and not walk.complete)
+
+    check()
 
 
-@pytest.mark.slow(2)
-@given(
-    count=st.integers(1, 150),
-    window=st.integers(2, 8),
-    pushing=st.booleans(),
-    chance=st.randoms(use_true_random=False),
-)
-@settings(max_examples=300)
-def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(
-    count, window, pushing, chance
-):
+@pytest.mark.slow(1)
+@pytest.mark.parametrize("examples", [100, pytest.param(300, marks=pytest.mark.exhaustive)])
+def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(examples):
     """Answers are made at any moment between asking and reading, in any order."""
-    server = MovingList(count)
-    before = set(server.names)
-    removed: set[str] = set()
-    walk = number_walk()
-    found: list[str] = []
-    under_way: deque[list] = deque()
-    while True:
-        # As the pages do it: nothing is read ahead while items go.
-        while len(under_way) < (1 if walk.moving else window) and (ref := walk.plan()) is not None:
-            under_way.append([ref, None])
-        if not under_way:
-            break
-        slots = list(range(len(under_way)))
-        chance.shuffle(slots)
-        for slot in slots:
-            if under_way[slot][1] is None and (slot == 0 or chance.random() < 0.5):
-                under_way[slot][1] = server.answer(under_way[slot][0])
-                if server.requests < 60 and chance.random() < 0.3 and server.names:
-                    names = set(server.names)
-                    if pushing:
-                        server.push(chance.randint(1, 3))
-                    else:
-                        server.remove_at(chance.choices(range(150), k=chance.randint(1, 3)))
-                    removed |= names - set(server.names)
-        ref, listing = under_way.popleft()
-        found += walk.receive(ref, listing)[0]
-    assert len(found) == len(set(found))
-    assert before - removed <= set(found) or not walk.complete
+
+    @given(
+        count=st.integers(1, 150),
+        window=st.integers(2, 8),
+        pushing=st.booleans(),
+        chance=st.randoms(use_true_random=False),
+    )
+    @settings(max_examples=examples)
+    def check(count, window, pushing, chance):
+        server = MovingList(count)
+        before = set(server.names)
+        removed: set[str] = set()
+        walk = number_walk()
+        found: list[str] = []
+        under_way: deque[list] = deque()
+        while True:
+            # As the pages do it: nothing is read ahead while items go.
+            while (
+                len(under_way) < (1 if walk.moving else window) and (ref := walk.plan()) is not None
+            ):
+                under_way.append([ref, None])
+            if not under_way:
+                break
+            slots = list(range(len(under_way)))
+            chance.shuffle(slots)
+            for slot in slots:
+                if under_way[slot][1] is None and (slot == 0 or chance.random() < 0.5):
+                    under_way[slot][1] = server.answer(under_way[slot][0])
+                    if server.requests < 60 and chance.random() < 0.3 and server.names:
+                        names = set(server.names)
+                        if pushing:
+                            server.push(chance.randint(1, 3))
+                        else:
+                            server.remove_at(chance.choices(range(150), k=chance.randint(1, 3)))
+                        removed |= names - set(server.names)
+            ref, listing = under_way.popleft()
+            found += walk.receive(ref, listing)[0]
+        assert len(found) == len(set(found))
+        assert before - removed <= set(found) or not walk.complete
+
+    check()
 
 
 @given(lag=st.integers(0, 4), share=st.integers(1, 3), pages_of=st.integers(1, 50))

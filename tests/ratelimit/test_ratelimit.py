@@ -91,9 +91,14 @@ def most_in(period: float, times: Iterable[float]) -> int:
 
 
 @pytest.mark.parametrize(
-    "count", [250, 1_000, 5_000, pytest.param(20_000, marks=pytest.mark.slow(2))]
+    ("count", "latency", "ratio"),
+    [
+        *((count, steady, 1.02) for count in (250, 1_000, 5_000)),
+        *((count, jittered, 1.03) for count in (250, 1_000, 5_000)),
+        pytest.param(20_000, jittered, 1.03, marks=pytest.mark.slow(2)),
+        pytest.param(20_000, steady, 1.02, marks=pytest.mark.exhaustive),
+    ],
 )
-@pytest.mark.parametrize(("latency", "ratio"), [(steady, 1.02), (jittered, 1.03)])
 @virtual
 async def test_a_job_alone_is_never_rejected_and_as_short_as_can_be(count, latency, ratio):
     server = StrictServer(latency())
@@ -189,7 +194,9 @@ TAKING_30_PERCENT = {
 
 
 @pytest.mark.slow(0.6)
-@pytest.mark.parametrize("before", [0.0, 1_000.0, 4_000.0])
+@pytest.mark.parametrize(
+    "before", [0.0, pytest.param(1_000.0, marks=pytest.mark.exhaustive), 4_000.0]
+)
 @pytest.mark.parametrize("latency", [pytest.param(steady, marks=pytest.mark.exhaustive), jittered])
 @pytest.mark.parametrize("pattern", TAKING_30_PERCENT)
 @virtual

@@ -61,7 +61,7 @@ async def test_eight_processes_share_a_token_and_meet_no_limit(strict, server):
     assert max(shares) <= 4 * min(shares), shares
 
 
-@pytest.mark.slow(12)
+@pytest.mark.exhaustive
 async def test_dead_workers_and_a_redis_that_forgot_everything_meet_no_limit(strict, server):
     workers = await start(strict, server, parts(strict))
     running = [asyncio.create_task(worker.go()) for worker in workers]

@@ -21,6 +21,8 @@ from tests.vendor import examples
 from tests.vendor.raw import RawServer, answer
 from tests.vendor.server import TOKEN, VendorServer
 
+pytestmark = pytest.mark.slow(0.01)
+
 HEX = "cb8a924afdf0229ef7515d9e5b3024e23b3eb03ddbba287f4a19c6ac90b8d221"
 
 

@@ -17,6 +17,8 @@ from tests.vendor import examples
 from tests.vendor.expected import assert_holds, decoded
 from tests.vendor.server import TOKEN, Answer, VendorServer
 
+pytestmark = pytest.mark.slow(0.02)
+
 ZERO_TIME = "0001-01-01T00:00:00Z"
 TAGS = "/v2/registry/example/repositories/repo-1/tags"
 MANIFESTS = "/v2/registry/example/repositories/repo-1/digests"

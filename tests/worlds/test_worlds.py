@@ -13,12 +13,19 @@ from tests.worlds.server import World
 from tests.worlds.world import BATCH, Verdict, judge, run
 
 _WORLDS = 200
+_USUAL_WORLDS = 100
 _PER_TEST = 10
 _MEMORY_WORLDS = 6
 
 
 @pytest.mark.slow(0.7)
-@pytest.mark.parametrize("first", range(0, _WORLDS, _PER_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=[pytest.mark.exhaustive] * (first >= _USUAL_WORLDS))
+        for first in range(0, _WORLDS, _PER_TEST)
+    ],
+)
 def test_nothing_that_is_needed_is_deleted_however_the_world_moves(first):
     wrong = {seed: run(seed).wrong for seed in range(first, first + _PER_TEST)}
     assert not any(wrong.values()), wrong
