@@ -196,7 +196,7 @@ class NotRecordedError(RegistryError):
 
 
 class TagExistsError(RegistryError):
-    """A tag exists on another manifest, and was not moved; nothing was changed.
+    """A tag exists on another manifest, or was set to one meanwhile, and was not moved.
 
     Attributes:
         tags: The digest that each such tag is on, by its name.

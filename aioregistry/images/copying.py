@@ -7,6 +7,7 @@ from typing import Any
 
 from aioregistry.api import names
 from aioregistry.bulk.progress import check_callback
+from aioregistry.errors import TagExistsError
 from aioregistry.images.report import CopyOutcome, CopyReport, CopyStatus
 from aioregistry.images.survey import Image, Member, read_image
 from aioregistry.oci.documents import INDEX, FetchedManifest, referrers_of
@@ -15,6 +16,8 @@ from aioregistry.oci.tagging import refuse_others
 from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["copy_image"]
+
+_MERGES = 3
 
 
 async def copy_image(
@@ -164,13 +167,14 @@ class _Copying:
     async def _put(self, work: tuple[Member, tuple[int, int]]) -> None:
         member, (blobs, size) = work
         digest = member.manifest.digest
-        await self._store(digest, member.manifest)
+        if not self._dry_run:
+            kind = member.manifest.media_type or ""
+            await self._writer.put_manifest(self._target, digest, member.manifest.raw, kind)
         self._report(digest, digest, "copied", blobs=blobs, size_bytes=size)
 
-    async def _store(self, reference: str, manifest: FetchedManifest) -> None:
+    async def _store_tag(self, tag: str, manifest: FetchedManifest, previous: str | None) -> None:
         if not self._dry_run:
-            kind = manifest.media_type or ""
-            await self._writer.put_manifest(self._target, reference, manifest.raw, kind)
+            await self._writer.put_tag(self._target, tag, manifest, previous)
 
     async def _set_tag(self, item: tuple[str, str]) -> None:
         """Set a tag as cosign's, which belongs to a signature or the like."""
@@ -178,16 +182,32 @@ class _Copying:
         now = await self._writer.find_manifest(self._target, tag)
         if now == digest:
             self._report(tag, digest, "present")
-        elif now is None or self._force:
-            await self._store(tag, self._image.members[digest].manifest)
-            self._report(tag, digest, "copied" if now is None else "moved")
-        else:
+            return
+        if now is not None and not self._force:
             reason = f"it is on {now} in {self._target}"
             self._report(tag, digest, "kept", reason=reason)
+            return
+        try:
+            await self._store_tag(tag, self._image.members[digest].manifest, now)
+        except TagExistsError as error:
+            self._report(tag, digest, "kept", reason=str(error))
+        else:
+            self._report(tag, digest, "copied" if now is None else "moved")
 
     async def _merge_list(self, item: tuple[str, FetchedManifest]) -> None:
         """Set the tag of a list of referrers, with those that the target's own list has."""
+        # Who sets a list meanwhile has added to it: theirs is merged in turn.
+        for _ in range(_MERGES):
+            try:
+                await self._merge_once(*item)
+            except TagExistsError as error:
+                changed = error
+            else:
+                return
         tag, manifest = item
+        self._report(tag, manifest.digest, "kept", reason=str(changed))
+
+    async def _merge_once(self, tag: str, manifest: FetchedManifest) -> None:
         now = await self._writer.find_manifest(self._target, tag)
         known = None if now is None else await self._writer.get_manifest(self._target, now)
         if known is not None and known.media_type != INDEX:
@@ -196,7 +216,7 @@ class _Copying:
             return
         merged = _merged(manifest, known, self._image.missing)
         if merged.digest != now:
-            await self._store(tag, merged)
+            await self._store_tag(tag, merged, now)
         status: CopyStatus = "copied" if now is None else "moved"
         self._report(tag, merged.digest, "present" if merged.digest == now else status)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -162,6 +163,7 @@ class RegistryRequests:
         on_redirect: Literal["fail", "follow", "return"] = "fail",
         max_bytes: int = _MAX_BODY,
         once: bool = False,
+        may_repeat: Callable[[], Awaitable[bool]] | None = None,
     ) -> Answer:
         base_url = await self._base()
         url = f"{base_url}{path}"
@@ -201,10 +203,9 @@ class RegistryRequests:
                 self._explain(error, repository)
             error.method, error.url, error.attempts = method, url, attempts
             storage = None
-            wait = self._retry.decide(failure, attempts, repeatable=True)
-            if once or wait is None:
+            wait = None if once else self._retry.decide(failure, attempts, repeatable=True)
+            if not await _wait(wait, may_repeat):
                 raise error
-            await asyncio.sleep(wait)
 
     def _explain(self, error: RegistryError, repository: str) -> None:
         where = f"{self._registry.name}/{repository}"
@@ -311,3 +312,11 @@ def _url_from_environment(api_url: str) -> str | None:
             " would be sent there; unset the variable, or give base_url"
         )
     return url
+
+
+async def _wait(seconds: float | None, may_repeat: Callable[[], Awaitable[bool]] | None) -> bool:
+    """Wait before a repetition, and return whether there is to be one; None is for never."""
+    if seconds is None:
+        return False
+    await asyncio.sleep(seconds)
+    return may_repeat is None or await may_repeat()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aioregistry.api import names
 from aioregistry.errors import (
@@ -13,9 +13,10 @@ from aioregistry.errors import (
     NotFoundError,
     PermissionDeniedError,
     RegistryError,
+    TagExistsError,
 )
 from aioregistry.oci.distribution import Distribution
-from aioregistry.oci.documents import body_with, upload_path
+from aioregistry.oci.documents import FetchedManifest, body_with, upload_path
 from aioregistry.oci.fan_out import for_each
 from aioregistry.oci.tagging import TagOutcome, outcome_of, refuse_others
 from aioregistry.session.answers import Answer, NoAnswer
@@ -78,14 +79,58 @@ class DistributionWriter(Distribution):
             InvalidResponseError: The registry stored it under another digest.
             RegistryError: Any other of its kinds.
         """
+        await self._put(repository, reference, document, media_type, once=once)
+
+    async def _put(
+        self, repository: str, reference: str, document: bytes, media_type: str, **when: Any
+    ) -> None:
         path = self._path(repository, reference)
-        answer = await self._send("PUT", repository, path, document, media_type, once=once)
+        answer = await self._send("PUT", repository, path, document, media_type, **when)
         digest = self._digest_in(answer, repository)
         is_other = digest is not None and body_with(digest, document) is None
         if is_other or (":" in reference and digest not in {None, reference}):
             raise InvalidResponseError(
                 f"the registry stored {reference!r} under another digest, {digest!r}"
             )
+
+    async def put_tag(
+        self, repository: str, tag: str, manifest: FetchedManifest, previous: str | None
+    ) -> None:
+        """Set a tag that has just been looked up, unless somebody else sets it meanwhile.
+
+        ``PUT /v2/{registry}/{repository}/manifests/{tag}``. One without an answer may have been
+        carried out, and the tag set anew since: it is sent again, as the `RetryPolicy` says, only
+        after another look (``HEAD``) that finds the tag as it was.
+
+        Args:
+            repository: The repository's name.
+            tag: The tag.
+            manifest: What it is to be on; all that it names must be in the repository.
+            previous: The digest that it was on when it was looked up; None where there was none.
+
+        Raises:
+            InvalidNameError: No repository or tag can be called so; nothing was sent.
+            TagExistsError: Somebody else has set it to another manifest meanwhile.
+            InvalidRequestError: The registry refuses it; `is_part_missing` says whether that is for
+                want of a part that it names.
+            RegistryError: Any other of its kinds.
+        """
+        names.check_tag(tag)
+        now = previous
+
+        async def is_unchanged() -> bool:
+            nonlocal now
+            now = await self.find_manifest(repository, tag)
+            return now == previous
+
+        kind = manifest.media_type or ""
+        try:
+            await self._put(repository, tag, manifest.raw, kind, may_repeat=is_unchanged)
+        except RegistryError as error:
+            if now == previous:
+                raise
+            if now != manifest.digest:
+                raise _set_meanwhile(repository, tag, now) from error
 
     async def tag(
         self,
@@ -100,8 +145,9 @@ class DistributionWriter(Distribution):
 
         ``GET /v2/{registry}/{repository}/manifests/{reference}``, then for each tag a ``HEAD``, and
         a ``PUT`` of the manifest where it is needed. All tags are looked up before the first is
-        set. Between the two are some milliseconds in which somebody else may set it: the protocol
-        has no conditional ``PUT``.
+        set, and of several each once more right before its ``PUT``; one without an answer is sent
+        again only after another look. Between look and ``PUT`` are some milliseconds in which
+        somebody else may set it: the protocol has no conditional ``PUT``.
 
         Args:
             repository: The repository's name.
@@ -118,7 +164,8 @@ class DistributionWriter(Distribution):
             InvalidNameError: No repository, tag or digest can be called so; nothing was sent.
             ValueError: No tag is given.
             NotFoundError: There is no such manifest.
-            TagExistsError: A tag is on another manifest, and `force` is not set; none was set.
+            TagExistsError: A tag is on another manifest, and `force` is not set; none was set. Or
+                somebody else has set it while this worked; others may be set by then.
             RegistryError: Any other of its kinds; tags set before it stay set.
         """
         if not tags:
@@ -132,10 +179,14 @@ class DistributionWriter(Distribution):
             before[tag] = await self.find_manifest(repository, tag)
 
         async def set_tag(tag: str) -> None:
+            if len(wanted) > 1 and before[tag] != manifest.digest and not dry_run:
+                # Others were looked up and set in between.
+                await look(tag)
+                if not force and before[tag] not in {None, manifest.digest}:
+                    raise _set_meanwhile(repository, tag, before[tag])
             outcome = outcome_of(repository, tag, manifest.digest, before[tag])
             if outcome.status != "present" and not dry_run:
-                kind = manifest.media_type or ""
-                await self.put_manifest(repository, tag, manifest.raw, kind)
+                await self.put_tag(repository, tag, manifest, before[tag])
             outcomes[tag] = outcome
             if on_outcome is not None:
                 on_outcome(outcome)
@@ -202,6 +253,14 @@ class DistributionWriter(Distribution):
             logger.info("an upload that was opened in %s could not be cancelled", repository)
             return False
         return True
+
+
+def _set_meanwhile(repository: str, tag: str, now: str | None) -> TagExistsError:
+    if now is None:
+        return TagExistsError(f"{repository}: {tag!r} was deleted meanwhile; it was not set again")
+    return TagExistsError(
+        f"{repository}: {tag!r} was set to {now} meanwhile; that is left as it is", tags={tag: now}
+    )
 
 
 def is_part_missing(error: Exception) -> bool:

@@ -258,6 +258,20 @@ async def test_each_outcome_is_reported_as_soon_as_it_is_known(archive):
     assert seen == [(False, 1), (True, 2)]
 
 
+async def test_what_a_callback_raises_ends_the_undo_as_it_is(archive):
+    await keep(archive, *((image(str(number)), (f"v{number}",)) for number in range(20)))
+    registry = Registry()
+
+    def refuse(outcome: UndoOutcome) -> None:
+        raise LookupError(outcome.name)
+
+    with pytest.raises(LookupError, match="sha256:"):
+        await undo(registry, archive, on_outcome=refuse)
+    sent = len(registry.puts)
+    await asyncio.sleep(0)
+    assert sent == len(registry.puts) < 20
+
+
 def test_a_deep_nest_comes_back_from_the_bottom():
     contents = {str(n): Content(INDEX, 1, (str(n - 1),)) for n in range(1, 3000)}
     contents["0"] = Content(IMAGE, 1)

@@ -181,6 +181,14 @@ async def manifest_that_is_put(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     assert await writer.find_manifest("web", "again") in {None, manifest.digest}
 
 
+@covers("aioregistry.cleanup.DistributionWriter.put_tag")
+async def tag_that_is_put(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    writer = await at.another_writer().open()
+    manifest = await writer.get_manifest("web", "main")
+    yield writer.put_tag("web", "again", manifest, None)
+    assert await writer.find_manifest("web", "again") in {None, manifest.digest}
+
+
 @covers("aioregistry.cleanup.DistributionWriter.tag")
 async def tags_that_are_set(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     writer = await at.another_writer().open()

@@ -182,6 +182,74 @@ async def test_other_signatures_of_the_target_are_kept_and_told(sandbox, store, 
     assert tags(sandbox, "api")[named(root, ".sig")] == other["digest"]
 
 
+class Beside(DistributionWriter):
+    """A writer beside somebody who sets a tag while its PUT has no answer."""
+
+    tag_of_others = ""
+    meddle = staticmethod(lambda: None)
+    looks = 0
+
+    async def find_manifest(self, repository, reference):
+        if (repository, reference) == ("api", self.tag_of_others):
+            self.looks += 1
+            if self.looks == 2:
+                self.meddle()
+        return await super().find_manifest(repository, reference)
+
+
+@pytest.fixture
+async def beside(sandbox, client):
+    registry = client.registry("example")
+    async with Beside(registry, base_url=sandbox.url, retry=QUICK) as writer:
+        yield writer
+
+
+def lose_third_put(sandbox) -> None:
+    """Of an image and one referrer, the third is that of the first tag."""
+    sandbox.faults = Faults(
+        Fault(kind="status", route=REFERRERS, status=404),
+        Fault(kind="reset-before", method="PUT", route=MANIFEST, skip=2, times=1),
+    )
+
+
+async def test_newer_signatures_that_come_while_a_put_has_no_answer_are_kept(
+    sandbox, store, beside
+):
+    root = store.image("app", [store.layer("a")])
+    tag = named(root, ".sig")
+    signature, other = store.image("signature", []), store.image("newer signature", [])
+    put(sandbox, store, root, "v1")
+    put(sandbox, store, signature, tag)
+    beside.tag_of_others = tag
+    beside.meddle = lambda: put(sandbox, store, other, tag, to="api")
+    lose_third_put(sandbox)
+    report = await copy_image(beside, "web", "v1", "api", tag="v1", force=True)
+    (kept,) = [one for one in report.outcomes if one.status == "kept"]
+    assert kept.name == tag
+    assert "meanwhile" in kept.reason
+    assert tags(sandbox, "api")[tag] == other["digest"]
+
+
+async def test_what_is_added_to_a_list_while_its_put_has_no_answer_stays(sandbox, store, beside):
+    root = store.image("app", [store.layer("a")])
+    ours, theirs = store.referrer(root, "ours"), store.referrer(root, "theirs")
+    put(sandbox, store, root, "v1")
+    put(sandbox, store, ours)
+    put(sandbox, store, store.index(ours), named(root))
+
+    def add() -> None:
+        put(sandbox, store, theirs, to="api")
+        put(sandbox, store, store.index(theirs), named(root), to="api")
+
+    beside.tag_of_others = named(root)
+    beside.meddle = add
+    lose_third_put(sandbox)
+    report = await copy_image(beside, "web", "v1", "api")
+    assert report.is_complete
+    listed = json.loads((await beside.get_manifest("api", named(root))).body)["manifests"]
+    assert {one["digest"] for one in listed} == {ours["digest"], theirs["digest"]}
+
+
 async def test_lists_of_referrers_are_merged(sandbox, store, writer):
     fail(sandbox, REFERRERS)
     root = store.image("app", [store.layer("a")])

@@ -3,6 +3,7 @@
 import json
 from hashlib import sha256
 
+import attrs
 import pytest
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from aioregistry import (
 )
 from aioregistry.oci.documents import next_query, redirected, upload_path
 from aioregistry.oci.writer import DistributionWriter
+from aioregistry.sandbox import Fault, Faults
 from aioregistry.sandbox.state.model import Registry
 from tests.conftest import QUICK
 from tests.oci.serving import serving
@@ -80,6 +82,81 @@ async def test_force_moves_a_tag_and_says_from_where(sandbox, writer):
     (outcome,) = await writer.tag("web", "v1", "stable", force=True)
     assert (outcome.status, outcome.previous) == ("moved", other)
     assert tags(sandbox)["stable"] == digest
+
+
+class Meddling(DistributionWriter):
+    """A writer beside somebody who sets a tag right before one of its looks at it."""
+
+    meddle = staticmethod(lambda: None)
+    at_look = 2
+    looks = 0
+
+    async def find_manifest(self, repository, reference):
+        self.looks += 1
+        if self.looks == self.at_look:
+            self.meddle()
+        return await super().find_manifest(repository, reference)
+
+
+@pytest.fixture
+async def meddling(sandbox, client):
+    registry = client.registry("example")
+    async with Meddling(registry, base_url=sandbox.url, retry=QUICK) as writer:
+        yield writer
+
+
+PUT = Fault(kind="lost", method="PUT", route="/v2/*/manifests/*", times=1)
+
+
+@pytest.mark.parametrize("kind", ["lost", "reset-before"])
+@pytest.mark.parametrize("force", [False, True])
+async def test_after_a_put_without_an_answer_nothing_newer_is_overwritten(
+    sandbox, meddling, kind, force
+):
+    sandbox.state.push("example", "web", ["v1"])
+    newer = []
+    meddling.meddle = lambda: newer.append(sandbox.state.push("example", "web", ["stable"]))
+    sandbox.faults = Faults(attrs.evolve(PUT, kind=kind))
+    with pytest.raises(TagExistsError, match="meanwhile") as refused:
+        await meddling.tag("web", "v1", "stable", force=force)
+    assert refused.value.tags == {"stable": newer[0]}
+    assert tags(sandbox)["stable"] == newer[0]
+    assert len(sent(sandbox, "PUT")) == 1
+
+
+@pytest.mark.parametrize(("kind", "puts"), [("lost", 1), ("reset-before", 2)])
+@pytest.mark.parametrize("force", [False, True])
+async def test_a_put_without_an_answer_is_sent_again_only_if_it_was_not_carried_out(
+    sandbox, writer, kind, puts, force
+):
+    digest = sandbox.state.push("example", "web", ["v1"])
+    if force:
+        sandbox.state.push("example", "web", ["stable"])
+    sandbox.faults = Faults(attrs.evolve(PUT, kind=kind))
+    (outcome,) = await writer.tag("web", "v1", "stable", force=force)
+    assert outcome.status == ("moved" if force else "set")
+    assert tags(sandbox)["stable"] == digest
+    assert len(sent(sandbox, "PUT")) == puts
+
+
+async def test_a_tag_that_is_deleted_after_a_put_without_an_answer_stays_away(sandbox, meddling):
+    sandbox.state.push("example", "web", ["v1"])
+    sandbox.state.push("example", "web", ["stable"])
+    meddling.meddle = lambda: sandbox.state.registry("example").repository("web").tags.pop("stable")
+    sandbox.faults = Faults(PUT)
+    with pytest.raises(TagExistsError, match="deleted meanwhile"):
+        await meddling.tag("web", "v1", "stable", force=True)
+    assert set(tags(sandbox)) == {"v1"}
+
+
+async def test_a_tag_that_is_set_while_others_are_looked_up_is_left(sandbox, meddling):
+    sandbox.state.push("example", "web", ["v1"])
+    newer = []
+    meddling.meddle = lambda: newer.append(sandbox.state.push("example", "web", ["b"]))
+    meddling.at_look = 3
+    with pytest.raises(TagExistsError, match=r"'b' was set to sha256:.* meanwhile"):
+        await meddling.tag("web", "v1", "a", "b")
+    assert tags(sandbox)["b"] == newer[0]
 
 
 async def test_a_dry_run_sets_nothing(sandbox, writer):

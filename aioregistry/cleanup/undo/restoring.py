@@ -1,7 +1,7 @@
 """Putting back what was deleted from one repository."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +27,7 @@ from aioregistry.errors import (
     ServerError,
 )
 from aioregistry.oci.documents import FetchedManifest
+from aioregistry.oci.fan_out import for_each
 from aioregistry.oci.writer import is_part_missing
 
 __all__ = ["ArchivedRepository", "ManifestStore", "RepositoryUndo"]
@@ -128,8 +129,8 @@ class RepositoryUndo:
             ClientClosedError: The store is closed.
         """
         for wave in self.restoration.waves:
-            await _each(self._put_back_manifest, [(digest,) for digest in wave])
-        await _each(self._put_back_tag, self.restoration.tags.items())
+            await for_each(self._put_back_manifest, wave, _CONCURRENCY)
+        await for_each(self._put_back_tag, self.restoration.tags.items(), _CONCURRENCY)
 
     async def _put_back_manifest(self, digest: str) -> None:
         content = self.archived.contents[digest]
@@ -150,7 +151,8 @@ class RepositoryUndo:
         first = self._missing[lacking[0]]
         return _Result("not_attempted", f"its part did not come back: {first.reason}")
 
-    async def _put_back_tag(self, tag: str, digest: str) -> None:
+    async def _put_back_tag(self, item: tuple[str, str]) -> None:
+        tag, digest = item
         if digest in self._missing:
             reason = f"its manifest did not come back: {self._missing[digest].reason}"
             self._take_in(tag, digest, _Result("not_attempted", reason))
@@ -299,16 +301,3 @@ def _some(digests: Sequence[str], unit: str) -> str:
     shown = ", ".join(digests[:_MAX_SHOWN])
     more = f" and {len(digests) - _MAX_SHOWN:,} more" if len(digests) > _MAX_SHOWN else ""
     return f"{len(digests):,} {unit}{'s' if len(digests) > 1 else ''} ({shown}{more})"
-
-
-async def _each(do: Callable[..., Awaitable[None]], items: Iterable[Sequence[str]]) -> None:
-    """Run something for each item, several at a time; when it raises, the rest is not begun."""
-    left = iter(items)
-
-    async def work() -> None:
-        for item in left:
-            await do(*item)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_CONCURRENCY):
-            group.create_task(work())
