@@ -103,7 +103,8 @@ health = ready
 
 def _worst(request: web.Request) -> Health:
     """The health of the client that is worst off, where there are several."""
-    keys = request.config_dict[_KEYS]
+    # An application that was not set up here may have put its client there itself.
+    keys = request.config_dict.get(_KEYS, [CLIENT])
     return Health.worst(Health.of(request.config_dict[key]) for key in keys)
 
 

@@ -26,6 +26,7 @@ DONE_AT_ONCE = {
     "aioregistry.cleanup.Distribution.open",
     "writer that is opened",
     "aioregistry.web.fastapi.answer_problem",
+    "aioregistry.web.fastapi.get_health",
     *(f"aioregistry.web.{server}.{name}" for server in ("aiohttp", "fastapi") for name in HEALTH),
 }
 NOT_COVERED = {

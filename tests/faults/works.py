@@ -29,7 +29,8 @@ from aioregistry.cleanup import (
 )
 from aioregistry.redis import RedisLimiter
 from aioregistry.sandbox import Fault, Faults, Phases, Sandbox
-from aioregistry.web import Job, Jobs
+from aioregistry.usage import measure_usage
+from aioregistry.web import Health, Job, Jobs
 from aioregistry.web import aiohttp as on_aiohttp
 from aioregistry.web import fastapi as on_fastapi
 from tests.faults.stage import NAMES, Stage, Work
@@ -70,6 +71,7 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
     ),
     "aioregistry.RepositoryHandle.tags": lambda at: walk(at.web.tags()),
     "aioregistry.RepositoryHandle.manifests": lambda at: walk(at.web.manifests()),
+    "aioregistry.RepositoryHandle.get_tag": lambda at: at.web.get_tag("main"),
     "aioregistry.Pager.collect": lambda at: at.web.tags().collect(require_complete=True),
     "aioregistry.Pager.first": lambda at: at.web.manifests().first(),
     "aioregistry.Pager.pages": lambda at: walk(at.web.tags().pages()),
@@ -100,10 +102,18 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
     },
     **{
         f"aioregistry.web.fastapi.{name}": lambda at, name=name: getattr(on_fastapi, name)(
-            at.client
+            Health.of(at.client)
         )
         for name in HEALTH
     },
+    "aioregistry.web.fastapi.get_health": lambda at: on_fastapi.get_health(
+        SimpleNamespace(
+            state=SimpleNamespace(registry_client=at.client, registry_clients={"main": at.client})
+        )
+    ),
+    "aioregistry.usage.measure_usage": lambda at: measure_usage(
+        at.registry, ContentReader(at.distribution)
+    ),
     "aioregistry.web.fastapi.answer_problem": lambda _: on_fastapi.answer_problem(
         None, NotFoundError("gone")
     ),
@@ -279,6 +289,14 @@ async def delete_tags(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     told: list[Outcome] = []
     yield at.web.delete_tags(NAMES, told.append)
     _check_told(at, told, {*NAMES} - at.tags)
+
+
+@covers("aioregistry.RegistryHandle.delete")
+async def delete_what_was_listed(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    told: list[Outcome] = []
+    listed = [tag async for tag in at.web.tags() if tag.tag in NAMES]
+    yield at.registry.delete(listed, told.append)
+    _check_told(at, told, {f"web:{name}" for name in {*NAMES} - at.tags})
 
 
 @covers("aioregistry.RepositoryHandle.delete_manifests")
