@@ -3,13 +3,16 @@
 from aioregistry.web.health import Health, HealthStatus
 from aioregistry.web.jobs import Job, Jobs, JobStatus, ServiceStoppingError
 from aioregistry.web.problems import Problem
+from aioregistry.web.reports import JobStore, StoredJob
 
 __all__ = [
     "Health",
     "HealthStatus",
     "Job",
     "JobStatus",
+    "JobStore",
     "Jobs",
     "Problem",
     "ServiceStoppingError",
+    "StoredJob",
 ]

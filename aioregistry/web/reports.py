@@ -2,18 +2,32 @@
 
 import logging
 import os
+import re
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+from attrs import frozen
 
-__all__ = ["ReportFolder", "to_json"]
+__all__ = ["JobStore", "ReportFolder", "StoredJob", "to_json"]
 
 logger = logging.getLogger("aioregistry.web")
 
+_MAX_NOTES = 1000
+_AFTER_ALL_OTHERS = 10**15
+_EMPTY: Mapping[str, Any] = {
+    "id": "",
+    "name": "",
+    "status": "running",
+    "progress": {},
+    "error": None,
+    "begun_at": "1970-01-01T00:00:00+00:00",
+    "ended_at": None,
+}
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -28,6 +42,54 @@ def to_json(values: Mapping[str, Any]) -> bytes:
         return _ENCODER.encode(values)
     except (RecursionError, UnicodeError, OverflowError) as error:
         raise ValueError(f"no JSON: {type(error).__name__}") from error
+
+
+@frozen
+class StoredJob:
+    """What a store has of a job.
+
+    Attributes:
+        document: Its state, as `Job.document` returns it.
+        notes: Its notes, each as JSON.
+        event: The number of its newest event.
+    """
+
+    document: dict[str, Any]
+    notes: tuple[bytes, ...]
+    event: int
+
+
+class JobStore(Protocol):
+    """Where jobs are kept beyond the memory of a process: `ReportFolder`, or one of your own."""
+
+    def write(self, job: str, line: bytes, *, last: bool = False) -> None:
+        """Keep a line of a job; any thread may call this, and it must not block.
+
+        Args:
+            job: The job's identifier.
+            line: JSON without a line break: ``{"job": …, "event": N}`` when the job begins and
+                when it ends, ``{"note": …}`` and ``{"progress": …}`` in between.
+            last: Whether the job has ended with it; by default it has not.
+        """
+
+    def read(self, job: str) -> StoredJob | None:
+        """Return what is kept of a job; None for nothing. It may block.
+
+        Args:
+            job: The job's identifier, which may be any text.
+        """
+
+    def close(self) -> None:
+        """Return when everything is kept. It may block."""
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        # The last line of a process that was killed.
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class ReportFolder:
@@ -68,6 +130,40 @@ class ReportFolder:
             except RuntimeError:
                 # Closed: this comes from a job that went on after its end.
                 self._flush()
+
+    def read(self, job: str) -> StoredJob | None:
+        """Return what the report of a job says; it blocks.
+
+        A job that ran when its process ended has failed.
+
+        Args:
+            job: The job's identifier, which may be any text.
+        """
+        if re.fullmatch(r"[\w-]+", job, re.ASCII) is None:
+            return None
+        document: dict[str, Any] | None = None
+        event = 0
+        notes: deque[bytes] = deque(maxlen=_MAX_NOTES)
+        try:
+            with (self._path / f"{job}.jsonl").open("rb") as file:
+                for line in file:
+                    found = _parsed(line)
+                    if isinstance(found.get("job"), dict):
+                        document = {**_EMPTY, **found["job"]}
+                        event = int(found.get("event", 0))
+                    elif "note" in found:
+                        notes.append(msgspec.json.encode(found["note"]))
+                    elif document is not None and "progress" in found:
+                        document["progress"] = found["progress"]
+        except OSError:
+            return None
+        if document is None or document["id"] != job:
+            return None
+        if document["status"] == "running":
+            document |= {"status": "failed", "error": "the service ended before the job did"}
+            # Whatever its followers have seen, they have not seen this.
+            event = _AFTER_ALL_OTHERS
+        return StoredJob(document, tuple(notes), event)
 
     def close(self) -> None:
         """Return when every line is written; it blocks."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from aioregistry import InvalidTokenError, NotFoundError, RegistryConnectionError
-from aioregistry.web import Job, Jobs, Problem, ServiceStoppingError
+from aioregistry.web import Job, Jobs, JobStore, Problem, ServiceStoppingError, StoredJob
+from aioregistry.web.events import last_event_id
 
 
 def parsed(event: bytes) -> tuple[str, dict]:
@@ -103,7 +104,8 @@ async def test_what_is_told_and_noted_is_json(tmp_path, value, shown):
     assert job.noted == [{"value": shown}]
     await jobs.close()
     lines = (tmp_path / f"{job.id}.jsonl").read_text().splitlines()
-    assert json.loads(lines[1]) == {"note": {"value": shown}}
+    assert json.loads(lines[1]) == {"progress": {"value": shown}}
+    assert json.loads(lines[2]) == {"note": {"value": shown}}
 
 
 CYCLE: list = []
@@ -328,3 +330,125 @@ async def test_a_report_that_cannot_be_written_is_logged_and_harms_nobody(tmp_pa
     await jobs.close()
     assert caplog.text.count("cannot be written") == 1
     assert job.status == "done"
+
+
+async def test_a_job_that_runs_is_not_started_a_second_time():
+    jobs = Jobs()
+    first = jobs.start("apply 1", lambda _: asyncio.sleep(60), once=True)
+    assert jobs.start("apply 1", lambda _: asyncio.sleep(60), once=True) is first
+    assert jobs.start("apply 2", lambda _: asyncio.sleep(60), once=True) is not first
+    assert jobs.start("apply 1", lambda _: asyncio.sleep(60)) is not first
+    await jobs.close()
+    jobs = Jobs()
+    first = await ended(jobs)
+    assert jobs.start(first.name, lambda _: asyncio.sleep(0), once=True) is not first
+
+
+async def test_two_threads_start_one_job():
+    jobs = Jobs()
+
+    def start():
+        return jobs.start("apply", lambda _: asyncio.sleep(60), once=True)
+
+    assert len(set(await asyncio.gather(*(asyncio.to_thread(start) for _ in range(8))))) == 1
+    await jobs.close()
+
+
+async def worked(job):
+    job.tell(done=1)
+    job.note(tag="a", status="deleted")
+    job.tell(done=2)
+
+
+async def test_a_job_of_an_earlier_process_is_recalled_with_its_end(tmp_path):
+    jobs = Jobs(tmp_path)
+    job = jobs.start("delete", worked)
+    last = [event async for event in job.events()][-1]
+    await jobs.close()
+    later = Jobs(tmp_path)
+    assert later.get(job.id) is None
+    recalled = await later.recall(job.id)
+    assert recalled.document() == job.document()
+    assert recalled.noted == [{"tag": "a", "status": "deleted"}]
+    assert [event async for event in recalled.events()] == [last]
+    assert recalled.has_ended_for(job.event_number)
+    await later.close()
+
+
+async def test_a_job_that_was_killed_is_recalled_as_failed_with_what_it_noted(tmp_path):
+    lines = [
+        {"job": {"id": "a-1", "name": "delete", "begun_at": "2026-01-02T00:00:00+00:00"}},
+        {"note": {"tag": "a"}},
+        {"progress": {"done": 1}},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines) + '{"note": {"ta'
+    (tmp_path / "a-1.jsonl").write_text(text)
+    jobs = Jobs(tmp_path)
+    job = await jobs.recall("a-1")
+    assert (job.status, job.progress, job.noted) == ("failed", {"done": 1}, [{"tag": "a"}])
+    assert job.error == "the service ended before the job did"
+    (event,) = [event async for event in job.events(after=7)]
+    seen = last_event_id({"Last-Event-ID": event.decode().splitlines()[0].removeprefix("id: ")})
+    assert job.has_ended_for(seen)
+    await jobs.close()
+
+
+@pytest.mark.parametrize("name", ["", "none", "../a", "a/b", "a\0b", "x" * 5000, ".."])
+async def test_what_names_no_job_recalls_none(tmp_path, name):
+    (tmp_path / "a.jsonl").write_text("[]\nnull\n{}\n")
+    jobs = Jobs(tmp_path / "reports")
+    assert await jobs.recall(name) is None
+    assert await Jobs().recall(name) is None
+    await jobs.close()
+
+
+async def test_with_a_report_only_the_newest_notes_are_in_memory(tmp_path):
+    async def work(job):
+        for number in range(3000):
+            job.note(number=number)
+
+    jobs = Jobs(tmp_path)
+    job = jobs.start("note", work)
+    await job.wait()
+    assert [note["number"] for note in job.noted] == [*range(2000, 3000)]
+    await jobs.close()
+    assert (tmp_path / f"{job.id}.jsonl").read_bytes().count(b"note") == 3000 + 2
+
+
+async def test_progress_is_written_once_a_second_at_most(tmp_path):
+    async def work(job):
+        for number in range(100):
+            job.tell(done=number)
+
+    jobs = Jobs(tmp_path)
+    job = jobs.start("tell", work)
+    await job.wait()
+    await jobs.close()
+    lines = (tmp_path / f"{job.id}.jsonl").read_bytes().splitlines()
+    assert sum(line.startswith(b'{"progress"') for line in lines) < 10
+
+
+class Memory:
+    """A store of one's own."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def write(self, job: str, line: bytes, *, last: bool = False) -> None:
+        self.lines.append(line)
+
+    def read(self, job: str) -> StoredJob | None:
+        return None
+
+    def close(self) -> None:
+        self.lines.append(b"closed")
+
+
+async def test_jobs_are_kept_in_a_store_of_ones_own():
+    store: JobStore = Memory()
+    jobs = Jobs(store=store)
+    await ended(jobs)
+    await jobs.close()
+    assert [line[:6] for line in store.lines] == [b'{"job"', b'{"job"', b"closed"]
+    with pytest.raises(ValueError, match="not both"):
+        Jobs(Path("reports"), store=store)
