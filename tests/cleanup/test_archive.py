@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 
 import pytest
 
@@ -105,6 +106,58 @@ async def test_cut_off_anywhere_it_has_all_that_was_whole_and_grows_again(tmp_pa
         kept.append(len(found) - 1)
     assert kept == sorted(kept)
     assert set(kept) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("edit", ["flip", "zero", "cut", "insert"])
+async def test_one_that_is_damaged_within_is_refused_and_left_as_it_is(tmp_path, edit):
+    path = tmp_path / "a"
+    await write(path, DOCUMENTS[:3])
+    data = path.read_bytes()
+    _, _, second, last = (one.start() for one in re.finditer(b"\x1f\x8b\x08", data))
+    for place in range(second + 1, last, 3):
+        changed = {
+            "flip": data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :],
+            "zero": data[:place] + bytes(4) + data[min(place + 4, last) :],
+            "cut": data[:place] + data[last:],
+            "insert": data[:place] + b"x" + data[place:],
+        }[edit]
+        path.write_bytes(changed)
+        try:
+            # Some bytes of a gzip header may be anything.
+            assert [one.document for one in read_archive(path)] == DOCUMENTS[:3]
+        except ArchiveError as refused:
+            error = refused
+        else:
+            continue
+        assert "damaged at byte" in str(error)
+        with pytest.raises(ArchiveError, match="damaged at byte"):
+            await write(path, DOCUMENTS[3:4])
+        assert path.read_bytes() == changed
+
+
+async def test_what_a_machine_left_at_the_end_when_it_died_is_dropped(tmp_path):
+    path = tmp_path / "a"
+    await write(path, DOCUMENTS[:2])
+    data = path.read_bytes()
+    for rest in (bytes(5_000), data[-40:-20] + bytes(200), b"\x1f\x8b\x08" + bytes(100)):
+        path.write_bytes(data + rest)
+        assert [one.document for one in read_archive(path)] == DOCUMENTS[:2]
+        await write(path, DOCUMENTS[2:3])
+        assert [one.document for one in read_archive(path)] == DOCUMENTS[:3]
+
+
+async def test_one_that_was_edited_and_lacks_the_end_of_its_last_line_is_refused(tmp_path):
+    path = tmp_path / "a"
+    await write(path, DOCUMENTS[:2])
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).rstrip(b"\n")))
+    with pytest.raises(ArchiveError, match="the last line has no end"):
+        list(read_archive(path))
+
+
+async def test_a_document_that_escapes_make_too_long_for_a_line_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("aioregistry.cleanup.apply.archive_format._MAX_LINE_BYTES", 10_000)
+    await write(tmp_path / "a", [b"\x01" * 3_000])
+    assert [one.document for one in read_archive(tmp_path / "a")] == [b"\x01" * 3_000]
 
 
 async def test_it_is_for_its_owner_alone(tmp_path):

@@ -34,6 +34,7 @@ VERSION = 1
 # A manifest has at most 4 MiB; base64 and the escapes of JSON make more of it.
 _MAX_LINE_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**16
+_MAGIC = b"\x1f\x8b\x08"
 _GZIP = zlib.MAX_WBITS | 16
 # Further levels take twice the time and save an eighth of the space. A window of 4 KiB holds some
 # documents, which is what they have in common; to set up the usual one takes longer than to pack.
@@ -193,7 +194,10 @@ def _check_head(path: Path, line: bytes, registry: str | None) -> str:
 def _members(path: Path, file: IO[bytes]) -> Iterator[tuple[list[bytes], int, int]]:
     """Yield the lines of each whole member, where it begins and where it ends.
 
-    A member that was cut off ends the iteration.
+    A member that was cut off ends the iteration: it is the last one.
+
+    Raises:
+        ArchiveError: The file was damaged or edited: whole members follow one that is not.
     """
     place, rest = file.tell(), b""
     while True:
@@ -205,6 +209,8 @@ def _members(path: Path, file: IO[bytes]) -> Iterator[tuple[list[bytes], int, in
             while not unzip.eof:
                 data = rest or file.read(_CHUNK_BYTES)
                 if not data:
+                    if _whole_members_follow(file, start):
+                        raise _damaged(path, start, "its end is missing")
                     return
                 rest = b""
                 text.append(unzip.decompress(data, _MAX_LINE_BYTES))
@@ -212,15 +218,55 @@ def _members(path: Path, file: IO[bytes]) -> Iterator[tuple[list[bytes], int, in
                 place += len(data)
                 if unzip.unconsumed_tail or size > _MAX_LINE_BYTES:
                     raise ArchiveError(f"{path}: a part of more than {_MAX_LINE_BYTES:,} bytes")
-        except zlib.error:
-            # Nothing follows a member that was cut off: the archive is truncated before it grows.
+        except zlib.error as error:
+            # The end of a file that a machine left when it died may be of any bytes.
+            if _whole_members_follow(file, start):
+                raise _damaged(path, start, str(error)) from None
             return
         rest = unzip.unused_data
         place -= len(rest)
         lines = b"".join(text).split(b"\n")
         if lines.pop():
-            return
+            raise _damaged(path, start, "the last line has no end")
         yield lines, start, place
+
+
+def _whole_members_follow(file: IO[bytes], start: int) -> bool:
+    """Return whether a whole member begins anywhere after the beginning of a bad one."""
+    file.seek(start + 1)
+    place, known = start + 1, b""
+    while data := file.read(_CHUNK_BYTES):
+        known += data
+        at = known.find(_MAGIC)
+        while at >= 0:
+            if _is_whole(file, place + at):
+                return True
+            at = known.find(_MAGIC, at + 1)
+        place += len(known) - len(_MAGIC) + 1
+        known = known[1 - len(_MAGIC) :]
+        file.seek(place + len(known))
+    return False
+
+
+def _is_whole(file: IO[bytes], place: int) -> bool:
+    file.seek(place)
+    unzip = zlib.decompressobj(_GZIP)
+    try:
+        while not unzip.eof:
+            data = unzip.unconsumed_tail or file.read(_CHUNK_BYTES)
+            if not data:
+                return False
+            unzip.decompress(data, _MAX_LINE_BYTES)
+    except zlib.error:
+        return False
+    return True
+
+
+def _damaged(path: Path, place: int, why: str) -> ArchiveError:
+    return ArchiveError(
+        f"{path}: damaged at byte {place:,} ({why}), with more behind it; it is left as it is."
+        " What comes before can be restored from a copy of the file that ends there"
+    )
 
 
 def pack_lines(lines: list[bytes]) -> bytes:
@@ -251,21 +297,17 @@ def line_of(
     media_type: str,
 ) -> bytes:
     """Return the line of one DELETE."""
-    text, encoding = None, "utf-8"
+    now = datetime.now(UTC)
+    line = _Line(now, repository, digest, tags, media_type)
     if document is not None:
-        try:
+        with suppress(UnicodeDecodeError):
             text = document.decode()
-        except UnicodeDecodeError:
-            text, encoding = base64.b64encode(document).decode(), "base64"
-    line = _Line(
-        datetime.now(UTC),
-        repository,
-        digest,
-        tags,
-        media_type,
-        encoding,  # type: ignore[arg-type]  # one of the two
-        text,
-    )
+            written = msgspec.json.encode(msgspec.structs.replace(line, document=text)) + b"\n"
+            # Escapes may make six bytes of one.
+            if len(written) <= _MAX_LINE_BYTES:
+                return written
+        text = base64.b64encode(document).decode()
+        line = msgspec.structs.replace(line, encoding="base64", document=text)
     return msgspec.json.encode(line) + b"\n"
 
 
