@@ -15,6 +15,7 @@ MODULES = (
     "aioregistry.sandbox",
     "aioregistry.testing",
     "aioregistry.usage",
+    "aioregistry.usage.metrics",
     "aioregistry.web",
     "aioregistry.web.aiohttp",
     "aioregistry.web.fastapi",

@@ -173,7 +173,7 @@ class Rows:
             yield row_of(
                 name,
                 counts,
-                bytes=sizes.get(row, 0),
+                bytes=sizes[row],
                 exclusive_bytes=exclusive[row],
                 untagged_bytes=untagged[row] if has_kinds else None,
                 referrer_bytes=referrers[row] if has_kinds else None,

@@ -60,7 +60,7 @@ class SoleOwners:
         self._owners = array("I")
         self._latest = array("I")
         # By owner: the blobs it has. Those of unknown size are looked at again at the end.
-        self._bytes: dict[int, int] = {}
+        self._bytes = array("q")
         self._unsized = array("I")
         self._unsized_owners = array("I")
 
@@ -76,6 +76,8 @@ class SoleOwners:
                 owners[number] = _SEVERAL
             return
         key, total = owner + 1, 0
+        if owner >= len(self._bytes):
+            self._bytes.extend(array("q", bytes(8 * (owner + 1 - len(self._bytes)))))
         for number in numbers:
             if latest[number] == key:
                 continue
@@ -87,22 +89,22 @@ class SoleOwners:
                 self._unsized_owners.append(owner)
             else:
                 total += size
-        self._bytes[owner] = self._bytes.get(owner, 0) + total
+        self._bytes[owner] += total
 
     def owner_of(self, number: int) -> int | None:
         """Return the only owner of a blob; None for several, or none."""
         key = self._owners[number] if number < len(self._owners) else _NOBODY
         return None if key in {_NOBODY, _SEVERAL} else key - 1
 
-    def bytes(self) -> tuple[dict[int, int], set[int]]:
+    def bytes(self) -> "tuple[array[int], set[int]]":
         """Return the bytes of each owner's blobs, and the owners of blobs of unknown size."""
-        found, unknown = dict(self._bytes), set()
+        found, unknown = self._bytes[:], set()
         for number, owner in zip(self._unsized, self._unsized_owners, strict=True):
             size = self._sizes.size_of(number)
             if size is None:
                 unknown.add(owner)
             else:
-                found[owner] = found.get(owner, 0) + size
+                found[owner] += size
         return found, unknown
 
 
@@ -137,7 +139,7 @@ class Masks:
         owner = mask.bit_length() - 1
         return None if owner == self.MAX_OWNERS else owner
 
-    def bytes(self) -> tuple[dict[int, int], set[int]]:
+    def bytes(self) -> "tuple[array[int], set[int]]":
         """Return the bytes of each owner's blobs, and the owners of blobs of unknown size."""
         by_mask: dict[int, int] = {}
         unsized = 0
@@ -147,9 +149,9 @@ class Masks:
                 unsized |= mask
             else:
                 by_mask[mask] = by_mask.get(mask, 0) + size
-        found: dict[int, int] = {}
+        found = array("q", bytes(8 * self.MAX_OWNERS))
         for mask, total in by_mask.items():
             for owner in range(self.MAX_OWNERS):
                 if mask >> owner & 1:
-                    found[owner] = found.get(owner, 0) + total
+                    found[owner] += total
         return found, {owner for owner in range(self.MAX_OWNERS) if unsized >> owner & 1}

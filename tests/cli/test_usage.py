@@ -133,3 +133,26 @@ def test_a_trend_counts_nothing(filled):
     assert filled.run("usage", "--trend", "--record").exit_code == 2
     filled.run("usage", "example", "--trend")
     assert filled.sandbox.request_count == 0
+
+
+def test_figures_are_written_for_prometheus(filled):
+    result = filled.run("usage", "--openmetrics", "usage.prom", "--per-repository")
+    assert result.exit_code == 0, result.output
+    text = (filled.folder / "usage.prom").read_text()
+    assert 'aioregistry_tags{registry="example"} 4.0' in text
+    assert 'repository="tools/api"' in text
+    assert text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--openmetrics", "missing/usage.prom"),
+        ("--per-repository",),
+        ("--openmetrics", "usage.prom", "--trend"),
+        ("--openmetrics", "usage.prom", "--per-repository", "--by", "tag"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_anything_is_sent(filled, arguments):
+    assert filled.run("usage", *arguments).exit_code == 2
+    assert filled.sandbox.request_count == 0

@@ -47,6 +47,25 @@ class Money:
             help="Keep the figures in the state directory, for `--trend` and the forecast.",
         ),
     ] = False
+    openmetrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--openmetrics",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_MONEY,
+            help="Also write the figures to this file, for Prometheus' textfile collector. Needs"
+            " the extra `metrics`.",
+        ),
+    ] = None
+    per_repository: Annotated[
+        bool,
+        typer.Option(
+            "--per-repository",
+            rich_help_panel=_MONEY,
+            help="In `--openmetrics`, also have the bytes of each printed repository, by name.",
+        ),
+    ] = False
     trend: Annotated[
         bool,
         typer.Option(

@@ -1,7 +1,9 @@
 """The work of ``aioregistry usage``."""
 
+import importlib.util
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +31,7 @@ from aioregistry.cli.usage.options import Counting, Group, Money
 from aioregistry.cli.usage.rows import columns_by, rows_of, sentences
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError, PermissionDeniedError, PreconditionFailedError
+from aioregistry.files import write_file
 from aioregistry.usage.cost import Cost, Growth, growth_by_push, growth_of_records
 from aioregistry.usage.history import UsageRecord, read_records, record_usage
 from aioregistry.usage.measuring import measure_usage
@@ -51,8 +54,7 @@ def usage(
     """Count the bytes of registries, and print them."""
     matches = _matches(counting.match)
     policy = None if money.policy is None else _policy(money.policy)
-    if money.trend and (money.record or policy is not None):
-        refuse(_COMMAND, "--trend shows what is recorded: it excludes --record and --policy")
+    _check(money, counting)
 
     async def work(to: Connection) -> int:
         handles = await to.registries(registry, every=every)
@@ -77,6 +79,8 @@ def usage(
             counted.add(found)
         printer.end()
         await counted.add_cost()
+        if money.openmetrics is not None:
+            counted.write(money.openmetrics, per_repository=money.per_repository)
         if policy is not None:
             for handle in handles:
                 await counted.add_saving(handle, policy)
@@ -84,6 +88,24 @@ def usage(
         return SOME_FAILED if counted.failed else DONE
 
     run_connected(_COMMAND, access, work)
+
+
+def _check(money: Money, counting: Counting) -> None:
+    """Refuse options that exclude each other, and a missing package."""
+    if money.trend and (money.record or money.policy or money.openmetrics):
+        others = "--record, --policy and --openmetrics"
+        refuse(_COMMAND, f"--trend shows what is recorded: it excludes {others}")
+    if money.per_repository and (not money.openmetrics or counting.by is not Group.REPOSITORY):
+        refuse(_COMMAND, "--per-repository is for --openmetrics FILE, with --by repository")
+    if money.openmetrics is not None:
+        if importlib.util.find_spec("prometheus_client") is None:
+            refuse(
+                _COMMAND,
+                "--openmetrics: the package prometheus-client is missing:"
+                " pip install 'aioregistry-do[metrics]'",
+            )
+        if not money.openmetrics.parent.is_dir():
+            refuse(_COMMAND, f"--openmetrics: {money.openmetrics.parent} is no folder")
 
 
 def _show_trend(registries: list[str], settings: Settings) -> None:
@@ -155,6 +177,8 @@ class _Counted:
     notes: list[str] = Factory(list)
     failed: bool = False
     cost: Cost | None = None
+    _begun: float = Factory(time.monotonic)
+    _found: list[tuple[RegistryUsage, list[UsageRecord]]] = Factory(list)
     _growths: list[Growth] = Factory(list)
     _bytes: int = 0
 
@@ -184,6 +208,7 @@ class _Counted:
         except OSError as error:
             raise UsageError(f"{folder.usage}: {error.strerror or error}") from None
         sizes = [(each.at, each.stored_bytes) for each in records if each.stored_bytes is not None]
+        self._found.append((found, records))
         self._growths.append(growth_of_records(sizes) or growth_by_push(found.grown))
         self._bytes += total.bytes
 
@@ -216,6 +241,32 @@ class _Counted:
                 return self._bytes
             return sum(size for size in sizes if size is not None)
         return known
+
+    def write(self, path: Path, *, per_repository: bool) -> None:
+        """Write the figures for Prometheus."""
+        from aioregistry.usage.metrics import RegistryFigures, openmetrics
+
+        figures = [
+            RegistryFigures(
+                usage=found,
+                reported=self.registries.get(found.registry),
+                records=records,
+                by_repository=per_repository,
+            )
+            for found, records in self._found
+        ]
+        server = self.to.limiter.status.server
+        text = openmetrics(
+            figures,
+            cost=self.cost,
+            seconds=time.monotonic() - self._begun,
+            remaining=None if server is None else server.remaining,
+        )
+        try:
+            # A collector may read it at any time; it runs as another user.
+            write_file(path, text, mode=0o644)
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror or error}") from None
 
     async def add_saving(self, handle: RegistryHandle, policy: Policy) -> None:
         """Say what a policy would free and save."""
