@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import frozen
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.openmetrics.exposition import generate_latest
-from prometheus_client.registry import Collector
 
 from aioregistry.api.models import Registry
 from aioregistry.usage.cost import Cost
@@ -53,14 +50,20 @@ def openmetrics(
         cost: The plan of the account; None, the default, leaves it out.
         seconds: How long counting took; None, the default, leaves it out.
         remaining: The requests that are left of the API's quota; None leaves them out.
+
+    Raises:
+        ModuleNotFoundError: The extra ``metrics`` is not installed.
     """
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415  (an extra)
+    from prometheus_client.openmetrics.exposition import generate_latest  # noqa: PLC0415
+
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(list(figures), cost, seconds, remaining))
-    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    text: bytes = generate_latest(registry)
     return text
 
 
-class _Figures(Collector):
+class _Figures:
     def __init__(
         self,
         figures: Sequence[RegistryFigures],
@@ -73,7 +76,7 @@ class _Figures(Collector):
         self._seconds = seconds
         self._remaining = remaining
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Any]:
         yield from self._of_registries()
         yield from self._of_repositories()
         if self._cost is not None:
@@ -88,7 +91,7 @@ class _Figures(Collector):
         yield _gauge("quota_remaining_requests", "Left of the API's quota", self._remaining)
         yield _gauge("usage_duration_seconds", "How long counting took", self._seconds)
 
-    def _of_registries(self) -> Iterator[GaugeMetricFamily]:
+    def _of_registries(self) -> Iterator[Any]:
         sizes = _labelled("bytes", "Bytes of blobs, each counted once", "registry", "kind")
         manifests = _labelled("manifests", "Manifests", "registry", "kind")
         tags = _labelled("tags", "Tags", "registry")
@@ -119,7 +122,7 @@ class _Figures(Collector):
                 _add(cleaned, name, cleanups[-1].at.timestamp())
         yield from (sizes, manifests, tags, reported, measured, counted, deleted, cleaned)
 
-    def _of_repositories(self) -> Iterator[GaugeMetricFamily]:
+    def _of_repositories(self) -> Iterator[Any]:
         labels = ("registry", "repository")
         sizes = _labelled("repository_bytes", "Bytes of blobs, each counted once", *labels)
         exclusive = _labelled(
@@ -132,18 +135,20 @@ class _Figures(Collector):
         yield from (sizes, exclusive)
 
 
-def _labelled(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+def _labelled(name: str, text: str, *labels: str) -> Any:
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415  (an extra)
+
     return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=labels)
 
 
-def _gauge(name: str, text: str, value: float | None) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=())
+def _gauge(name: str, text: str, value: float | None) -> Any:
+    gauge = _labelled(name, text)
     if value is not None:
         gauge.add_metric([], value)
     return gauge
 
 
-def _add(gauge: GaugeMetricFamily, registry: str, value: float | None) -> None:
+def _add(gauge: Any, registry: str, value: float | None) -> None:
     if value is not None:
         gauge.add_metric([registry], value)
 

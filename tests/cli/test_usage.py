@@ -136,6 +136,7 @@ def test_a_trend_counts_nothing(filled):
 
 
 def test_figures_are_written_for_prometheus(filled):
+    pytest.importorskip("prometheus_client")
     result = filled.run("usage", "--openmetrics", "usage.prom", "--per-repository")
     assert result.exit_code == 0, result.output
     text = (filled.folder / "usage.prom").read_text()

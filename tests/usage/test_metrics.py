@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+import pytest
 
 from aioregistry.api.models import Registry, SubscriptionTier
 from aioregistry.usage.cost import Cost
@@ -10,6 +10,8 @@ from aioregistry.usage.history import UsageRecord
 from aioregistry.usage.metrics import RegistryFigures, openmetrics
 from aioregistry.usage.model import By, RegistryUsage, UsageRow
 from tests.cleanup.registries import NOW
+
+parser = pytest.importorskip("prometheus_client.openmetrics.parser")
 
 GIB = 2**30
 USAGE = RegistryUsage(
@@ -27,7 +29,7 @@ USAGE = RegistryUsage(
 def samples(text: bytes) -> dict[tuple[str, ...], float]:
     return {
         (sample.name.removeprefix("aioregistry_"), *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(text.decode())
+        for family in parser.text_string_to_metric_families(text.decode())
         for sample in family.samples
     }
 
