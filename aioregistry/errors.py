@@ -204,7 +204,7 @@ class TagExistsError(RegistryError):
 
     def __init__(self, message: str = "", *, tags: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.tags = dict(tags or {})
+        self.tags: dict[str, str] = dict(tags or {})
 
 
 class ClientClosedError(RegistryError):

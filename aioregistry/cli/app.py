@@ -121,7 +121,7 @@ class _Commands(CommandGroup):
         return super().shell_complete(ctx, incomplete)
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -17,7 +17,7 @@ __all__ = ["MakeRequest", "PathFamilies"]
 T = TypeVar("T")
 MakeRequest = Callable[[Endpoints], Call[T]]
 
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 
 class PathFamilies:

@@ -53,7 +53,7 @@ class RegistryHandle:
     def __init__(
         self, name: str, families: PathFamilies, pagers: PagerFactory, concurrency: int
     ) -> None:
-        self.name = names.check_registry(name)
+        self.name: str = names.check_registry(name)
         self._families = families
         self._pagers = pagers
         self._concurrency = concurrency

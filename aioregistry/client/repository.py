@@ -59,7 +59,7 @@ class RepositoryHandle:
         concurrency: int,
     ) -> None:
         self.registry_name = registry_name
-        self.name = names.check_repository(name)
+        self.name: str = names.check_repository(name)
         self._path = repository_path(registry_name, name)
         self._families = families
         self._pagers = pagers

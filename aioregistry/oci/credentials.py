@@ -32,7 +32,7 @@ _REVOCATION_SECONDS = 5.0
 # Of how many sets a server may know the last ones.
 _REMEMBERED = 2
 
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 
 class Registry(Protocol):

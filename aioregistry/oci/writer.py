@@ -23,7 +23,7 @@ from aioregistry.session.answers import Answer, NoAnswer
 
 __all__ = ["DistributionWriter", "is_part_missing"]
 
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 _CREATED = 201
 _LEFT_OPEN = ". The upload could not be cancelled: the registry drops it by itself"
 _NOT_NOW = (

@@ -29,7 +29,7 @@ class Fingerprints:
     __slots__ = ("_few", "_table", "count")
 
     def __init__(self, expected: int = 0) -> None:
-        self.count = 0
+        self.count: int = 0
         self._few: set[int] = set()
         self._table: array[int] | None = None
         if expected > _MOST_IN_A_SET:

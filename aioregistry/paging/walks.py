@@ -89,11 +89,11 @@ class _Pass(Generic[T]):
     def __init__(self, name_of: Callable[[T], str]) -> None:
         self._name_of = name_of
         self._known: Fingerprints | None = None
-        self.found = 0
-        self.answers = 0
-        self.passes = 1
+        self.found: int = 0
+        self.answers: int = 0
+        self.passes: int = 1
         self.total: int | None = None
-        self.highest_total = 0
+        self.highest_total: int = 0
         self._pages_without_news = 0
         self._first_pass = 0  # how many pages it had, once it is over
         self._links_seen = False
@@ -192,7 +192,7 @@ class NumberWalk(_Pass[T]):
         self._reread_before = False
         self._covered_before = False
         self._ended = False
-        self.moving = False
+        self.moving: bool = False
 
     @property
     def complete(self) -> bool:

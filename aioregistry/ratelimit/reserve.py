@@ -42,7 +42,7 @@ class Reserve:
         self._fixed: list[int] = []
         if limit.reserve:
             self._fixed = [min(part_of(each, limit.reserve), each - 1) for each in shares]
-        self.active = bool(self._fixed)
+        self.active: bool = bool(self._fixed)
         # When interactive requests were made, and since when they are.
         self._made: deque[float] = deque()
         self._since = 0.0

@@ -35,7 +35,7 @@ __all__ = ["RedisLimiter", "WhenAway"]
 
 WhenAway = Literal["fail_closed", "fail_open"]
 
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 _MAX_BACKOFF_SECONDS = 1.0
 _FIRST_BACKOFF_SECONDS = 0.02

@@ -76,7 +76,7 @@ class QuotaStore:
         prefix: str,
     ) -> None:
         self._client = client
-        self.worker = secrets.token_hex(8)
+        self.worker: str = secrets.token_hex(8)
         windows = rate_limit.windows
         digest = hashlib.sha256(token.encode()).hexdigest()[:32]
         # In braces: a cluster keeps them together.

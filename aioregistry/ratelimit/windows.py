@@ -55,12 +55,12 @@ class RollingWindow:
         share: int | None = None,
         others_timeout: float | None = None,
     ) -> None:
-        self.limit = limit
-        self.period = period
-        self.share = limit if share is None else share
-        self.others_timeout = period if others_timeout is None else others_timeout
-        self.in_flight = 0
-        self.probing = False
+        self.limit: int = limit
+        self.period: float = period
+        self.share: int = limit if share is None else share
+        self.others_timeout: float = period if others_timeout is None else others_timeout
+        self.in_flight: int = 0
+        self.probing: bool = False
         self._taken_at = -math.inf
         # When our permits come back, and when the last ones did.
         self._returns: deque[float] = deque()

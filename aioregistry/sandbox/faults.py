@@ -118,7 +118,7 @@ class Faults:
         """
         self.faults = faults
         self.seed = seed
-        self.random = Random(seed)  # noqa: S311  (faults, not secrets)
+        self.random: Random = Random(seed)  # noqa: S311  (faults, not secrets)
         self._matched = [0] * len(faults)
         self._struck = [0] * len(faults)
 

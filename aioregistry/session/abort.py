@@ -31,7 +31,7 @@ class AbortScope:
     __slots__ = ("_aborted", "_waiting", "error", "owner")
 
     def __init__(self, owner: object) -> None:
-        self.owner = owner
+        self.owner: object = owner
         self.error: RegistryError | None = None
         self._waiting: set[asyncio.Task[Any]] = set()
         self._aborted: set[asyncio.Task[Any]] = set()

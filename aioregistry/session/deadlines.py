@@ -61,7 +61,7 @@ class _Deadline:
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._expired = False
-        self.at = 0.0
+        self.at: float = 0.0
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()

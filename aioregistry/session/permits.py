@@ -55,7 +55,7 @@ class HeldPermit:
 
     def __init__(self) -> None:
         self._held = False
-        self.is_needed_back = False
+        self.is_needed_back: bool = False
         self.prepare: Prepare | None = None
         self._reset: Token[HeldPermit | None] | None = None
 

@@ -35,7 +35,7 @@ from aioregistry.session.transport import Transport
 __all__ = ["Session"]
 
 T = TypeVar("T")
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 
 class Session:
@@ -61,7 +61,7 @@ class Session:
         self._limiter = limiter
         self._retry = retry
         self._on_request = on_request
-        self.recent = RecentRequests()
+        self.recent: RecentRequests = RecentRequests()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -117,7 +117,7 @@ class Transport:
             raise ValueError("give a session or a connector, not both: a session has its own")
         if session is not None and trust_env:
             raise ValueError("give a session or trust_env, not both: a session has its own setting")
-        self.base_url = check_origin("base_url", base_url)
+        self.base_url: str = check_origin("base_url", base_url)
         self._token = token if callable(token) else _authorization(token)
         self._borrowed = session
         self._connector = connector
@@ -127,7 +127,7 @@ class Transport:
         self._is_token_default = False
         if isinstance(timeout, aiohttp.ClientTimeout):
             self._timeout, self._deadlines = timeout, None
-            self.token_seconds = timeout.total or _TOKEN_SECONDS
+            self.token_seconds: float = timeout.total or _TOKEN_SECONDS
         else:
             if not timeout > 0:
                 raise ValueError(f"timeout must be positive: {timeout}")
@@ -139,7 +139,7 @@ class Transport:
             self.token_seconds = timeout
         self._headers: dict[str, str] = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None
-        self.connections = Connections(None)
+        self.connections: Connections = Connections(None)
 
     def open(self) -> None:
         """Make the session, or take the borrowed one, in the running event loop."""

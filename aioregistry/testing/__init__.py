@@ -13,4 +13,4 @@ from aioregistry.testing.clock import VirtualClock
 __all__ = ["VirtualClock", "running_sandbox"]
 
 # Only pytest reads it, so only who has pytest needs it.
-pytest_plugins = ("aioregistry.testing.fixtures",)
+pytest_plugins: tuple[str, ...] = ("aioregistry.testing.fixtures",)

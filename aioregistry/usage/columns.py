@@ -43,9 +43,9 @@ class Columns:
 
     def __init__(self, sizes: BlobSizes) -> None:
         self._sizes = sizes
-        self.own = array("I")
+        self.own: array[int] = array("I")
         # Seconds since 1970; not a number where nobody says.
-        self.pushed = array("d")
+        self.pushed: array[float] = array("d")
         # One tag, or several.
         self.names: list[str | tuple[str, ...]] = []
         self._starts = array("Q", [0])
@@ -53,7 +53,7 @@ class Columns:
         # The manifests without blobs, which may be indexes, and artifacts; those without tags.
         self.naming: dict[int, str] = {}
         self.without_tags: dict[int, str] = {}
-        self.sized_bytes = 0
+        self.sized_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.own)

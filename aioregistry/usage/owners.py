@@ -22,7 +22,7 @@ class Kinds:
 
     def __init__(self, sizes: BlobSizes) -> None:
         self._sizes = sizes
-        self.masks = bytearray()
+        self.masks: bytearray = bytearray()
         # In days since 1970.
         self._first = array("i")
 

@@ -19,7 +19,7 @@ __all__ = ["Job", "JobOwner", "JobStatus"]
 
 JobStatus = Literal["running", "done", "failed", "cancelled"]
 
-logger = logging.getLogger("aioregistry.web")
+logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _KEEP_ALIVE_SECONDS = 15.0
 _WRITE_SECONDS = 30.0
@@ -61,12 +61,12 @@ class Job:
     """
 
     def __init__(self, name: str, owner: JobOwner) -> None:
-        self.id = secrets.token_urlsafe(12)
+        self.id: str = secrets.token_urlsafe(12)
         self.name = name
         self.status: JobStatus = "running"
         self.progress: Mapping[str, Any] = {}
         self.error: str | None = None
-        self.begun_at = datetime.now(UTC)
+        self.begun_at: datetime = datetime.now(UTC)
         self.ended_at: datetime | None = None
         self._owner = owner
         self._notes: deque[bytes] = deque(maxlen=owner.max_notes)

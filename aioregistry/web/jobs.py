@@ -15,7 +15,7 @@ from aioregistry.web.reports import JobStore, ReportFolder
 
 __all__ = ["Job", "JobStatus", "Jobs", "ServiceStoppingError"]
 
-logger = logging.getLogger("aioregistry.web")
+logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _WRITE_SECONDS_AT_THE_END = 1.0
 _MAX_NOTES = 1000

@@ -15,7 +15,7 @@ from attrs import frozen
 
 __all__ = ["JobStore", "ReportFolder", "StoredJob", "to_json"]
 
-logger = logging.getLogger("aioregistry.web")
+logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _MAX_NOTES = 1000
 _AFTER_ALL_OTHERS = 10**15

@@ -48,7 +48,7 @@ class TagWatch:
         known: dict[str, Content],
         clock: Callable[[], float],
     ) -> None:
-        self.is_served = True
+        self.is_served: bool = True
         # What tags need that came later, by digest, each with the tag.
         self.needed: dict[str, str] = {}
         # The new tags, each with all that it needs.

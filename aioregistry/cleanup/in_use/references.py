@@ -12,7 +12,7 @@ from aioregistry.oci.references import Reference
 
 __all__ = ["InUse", "InUseError", "InUseSource", "InUseTally", "Use", "collect_in_use"]
 
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 
 class InUseError(RegistryError, ValueError):

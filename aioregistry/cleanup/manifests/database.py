@@ -11,7 +11,7 @@ from typing import Any, Self
 
 __all__ = ["OwnedDatabase"]
 
-logger = logging.getLogger("aioregistry")
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 _BUSY_SECONDS = 10
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH

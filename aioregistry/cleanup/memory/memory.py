@@ -220,7 +220,7 @@ class RepositoryMemory:
 
     def __init__(self, memory: ListMemory, name: str, state: RepositoryState | None) -> None:
         self.state = state
-        self.is_recalled = False
+        self.is_recalled: bool = False
         self._memory = memory
         self._name = name
         self._is_fresh = False

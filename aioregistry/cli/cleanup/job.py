@@ -75,9 +75,9 @@ class CleanupJob:
         reading: Reading,
         access: Access,
     ) -> None:
-        self.counts = DeleteCounts()
+        self.counts: DeleteCounts = DeleteCounts()
         self.path = path
-        self.uses = inputs.uses
+        self.uses: InUse | None = inputs.uses
         self.output = output
         self._command = command
         self._inputs = inputs

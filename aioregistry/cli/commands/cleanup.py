@@ -31,7 +31,7 @@ from aioregistry.cli.options import (
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,

@@ -18,7 +18,7 @@ from aioregistry.session.origins import without_login
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,

@@ -11,7 +11,7 @@ from aioregistry.errors import RegistryError
 
 __all__ = ["app", "demo"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app: typer.Typer = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _TAGS = 5000
 _KEEP = 20

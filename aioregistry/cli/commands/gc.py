@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,

@@ -12,7 +12,7 @@ from aioregistry.cli.options import Access, InRegistry, Output, Yes, with_groups
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app: typer.Typer = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _REFUSED = "refused: a tag is on another image, and `--force` is missing (nothing was changed)"
 

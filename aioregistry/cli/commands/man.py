@@ -12,7 +12,7 @@ from aioregistry.version import VERSION
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app: typer.Typer = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _ENVIRONMENT = {
     "DIGITALOCEAN_TOKEN, DIGITALOCEAN_ACCESS_TOKEN": "The API token.",

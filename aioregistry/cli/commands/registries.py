@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-registry_app = typer.Typer(
+app: typer.Typer = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+registry_app: typer.Typer = typer.Typer(
     cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Show, create and delete registries.",
 )
-options_app = typer.Typer(
+options_app: typer.Typer = typer.Typer(
     cls=CommandGroup,
     add_completion=False,
     no_args_is_help=True,

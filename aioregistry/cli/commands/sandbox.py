@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "sandbox"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app: typer.Typer = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 T = TypeVar("T")
 

@@ -36,10 +36,10 @@ class CountingLimiter:
     """
 
     def __init__(self, limit: RateLimit | None, shared: "_MeasurableLimiter | None" = None) -> None:
-        self.is_limited = limit is not None
+        self.is_limited: bool = limit is not None
         self._limiter: _MeasurableLimiter = shared or WindowLimiter(limit or _NO_LIMIT)
-        self.sent = 0
-        self.rate_limited = 0
+        self.sent: int = 0
+        self.rate_limited: int = 0
         self._waited = 0.0
         self._waiting = 0
         self._waiting_since = 0.0

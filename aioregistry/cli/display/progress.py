@@ -39,7 +39,7 @@ class Stage:
         limiter: "CountingLimiter",
         items_a_request: int,
     ) -> None:
-        self.done = 0
+        self.done: int = 0
         self._name = name
         self.total = total
         self._unit = unit

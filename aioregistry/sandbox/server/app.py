@@ -116,12 +116,12 @@ class Sandbox:
             state.add_registry("example")
         self.state = state
         self.token = token
-        self.tokens = {token}
+        self.tokens: set[str] = {token}
         self.latency = latency
-        self.faults = faults or Faults()
+        self.faults: Faults = faults or Faults()
         self.certificates: Certificates | None = certificates(host) if tls else None
-        self.request_count = 0
-        self.rejected_count = 0
+        self.request_count: int = 0
+        self.rejected_count: int = 0
         self._limits = limits
         self._limiter = Limiter(limits)
         self._host = host
