@@ -12,8 +12,9 @@ from typing import IO, Annotated, Any, Literal
 import msgspec
 from attrs import frozen
 
+from aioregistry.api import names
 from aioregistry.cleanup.apply.journal import JournalError
-from aioregistry.errors import RegistryError
+from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.schema1 import signed_payload
 
 __all__ = [
@@ -314,11 +315,18 @@ def line_of(
 def _parse(where: str, line: bytes) -> ArchivedManifest:
     try:
         read = msgspec.json.decode(line, type=_Line)
+        names.check_digest(read.digest)
         document: Any = read.document
         if document is not None:
             encoded = read.encoding == "base64"
             document = base64.b64decode(document, validate=True) if encoded else document.encode()
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+    except (
+        msgspec.DecodeError,
+        UnicodeError,
+        RecursionError,
+        ValueError,
+        InvalidNameError,
+    ) as error:
         raise ArchiveError(f"{where}: {error}") from None
     if document is not None and not _has_digest(document, read.digest):
         raise ArchiveError(f"{where}: the document does not have the digest {read.digest}")
