@@ -1,5 +1,6 @@
 """A command as a process: the streams it was given, the signals that end it, its exit code."""
 
+import atexit
 import io
 import os
 import signal
@@ -27,26 +28,42 @@ def run_program(name: str, program: Callable[[], object]) -> NoReturn:
         name: What it is called in errors.
         program: Does it all; it may end by SystemExit.
     """
-    with _streams() as output, _ended_by_sigterm() as terminated:
-        code: Any = 0
-        try:
-            program()
-        except SystemExit as ended:
-            code = ended.code
-        except KeyboardInterrupt:
-            code = _INTERRUPTED
-        except OSError:
-            if output.error is None:
-                raise
-        with suppress(OSError):
-            sys.stdout.flush()
-        if output.error is not None and not code:
-            sys.stderr.write(f"{name}: output: {output.error.strerror}\n")
-            code = 1
-        sys.stderr.flush()
+    code: Any = _INTERRUPTED
+    # Outermost, since Ctrl-C may come at any moment.
+    with suppress(KeyboardInterrupt), _streams() as output, _ended_by_sigterm() as terminated:
+        code = _code_of(name, program, output)
         if terminated and code == _INTERRUPTED:
             code = _TERMINATED
+    # While Python ends, there is nothing left to interrupt.
+    atexit.register(_ignore_ctrl_c)
     sys.exit(code)
+
+
+def _code_of(name: str, program: Callable[[], object], output: "_Stream") -> Any:
+    """Run a program, write out what it has written, and return its exit code."""
+    code: Any = 0
+    try:
+        program()
+    except SystemExit as ended:
+        code = ended.code
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+        sys.stderr.write(f"{name}: interrupted\n")
+    except OSError:
+        if output.error is None:
+            raise
+    with suppress(OSError):
+        sys.stdout.flush()
+    if output.error is not None and not code:
+        sys.stderr.write(f"{name}: output: {output.error.strerror}\n")
+        code = 1
+    sys.stderr.flush()
+    return code
+
+
+def _ignore_ctrl_c() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def reader_is_gone() -> bool:

@@ -47,11 +47,9 @@ def run(
         work: Does it, and returns the exit code.
         interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
     """
-    import asyncio
-
     relax_garbage_collector()
     try:
-        code = asyncio.run(_in_time(work, access.timeout))
+        code = _run_to_its_end(work, access)
     except _TimeUpError:
         _complain(command, f"not finished after {access.timeout}; {interrupted()}", access)
         code = SOME_FAILED
@@ -74,6 +72,50 @@ def run(
         _complain(command, f"{error.filename or 'output'}: {error.strerror or error}", access)
         code = SOME_FAILED
     raise typer.Exit(code)
+
+
+def _run_to_its_end(work: Coroutine[Any, Any, int], access: Access) -> int:
+    """Run work in an event loop; raise KeyboardInterrupt for whatever Ctrl-C made of it."""
+    begun = [work]
+    try:
+        import asyncio
+
+        begun.append(_in_time(work, access.timeout))
+        begun.append(whole := _until_interrupted(begun[-1], debug=access.debug))
+        try:
+            return asyncio.run(whole)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+    finally:
+        # Ctrl-C may come before it begins.
+        for each in reversed(begun):
+            each.close()
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, int], *, debug: bool) -> int:
+    """Do work; once it is interrupted, neither its errors nor those of its tasks are told."""
+    import asyncio
+
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def is_interrupted() -> bool:
+        return task is None or task.done() or task.cancelling() > 0
+
+    def on_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if debug or not is_interrupted():
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(on_error)
+    try:
+        return await work
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if is_interrupted():
+            raise asyncio.CancelledError from error
+        raise
+    finally:
+        work.close()
 
 
 def _described(error: RegistryError) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -9,14 +10,16 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from aioregistry.cli import asking, main
+from aioregistry.cli import asking, main, running
 from aioregistry.cli.app import app
+from aioregistry.cli.options import Access
 from aioregistry.cli.process import interruptible, reader_is_gone, run_program
 from aioregistry.sandbox import Fault, Faults
 
@@ -324,3 +327,46 @@ def test_a_question_is_not_asked_after_ctrl_c(monkeypatch, capsys):
     os.close(ours)
     assert ended.value.exit_code == 130
     assert capsys.readouterr().err == "\naioregistry x: interrupted; nothing was deleted\n"
+
+
+@pytest.mark.parametrize("raised", [ValueError("x"), ExceptionGroup("x", [OSError("y")])])
+def test_what_ctrl_c_makes_of_a_command_is_told_in_a_line(capsys, raised):
+    async def fail():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise raised
+
+    async def work():
+        failing = asyncio.create_task(fail())
+        await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGINT)
+        # Ended, and never asked for its exception.
+        asyncio.get_running_loop().call_soon(failing.cancel)
+        await fail()
+
+    with pytest.raises(typer.Exit) as ended:
+        running.run("x", Access(), work())
+    gc.collect()
+    assert ended.value.exit_code == 130
+    assert capsys.readouterr().err == "aioregistry x: interrupted; nothing was changed\n"
+
+
+def test_ctrl_c_before_a_command_begins_is_told_in_a_line(monkeypatch, capsys):
+    async def work():
+        return 0
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(asyncio, "run", interrupt)
+    with warnings.catch_warnings(record=True) as warned, pytest.raises(typer.Exit):
+        running.run("x", Access(), work())
+    assert not warned
+    assert capsys.readouterr().err == "aioregistry x: interrupted; nothing was changed\n"
+
+
+def test_ctrl_c_outside_of_a_command_is_told_in_a_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_program("x", lambda: signal.raise_signal(signal.SIGINT))
+    assert (ended.value.code, capsys.readouterr().err) == (130, "x: interrupted\n")
