@@ -86,7 +86,9 @@ class CondemnedItems(Sequence[Condemned]):
     )
 
     def __init__(self, items: Iterable[Condemned] = ()) -> None:
-        self.manifests = self.tags = self.image_tags = 0
+        self.manifests: int = 0
+        self.tags: int = 0
+        self.image_tags: int = 0
         self._kinds = bytearray()
         self._digests = bytearray()
         self._pushed = array("q")
