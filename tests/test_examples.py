@@ -13,6 +13,7 @@ import aioregistry
 import aioregistry.cleanup
 import aioregistry.images
 import aioregistry.sandbox
+import aioregistry.usage
 import aioregistry.web
 from aioregistry import RegistryClient
 from aioregistry.sandbox import Phases
@@ -25,6 +26,7 @@ ROOMS = (
     aioregistry.cleanup,
     aioregistry.images,
     aioregistry.sandbox,
+    aioregistry.usage,
     aioregistry.web,
 )
 

@@ -1,7 +1,7 @@
 """The client: where everything begins."""
 
 from collections.abc import Awaitable, Callable
-from types import TracebackType
+from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from aioregistry.api import names
@@ -207,22 +207,22 @@ class RegistryClient:
     def registry(self) -> Awaitable[RegistryHandle]: ...
 
     def registry(
-        self, name: str | Registry | None = None
+        self, name: "str | Registry | EllipsisType" = ...
     ) -> RegistryHandle | Awaitable[RegistryHandle]:
         """Return a handle on a registry; with a name no request is sent.
 
         Without one, await the handle: the account's only registry is looked up, by `get_registry`.
 
         Args:
-            name: The registry's name, or what a list yielded; None, the default, means the
-                account's only one.
+            name: The registry's name, or what a list yielded; without it, the account's only one.
+                None is no name: a variable that was never set must not mean any registry.
 
         Raises:
             InvalidNameError: No registry can have such a name.
             NotFoundError: When awaited: there is none.
             PreconditionFailedError: When awaited: there are several.
         """
-        if name is None:
+        if name is ...:
             return self._only_registry()
         name = name.name if isinstance(name, Registry) else name
         return RegistryHandle(name, self._families, self._pagers, self._concurrency)

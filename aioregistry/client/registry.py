@@ -96,7 +96,7 @@ class RegistryHandle:
             InvalidNameError: No repository can have such a name.
             ValueError: What a list yielded is another registry's.
         """
-        if not isinstance(name, str):
+        if isinstance(name, Repository | RepositoryV1 | Tag | Manifest):
             if name.registry_name not in {self.name, ""}:
                 raise ValueError(f"{name!r} is in the registry {name.registry_name!r}")
             name = name.repository if isinstance(name, Tag | Manifest) else name.name

@@ -48,7 +48,8 @@ async def measure_usage(
 
     Example:
         ```python
-        usage = await measure_usage(registry, ContentReader(distribution), by="tag")
+        async with Distribution(registry) as distribution:
+            usage = await measure_usage(registry, ContentReader(distribution), by="tag")
         for row in usage.rows:
             print(row.name, row.bytes, row.exclusive_bytes)
         ```
