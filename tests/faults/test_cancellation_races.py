@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from aioregistry import InvalidTokenError, RateLimit, RegistryClient
 from aioregistry.cleanup import ContentCache, Plan
@@ -63,7 +64,7 @@ async def test_a_bulk_delete_whose_reader_gave_up_begins_nothing_until_it_is_rea
     sandbox, repository
 ):
     sandbox.latency = 0.02
-    repository._concurrency = 1
+    repository._deletes = evolve(repository._deletes, concurrency=1)
     async with repository.iter_delete_tags(NAMES) as outcomes:
         reading = asyncio.create_task(anext(outcomes))
         await asyncio.sleep(0.01)
