@@ -2,8 +2,10 @@
 
 import gc
 import sys
+import time
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -165,6 +167,36 @@ async def _break_silence(to: "Connection") -> None:
             return
 
 
+@contextmanager
+def _telling_retries(to: "Connection") -> Iterator[None]:
+    """Say on a terminal that requests are sent again: at most a line in some seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    import logging
+
+    class Teller(logging.Handler):
+        silent_until = 0.0
+
+        def emit(self, record: logging.LogRecord) -> None:
+            # A wait for quota is shown as such.
+            is_retry = hasattr(record, "wait") and getattr(record, "status", None) != 429
+            is_due = is_retry and time.monotonic() >= self.silent_until
+            if is_due or record.levelno >= logging.WARNING:
+                self.silent_until = time.monotonic() + _SILENCE_SECONDS
+                to.display.say(safe(record.getMessage()))
+
+    logger, teller = logging.getLogger("aioregistry"), Teller()
+    level = logger.level
+    logger.addHandler(teller)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(teller)
+
+
 def run_connected(
     command: str,
     access: Access,
@@ -188,7 +220,8 @@ def run_connected(
         async with Connection.open(access) as to:
             watching = asyncio.create_task(_break_silence(to))
             try:
-                return await work(to)
+                with _telling_retries(to):
+                    return await work(to)
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)

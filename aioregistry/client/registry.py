@@ -383,6 +383,7 @@ class RegistryHandle:
             # A request may have timed out for itself, and its error has more to say.
             if not deadline.expired():
                 raise
+        seconds = round(timeout or 0.0, 1)
         raise RegistryTimeoutError(
-            f"the garbage collection has not ended within {timeout} s; it continues"
+            f"the garbage collection has not ended within {seconds:g} s; it continues"
         )

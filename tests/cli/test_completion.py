@@ -61,6 +61,7 @@ def test_columns_are_those_of_the_list(complete):
     assert complete.complete("tags web --columns ta") == ["tag"]
     assert complete.complete("tags web --columns tag,s") == ["tag,size"]
     assert complete.complete("options tiers --columns cents") == ["cents_a_month"]
+    assert complete.complete("cleanup runs --columns arch") == ["archive"]
 
 
 def test_profiles_are_those_of_the_file(complete, monkeypatch):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from aioregistry.sandbox import Phases
+from aioregistry.sandbox import Fault, Faults, Phases
 from tests.cli.terminal import Terminal
 
 pytestmark = pytest.mark.slow(1)
@@ -250,3 +250,11 @@ def test_a_question_is_asked_on_the_terminal_while_images_in_use_come_from_stdin
         terminal.type("n\n")
         assert terminal.end() == 4
     assert condemned.deletes() == 0
+
+
+def test_a_request_that_is_sent_again_is_told(condemned):
+    condemned.sandbox.faults = Faults(Fault(kind="status", status=503, times=1))
+    with Terminal("tags", "web", "--limit", "1", columns=200) as terminal:
+        code = terminal.end()
+    assert code == 0, terminal.text
+    assert re.search(r"GET /v2/\S+: 503; again in [\d.]+ s", terminal.text)

@@ -14,7 +14,7 @@ from aioregistry.cli.running import run
 from aioregistry.cli.runs import runs_of
 from aioregistry.cli.settings.settings import Settings
 
-__all__ = ["list_runs"]
+__all__ = ["COLUMNS", "list_runs"]
 
 
 @frozen
@@ -26,7 +26,7 @@ class _PastRun:
     archive: int | None
 
 
-_COLUMNS: list[Column[_PastRun]] = [
+COLUMNS: list[Column[_PastRun]] = [
     Column("run", lambda item: item.files.name, width=36),
     Column("registry", lambda item: item.registry, width=20),
     Column("planned", lambda item: item.written, kind="time", width=25),
@@ -43,7 +43,7 @@ def list_runs(filters: Filters, output: Output, access: Access) -> None:
     """Print the runs that are kept, the newest first."""
 
     async def work() -> int:
-        listing = Listing.of("runs", _COLUMNS, _FACTS, filters, output)
+        listing = Listing.of("runs", COLUMNS, _FACTS, filters, output)
         show_all(listing, [_past(name, each) for name, each in runs_of(Settings.load(access))])
         return DONE
 

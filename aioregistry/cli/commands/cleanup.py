@@ -1,7 +1,7 @@
 """``aioregistry cleanup``: plan, apply, run, and the commands on policies."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +26,7 @@ from aioregistry.cli.options import (
     ReportFormat,
     RepositoryReference,
     Yes,
+    shows,
     with_groups,
 )
 
@@ -51,6 +52,12 @@ _PLAN_CODES = {
     1: "failure, or a repository was skipped",
     5: "with `--detailed-exitcode`: there is something to delete",
 }
+
+
+def _columns_of_runs() -> "list[Any]":
+    from aioregistry.cli.cleanup.past import COLUMNS
+
+    return list(COLUMNS)
 
 
 @app.command(epilog=epilog("aioregistry cleanup plan example --policy policy.toml", _PLAN_CODES))
@@ -131,6 +138,7 @@ def plan_and_apply(
 
 @app.command(epilog=epilog("aioregistry cleanup runs --limit 5", interrupts=False))
 @with_groups
+@shows(_columns_of_runs)
 def runs(
     filters: Filters = Filters(),
     output: Output = Output(),
