@@ -155,6 +155,22 @@ async def test_a_registry_that_cannot_be_asked_proves_nothing(sandbox, listed, p
     assert set(listed()) == {"web"}
 
 
+async def test_more_tags_than_it_is_worth_to_look_at_are_listed_afresh(
+    sandbox, listed, planned, monkeypatch
+):
+    monkeypatch.setattr("aioregistry.cleanup.plan.lists._MAX_LOOKS", 5)
+    fill(sandbox, "few")
+    fill(sandbox, "many", images=6)
+    await planned()
+    listed()
+    before = len(sandbox.requests)
+    await planned()
+    looks = [one.raw_path for one in sandbox.requests[before:] if one.method == "HEAD"]
+    assert len(looks) == 5
+    assert all("/few/" in path for path in looks)
+    assert listed() == ["many", "many"]
+
+
 async def test_a_full_look_lists_everything(sandbox, listed, planned):
     fill(sandbox, "web")
     await planned()

@@ -18,6 +18,8 @@ from aioregistry.paging.pager import Pager
 __all__ = ["RepositoryLists"]
 
 _LOOKS_AT_ONCE = 8
+# To look at more tags one by one takes longer than to list them, 200 a page.
+_MAX_LOOKS = 200
 
 
 class RepositoryLists:
@@ -102,8 +104,11 @@ class RepositoryLists:
     async def still_point_there(self, inventory: RepositoryInventory) -> bool:
         """Return whether the registry has every tag of an inventory where that has it.
 
-        Where there are as many tags as then, these are all. A look that fails proves nothing.
+        Where there are as many tags as then, these are all. A look that fails proves nothing. More
+        than 200 tags are not looked at: the answer is no, and they are listed afresh.
         """
+        if sum(len(manifest.tags) for manifest in inventory.manifests) > _MAX_LOOKS:
+            return False
         tags = iter(inventory.tags)
         name = inventory.repository
         moved: list[str] = []
