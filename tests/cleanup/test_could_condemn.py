@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
 from aioregistry.cleanup.plan.bounds import could_condemn
+from aioregistry.cleanup.plan.decisions import Exempt, may_condemn
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import TagRule
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, KeepNewest
@@ -37,3 +38,22 @@ def test_a_rule_of_somebody_else_may_do_anything():
 def test_the_newest_are_certain_only_where_they_are_all():
     assert not could(KeepNewest(2), Delete())
     assert could(KeepNewest(1), Delete())
+
+
+def test_some_of_many_manifests_are_enough_where_one_of_them_is_deleted(monkeypatch):
+    monkeypatch.setattr("aioregistry.cleanup.plan.decisions._SAMPLE_SIZE", 1)
+    asked: list[int] = []
+
+    class Counting(Theirs):
+        def decide(self, candidates, now):
+            asked.append(len(candidates))
+            return {}
+
+    assert may_condemn(YOUNG, Policy((Counting(), Delete()), floor=0), Exempt(), NOW)
+    assert asked == [1]
+
+
+def test_some_of_many_manifests_that_are_kept_say_nothing_of_the_others(monkeypatch):
+    monkeypatch.setattr("aioregistry.cleanup.plan.decisions._SAMPLE_SIZE", 1)
+    assert could(Delete(tags="b"))
+    assert not could(Delete(tags="c"))
