@@ -15,6 +15,8 @@ __all__ = ["BlobSizes"]
 _SMALLEST = 2**8
 _UNKNOWN = 0
 _MAX_SIZE = 2**63
+# Neighbours in a list share most of their layers.
+_MAX_RECENT = 4096
 
 
 class BlobSizes:
@@ -31,6 +33,8 @@ class BlobSizes:
         self._sizes = array("q")
         # The `subject_key` of each digest that is longer than that.
         self._keys: set[str] = set()
+        # The numbers of digests that came last, of those whose sizes are known.
+        self._recent: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -50,7 +54,13 @@ class BlobSizes:
         table, hashes, known_sizes = self._table, self._hashes, self._sizes
         mask = len(table) - 1
         numbers = []
+        if len(self._recent) > _MAX_RECENT:
+            self._recent.clear()
+        recent = self._recent
         for digest, size in zip(digests, sizes, strict=True):
+            if digest in recent:
+                numbers.append(recent[digest])
+                continue
             wanted = hash(digest)
             slot = wanted & mask
             while (number := table[slot] - 1) >= 0 and hashes[number] != wanted:
@@ -65,6 +75,8 @@ class BlobSizes:
                     self._keys.add(subject_key(digest))
             elif known and not known_sizes[number]:
                 known_sizes[number] = known
+            if known_sizes[number]:
+                recent[digest] = number
             numbers.append(number)
         return numbers
 
