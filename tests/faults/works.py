@@ -585,7 +585,7 @@ async def job_that_is_followed(_: Stage) -> AsyncGenerator[Awaitable[Any]]:
     assert len(await walk(job.events())) == 1
 
 
-@covers("aioregistry.web.Job.writing")
+@covers("aioregistry.web.Job.writing", "aioregistry.web.Jobs.limit_writing")
 async def job_that_writes_to_a_reader(_: Stage) -> AsyncGenerator[Awaitable[Any]]:
     jobs = Jobs()
     job = jobs.start("short", _work_of_a_job)
@@ -611,6 +611,19 @@ async def jobs_that_are_closed(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     await jobs.close()
     assert {job.status for job in running} == {"cancelled"}
     assert len([*(at.folder / "reports").glob("*.jsonl")]) == 3
+
+
+@covers("aioregistry.web.Jobs.recall")
+async def job_that_is_recalled(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    jobs = Jobs(at.folder / "reports")
+    job = jobs.start("short", _work_of_a_job)
+    await job.wait()
+    again = Jobs(at.folder / "reports")
+    yield again.recall(job.id)
+    recalled = await again.recall(job.id)
+    assert recalled is not None
+    assert recalled.status == job.status
+    await jobs.close()
 
 
 @covers("aioregistry.web.aiohttp.stream")
