@@ -618,6 +618,8 @@ async def job_that_is_recalled(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     jobs = Jobs(at.folder / "reports")
     job = jobs.start("short", _work_of_a_job)
     await job.wait()
+    # Reports are written beside the job; all of them are there when the jobs are closed.
+    await jobs.close()
     again = Jobs(at.folder / "reports")
     yield again.recall(job.id)
     recalled = await again.recall(job.id)

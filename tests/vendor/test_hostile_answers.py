@@ -147,7 +147,8 @@ class TestTooMuch:
         async with connect(server, retry=ONCE) as client:
             with pytest.raises(InvalidResponseError):
                 await CALLS[call](client)
-        assert peak() - before < PLENTY
+        # aiohttp before 3.13 unpacks all that one read of the socket brought.
+        assert peak() - before < 2 * PLENTY
 
     async def test_a_bomb_in_an_error(self, raw, connect):
         first, more = bomb("gzip")
