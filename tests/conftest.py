@@ -79,8 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for worker in range(workers):
         part = (len(items) - len(dealt)) // (workers - worker)
         mine = longest_first[worker::workers]
-        dealt += mine + list(itertools.islice(quick, part - len(mine)))
-    items[:] = dealt
+        dealt += mine + list(itertools.islice(quick, max(0, part - len(mine))))
+    items[:] = [*dealt, *quick]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -61,11 +61,15 @@ def read_config() -> str:
     return Path(os.environ["DOCKER_CONFIG"], "config.json").read_text()
 
 
+# Its other driver leaves a mount in the folder, which then cannot be removed.
+CONTAINERS = (
+    "--storage-driver vfs --root {folder}/a --runroot {short} pull --tls-verify=false {image}"
+)
 # What pulls an image, or at least reads its manifest, with what Docker's configuration says.
 PROGRAMS = {
     "skopeo": "skopeo --insecure-policy copy --src-tls-verify=false docker://{image} dir:{folder}",
-    "podman": "podman --root {folder}/a --runroot {short} pull --tls-verify=false {image}",
-    "buildah": "buildah --root {folder}/a --runroot {short} pull --tls-verify=false {image}",
+    "podman": f"podman {CONTAINERS}",
+    "buildah": f"buildah {CONTAINERS}",
     "Docker CLI": "docker manifest inspect --insecure {image}",
 }
 # Holds one set of credentials, as the keychains do.
