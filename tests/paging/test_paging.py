@@ -331,7 +331,10 @@ async def test_closing_the_client_ends_a_walk(sandbox):
         tags = aiter(client.registry("example").repository("repo").tags())
         for _ in range(25):
             await anext(tags)
-    with pytest.raises(ClientClosedError, match=r"^the client was closed during the walk$"):
+    # The next page may have been under way, or be asked for only now.
+    with pytest.raises(
+        ClientClosedError, match=r"^the client (was closed during the walk|is closed)$"
+    ):
         async for _ in tags:
             pass
 
