@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -156,29 +156,8 @@ class Journal:
         self._opened().add(_line(repository, item, state, reason))
 
     def _open(self) -> None:
-        try:
-            self._lock.acquire()
-        except TimeoutError:
-            raise PlanLockedError(
-                f"{self._path}: another process is carrying out this plan; wait for its end"
-            ) from None
-        except OSError as error:
-            raise JournalError(f"{self._path}: cannot be locked: {error}") from None
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            file = AppendOnlyFile(self._path, descriptor, JournalError)
-            try:
-                self._read(descriptor, file)
-            except BaseException:
-                file.close()
-                raise
-            self._file = file
-        except OSError as error:
-            self._lock.release()
-            raise JournalError(f"{self._path}: cannot be opened: {error}") from None
-        except BaseException:
-            self._lock.release()
-            raise
+        busy = "another process is carrying out this plan; wait for its end"
+        self._file = open_locked(self._path, self._lock, busy, self._read)
 
     def _read(self, descriptor: int, file: AppendOnlyFile) -> None:
         """Read what is there, or begin."""
@@ -247,3 +226,41 @@ def _line(repository: str, item: Condemned, state: str, reason: str = "") -> byt
     if reason:
         said["reason"] = reason
     return msgspec.json.encode(said) + b"\n"
+
+
+def open_locked(
+    path: Path, lock: Any, busy: str, read: Callable[[int, AppendOnlyFile], None]
+) -> AppendOnlyFile:
+    """Lock a journal, open it and read it; the lock is free again after an error.
+
+    Args:
+        path: The journal.
+        lock: Its lock, of `lock_beside`.
+        busy: Why it is refused while another process has the lock.
+        read: Reads what the open file has, or begins it.
+
+    Raises:
+        PlanLockedError: Another process has the lock.
+        JournalError: It cannot be locked, opened or read.
+    """
+    try:
+        lock.acquire()
+    except TimeoutError:
+        raise PlanLockedError(f"{path}: {busy}") from None
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be locked: {error}") from None
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        file = AppendOnlyFile(path, descriptor, JournalError)
+        try:
+            read(descriptor, file)
+        except BaseException:
+            file.close()
+            raise
+    except OSError as error:
+        lock.release()
+        raise JournalError(f"{path}: cannot be opened: {error}") from None
+    except BaseException:
+        lock.release()
+        raise
+    return file

@@ -8,7 +8,7 @@ from typing import Any, Self
 import msgspec
 
 from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its_end
-from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError, lock_beside
+from aioregistry.cleanup.apply.journal import JournalError, lock_beside, open_locked
 from aioregistry.files import sync_folder
 
 __all__ = ["UndoJournal"]
@@ -126,29 +126,8 @@ class UndoJournal:
         self._lock.release()
 
     def _open(self) -> None:
-        try:
-            self._lock.acquire()
-        except TimeoutError:
-            raise PlanLockedError(
-                f"{self._path}: another process undoes this; wait for its end"
-            ) from None
-        except OSError as error:
-            raise JournalError(f"{self._path}: cannot be locked: {error}") from None
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            file = AppendOnlyFile(self._path, descriptor, JournalError)
-            try:
-                self._read(descriptor, file)
-            except BaseException:
-                file.close()
-                raise
-            self._file = file
-        except OSError as error:
-            self._lock.release()
-            raise JournalError(f"{self._path}: cannot be opened: {error}") from None
-        except BaseException:
-            self._lock.release()
-            raise
+        busy = "another process undoes this; wait for its end"
+        self._file = open_locked(self._path, self._lock, busy, self._read)
 
     def _read(self, descriptor: int, file: AppendOnlyFile) -> None:
         with os.fdopen(os.dup(descriptor), "rb") as reading:
