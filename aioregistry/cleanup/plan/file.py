@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -21,8 +21,8 @@ from aioregistry.cleanup.plan.items import (
     PlanFields,
     RepositoryPlan,
 )
-from aioregistry.cleanup.plan.lines import read_lines
-from aioregistry.cleanup.policy.documents import DocumentError, without_duplicates
+from aioregistry.cleanup.plan.lines import line_of_object, line_of_place, read_lines
+from aioregistry.cleanup.policy.documents import DocumentError, Place, without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
 __all__ = [
@@ -43,15 +43,24 @@ _NEWLINE = b"\n"
 _SUMMARY = b' "summary": '
 _MAX_LINES_BEFORE_SUMMARY = 10
 _TRAILING_COMMA = re.compile(rb",(?=[ \t]*\r?\n\s*[\]}])")
-_REPOSITORY = b'   {"name": '
-_AT_ITEM = re.compile(r" - at `\$\.repositories\[(\d+)\]\.condemned\[(\d+)\][^`]*`")
+_AT_PLACE = re.compile(r" - at `\$\.?([^`]*)`")
 _AT_BYTE = re.compile(r" \(byte (\d+)\)")
+_PART = re.compile(r"(\w+)|\[(\d+)\]")
+_TRUNCATED = "truncated"
 
 P = TypeVar("P", bound=PlanFields)
 
 
 class PlanFileError(RegistryError, ValueError):
     """A plan file cannot be used; the message says where and why."""
+
+
+class _MistakeError(ValueError):
+    """A part of a plan that cannot be, and where it is: ``repositories[0].name``."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(problem)
+        self.where = where
 
 
 @frozen(kw_only=True)
@@ -71,19 +80,23 @@ def plan_from_json(text: str | bytes, kind: type[P]) -> P:
     Raises:
         PlanFileError: It is no plan, one of another version, or was changed beyond sense.
     """
-    document = b""
+    document = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    objects = _Objects()
     try:
-        document = text.encode() if isinstance(text, str) else text
         envelope = _decoded(document)
         _check_version(envelope)
-        plan = msgspec.json.decode(envelope.plan, type=kind)
+        plan = _plan_of(envelope, kind)
         _check(plan)
-        json.loads(_without_trailing_commas(document), object_pairs_hook=_unmixed)
+        json.loads(_without_trailing_commas(document), object_pairs_hook=objects.check)
     except PlanFileError:
         raise
+    except _MistakeError as error:
+        line = line_of_place(_as_text(document), ("plan", *_place_of(error.where)))
+        raise PlanFileError(f"line {line}: {error.where}: {error}") from None
     # UnicodeError is a ValueError, and so are the errors of msgspec and json.
     except (ValueError, RecursionError) as error:
-        raise PlanFileError(f"not a plan: {_with_line(str(error), document)}") from None
+        problem = _with_line(str(error), document, objects)
+        raise PlanFileError(f"not a plan: {problem}") from None
     # What msgspec fills in passes by the converter.
     return evolve(
         plan,
@@ -106,18 +119,35 @@ def _without_trailing_commas(document: bytes) -> bytes:
     return _TRAILING_COMMA.sub(b"", document)
 
 
-def _with_line(problem: str, document: bytes) -> str:
+def _as_text(document: bytes) -> str:
+    return _without_trailing_commas(document).decode(errors="replace")
+
+
+def _plan_of(envelope: _Envelope, kind: type[P]) -> P:
+    try:
+        return msgspec.json.decode(envelope.plan, type=kind)
+    except msgspec.ValidationError as error:
+        if found := _AT_PLACE.search(str(error)):
+            raise _MistakeError(found[1], str(error)[: found.start()]) from None
+        raise
+
+
+def _place_of(where: str) -> Place:
+    return tuple(int(found[2]) if found[2] else found[1] for found in _PART.finditer(where))
+
+
+def _with_line(problem: str, document: bytes, objects: "_Objects") -> str:
     """Return what a decoder says, with the line that it is about where that is known."""
-    lines = document.split(_NEWLINE)
+    text = _without_trailing_commas(document)
     if found := _AT_BYTE.search(problem):
-        before = _NEWLINE.join(lines)[: int(found[1])]
-        return f"line {before.count(_NEWLINE) + 1}: {problem[: found.start()]}"
-    if found := _AT_ITEM.search(problem):
-        heads = [number for number, line in enumerate(lines) if line.startswith(_REPOSITORY)]
-        if int(found[1]) < len(heads):
-            # The list begins below the repository's own line.
-            number = heads[int(found[1])] + 2 + int(found[2])
-            return f"line {number + 1}: {problem[: found.start()]}"
+        return f"line {text.count(_NEWLINE, 0, int(found[1])) + 1}: {problem[: found.start()]}"
+    if found := _AT_PLACE.search(problem):
+        line = line_of_place(_as_text(document), _place_of(found[1]))
+        return f"line {line}: {found[1]}: {problem[: found.start()]}"
+    if problem.endswith(_TRUNCATED):
+        return f"line {text.rstrip().count(_NEWLINE) + 1}: the file ends too early"
+    if objects.wrong:
+        return f"line {line_of_object(_as_text(document), objects.wrong)}: {problem}"
     return problem
 
 
@@ -295,6 +325,27 @@ def _unmixed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return said
 
 
+class _Objects:
+    """Checks the objects of a file, one after the other.
+
+    Attributes:
+        wrong: Which of them is wrong, counted from 1 by their ends; 0 for none.
+    """
+
+    def __init__(self) -> None:
+        self.wrong = 0
+        self._seen = 0
+
+    def check(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return an object as `_unmixed` does."""
+        self._seen += 1
+        try:
+            return _unmixed(pairs)
+        except DocumentError:
+            self.wrong = self._seen
+            raise
+
+
 def _check_version(envelope: _Envelope) -> None:
     if envelope.format != FORMAT:
         raise PlanFileError("not a plan of a clean-up")
@@ -306,20 +357,14 @@ def _check_version(envelope: _Envelope) -> None:
 
 
 def _check(plan: PlanFields) -> None:
-    """Raise `PlanFileError` for what could not have been planned."""
-    try:
-        names.check_registry(plan.registry)
-    except InvalidNameError as error:
-        raise PlanFileError(f"registry: {error.message}") from None
+    """Raise `_MistakeError` for what could not have been planned."""
+    _check_name(names.check_registry, plan.registry, "registry")
     seen: set[str] = set()
     for nth, repository in enumerate(plan.repositories):
         where = f"repositories[{nth}]"
-        try:
-            names.check_repository(repository.name)
-        except InvalidNameError as error:
-            raise PlanFileError(f"{where}.name: {error.message}") from None
+        _check_name(names.check_repository, repository.name, f"{where}.name")
         if repository.name in seen:
-            raise PlanFileError(f"{where}.name: {repository.name!r} appears twice")
+            raise _MistakeError(f"{where}.name", f"{repository.name!r} appears twice")
         seen.add(repository.name)
         _check_condemned(repository.condemned, where)
 
@@ -333,9 +378,16 @@ def _check_condemned(condemned: Sequence[Condemned], where: str) -> None:
             for tag in item.tags:
                 names.check_tag(tag)
         except InvalidNameError as error:
-            raise PlanFileError(f"{here}: {error.message}") from None
+            raise _MistakeError(here, error.message) from None
         if item.delete == "tag" and len(item.tags) != 1:
-            raise PlanFileError(f"{here}.tags: to delete a tag takes exactly one")
+            raise _MistakeError(f"{here}.tags", "to delete a tag takes exactly one")
         if (item.delete, item.name) in seen:
-            raise PlanFileError(f"{here}: {item.name!r} appears twice")
+            raise _MistakeError(here, f"{item.name!r} appears twice")
         seen.add((item.delete, item.name))
+
+
+def _check_name(check: Callable[[str], str], name: str, where: str) -> None:
+    try:
+        check(name)
+    except InvalidNameError as error:
+        raise _MistakeError(where, error.message) from None

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,8 +13,9 @@ from attrs import evolve
 from aioregistry.api import names
 from aioregistry.cleanup.plan.condemned import Condemned, CondemnedItems
 from aioregistry.cleanup.plan.items import PlanFields, RepositoryPlan
+from aioregistry.cleanup.policy.documents import Place
 
-__all__ = ["NotInLinesError", "read_lines"]
+__all__ = ["NotInLinesError", "line_of_object", "line_of_place", "read_lines"]
 
 P = TypeVar("P", bound=PlanFields)
 
@@ -29,6 +32,9 @@ _ITEM = re.compile(
     rb' "digest": "sha256:[0-9a-f]{64}"(?:, "pushed_at": "[^"\\]*")?(?:, "set_at": "[^"\\]*")?'
     rb'(?:, "size_bytes": \d{1,18})?, "reason": "(?:[^"\\]|\\.)*"\}' % (_TAG, _TAG, _TAG)
 )
+_BLANKS = re.compile(r"\s*")
+_TEXT_OR_END_OF_OBJECT = re.compile(r'"(?:[^"\\]|\\.)*"|\}')
+_DECODER = json.JSONDecoder()
 _ITEMS = msgspec.json.Decoder(list[Condemned])
 
 
@@ -122,3 +128,55 @@ def _decoded(lines: Iterable[bytes], seen: set[str]) -> Iterator[Condemned]:
             raise NotInLinesError
         seen.add(item.name)
         yield item
+
+
+def line_of_place(text: str, place: Place) -> int:
+    """Return the line, from 1, where a value of JSON begins, or the nearest thing around it.
+
+    Args:
+        text: The whole.
+        place: The keys and the places in lists that lead to the value.
+    """
+    at = _next(text, 0)
+    with suppress(ValueError, LookupError):
+        for part in place:
+            at = _start_of_part(text, at, part)
+    return text.count("\n", 0, at) + 1
+
+
+def line_of_object(text: str, nth: int) -> int:
+    """Return the line, from 1, where the nth object of JSON ends that ends at all, from 1."""
+    ends = (found for found in _TEXT_OR_END_OF_OBJECT.finditer(text) if found[0] == "}")
+    found = next(islice(ends, nth - 1, None), None)
+    return text.count("\n", 0, None if found is None else found.start()) + 1
+
+
+def _start_of_part(text: str, at: int, part: str | int) -> int:
+    """Return where the value of a key, or the nth of a list, begins.
+
+    Raises:
+        LookupError: There is none.
+        ValueError: It is not JSON.
+    """
+    is_list = text[at] == "["
+    if not is_list and text[at] != "{":
+        raise LookupError
+    at, nth = _next(text, at + 1), 0
+    while text[at] not in "]}":
+        key: str | int = nth
+        if not is_list:
+            key, at = _DECODER.raw_decode(text, at)
+            at = _next(text, _next(text, at) + 1)
+        if key == part:
+            return at
+        _, at = _DECODER.raw_decode(text, at)
+        at = _next(text, at)
+        at = _next(text, at + 1) if text[at] == "," else at
+        nth += 1
+    raise LookupError
+
+
+def _next(text: str, at: int) -> int:
+    """Return where the blanks from a place on end."""
+    found = _BLANKS.match(text, at)
+    return at if found is None else found.end()
