@@ -74,6 +74,14 @@ def sandbox(
             help='Faults to inject: {"seed": 0, "faults": [{"kind": "status", "chance": 0.1}]}.',
         ),
     ] = None,
+    strange: Annotated[
+        bool,
+        typer.Option(
+            "--strange",
+            help="Behave as inconveniently as registries do: lists that lag, no list of tags or"
+            " referrers, new signatures at each look, collections that take children.",
+        ),
+    ] = False,
     port: Annotated[
         int,
         typer.Option(min=0, max=65535, show_default="a free one", help="Port to listen on."),
@@ -99,11 +107,13 @@ def sandbox(
     if detach:
         _detach()
         return
-    from aioregistry.sandbox import Faults, Sandbox
+    from aioregistry.sandbox import STRANGE, Faults, Quirks, Sandbox
 
     try:
+        content = _content(tags or _TAGS, history, state)
+        content.quirks = STRANGE if strange else Quirks()
         running = Sandbox(
-            _content(tags or _TAGS, history, state),
+            content,
             limits=parsed,
             faults=None if faults is None else _load(Faults.load, faults),
             port=port,

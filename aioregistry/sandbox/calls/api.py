@@ -2,9 +2,9 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -22,10 +22,13 @@ from aioregistry.sandbox.refusal import (
 )
 from aioregistry.sandbox.state.collection import UNREFERENCED
 from aioregistry.sandbox.state.documents import rfc3339
+from aioregistry.sandbox.state.listing import Listing
 from aioregistry.sandbox.state.model import Registry
 from aioregistry.sandbox.state.names import check_registry
 from aioregistry.sandbox.state.state import State, ineligible
 from aioregistry.sandbox.state.tiers import REGIONS, TIERS
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -104,6 +107,23 @@ def _listing(key: str, items: Sequence[str], total: int, page_links: dict[str, o
         f'"links":{json.dumps(page_links)}}}'
     )
     return Answer(200, text.encode())
+
+
+def _items(
+    call: Call, key: str, items: Listing[T], render: Callable[[Iterable[T]], Sequence[str]]
+) -> Answer:
+    """A page of tags or manifests."""
+    page = page_request(call.query, call.max_per_page)
+    state, lag = call.state, call.state.quirks.list_lag
+    if lag:
+        all_items = state.lag.listed(
+            (call.registry.name, call.parameters["repository"], key),
+            *(state.clock(), lag, lambda: render(items)),
+        )
+        total, shown = len(all_items), all_items[page.start : page.start + page.per_page]
+    else:
+        total, shown = len(items), render(items.slice(page.start, page.per_page))
+    return _listing(key, shown, total, links(call.url, page, total))
 
 
 def _get_account(_: Call) -> Answer:
@@ -255,15 +275,11 @@ def _delete_repository(call: Call) -> Answer:
 def _list_tags(call: Call) -> Answer:
     registry = call.registry
     repository = registry.repository(call.parameters["repository"])
-    page = page_request(call.query, call.max_per_page)
-    total = len(repository.tags)
-    return _listing(
+    return _items(
+        call,
         "tags",
-        rendering.tags_json(
-            registry, repository.name, repository.newest_tags.slice(page.start, page.per_page)
-        ),
-        total,
-        links(call.url, page, total),
+        repository.newest_tags,
+        lambda tags: rendering.tags_json(registry, repository.name, tags),
     )
 
 
@@ -276,15 +292,11 @@ def _delete_tag(call: Call) -> Answer:
 def _list_manifests(call: Call) -> Answer:
     registry = call.registry
     repository = registry.repository(call.parameters["repository"])
-    page = page_request(call.query, call.max_per_page)
-    total = len(repository.manifests)
-    return _listing(
+    return _items(
+        call,
         "manifests",
-        rendering.manifests_json(
-            registry, repository.name, repository.newest_manifests.slice(page.start, page.per_page)
-        ),
-        total,
-        links(call.url, page, total),
+        repository.newest_manifests,
+        lambda manifests: rendering.manifests_json(registry, repository.name, manifests),
     )
 
 

@@ -1,4 +1,4 @@
-"""The registry itself: the OCI distribution protocol, to pull, push and list."""
+"""The registry itself: the OCI distribution protocol, to pull, push, list and delete."""
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -22,7 +22,7 @@ from aioregistry.sandbox.calls.pages import natural
 from aioregistry.sandbox.calls.paths import ProtocolPath
 from aioregistry.sandbox.calls.tokens import TOKEN_ROUTE, answer_revocation, answer_token
 from aioregistry.sandbox.refusal import Refusal
-from aioregistry.sandbox.state import images
+from aioregistry.sandbox.state import images, schema1
 from aioregistry.sandbox.state.credentials import CATALOG, HOST, BearerToken
 from aioregistry.sandbox.state.documents import OCI_INDEX, compact
 from aioregistry.sandbox.state.model import Registry, Repository
@@ -39,8 +39,8 @@ _METHODS = {
     "catalog": _READ,
     "tags": _READ,
     "referrers": _READ,
-    "manifest": _READ | {"PUT"},
-    "blob": _READ,
+    "manifest": _READ | {"PUT", "DELETE"},
+    "blob": _READ | {"DELETE"},
     "uploads": frozenset({"POST"}),
     "upload": frozenset({"GET", "PATCH", "PUT", "DELETE"}),
 }
@@ -89,10 +89,10 @@ class ProtocolCall:
         token = self.state.keyring.token(authorization, self.state.clock())
         if token is None or not self._needed <= token.grants:
             raise self._challenge(token)
-        if self.method not in _METHODS[self.path.kind]:
+        if not self._is_served:
             raise unsupported()
-        if "push" in self._actions:
-            return self._push(token)
+        if self._actions != ("pull",):
+            return self._change(token)
         match self.path.kind:
             case "version":
                 return answer_json(200, {})
@@ -101,14 +101,25 @@ class ProtocolCall:
             case _:
                 return self._pull()
 
+    @property
+    def _is_served(self) -> bool:
+        quirks = self.state.quirks
+        if self.path.kind == "tags" and not quirks.lists_tags:
+            return False
+        if self.method == "DELETE" and self.path.kind in {"manifest", "blob"}:
+            return quirks.deletes
+        return self.method in _METHODS[self.path.kind]
+
     # Who may
 
     @property
     def _actions(self) -> tuple[str, ...]:
         reads = self.method in _READ and self.path.kind != "upload"
-        # Nobody may delete: a token for what is refused anyway needs no more than to pull.
-        allowed = self.method in _METHODS[self.path.kind]
-        return ("pull",) if reads or not allowed else ("pull", "push")
+        # A token for what is refused anyway needs no more than to pull.
+        if reads or not self._is_served:
+            return ("pull",)
+        deletes = self.method == "DELETE" and self.path.kind != "upload"
+        return ("delete",) if deletes else ("pull", "push")
 
     @property
     def _needed(self) -> frozenset[tuple[str, str]]:
@@ -148,13 +159,13 @@ class ProtocolCall:
         repository = held.repositories.get(name)
         if self.path.kind == "blob":
             return _blob(held, name, repository, self.path.reference)
+        if self.path.kind == "referrers":
+            return self._referrers(held, repository)
         if repository is None:
             raise name_unknown()
         match self.path.kind:
             case "tags":
-                return self._names("tags", sorted(repository.tags), {"name": self.path.name})
-            case "referrers":
-                return self._referrers(held, repository)
+                return self._tags(repository)
             case _:
                 return self._manifest(held, repository)
 
@@ -166,19 +177,24 @@ class ProtocolCall:
         if not accepts(self.accept, media_type):
             message = f"Accept header does not support {media_type}"
             raise ProtocolError(404, "MANIFEST_UNKNOWN", message)
+        document = images.document_of(registry, manifest)
+        if media_type == schema1.MEDIA_TYPE and self.state.quirks.new_signatures:
+            document = schema1.signed_anew(document, self.state.random)
         return Answer(
             200,
-            images.document_of(registry, manifest),
+            document,
             {"Docker-Content-Digest": digest_text(manifest.digest), "Content-Type": media_type},
         )
 
-    def _referrers(self, registry: Registry, repository: Repository) -> Answer:
+    def _referrers(self, registry: Registry, repository: Repository | None) -> Answer:
+        if not self.state.quirks.lists_referrers:
+            raise ProtocolError(404, "NAME_UNKNOWN", "page not found")
         if not is_digest(self.path.reference):
             raise digest_invalid()
         subject = digest_bytes(self.path.reference)
         found = [
             images.referrer_descriptor(registry, manifest)
-            for manifest in repository.manifests.values()
+            for manifest in (repository.manifests.values() if repository is not None else ())
             if manifest.form.subject == subject
         ]
         headers = {"Content-Type": OCI_INDEX}
@@ -188,6 +204,14 @@ class ProtocolCall:
             headers["OCI-Filters-Applied"] = "artifactType"
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
         return Answer(200, compact(index), headers)
+
+    def _tags(self, repository: Repository) -> Answer:
+        state, name = self.state, self.path.name
+        tags = state.lag.listed(
+            (name, "tags/list"),
+            *(state.clock(), state.quirks.list_lag, lambda: sorted(repository.tags)),
+        )
+        return self._names("tags", tags, {"name": name})
 
     def _catalog(self, token: BearerToken) -> Answer:
         registry = self.state.registry(token.registry)
@@ -214,7 +238,7 @@ class ProtocolCall:
 
     # Writing
 
-    def _push(self, token: BearerToken) -> Answer:
+    def _change(self, token: BearerToken) -> Answer:
         if self.state.active_collection(token.registry) is not None:
             # A token from before the collection opens nothing while the registry is read-only.
             raise self._challenge(token)
@@ -229,7 +253,15 @@ class ProtocolCall:
             ("upload", "PATCH"): lambda: push.append(
                 self.state, self.path, self.body, self.headers
             ),
-            ("upload", "PUT"): lambda: push.finish(self.state, self.path, self.query, self.body),
+            ("upload", "PUT"): lambda: push.finish(
+                self.state, self.path, self.query, self.body, self.headers
+            ),
+            ("manifest", "DELETE"): lambda: push.delete_manifest(
+                self.state, self.path.name, self.path.reference
+            ),
+            ("blob", "DELETE"): lambda: push.delete_blob(
+                self.state, self.path.name, self.path.reference
+            ),
             ("upload", "DELETE"): lambda: push.cancel(self.state, self.path),
         }
         return calls[self.path.kind, self.method]()

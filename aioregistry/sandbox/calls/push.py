@@ -1,4 +1,4 @@
-"""Pushes by the OCI distribution protocol: uploads of blobs, then a manifest."""
+"""Changes by the OCI distribution protocol: uploads of blobs, then a manifest; deletes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,8 @@ from aioregistry.sandbox.calls.answers import (
     ProtocolError,
     digest_invalid,
     name_invalid,
+    name_unknown,
+    unsupported,
     upload_unknown,
 )
 from aioregistry.sandbox.calls.paths import ProtocolPath
@@ -25,7 +27,16 @@ from aioregistry.sandbox.state.names import (
 )
 from aioregistry.sandbox.state.state import State
 
-__all__ = ["append", "begin", "cancel", "finish", "progress", "put_manifest"]
+__all__ = [
+    "append",
+    "begin",
+    "cancel",
+    "delete_blob",
+    "delete_manifest",
+    "finish",
+    "progress",
+    "put_manifest",
+]
 
 # What the protocol has registries refuse.
 _MAX_MANIFEST = 4 * 2**20
@@ -49,7 +60,7 @@ def begin(
             return _stored(name, digest)
     upload = state.uploads.begin(name)
     if query.get("digest"):
-        return finish(state, ProtocolPath("upload", "", name, upload), query, body)
+        return finish(state, ProtocolPath("upload", "", name, upload), query, body, {})
     return _progress(202, name, upload, 0)
 
 
@@ -61,19 +72,25 @@ def progress(state: State, path: ProtocolPath) -> Answer:
 def append(state: State, path: ProtocolPath, body: bytes, headers: Mapping[str, str]) -> Answer:
     """``PATCH`` of an upload: a further piece of the blob."""
     received = _received(state, path)
-    asked = _RANGE.fullmatch(headers.get("Content-Range", ""))
-    if asked is not None and int(asked[1]) != len(received):
+    if _is_out_of_order(headers, received):
         return _progress(416, path.name, path.reference, len(received))
     received += body
     return _progress(202, path.name, path.reference, len(received))
 
 
 def finish(
-    state: State, path: ProtocolPath, query: Mapping[str, Sequence[str]], body: bytes
+    state: State,
+    path: ProtocolPath,
+    query: Mapping[str, Sequence[str]],
+    body: bytes,
+    headers: Mapping[str, str],
 ) -> Answer:
     """``PUT`` of an upload: its last piece, and the digest that all of it must have."""
     registry, repository = _split(state, path.name)
-    content = bytes(_received(state, path)) + body
+    received = _received(state, path)
+    if _is_out_of_order(headers, received):
+        return _progress(416, path.name, path.reference, len(received))
+    content = bytes(received) + body
     digest = _checked(_value(query, "digest"), content)
     state.uploads.end(path.reference)
     registry.store_content(content, state.now())
@@ -111,9 +128,45 @@ def put_manifest(
     state.put(registry.name, repository, tags, manifest, blobs)
     digest = digest_text(manifest.digest)
     answer = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
-    if manifest.form.subject is not None:
+    if manifest.form.subject is not None and state.quirks.lists_referrers:
         answer["OCI-Subject"] = digest_text(manifest.form.subject)
     return Answer(201, headers=answer)
+
+
+def delete_manifest(state: State, name: str, reference: str) -> Answer:
+    """``DELETE`` of a manifest by its digest, with its tags, or of a tag alone."""
+    registry, repository = _split(state, name)
+    held = registry.repositories.get(repository)
+    if held is None:
+        raise name_unknown()
+    if held.find(reference) is None:
+        raise ProtocolError(404, "MANIFEST_UNKNOWN", "manifest unknown")
+    if is_digest(reference):
+        registry.delete_manifest(repository, digest_bytes(reference))
+    else:
+        held.delete_tag(reference)
+    return Answer(202)
+
+
+def delete_blob(state: State, name: str, reference: str) -> Answer:
+    """``DELETE`` of a blob, from its repository alone; one that a manifest needs is kept."""
+    registry, repository = _split(state, name)
+    if not is_digest(reference):
+        raise digest_invalid()
+    digest = digest_bytes(reference)
+    held = registry.repositories.get(repository)
+    if held is not None and any(digest in one.blobs for one in held.manifests.values()):
+        raise unsupported()
+    if not registry.has_blob(repository, digest):
+        raise ProtocolError(404, "BLOB_UNKNOWN", "blob unknown to registry")
+    registry.uploaded[repository].discard(digest)
+    return Answer(202)
+
+
+def _is_out_of_order(headers: Mapping[str, str], received: Sequence[int]) -> bool:
+    """Whether a piece, which may say where it belongs, is not the next."""
+    asked = _RANGE.fullmatch(headers.get("Content-Range", ""))
+    return asked is not None and int(asked[1]) != len(received)
 
 
 def _missing(registry: Registry, repository: str, manifest: Manifest) -> list[bytes]:

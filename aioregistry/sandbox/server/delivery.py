@@ -48,6 +48,9 @@ class Delivery:
         headers = {**self.headers, **answer.headers}
         if body:
             headers.setdefault("Content-Type", "application/json")
+        elif self.request.method == "HEAD":
+            # Of a blob without a byte; nobody would add it where no body is sent anyway.
+            headers["Content-Length"] = "0"
         if answer.zeros or fault.kind in {"reset-within", "reset-after", "drip"}:
             return await self._stream(body, headers)
         return web.Response(status=answer.status, body=body or None, headers=headers)

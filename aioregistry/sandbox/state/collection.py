@@ -62,8 +62,16 @@ class Collection:
         if self.status != "cancelling":
             self._enter("cancelling", now)
 
-    def advance(self, registry: Registry, phases: Phases, now: int) -> bool:
+    def advance(
+        self, registry: Registry, phases: Phases, now: int, *, takes_children: bool = False
+    ) -> bool:
         """Enter the phase that the time calls for; do the work in the last one.
+
+        Args:
+            registry: What it collects.
+            phases: How long each of them takes.
+            now: Unix microseconds.
+            takes_children: Whether children and referrers of tagged manifests count as untagged.
 
         Returns:
             Whether it is still active.
@@ -81,7 +89,9 @@ class Collection:
             began += round(seconds * 1e6)
             if now < began:
                 return True
-        self.blobs_deleted, self.freed_bytes = collect(registry, self.kind, began)
+        self.blobs_deleted, self.freed_bytes = collect(
+            registry, self.kind, began, takes_children=takes_children
+        )
         self._enter("succeeded", began)
         return False
 
@@ -102,14 +112,16 @@ class Collection:
         self.status, self.updated_at = status, at
 
 
-def collect(registry: Registry, kind: str, now: int) -> tuple[int, int]:
+def collect(
+    registry: Registry, kind: str, now: int, *, takes_children: bool = False
+) -> tuple[int, int]:
     """Delete the blobs that no manifest lists, or untagged manifests, or both.
 
     Returns:
         How many blobs were deleted, and the bytes that this freed.
     """
     if kind in {UNTAGGED, BOTH}:
-        for name, digests in _untagged(registry):
+        for name, digests in _untagged(registry, takes_children=takes_children):
             for digest in digests:
                 registry.delete_manifest(name, digest)
     if kind not in {UNREFERENCED, BOTH}:
@@ -118,8 +130,8 @@ def collect(registry: Registry, kind: str, now: int) -> tuple[int, int]:
     return len(unreferenced), registry.free(unreferenced, now)
 
 
-def _untagged(registry: Registry) -> list[tuple[str, list[bytes]]]:
-    """Untagged manifests, except the children and referrers of tagged ones."""
+def _untagged(registry: Registry, *, takes_children: bool) -> list[tuple[str, list[bytes]]]:
+    """Untagged manifests, those that tagged ones need among them or not."""
     found = []
     for repository in registry.repositories.values():
         manifests = repository.manifests
@@ -133,6 +145,8 @@ def _untagged(registry: Registry) -> list[tuple[str, list[bytes]]]:
             manifest = reached.pop()
             if manifest.digest not in kept:
                 kept.add(manifest.digest)
+                if takes_children:
+                    continue
                 children = manifest.form.children
                 reached += [manifests[child] for child in children if child in manifests]
                 reached += referrers.get(manifest.digest, ())

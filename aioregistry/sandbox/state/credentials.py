@@ -122,7 +122,7 @@ class Keyring:
         """
         actions = {"pull"}
         if credentials.read_write and credentials.registry not in read_only:
-            actions.add("push")
+            actions |= {"push", "delete"}
         grants = frozenset(
             (f"{scope['registry']}/{scope['name']}", action)
             for scope in filter(None, map(_SCOPE.fullmatch, scopes))

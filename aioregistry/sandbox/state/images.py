@@ -1,12 +1,12 @@
 """Manifests made from their parts, with digests that can be verified."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from aioregistry.sandbox.state import documents
+from aioregistry.sandbox.state import documents, schema1
 from aioregistry.sandbox.state.model import Form, Manifest, Registry
 from aioregistry.sandbox.state.names import digest_bytes
 
@@ -76,11 +76,13 @@ def described(at: int, document: bytes, media_type: str = "") -> tuple[Manifest,
         ValueError: It is no manifest, or of a type that is not supported.
     """
     content = json.loads(document)
+    if content.get("schemaVersion") == 1:
+        return _signed(at, document, content)
     own_type = content.get("mediaType", media_type)
     if not own_type or own_type != (media_type or own_type):
         raise ValueError(f"media type {own_type!r} does not agree with {media_type!r}")
     if "fsLayers" in content:
-        raise ValueError("schema 1 is not supported")
+        raise ValueError("fsLayers are of schema 1")
     parts = [content["config"]] if content.get("config") else []
     # What is fetched from elsewhere is not stored here.
     parts += [layer for layer in content.get("layers") or () if not layer.get("urls")]
@@ -96,6 +98,15 @@ def described(at: int, document: bytes, media_type: str = "") -> tuple[Manifest,
     digest = sha256(document).digest()
     manifest = Manifest(digest, at, tuple(blob for blob, _ in blobs), form)
     return manifest, [*blobs, (digest, len(document))]
+
+
+def _signed(at: int, document: bytes, content: Mapping[str, Any]) -> tuple[Manifest, list[Sized]]:
+    """A manifest of schema 1, whose sizes nothing says; blobs are those that are stored."""
+    payload = schema1.payload_of(document)
+    digest = sha256(payload).digest()
+    layers = dict.fromkeys(digest_bytes(layer["blobSum"]) for layer in content["fsLayers"])
+    form = Form(schema1.MEDIA_TYPE, "", document)
+    return Manifest(digest, at, tuple(layers), form), [(digest, len(payload))]
 
 
 def _size(value: object) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from aioregistry.sandbox.quirks import Quirks
 from aioregistry.sandbox.refusal import (
     Refusal,
     conflict,
@@ -21,6 +22,7 @@ from aioregistry.sandbox.state import images
 from aioregistry.sandbox.state.collection import KINDS, UNREFERENCED, Collection, Phases
 from aioregistry.sandbox.state.credentials import Credentials, Keyring
 from aioregistry.sandbox.state.documents import OCI_INDEX, compact, unix_microseconds
+from aioregistry.sandbox.state.lag import Lag
 from aioregistry.sandbox.state.model import Manifest, Registry
 from aioregistry.sandbox.state.names import check_registry, digest_bytes, digest_text, is_digest
 from aioregistry.sandbox.state.tiers import REGIONS, TIERS, Tier
@@ -37,6 +39,8 @@ class State:
         clock: Returns the Unix time in seconds.
         random: Where request ids, uuids and secrets come from.
         phases: How long a garbage collection takes.
+        quirks: What the registry does otherwise than others; may be replaced at any time.
+        lag: The lists as they were, for ``quirks.list_lag``.
         registries: By name.
         keyring: The credentials handed out.
         uploads: Blobs of which clients have sent a part.
@@ -48,6 +52,8 @@ class State:
     clock: Callable[[], float] = time.time
     random: Random = attrs.field(factory=Random, kw_only=True)
     phases: Phases = attrs.field(factory=Phases, kw_only=True)
+    quirks: Quirks = attrs.field(factory=Quirks, kw_only=True)
+    lag: Lag = attrs.field(factory=Lag, init=False)
     registries: dict[str, Registry] = attrs.field(factory=dict, init=False)
     keyring: Keyring = attrs.field(init=False)
     uploads: Uploads = attrs.field(init=False)
@@ -281,9 +287,14 @@ class State:
     def active_collection(self, registry: str) -> Collection | None:
         """The collection that runs, brought to the state it is in by now, or None."""
         for latest in self.collections(registry)[-1:]:
-            if latest.advance(self.registries[registry], self.phases, self.now()):
+            if self._advance(latest):
                 return latest
         return None
+
+    def _advance(self, collection: Collection) -> bool:
+        registry = self.registries[collection.registry]
+        takes_all = self.quirks.collects_children
+        return collection.advance(registry, self.phases, self.now(), takes_children=takes_all)
 
     def collections(self, registry: str) -> list[Collection]:
         """Every collection of a registry, oldest first, as last looked at."""
