@@ -8,13 +8,13 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
-    Iterable,
     Iterator,
     Sized,
 )
 from contextvars import copy_context
 from typing import Any
 
+from aioregistry.arguments import Ignored, Names, refuse_one
 from aioregistry.bulk.outcomes import ReaderGate
 from aioregistry.bulk.progress import ProgressReporter
 from aioregistry.bulk.report import Outcome, Status
@@ -31,9 +31,8 @@ from aioregistry.errors import (
 from aioregistry.session.abort import AbortScope
 from aioregistry.session.exchange import RequestLog
 
-__all__ = ["Deletion", "Names"]
+__all__ = ["Deletion"]
 
-Names = Iterable[str] | AsyncIterable[str]
 # The name that a worker is to delete next: none when there are no more.
 _NextName = tuple[str] | None
 # Errors that every further item would get, too.
@@ -73,13 +72,12 @@ class Deletion:
         delete: Callable[[str, RequestLog], Awaitable[object]],
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
-        on_outcome: Callable[[Outcome], object],
+        on_outcome: Callable[[Outcome], Ignored],
         scope: AbortScope,
         gate: ReaderGate | None = None,
         progress: ProgressReporter | None = None,
     ) -> None:
-        if isinstance(names, str | bytes):
-            raise TypeError("give an iterable of names; a single one has a method of its own")
+        refuse_one("a bulk delete", names)
         if isinstance(names, Sized):
             concurrency = max(1, min(concurrency, len(names)))
         self._feed_from = aiter(names) if isinstance(names, AsyncIterable) else None

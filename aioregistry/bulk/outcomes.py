@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from aioregistry.arguments import Ignored
 from aioregistry.bulk.report import Outcome
 from aioregistry.errors import ClientClosedError
 from aioregistry.paging.pager import ClosingIterator
@@ -68,7 +69,7 @@ class OutcomeIterator(ClosingIterator[Outcome]):
 
     def __init__(
         self,
-        prepare: Callable[[Callable[[Outcome], object], ReaderGate], _Run],
+        prepare: Callable[[Callable[[Outcome], Ignored], ReaderGate], _Run],
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
     ) -> None:

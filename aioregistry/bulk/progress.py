@@ -1,11 +1,12 @@
 """How far a bulk job is, how long it will take, and the callbacks that are called with that."""
 
-import inspect
 from collections.abc import Callable
 
 from attrs import frozen
 
-__all__ = ["Progress", "ProgressReporter", "check_callback"]
+from aioregistry.arguments import Ignored
+
+__all__ = ["Progress", "ProgressReporter"]
 
 _SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -41,7 +42,7 @@ class ProgressReporter:
 
     def __init__(
         self,
-        report: Callable[[Progress], object],
+        report: Callable[[Progress], Ignored],
         total: int | None,
         concurrency: int,
         seconds_for: Callable[[int], float],
@@ -72,12 +73,3 @@ class ProgressReporter:
             by_pace = items * self._busy / self._done / self._concurrency
             left = max(by_pace, self._seconds_for(items)) if items else 0.0
         return Progress(self._done, self._total, now - self._begun, left)
-
-
-def check_callback(name: str, callback: Callable[..., object] | None) -> None:
-    """Raise `TypeError` when `callback`, given as `name`, is a coroutine function.
-
-    Callbacks are called, not awaited: a coroutine function's work would be lost without a word.
-    """
-    if inspect.iscoroutinefunction(callback):
-        raise TypeError(f"{name} must be a plain function: it is called, not awaited")

@@ -128,7 +128,8 @@ class BulkDeleteError(ExceptionGroup[RegistryError], RegistryError):  # type: ig
         # A group has its message and its errors from __new__, and guards them.
         Exception.__init__(self, message, errors)
 
-    __str__ = ExceptionGroup.__str__
+    def __str__(self) -> str:
+        return ExceptionGroup.__str__(self)
 
     def derive(self, excs: Sequence[RegistryError]) -> Self:  # type: ignore[override]
         """Return the same error around a part of its exceptions (for ``except*``)."""

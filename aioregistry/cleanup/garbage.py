@@ -5,6 +5,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from aioregistry.api.models import GarbageCollection
+from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
 from aioregistry.errors import (
@@ -52,7 +53,7 @@ async def collect_garbage(
     estimate: FreedBytes | None = None,
     timeout: float | None = None,
     interval: float = 10.0,
-    on_status: Callable[[GarbageCollection], object] | None = None,
+    on_status: Callable[[GarbageCollection], Ignored] | None = None,
 ) -> CollectedGarbage:
     """Start a garbage collection, and wait until it has ended.
 
@@ -77,6 +78,7 @@ async def collect_garbage(
         RegistryTimeoutError: It has not ended in time; it continues.
         RegistryError: Any other of its kinds.
     """
+    on_status = plain_callback("on_status", on_status)
     try:
         started = await registry.start_garbage_collection(type)
     except (ConflictError, InvalidRequestError, PreconditionFailedError):

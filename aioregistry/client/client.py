@@ -13,7 +13,7 @@ from aioregistry.api.models import (
     RegistryOptions,
     Subscription,
 )
-from aioregistry.bulk.progress import check_callback
+from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.client.credentials import docker_credentials, token_from_environment
 from aioregistry.client.families import PathFamilies
 from aioregistry.client.lists import PagerFactory
@@ -101,7 +101,7 @@ class RegistryClient:
         per_page: int = 200,
         concurrency: int = 16,
         user_agent: str | None = None,
-        on_request: Callable[[FinishedRequest], object] | None = None,
+        on_request: Callable[[FinishedRequest], Ignored] | None = None,
         trust_env: bool = False,
     ) -> None:
         if not 1 <= per_page <= 200:
@@ -131,7 +131,7 @@ class RegistryClient:
             raise TypeError(
                 f"rate_limit must be a RateLimit, a Limiter or None, not {rate_limit!r}"
             )
-        check_callback("on_request", on_request)
+        on_request = plain_callback("on_request", on_request)
         self._session = Session(transport, self._limiter, retry, on_request)
         self._families = PathFamilies(self._session, api, trust_env=trust_env)
         self._pagers = PagerFactory(self._families, per_page, concurrency)

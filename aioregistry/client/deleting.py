@@ -7,7 +7,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Container,
-    Iterable,
     Sized,
 )
 from functools import partial
@@ -16,9 +15,10 @@ from attrs import frozen
 
 from aioregistry.api.endpoints import FIRST_FAMILY, Endpoints, repository_path
 from aioregistry.api.models import Manifest, Tag
-from aioregistry.bulk.deletion import Deletion, Names
+from aioregistry.arguments import Ignored, Names, Several, plain_callback, refuse_one
+from aioregistry.bulk.deletion import Deletion
 from aioregistry.bulk.outcomes import OutcomeIterator, ReaderGate
-from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
+from aioregistry.bulk.progress import Progress, ProgressReporter
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.errors import NotFoundError
@@ -27,7 +27,7 @@ from aioregistry.session.exchange import RequestLog
 
 __all__ = ["BulkDeletes", "Check", "DeletionOf", "OnOutcome", "deletion_of", "references"]
 
-OnOutcome = Callable[[Outcome], object]
+OnOutcome = Callable[[Outcome], Ignored]
 Check = Callable[[str], Awaitable[object]]
 DeletionOf = Callable[[str], MakeRequest[None]]
 
@@ -49,9 +49,9 @@ class BulkDeletes:
         names: Names,
         deletion_of: DeletionOf,
         on_outcome: OnOutcome | None,
-        on_progress: Callable[[Progress], object] | None,
+        on_progress: Callable[[Progress], Ignored] | None,
         check: Check | None = None,
-        existing: Container[str] | None = None,
+        list_existing: Callable[[], Awaitable[Container[str]]] | None = None,
     ) -> DeletionReport:
         """Delete what is named, and return the report; see `RepositoryHandle.delete_tags`.
 
@@ -61,10 +61,13 @@ class BulkDeletes:
             on_outcome: Called with each outcome; None for no call.
             on_progress: Called with the progress; None for no call.
             check: Awaited with the name before its DELETE is sent; None for no check.
-            existing: Names that exist: for others nothing is sent; None where that is not known.
+            list_existing: Returns the names that exist: for others nothing is sent. None for no
+                such list.
         """
-        check_callback("on_outcome", on_outcome)
-        check_callback("on_progress", on_progress)
+        refuse_one("a bulk delete", names)
+        on_outcome = plain_callback("on_outcome", on_outcome)
+        on_progress = plain_callback("on_progress", on_progress)
+        existing = None if list_existing is None else await list_existing()
         outcomes: list[Outcome] = []
         progress = None
         if on_progress is not None:
@@ -137,7 +140,7 @@ async def _find_absent(name: str, make_request: MakeRequest[None]) -> None:
 
 
 def references(
-    items: Iterable[Tag | Manifest] | AsyncIterable[Tag | Manifest], registry: str
+    items: Several[Tag | Manifest] | AsyncIterable[Tag | Manifest], registry: str
 ) -> Names:
     """Return tags and manifests by name, ``repository:tag`` and ``repository@digest``.
 

@@ -1,7 +1,7 @@
 """The handle of a registry: its repositories, all its tags, its garbage collections."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable
 from functools import partial
 from typing import Literal, overload
 
@@ -16,7 +16,8 @@ from aioregistry.api.models import (
     RepositoryV1,
     Tag,
 )
-from aioregistry.bulk.progress import Progress, check_callback
+from aioregistry.arguments import Ignored, Several, plain_callback
+from aioregistry.bulk.progress import Progress
 from aioregistry.bulk.report import DeletionReport
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.deleting import BulkDeletes, OnOutcome, deletion_of, references
@@ -165,10 +166,10 @@ class RegistryHandle:
 
     async def delete(
         self,
-        items: "Iterable[Tag | Manifest] | AsyncIterable[Tag | Manifest]",
+        items: "Several[Tag | Manifest] | AsyncIterable[Tag | Manifest]",
         on_outcome: OnOutcome | None = None,
         *,
-        on_progress: Callable[[Progress], object] | None = None,
+        on_progress: Callable[[Progress], Ignored] | None = None,
     ) -> DeletionReport:
         """Delete tags and manifests of any repositories, as lists yielded them, at once.
 
@@ -330,7 +331,7 @@ class RegistryHandle:
         *,
         timeout: float | None = None,
         interval: float = 10.0,
-        on_status: Callable[[GarbageCollection], object] | None = None,
+        on_status: Callable[[GarbageCollection], Ignored] | None = None,
     ) -> GarbageCollection: ...
 
     @overload
@@ -340,7 +341,7 @@ class RegistryHandle:
         *,
         timeout: float | None = None,
         interval: float = 10.0,
-        on_status: Callable[[GarbageCollection], object] | None = None,
+        on_status: Callable[[GarbageCollection], Ignored] | None = None,
     ) -> GarbageCollection | None: ...
 
     async def wait_for_garbage_collection(
@@ -349,7 +350,7 @@ class RegistryHandle:
         *,
         timeout: float | None = None,
         interval: float = 10.0,
-        on_status: Callable[[GarbageCollection], object] | None = None,
+        on_status: Callable[[GarbageCollection], Ignored] | None = None,
     ) -> GarbageCollection | None:
         """Wait until a garbage collection has ended, and return it as it ended.
 
@@ -373,7 +374,7 @@ class RegistryHandle:
             RegistryTimeoutError: It has not ended in time; it continues.
             RegistryError: Any other of its kinds.
         """
-        check_callback("on_status", on_status)
+        on_status = plain_callback("on_status", on_status)
         if interval <= 0:
             raise ValueError(f"interval must be positive: {interval}")
         try:

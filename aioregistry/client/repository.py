@@ -6,7 +6,7 @@ from functools import partial
 from aioregistry.api import names
 from aioregistry.api.endpoints import Endpoints, RepositoryPath, repository_path
 from aioregistry.api.models import Manifest, Tag
-from aioregistry.bulk.deletion import Names
+from aioregistry.arguments import Ignored, Names
 from aioregistry.bulk.outcomes import OutcomeIterator
 from aioregistry.bulk.progress import Progress
 from aioregistry.bulk.report import DeletionReport
@@ -205,7 +205,7 @@ class RepositoryHandle:
         names: Names,
         on_outcome: OnOutcome | None = None,
         *,
-        on_progress: Callable[[Progress], object] | None = None,
+        on_progress: Callable[[Progress], Ignored] | None = None,
         check: Check | None = None,
         list_first: bool = False,
         archive: DeletionArchive | None = None,
@@ -251,10 +251,12 @@ class RepositoryHandle:
             RegistryError: With `list_first`, the list could not be had; nothing was deleted.
             Exception: Any that `names` or a callback raises.
         """
-        existing = None
+
+        async def listed() -> set[str]:
+            return {one.tag for one in await self.tags().collect(require_complete=True)}
+
+        existing = listed if list_first or archive is not None else None
         check = tags_first(archive, self.registry_name, self.name, check)
-        if list_first or archive is not None:
-            existing = {one.tag for one in await self.tags().collect(require_complete=True)}
         return await self._deletes.run(
             names, self._tag_deletion, on_outcome, on_progress, check, existing
         )
@@ -264,7 +266,7 @@ class RepositoryHandle:
         digests: Names,
         on_outcome: OnOutcome | None = None,
         *,
-        on_progress: Callable[[Progress], object] | None = None,
+        on_progress: Callable[[Progress], Ignored] | None = None,
         check: Check | None = None,
         list_first: bool = False,
         archive: DeletionArchive | None = None,
@@ -288,12 +290,14 @@ class RepositoryHandle:
             Exception: What `delete_tags` raises.
         """
         tags: dict[str, tuple[str, ...]] = {}
-        existing = None
+
+        async def listed() -> dict[str, tuple[str, ...]]:
+            for one in await self.manifests().collect(require_complete=True):
+                tags[one.digest] = one.tags
+            return tags
+
+        existing = listed if list_first or archive is not None else None
         check = manifests_first(archive, self.registry_name, self.name, tags, check)
-        if list_first or archive is not None:
-            listed = await self.manifests().collect(require_complete=True)
-            existing = tags
-            tags |= {one.digest: one.tags for one in listed}
         return await self._deletes.run(
             digests, self._manifest_deletion, on_outcome, on_progress, check, existing
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aioregistry.api.models import GarbageCollection
+from aioregistry.arguments import Ignored
 from aioregistry.errors import NotFoundError
 from aioregistry.paging.pager import Pager
 
@@ -27,7 +28,7 @@ async def end_of_garbage_collection(
     registry: _Collections,
     uuid: str | None,
     interval: float,
-    on_status: Callable[[GarbageCollection], object] | None,
+    on_status: Callable[[GarbageCollection], Ignored] | None,
 ) -> GarbageCollection | None:
     """Return a garbage collection once it has ended; None where none is under way.
 

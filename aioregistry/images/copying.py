@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aioregistry.api import names
-from aioregistry.bulk.progress import check_callback
+from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.errors import TagExistsError
 from aioregistry.images.report import CopyOutcome, CopyReport, CopyStatus
 from aioregistry.images.survey import Image, Member, read_image
@@ -30,8 +30,8 @@ async def copy_image(
     force: bool = False,
     referrers: bool = True,
     dry_run: bool = False,
-    on_read: Callable[[int], object] | None = None,
-    on_outcome: Callable[[CopyOutcome], object] | None = None,
+    on_read: Callable[[int], Ignored] | None = None,
+    on_outcome: Callable[[CopyOutcome], Ignored] | None = None,
 ) -> CopyReport:
     """Copy an image to another repository of its registry; no layer is read or sent.
 
@@ -75,8 +75,8 @@ async def copy_image(
         MountRefusedError: The registry does not mount; nothing was uploaded.
         RegistryError: Any other of its kinds. What was copied until then stays in the target.
     """
-    check_callback("on_read", on_read)
-    check_callback("on_outcome", on_outcome)
+    on_read = plain_callback("on_read", on_read)
+    on_outcome = plain_callback("on_outcome", on_outcome)
     if names.check_repository(source) == names.check_repository(target):
         raise ValueError(f"source and target are both {source!r}: set a tag instead")
     if tag is None and ":" not in reference:
@@ -103,7 +103,7 @@ class _Copying:
         target: str,
         force: bool,
         dry_run: bool,
-        on_outcome: Callable[[CopyOutcome], object] | None,
+        on_outcome: Callable[[CopyOutcome], Ignored] | None,
     ) -> None:
         self._writer = writer
         self._image = image

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
+from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.explain import Explanation, explain_image
@@ -36,7 +37,7 @@ async def inspect_image(
     contents: ContentReader | None = None,
     in_use: InUse | None = None,
     now: datetime | None = None,
-    on_progress: Callable[[int], object] | None = None,
+    on_progress: Callable[[int], Ignored] | None = None,
 ) -> ImageInspection:
     """Return what an image is made of, what shares its layers, and what a policy says of it.
 
@@ -72,6 +73,7 @@ async def inspect_image(
         NotFoundError: There is no such image.
         RegistryError: Any other of its kinds.
     """
+    on_progress = plain_callback("on_progress", on_progress)
     image = await read_image(distribution, repository, reference, lenient=True)
     configs = await _configs(distribution, image)
     sharing = _Sharing(image, on_progress)
@@ -139,7 +141,7 @@ class _Others:
 class _Sharing:
     """Who else has the layers of an image, by the API's lists."""
 
-    def __init__(self, image: Image, on_progress: Callable[[int], object] | None) -> None:
+    def __init__(self, image: Image, on_progress: Callable[[int], Ignored] | None) -> None:
         self._image = image
         self._on_progress = on_progress
         self._others = {

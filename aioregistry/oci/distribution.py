@@ -5,10 +5,10 @@ the manifest itself does.
 """
 
 import hashlib
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from aioregistry.api import names
+from aioregistry.arguments import Several
 from aioregistry.errors import InvalidNameError, InvalidResponseError, NotFoundError, RegistryError
 from aioregistry.oci.documents import (
     MEDIA_TYPES,
@@ -62,7 +62,7 @@ class Distribution(RegistryRequests):
         ```
     """
 
-    def expect(self, repositories: Iterable[str]) -> None:
+    def expect(self, repositories: Several[str]) -> None:
         """Announce repositories that are going to be read, so that one token serves many of them.
 
         Sends nothing, and is never needed.

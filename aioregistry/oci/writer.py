@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from aioregistry.api import names
+from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.errors import (
     AuthenticationError,
     InvalidRequestError,
@@ -139,7 +140,7 @@ class DistributionWriter(Distribution):
         *tags: str,
         force: bool = False,
         dry_run: bool = False,
-        on_outcome: Callable[[TagOutcome], object] | None = None,
+        on_outcome: Callable[[TagOutcome], Ignored] | None = None,
     ) -> tuple[TagOutcome, ...]:
         """Set further tags on a manifest; no layer is read or sent.
 
@@ -168,6 +169,7 @@ class DistributionWriter(Distribution):
                 somebody else has set it while this worked; others may be set by then.
             RegistryError: Any other of its kinds; tags set before it stay set.
         """
+        on_outcome = plain_callback("on_outcome", on_outcome)
         if not tags:
             raise ValueError("no tag is given")
         wanted = list(dict.fromkeys(map(names.check_tag, tags)))

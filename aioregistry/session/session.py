@@ -10,6 +10,7 @@ from attrs import asdict
 
 from aioregistry.api.decoding import DecodeError
 from aioregistry.api.endpoints import Request
+from aioregistry.arguments import Ignored
 from aioregistry.errors import (
     ClientClosedError,
     InvalidResponseError,
@@ -55,7 +56,7 @@ class Session:
         transport: Transport,
         limiter: Limiter | None,
         retry: RetryPolicy,
-        on_request: Callable[[FinishedRequest], object] | None = None,
+        on_request: Callable[[FinishedRequest], Ignored] | None = None,
     ) -> None:
         self._transport = transport
         self._limiter = limiter

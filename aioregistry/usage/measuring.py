@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from attrs import define, field
 
+from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.cleanup.manifests.content import UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
 from aioregistry.client.registry import RegistryHandle
@@ -36,7 +37,7 @@ async def measure_usage(
     top: int | None = _TOP,
     matches: Callable[[str], bool] = lambda _: True,
     now: datetime | None = None,
-    on_progress: Callable[[int], object] | None = None,
+    on_progress: Callable[[int], Ignored] | None = None,
 ) -> RegistryUsage:
     """Count where the bytes of a registry are.
 
@@ -71,6 +72,7 @@ async def measure_usage(
     """
     if top is not None and top < 1:
         raise ValueError(f"top must be at least 1: {top}")
+    on_progress = plain_callback("on_progress", on_progress)
     tally = Tally(By(by), now or datetime.now(UTC), top, matches)
     reading = _Reading(tally, contents)
     async with registry.manifests().pages() as pages:

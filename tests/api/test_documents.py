@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 from attrs import fields
 
@@ -49,10 +50,10 @@ def test_a_model_goes_through_json_and_back(model):
     assert json.loads(json.dumps([model], default=json_default)) == [document]
 
 
-def test_orjson_writes_models():
-    orjson = pytest.importorskip("orjson")
-    written = orjson.dumps(MODELS, default=json_default)
-    assert orjson.loads(written) == [model.to_dict() for model in MODELS]
+def test_orjson_writes_models_and_reports():
+    report = DeletionReport.of([Outcome(0, "v1", "failed", NotFoundError("none", status=404), 1)])
+    written = orjson.dumps([*MODELS, report], default=json_default)
+    assert orjson.loads(written) == [model.to_dict() for model in [*MODELS, report]]
 
 
 def test_times_are_written_as_the_api_writes_them():

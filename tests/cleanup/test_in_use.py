@@ -189,7 +189,10 @@ async def test_any_source_is_taken():
 async def test_one_text_is_no_list_of_them():
     with pytest.raises(TypeError) as caught:
         await collect_in_use("example/web:v1")
-    assert str(caught.value) == "in_use takes many references: put a single one into a list"
+    assert (
+        str(caught.value)
+        == "in_use takes several: put a single one into a list, ['example/web:v1']"
+    )
 
 
 @pytest.mark.parametrize("reference", ["other/web:v1", "example/team/web:v1", "docker.io/x/web:v1"])

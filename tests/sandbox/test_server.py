@@ -125,7 +125,10 @@ def test_nothing_of_the_client_is_imported_but_for_its_rate_limit():
         and node.module.startswith("aioregistry.")
         and not node.module.startswith("aioregistry.sandbox")
     ]
-    assert set(imported) == {("app.py", "aioregistry.ratelimit.limits")}
+    assert set(imported) == {
+        ("app.py", "aioregistry.ratelimit.limits"),
+        ("state.py", "aioregistry.arguments"),
+    }
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])

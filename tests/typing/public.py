@@ -1,6 +1,6 @@
-"""The types that users see. Nothing runs here: mypy alone reads it, with the package.
+"""The types that users see. Nothing runs here: mypy and pyright alone read it.
 
-A line that mypy must refuse has ``type: ignore`` with its code: without the error, the comment is
+A line that both must refuse has ``type: ignore`` with its code: without the error, the comment is
 an error of its own.
 """
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
-from aioregistry.bulk.progress import Progress, ProgressReporter, check_callback
+from aioregistry.arguments import Ignored, Several, plain_callback
+from aioregistry.bulk.progress import Progress, ProgressReporter
 from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.apply.journal import Journal, JournalError
@@ -52,13 +53,13 @@ async def apply_plan(
     caps: Caps | None = None,
     force: bool = False,
     in_use: InUse
-    | Iterable[Use | Reference | str]
+    | Several[Use | Reference | str]
     | AsyncIterable[Use | Reference | str]
     | None = None,
     deadline: float | None = None,
     memory: ListMemory | bool = True,
-    on_outcome: Callable[[ItemOutcome], object] | None = None,
-    on_progress: Callable[[Progress], object] | None = None,
+    on_outcome: Callable[[ItemOutcome], Ignored] | None = None,
+    on_progress: Callable[[Progress], Ignored] | None = None,
 ) -> CleanupReport:
     """Delete the items of a plan, except those that changed since it was made.
 
@@ -110,8 +111,8 @@ async def apply_plan(
         ClientClosedError: The client is closed.
         ValueError: The plan is for a registry of another name, or `resume` is without a journal.
     """
-    check_callback("on_outcome", on_outcome)
-    check_callback("on_progress", on_progress)
+    on_outcome = plain_callback("on_outcome", on_outcome)
+    on_progress = plain_callback("on_progress", on_progress)
     if plan.registry != registry.name:
         raise ValueError(f"the plan is for {plan.registry!r}, not for {registry.name!r}")
     if resume and journal is None:
@@ -181,8 +182,8 @@ class _Job:
         memory: ListMemory | None,
         in_use: InUse,
         deadline: float | None,
-        on_outcome: Callable[[ItemOutcome], object] | None,
-        on_progress: Callable[[Progress], object] | None,
+        on_outcome: Callable[[ItemOutcome], Ignored] | None,
+        on_progress: Callable[[Progress], Ignored] | None,
         random: Random,
     ) -> None:
         clock = asyncio.get_running_loop().time

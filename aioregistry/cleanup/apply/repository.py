@@ -55,7 +55,7 @@ class RepositoryJob:
     """
 
     def __init__(self, job: Job, plan: RepositoryPlan, pending: Sequence[Condemned]) -> None:
-        self.name = self._name = plan.name
+        self.name: str = plan.name
         self.incomplete: dict[str, Incomplete] = {}
         self._job = job
         # Where an earlier process has begun, it has compared.
@@ -121,13 +121,13 @@ class RepositoryJob:
 
         Its items are recorded then: as absent only where both sides agree that it is gone.
         """
-        if await self._job.repository_exists(self._name):
+        if await self._job.repository_exists(self.name):
             if last:
                 self._give_up(f"{error}; the API lists the repository all the same")
             return last
         names = [item.name for item in self._pending]
         try:
-            remains = await repository_remains(self._job.contents, self._name, names)
+            remains = await repository_remains(self._job.contents, self.name, names)
         except ClientClosedError:
             raise
         except RegistryError as unsure:
@@ -171,8 +171,8 @@ class RepositoryJob:
             inventory,
             {one.digest: self._content(one.digest) for one in inventory.manifests},
             Exempt(
-                job.in_use.tags_of(job.registry.name, self._name),
-                job.in_use.digests_of(job.registry.name, self._name),
+                job.in_use.tags_of(job.registry.name, self.name),
+                job.in_use.digests_of(job.registry.name, self.name),
             ),
             given_up=self._given_up,
             floor=job.plan.floor,
@@ -182,7 +182,7 @@ class RepositoryJob:
 
     async def _confirm_absent(self, items: Sequence[Condemned]) -> None:
         """Record the items that the API does not list, if the registry lacks them, too."""
-        found = await exist(self._job.contents, self._name, [item.name for item in items])
+        found = await exist(self._job.contents, self.name, [item.name for item in items])
         for item in items:
             if (look := found[item.name]) is False:
                 self._record_absent(item)
@@ -203,12 +203,12 @@ class RepositoryJob:
         await self._note_incomplete(inventory)
         tags = dict(inventory.tags)
         if self._watch is None:
-            self._watch = TagWatch(job.contents, self._name, tags, self._contents, job.clock)
+            self._watch = TagWatch(job.contents, self.name, tags, self._contents, job.clock)
         condemned = {tag for item in self._pending for tag in item.tags}
         self._watch.know(tags, likely_to_move(inventory, condemned))
         look = LastLook(
             job.contents,
-            self._name,
+            self.name,
             self._watch,
             listed_at,
             job.clock() - listed_at,
@@ -234,7 +234,7 @@ class RepositoryJob:
         has_tags = self._recalled is not None or any(item.tags for item in self._pending)
         inventory = await take_inventory(
             self._job.registry,
-            self._name,
+            self.name,
             needs_tags=lambda _: has_tags,
             on_first_page=lambda: begun.append(self._job.clock()),
             remembered=None if self._pending else self._recorder,
@@ -248,7 +248,7 @@ class RepositoryJob:
             if one.digest not in self._condemned and known_as(one.digest) in self._kept:
                 self._contents.setdefault(one.digest, _NEEDS_NOTHING)
         unknown = [one.digest for one in inventory.manifests if one.digest not in self._contents]
-        found = await self._job.contents.read(self._name, unknown) if unknown else {}
+        found = await self._job.contents.read(self.name, unknown) if unknown else {}
         self._contents |= {digest: one for digest, one in found.items() if isinstance(one, Content)}
         return {digest: one for digest, one in found.items() if not isinstance(one, Content)}
 
@@ -299,7 +299,7 @@ class RepositoryJob:
 
     async def _confirm_denied(self) -> None:
         """Record the items whose DELETE was answered with 404: as absent if the registry agrees."""
-        found = await exist(self._job.contents, self._name, [item.name for item in self._denied])
+        found = await exist(self._job.contents, self.name, [item.name for item in self._denied])
         self._may_have_gone |= {item for item, sent_again in self._denied.items() if sent_again}
         for item, sent_again in self._denied.items():
             if (look := found[item.name]) is False:
@@ -317,7 +317,7 @@ class RepositoryJob:
         if (why := self._job.time_is_up()) is not None:
             return Verdict("cannot_tell", why)
         self._begun[item.name] = self._job.clock()
-        return await look.verdict(item) or await self._job.begin(self._name, item)
+        return await look.verdict(item) or await self._job.begin(self.name, item)
 
     def _take_in(self, item: Condemned, outcome: Outcome, look: LastLook) -> None:
         """Take in what became of a DELETE."""
@@ -356,7 +356,7 @@ class RepositoryJob:
             raise
         except NotFoundError:
             # Without a repository there are no images; but a 404 may pass, the list's, too.
-            if not await is_gone(self._job.registry, self._name, self._job.contents):
+            if not await is_gone(self._job.registry, self.name, self._job.contents):
                 return
         except RegistryError:
             return
@@ -366,8 +366,8 @@ class RepositoryJob:
         tags, here = dict(inventory.tags), {one.digest for one in inventory.manifests}
         lost = [tag for tag, on in self._staying.items() if tag not in tags and on in here]
         for tag in lost if self._unchecked else ():
-            if await self._job.contents.current_digest(self._name, tag) is None:
-                self.incomplete[tag] = Incomplete(self._name, tag, ())
+            if await self._job.contents.current_digest(self.name, tag) is None:
+                self.incomplete[tag] = Incomplete(self.name, tag, ())
         self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
         pending = {item.digest for item in self._pending}
         for one in inventory.manifests:
@@ -377,12 +377,12 @@ class RepositoryJob:
     def _note(self, image: str, needed: Iterable[str]) -> None:
         missing = self._gone.intersection(needed)
         if missing:
-            self.incomplete[image] = Incomplete(self._name, image, tuple(sorted(missing)))
+            self.incomplete[image] = Incomplete(self.name, image, tuple(sorted(missing)))
 
     def _record_absent(self, item: Condemned) -> None:
         """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
         journal = self._job.journal
-        past = None if journal is None else journal.past(self._name, item)
+        past = None if journal is None else journal.past(self.name, item)
         begun = past is not None and past.state in {"begun", "unknown"}
         self._record(item, "deleted" if begun or item in self._may_have_gone else "absent")
 
@@ -397,4 +397,4 @@ class RepositoryJob:
                 self._unchecked.add(item.digest)
             if status not in {"deleted", "absent"}:
                 self._given_up.add(item.digest)
-        self._job.record(self._name, item, status, reason, busy)
+        self._job.record(self.name, item, status, reason, busy)

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
 
+from aioregistry.arguments import Many, refuse_one
 from aioregistry.cleanup.in_use.objects import (
     Image,
     images_of,
@@ -44,7 +45,7 @@ def read_in_use(
     text: str,
     name: str,
     *,
-    ignore_kinds: Collection[str] = (),
+    ignore_kinds: Many[str] = (),
     notes: list[str] | None = None,
 ) -> list[Use]:
     """Return the images that a file says are in use. In doubt it is refused.
@@ -62,6 +63,7 @@ def read_in_use(
         InUseError: Nothing is in it, as after a command that failed; it is an error, a part of a
             list, or a table; an object names no image; or an image is no reference.
     """
+    refuse_one("ignore_kinds", ignore_kinds)
     # A file may be called what no plan can hold.
     name = name.encode("utf-8", "backslashreplace").decode()
     notes = [] if notes is None else notes

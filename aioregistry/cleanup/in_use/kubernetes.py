@@ -1,8 +1,8 @@
 """Asking a cluster which images are in use, by kubectl: a request that fails is an error."""
 
 import subprocess
-from collections.abc import Collection
 
+from aioregistry.arguments import Many, refuse_one
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUseError, Use
 
@@ -21,7 +21,7 @@ def ask_kubernetes(
     *,
     kubectl: str = "kubectl",
     timeout: float = 120.0,
-    ignore_kinds: Collection[str] = (),
+    ignore_kinds: Many[str] = (),
     notes: list[str] | None = None,
 ) -> list[Use]:
     """Return the images that a cluster runs, or may run again: of pods and of what makes them.
@@ -39,6 +39,7 @@ def ask_kubernetes(
         InUseError: kubectl is not installed, or cannot list all of these; or an object names no
             image.
     """
+    refuse_one("ignore_kinds", ignore_kinds)
     name = "kubernetes" if context is None else f"kubernetes:{context}"
     # One word, so that no context is taken for an option.
     chosen = [] if context is None else [f"--context={context}"]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 
 from attrs import frozen
 
+from aioregistry.arguments import Several, refuse_one
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.references import Reference
@@ -32,7 +33,7 @@ class Use:
     where: str = "given as in use"
 
 
-InUseSource = Iterable[Use | Reference | str] | AsyncIterable[Use | Reference | str]
+InUseSource = Several[Use | Reference | str] | AsyncIterable[Use | Reference | str]
 
 
 class InUse:
@@ -50,7 +51,8 @@ class InUse:
         InUseError: One of them is no reference.
     """
 
-    def __init__(self, uses: Iterable[Use | Reference | str] = ()) -> None:
+    def __init__(self, uses: Several[Use | Reference | str] = ()) -> None:
+        refuse_one("uses", uses)
         # By the last part of the path: only these are looked at more closely for a repository.
         self._uses: dict[str, list[Use]] = defaultdict(list)
         self.was_given = True
@@ -183,8 +185,7 @@ async def collect_in_use(
         return InUse(recorded.references)
     if isinstance(source, InUse):
         return source
-    if isinstance(source, str):
-        raise TypeError("in_use takes many references: put a single one into a list")
+    refuse_one("in_use", source)
     uses = [use async for use in source] if isinstance(source, AsyncIterable) else list(source)
     if not uses:
         raise InUseError(

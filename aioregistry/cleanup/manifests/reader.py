@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import evolve
 
+from aioregistry.arguments import Ignored, Several
 from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.content import (
     Content,
@@ -38,7 +39,7 @@ class ContentSource(Protocol):
         self,
         repository: str,
         digests: Iterable[str],
-        on_read: Callable[[int], object] | None = None,
+        on_read: Callable[[int], Ignored] | None = None,
     ) -> Mapping[str, Content | UnreadableContentError]:
         """Return the contents of some manifests of a repository, each or the reason why not."""
 
@@ -95,7 +96,7 @@ class ContentReader:
         self,
         repository: str,
         digests: Iterable[str],
-        on_read: Callable[[int], object] | None = None,
+        on_read: Callable[[int], Ignored] | None = None,
     ) -> dict[str, Content | UnreadableContentError]:
         """Return the contents of manifests: ``GET /v2/{registry}/{repository}/manifests/{digest}``.
 
@@ -184,7 +185,7 @@ class ContentReader:
         """Where documents are kept; None where they are not."""
         return self._cache
 
-    def expect(self, repositories: Iterable[str]) -> None:
+    def expect(self, repositories: Several[str]) -> None:
         """Announce repositories that are going to be read: see `Distribution.expect`."""
         for repository in repositories:
             # One that nobody can be asked for is of no concern to the others.

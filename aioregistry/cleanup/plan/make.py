@@ -1,8 +1,9 @@
 """Making a plan: what is listed, what it says, and what the policy makes of it."""
 
-from collections.abc import AsyncIterable, Callable, Collection, Iterable
+from collections.abc import AsyncIterable, Callable
 from datetime import UTC, datetime
 
+from aioregistry.arguments import Ignored, Many, Several, plain_callback, refuse_one
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
@@ -26,15 +27,15 @@ async def make_plan(
     contents: ContentSource,
     *,
     in_use: InUse
-    | Iterable[Use | Reference | str]
+    | Several[Use | Reference | str]
     | AsyncIterable[Use | Reference | str]
     | None = None,
-    repositories: Collection[str] | None = None,
+    repositories: Many[str] | None = None,
     now: datetime | None = None,
     memory: ListMemory | bool = True,
     full: bool = False,
     estimate: bool | None = None,
-    on_progress: Callable[[PlanProgress], object] | None = None,
+    on_progress: Callable[[PlanProgress], Ignored] | None = None,
 ) -> Plan:
     """Look at a whole registry, and plan what the policy wants deleted. Nothing is deleted.
 
@@ -65,6 +66,8 @@ async def make_plan(
         RegistryError: Any other of its kinds.
         ValueError: `now` has no time zone.
     """
+    refuse_one("repositories", repositories)
+    on_progress = plain_callback("on_progress", on_progress)
     now = datetime.now(UTC) if now is None else now
     if now.tzinfo is None:
         raise ValueError("now must have a time zone, as in datetime.now(UTC)")

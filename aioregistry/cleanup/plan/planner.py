@@ -6,6 +6,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from aioregistry.arguments import Ignored
 from aioregistry.cleanup.in_use.references import InUse, InUseTally
 from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.content import (
@@ -102,7 +103,7 @@ class Planner:
         memory: ListMemory | None,
         now: datetime,
         estimates: bool,
-        on_progress: Callable[[PlanProgress], object] | None,
+        on_progress: Callable[[PlanProgress], Ignored] | None,
     ) -> None:
         self._registry = registry
         self._policy = policy

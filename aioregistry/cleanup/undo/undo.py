@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
 
-from aioregistry.bulk.progress import check_callback
+from aioregistry.arguments import Ignored, Many, plain_callback, refuse_one
 from aioregistry.cleanup.apply.archive_format import registry_of, survey
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
 from aioregistry.cleanup.undo.journal import UndoJournal
@@ -25,12 +25,12 @@ async def undo(
     archive: Path,
     *,
     registry: str | None = None,
-    repositories: Collection[str] | None = None,
-    tags: Collection[str] | None = None,
+    repositories: Many[str] | None = None,
+    tags: Many[str] | None = None,
     journal: Path | None = None,
     dry_run: bool = False,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    on_outcome: Callable[[UndoOutcome], object] | None = None,
+    on_outcome: Callable[[UndoOutcome], Ignored] | None = None,
 ) -> UndoReport:
     """Put back what an archive has: manifests, children first and referrers last, then tags.
 
@@ -66,7 +66,9 @@ async def undo(
         JournalError: The journal cannot be used; nothing was sent.
         ClientClosedError: The store is closed.
     """
-    check_callback("on_outcome", on_outcome)
+    on_outcome = plain_callback("on_outcome", on_outcome)
+    refuse_one("repositories", repositories)
+    refuse_one("tags", tags)
     wanted_repositories = None if repositories is None else set(repositories)
     found = await asyncio.to_thread(_survey, archive, registry, wanted_repositories)
     outcomes: list[UndoOutcome] = []

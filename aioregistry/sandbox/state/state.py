@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from aioregistry.arguments import Several, refuse_one
 from aioregistry.sandbox.quirks import Quirks
 from aioregistry.sandbox.refusal import (
     Refusal,
@@ -135,7 +136,7 @@ class State:
         self,
         registry: str,
         repository: str,
-        tags: Iterable[str] = (),
+        tags: Several[str] = (),
         *,
         digest: str | None = None,
         size: int = 2_803_255,
@@ -184,8 +185,8 @@ class State:
         self,
         registry: str,
         repository: str,
-        children: Iterable[str],
-        tags: Iterable[str] = (),
+        children: Several[str],
+        tags: Several[str] = (),
         *,
         at: datetime | None = None,
         media_type: str = OCI_INDEX,
@@ -203,6 +204,7 @@ class State:
         Returns:
             The index's digest.
         """
+        refuse_one("children", children)
         held = self.registry(registry)
         manifests = held.repository(repository).manifests
         members = [manifests[digest_bytes(child)] for child in children]
@@ -215,7 +217,7 @@ class State:
         registry: str,
         repository: str,
         document: Mapping[str, Any],
-        tags: Iterable[str] = (),
+        tags: Several[str] = (),
         *,
         at: datetime | None = None,
     ) -> str:
@@ -240,11 +242,12 @@ class State:
         self,
         registry: str,
         repository: str,
-        tags: Iterable[str],
+        tags: Several[str],
         manifest: Manifest,
         blobs: Iterable[tuple[bytes, int]],
     ) -> Manifest:
         """Put a manifest made by ``images`` in, with its blobs."""
+        refuse_one("tags", tags)
         held = self.registries.get(registry) or self.registry(registry)
         known = held.put(repository, manifest, tags)
         if known is manifest:
