@@ -13,11 +13,13 @@ from aioregistry.cleanup.apply.archive_format import (
 )
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
+from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, ReportError
+from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.garbage import (
     CollectedGarbage,
     GarbageCollectionError,
     collect_garbage,
+    newest_collection,
 )
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
@@ -96,6 +98,7 @@ __all__ = [
     "InUseSummary",
     "ItemOutcome",
     "JournalError",
+    "JournalStore",
     "Keep",
     "KeepNewest",
     "KeepNewestUntagged",
@@ -113,6 +116,7 @@ __all__ = [
     "PolicyFileError",
     "PushedTag",
     "Regex",
+    "ReportError",
     "RepositoryPlan",
     "Rule",
     "RuleAnswer",
@@ -133,6 +137,7 @@ __all__ = [
     "explain_tag",
     "load_policy",
     "make_plan",
+    "newest_collection",
     "policy_schema",
     "read_archive",
     "read_in_use",

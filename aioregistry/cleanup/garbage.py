@@ -1,6 +1,7 @@
 """Garbage collection after a clean-up: started, waited for, and held against the estimate."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -17,7 +18,16 @@ from aioregistry.errors import (
 )
 from aioregistry.sizes import size_in_words
 
-__all__ = ["READ_ONLY", "CollectedGarbage", "GarbageCollectionError", "collect_garbage"]
+__all__ = [
+    "READ_ONLY",
+    "CollectedGarbage",
+    "GarbageCollectionError",
+    "collect_garbage",
+    "newest_collection",
+]
+
+_GOOD_ENDS = frozenset({"succeeded", "success"})
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 READ_ONLY = "the registry is read-only until the garbage collection has ended: pushes fail"
 
@@ -46,11 +56,29 @@ class CollectedGarbage:
         return f"{told}{blobs} freed{estimate}"
 
 
+async def newest_collection(registry: RegistryHandle) -> str:
+    """Return the uuid of a registry's newest garbage collection; empty when it had none.
+
+    ``GET …/{registry}/garbage-collections``. See `collect_garbage`, which takes it as `after`.
+
+    Raises:
+        RegistryError: Any of its kinds.
+    """
+    newest = await _newest(registry)
+    return "" if newest is None else newest.uuid
+
+
+async def _newest(registry: RegistryHandle) -> GarbageCollection | None:
+    runs = await registry.garbage_collections().collect(require_complete=False)
+    return max(runs, key=lambda run: run.created_at or _LONG_AGO, default=None)
+
+
 async def collect_garbage(
     registry: RegistryHandle,
     *,
     type: GarbageCollectionType = "unreferenced blobs only",  # noqa: A002
     estimate: FreedBytes | None = None,
+    after: str | None = None,
     timeout: float | None = None,
     interval: float = 10.0,
     on_status: Callable[[GarbageCollection], Ignored] | None = None,
@@ -62,6 +90,9 @@ async def collect_garbage(
     `RegistryHandle.cancel_garbage_collection` ends it early; cancelling this coroutine ends the
     wait alone.
 
+    A process that is killed in here may have started one. Whoever tries again passes `after`, noted
+    before the first attempt: then one that was started since is adopted, and no second one started.
+
     ``POST …/{registry}/garbage-collection``, then ``GET`` until it has ended.
 
     Args:
@@ -69,6 +100,9 @@ async def collect_garbage(
         type: What it collects; by default unreferenced blobs only, because untagged manifests that
             nothing needs are for the policy to choose.
         estimate: The bytes that it frees by the plan; None, the default, without a plan.
+        after: What `newest_collection` returned after the last DELETE: a newer garbage collection,
+            which has ended well or is under way, is taken for this one. None, the default: only one
+            that is under way is.
         timeout: Seconds to wait at most; None, the default, waits as long as it takes.
         interval: Seconds between two looks, each a request; 10 by default.
         on_status: Called with the garbage collection when it was started, and after each look.
@@ -79,13 +113,16 @@ async def collect_garbage(
         RegistryError: Any other of its kinds.
     """
     on_status = plain_callback("on_status", on_status)
-    try:
-        started = await registry.start_garbage_collection(type)
-    except (ConflictError, InvalidRequestError, PreconditionFailedError):
-        active = await registry.garbage_collection()
-        if active is None or active.ended:
-            raise
-        started = active
+    started = None
+    if after is not None:
+        # One that ends between the two looks is in the list.
+        started = await registry.garbage_collection()
+        if started is None or started.ended:
+            started, newest = None, await _newest(registry)
+            if newest is not None and newest.uuid != after and newest.status in _GOOD_ENDS:
+                started = newest
+    if started is None:
+        started = await _start(registry, type)
     if on_status is not None:
         on_status(started)
     ended = await registry.wait_for_garbage_collection(
@@ -93,9 +130,20 @@ async def collect_garbage(
     )
     if ended is None:
         raise ServerError(f"the garbage collection {started.uuid} is not to be found")
-    if ended.status not in {"succeeded", "success"}:
+    if ended.status not in _GOOD_ENDS:
         raise GarbageCollectionError(
             f"the garbage collection {ended.uuid} ended as {ended.status!r}; what was deleted "
             "stays deleted, and its blobs go with the next one"
         )
     return CollectedGarbage(ended, estimate)
+
+
+async def _start(registry: RegistryHandle, kind: GarbageCollectionType) -> GarbageCollection:
+    """Start a garbage collection; return the one that is under way where there is one."""
+    try:
+        return await registry.start_garbage_collection(kind)
+    except (ConflictError, InvalidRequestError, PreconditionFailedError):
+        active = await registry.garbage_collection()
+        if active is None or active.ended:
+            raise
+        return active

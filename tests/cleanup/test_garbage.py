@@ -10,6 +10,7 @@ from aioregistry.cleanup.garbage import (
     CollectedGarbage,
     GarbageCollectionError,
     collect_garbage,
+    newest_collection,
 )
 from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.sandbox import Fault, Faults, Phases
@@ -145,6 +146,45 @@ async def test_the_start_is_told_before_the_first_look():
 
 async def test_how_to_wait_is_handed_on():
     registry = Answering(GarbageCollection(uuid="u1", status="succeeded"))
-    how = {"timeout": 60.0, "interval": 2.0, "on_status": print}
-    await collect_garbage(registry, type="untagged manifests only", **how)
-    assert registry.asked == ["untagged manifests only", ("u1", how)]
+    how, seen = {"timeout": 60.0, "interval": 2.0}, []
+    await collect_garbage(registry, type="untagged manifests only", **how, on_status=seen.append)
+    kind, (uuid, given) = registry.asked
+    given.pop("on_status")("a status")
+    assert (kind, uuid, given, seen[-1]) == ("untagged manifests only", "u1", how, "a status")
+
+
+async def test_one_that_was_started_before_a_process_was_killed_is_adopted(sandbox, registry):
+    before = await newest_collection(registry)
+    assert before == ""
+    first = await collect_garbage(registry, after=before, interval=0.01)
+    # The next process does not know that it was started.
+    again = await collect_garbage(registry, after=before, interval=0.01)
+    assert again.run.uuid == first.run.uuid
+    assert again.run.freed_bytes == first.run.freed_bytes
+    assert await newest_collection(registry) == first.run.uuid
+    assert sum(one.method == "POST" for one in sandbox.requests) == 1
+
+
+async def test_one_that_is_under_way_is_adopted_without_a_second_start(sandbox, registry):
+    sandbox.state.phases = Phases(0.05, 0.05, 0.05)
+    running = await registry.start_garbage_collection()
+    done = await collect_garbage(registry, after="", interval=0.01)
+    assert done.run.uuid == running.uuid
+    assert sum(one.method == "POST" for one in sandbox.requests) == 1
+
+
+async def test_one_of_before_the_deletes_is_not_adopted(registry):
+    old = await collect_garbage(registry, interval=0.01)
+    done = await collect_garbage(registry, after=await newest_collection(registry), interval=0.01)
+    assert done.run.uuid != old.run.uuid
+
+
+async def test_one_that_was_cancelled_is_not_adopted(sandbox, registry):
+    sandbox.state.phases = Phases(60, 60, 0.0)
+    running = await registry.start_garbage_collection()
+    await registry.cancel_garbage_collection(running.uuid)
+    while await registry.garbage_collection() is not None:
+        await asyncio.sleep(0.01)
+    sandbox.state.phases = Phases(0.01, 0.01, 0.01)
+    done = await collect_garbage(registry, after="", interval=0.01)
+    assert done.run.uuid != running.uuid

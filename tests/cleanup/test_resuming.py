@@ -5,6 +5,7 @@ import json
 import pytest
 
 from aioregistry.cleanup.apply.journal import Journal
+from aioregistry.cleanup.apply.report import Incomplete
 from aioregistry.sandbox import Fault, Faults, State
 from tests.cleanup.jobs import Job, names
 from tests.cleanup.sources import StateContents
@@ -74,6 +75,7 @@ async def test_what_was_settled_for_good_is_told_again_with_its_reason(job, path
     async with Journal(path, plan, resume=False) as journal:
         journal.record("web", item, state, "the reason")
         journal.record("web", other, state, "")
+        journal.record_checked("web")
     before = job.sandbox.request_count
     told: list[object] = []
     report = await job.apply(plan, journal=path, resume=True, on_outcome=told.append)
@@ -116,6 +118,7 @@ async def test_all_is_written_down_before_and_after(job, path):
         "a": ["begun", "failed"],
         gone: ["absent"],
         deleted.item.digest: ["begun", "deleted"],
+        "": ["checked"],
     }
     (reason,) = [line["reason"] for line in lines if line["state"] == "failed"]
     assert reason == report.failed[0].reason
@@ -140,3 +143,30 @@ async def test_what_it_takes_to_resume_is_told(job):
     with pytest.raises(ValueError, match="resume") as caught:
         await job.apply(await job.plan(), resume=True)
     assert str(caught.value) == ("resume needs the journal of the process that was interrupted")
+
+
+async def test_a_process_that_was_killed_before_its_last_look_has_it_done_by_the_next(job, path):
+    child = job.builder.image("old")
+    job.builder.image("keep")
+    plan = await job.plan()
+    async with Journal(path, plan, resume=False) as journal:
+        ((_, item),) = plan.condemned
+        await journal.begin("web", item)
+        journal.record("web", item, "deleted", "")
+    job.builder.index("keep", children=[child], days=0)
+    remove(job, plan, "manifest")
+    report = await job.apply(plan, journal=path, resume=True)
+    assert [one.item for one in report.deleted] == [item]
+    assert report.incomplete == (Incomplete("web", "keep", (child,)),)
+    assert not (await job.apply(plan, journal=path, resume=True)).incomplete
+    lines = [json.loads(line)["state"] for line in path.read_text().splitlines()[1:]]
+    assert lines == ["begun", "deleted", "checked"]
+
+
+async def test_a_report_of_two_processes_says_what_the_first_one_found(job, path):
+    job.builder.image("old")
+    plan = await job.plan()
+    first = await job.apply(plan, journal=path)
+    before = job.sandbox.request_count
+    assert await job.apply(plan, journal=path, resume=True) == first
+    assert job.sandbox.request_count == before

@@ -26,6 +26,7 @@ from aioregistry.cleanup import (
     apply_plan,
     collect_garbage,
     make_plan,
+    newest_collection,
 )
 from aioregistry.redis import RedisLimiter
 from aioregistry.sandbox import Fault, Faults, Phases, Sandbox
@@ -91,6 +92,7 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
         at.distribution
     ).current_digest("web", "main"),
     "aioregistry.cleanup.collect_garbage": lambda at: collect_garbage(at.registry, interval=0.001),
+    "aioregistry.cleanup.newest_collection": lambda at: newest_collection(at.registry),
     "aioregistry.web.aiohttp.problems": lambda at: on_aiohttp.problems(
         None, lambda _: at.client.get_registry("other")
     ),

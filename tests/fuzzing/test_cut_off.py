@@ -5,6 +5,7 @@ import json
 import pytest
 
 from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.apply.store import FileStore
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.plan import Plan
 from tests.fuzzing.readers import READERS
@@ -18,8 +19,8 @@ def past_of(document: bytes) -> list[str | None]:
     """What a journal says of each item of the plan when a next process takes it up."""
     with file_of(document) as path:
         journal = Journal(path, PLAN, resume=True)
-        journal._open()
-        journal._close()
+        store = FileStore.at(path)
+        store.close(store.open_now(journal.kind()))
     found = [journal.past(repository, item) for repository, item in ITEMS]
     return [past and past.state for past in found]
 
@@ -43,9 +44,10 @@ def test_a_journal_that_was_cut_off_can_be_written_on():
     for end in range(len(head), len(head) + len(lines[0])):
         with file_of(JOURNAL[:end]) as path:
             journal = Journal(path, PLAN, resume=True)
-            journal._open()
-            journal._opened().put([lines[1]])
-            journal._close()
+            store = FileStore.at(path)
+            file = store.open_now(journal.kind())
+            file.put([lines[1]])
+            store.close(file)
             assert path.read_bytes() == head + lines[1]
 
 
@@ -55,7 +57,7 @@ def test_a_journal_whose_line_is_damaged_is_refused_and_left_as_it_is():
         document = JOURNAL.replace(line, line[:at] + b"\0" + line[at + 1 :], 1)
         with file_of(document) as path:
             with pytest.raises(JournalError):
-                Journal(path, PLAN, resume=True)._open()
+                FileStore.at(path).open_now(Journal(path, PLAN, resume=True).kind())
             assert path.read_bytes() == document
 
 
@@ -64,7 +66,7 @@ def test_a_file_that_is_no_journal_is_left_as_it_is(resume):
     for document in (b"a secret", b'{"format":"other"}', b"\0" * 80, JOURNAL[1:40]):
         with file_of(document) as path:
             with pytest.raises(JournalError):
-                Journal(path, PLAN, resume=resume)._open()
+                FileStore.at(path).open_now(Journal(path, PLAN, resume=resume).kind())
             assert path.read_bytes() == document
 
 

@@ -5,9 +5,27 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["AppendOnlyFile", "in_a_thread", "to_its_end"]
+__all__ = ["AppendOnlyFile", "Appender", "in_a_thread", "to_its_end"]
+
+
+class Appender(Protocol):
+    """Appends records; one that was waited for outlives the process and the machine."""
+
+    def add(self, record: bytes) -> None:
+        """Take in a record; it is written with the next that somebody waits for, or by `flush`."""
+
+    async def flush(self, before: "Appender | None" = None) -> None:
+        """Wait until all that was added is kept.
+
+        Args:
+            before: Another one, of which all that was added is kept before anything of this one is
+                written; None for no other.
+
+        Raises:
+            JournalError: It could not be written; nothing is lost of what was added.
+        """
 
 
 class AppendOnlyFile:
@@ -44,12 +62,12 @@ class AppendOnlyFile:
         self._waiting.append(record)
         self._added += 1
 
-    async def flush(self, before: "AppendOnlyFile | None" = None) -> None:
+    async def flush(self, before: Appender | None = None) -> None:
         """Wait until all that was added is on disk.
 
         Args:
-            before: Another file, of which all that was added is on disk before anything of this one
-                is written; the same thread writes both. None for no other.
+            before: Another one, of which all that was added is kept before anything of this file is
+                written; the same thread writes two files. None for no other.
 
         Raises:
             Exception: It could not be written: what `error` makes of the reason.
@@ -58,11 +76,13 @@ class AppendOnlyFile:
         async with self._write_lock:
             if self._written >= mine:
                 return
-            if before is None:
-                await _write(self)
-            else:
+            if isinstance(before, AppendOnlyFile):
                 async with before._write_lock:  # noqa: SLF001  (of the same class)
                     await _write(before, self)
+                return
+            if before is not None:
+                await before.flush()
+            await _write(self)
 
     def put(self, records: list[bytes]) -> None:
         """Write records and wait until they are on disk, in the thread that calls this."""

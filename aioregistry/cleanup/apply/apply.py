@@ -14,6 +14,7 @@ from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.apply.journal import Journal, JournalError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
+from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
 from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
 from aioregistry.cleanup.memory.memory import ListMemory
@@ -47,8 +48,8 @@ async def apply_plan(
     plan: Plan,
     contents: ContentSource,
     *,
-    journal: Path | None = None,
-    archive: Path | None = None,
+    journal: Path | JournalStore | None = None,
+    archive: Path | JournalStore | None = None,
     resume: bool = False,
     caps: Caps | None = None,
     force: bool = False,
@@ -79,11 +80,11 @@ async def apply_plan(
         registry: The registry.
         plan: The plan.
         contents: Where manifests are read, and where the registry is asked for tags.
-        journal: A file in which every DELETE is noted before it is sent; with it a process that was
-            killed can be resumed. None, the default, for no journal.
-        archive: A file in which the document and the tags of each item are kept before its DELETE
-            is sent, for `undo`; it grows from run to run. None, the default, for no archive. An
-            item whose document cannot be read is not deleted.
+        journal: A file, or a `JournalStore`, in which every DELETE is noted before it is sent; with
+            it a process that was killed can be resumed. None, the default, for no journal.
+        archive: A file, or a `JournalStore`, in which the document and the tags of each item are
+            kept before its DELETE is sent, for `undo`; it grows from run to run. None, the default,
+            for no archive. An item whose document cannot be read is not deleted.
         resume: Whether the journal of an earlier process is continued. False by default.
         caps: The limits on how much may be deleted; None, the default, for those of the plan, and
             half of each repository's tags.
@@ -269,7 +270,8 @@ class _Job:
     async def _run_repositories(self) -> None:
         for repository in self.turn(self.plan.repositories):
             pending = [item for item in repository.condemned if not self._recall(repository, item)]
-            if pending:
+            journal = self.journal
+            if pending or (journal is not None and journal.is_unchecked(repository.name)):
                 await self._check_registry()
                 self._repositories.append(RepositoryJob(self, repository, pending))
                 await self._repositories[-1].run()
@@ -305,7 +307,7 @@ class _Job:
                 raise
             except RegistryError as error:
                 return Verdict("cannot_tell", f"its manifest cannot be archived: {error}")
-        archive = None if self._archive is None else self._archive.file
+        archive = None if self._archive is None else self._archive.lines
         if self.journal is not None:
             await self.journal.begin(repository, item, archive)
         elif archive is not None:
@@ -329,6 +331,11 @@ class _Job:
         if self.journal is not None:
             self.journal.record(repository, item, status, reason)
         self._take_in(ItemOutcome(repository, item, status, reason), busy)
+
+    def record_checked(self, repository: str) -> None:
+        """Record that new images were looked for after the last DELETE in a repository."""
+        if self.journal is not None:
+            self.journal.record_checked(repository)
 
     async def repository_exists(self, name: str) -> bool:
         """Return whether the API lists a repository.

@@ -13,7 +13,7 @@ import msgspec
 from attrs import frozen
 
 from aioregistry.api import names
-from aioregistry.cleanup.apply.journal import JournalError
+from aioregistry.cleanup.apply.store import JournalError
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.schema1 import signed_payload
 
@@ -21,7 +21,7 @@ __all__ = [
     "ArchiveError",
     "ArchivedManifest",
     "check_archive",
-    "first_member",
+    "head_of",
     "line_of",
     "pack_lines",
     "read_archive",
@@ -157,7 +157,7 @@ def read_archived(path: Path, place: int, digest: str) -> ArchivedManifest:
     raise ArchiveError(f"{path}: {digest} is not at byte {place} any more")
 
 
-def check_archive(path: Path, file: IO[bytes], registry: str) -> int:
+def check_archive(path: str, file: IO[bytes], registry: str) -> int:
     """Return where the last whole member ends; 0 when nothing was written yet."""
     last = 0
     for lines, start, end in _members(path, file):
@@ -167,18 +167,18 @@ def check_archive(path: Path, file: IO[bytes], registry: str) -> int:
     if not last:
         # Nothing but a first member that was cut off may be written over.
         file.seek(0)
-        first = first_member(registry)
+        first = pack_lines([head_of(registry)])
         if not first.startswith(file.read(len(first) + 1)):
             raise ArchiveError(f"{path}: not an archive of a clean-up")
     return last
 
 
-def first_member(registry: str) -> bytes:
-    """Return how every archive of a registry begins."""
-    return pack_lines([msgspec.json.encode(_Head(FORMAT, VERSION, registry)) + b"\n"])
+def head_of(registry: str) -> bytes:
+    """Return the first line of every archive of a registry."""
+    return msgspec.json.encode(_Head(FORMAT, VERSION, registry)) + b"\n"
 
 
-def _check_head(path: Path, line: bytes, registry: str | None) -> str:
+def _check_head(path: Path | str, line: bytes, registry: str | None) -> str:
     try:
         head = msgspec.json.decode(line, type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -192,7 +192,7 @@ def _check_head(path: Path, line: bytes, registry: str | None) -> str:
     return head.registry
 
 
-def _members(path: Path, file: IO[bytes]) -> Iterator[tuple[list[bytes], int, int]]:
+def _members(path: Path | str, file: IO[bytes]) -> Iterator[tuple[list[bytes], int, int]]:
     """Yield the lines of each whole member, where it begins and where it ends.
 
     A member that was cut off ends the iteration: it is the last one.
@@ -263,7 +263,7 @@ def _is_whole(file: IO[bytes], place: int) -> bool:
     return True
 
 
-def _damaged(path: Path, place: int, why: str) -> ArchiveError:
+def _damaged(path: Path | str, place: int, why: str) -> ArchiveError:
     return ArchiveError(
         f"{path}: damaged at byte {place:,} ({why}), with more behind it; it is left as it is."
         " What comes before can be restored from a copy of the file that ends there"

@@ -35,6 +35,9 @@ class Job(Protocol):
     ) -> None:
         """Record what became of an item."""
 
+    def record_checked(self, repository: str) -> None:
+        """Record that new images were looked for after the last DELETE in a repository."""
+
     async def prepare(self, items: Iterable[Condemned]) -> None:
         """Have the manifests of items at hand that are about to be begun."""
 

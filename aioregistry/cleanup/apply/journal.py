@@ -1,21 +1,26 @@
 """The journal of a clean-up: what was begun and what became of it, on disk before it is done."""
 
-import asyncio
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self
 
 import msgspec
 from attrs import frozen
 
-from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its_end
-from aioregistry.cleanup.apply.report import CleanupReport, Status
+from aioregistry.cleanup.apply.append import Appender
+from aioregistry.cleanup.apply.report import Status
+from aioregistry.cleanup.apply.store import (
+    Beginning,
+    JournalError,
+    JournalKind,
+    JournalStore,
+    PlanLockedError,
+    store_of,
+)
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.errors import NotRecordedError
-from aioregistry.files import sync_folder
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
 
@@ -23,20 +28,7 @@ FORMAT = "aioregistry cleanup journal"
 VERSION = 1
 # A DELETE was sent, or was about to be.
 _BEGUN = frozenset({"begun", "deleted", "unknown", "failed"})
-
-
-class JournalError(NotRecordedError):
-    """The journal cannot be used; nothing is deleted without it.
-
-    Attributes:
-        report: What became of every item until then; None when none was begun.
-    """
-
-    report: CleanupReport | None = None
-
-
-class PlanLockedError(JournalError):
-    """Another process is carrying out this plan."""
+_CHECKED = "checked"
 
 
 @frozen
@@ -65,7 +57,7 @@ class _Line:
     repository: str
     delete: str
     name: str
-    state: Literal["begun"] | Status
+    state: Literal["begun", "checked"] | Status
     reason: str = ""
 
 
@@ -73,7 +65,7 @@ _Key = tuple[str, str, str]
 
 
 class Journal:
-    """An append-only file of lines of JSON, one for each thing that is begun or settled.
+    """Lines of JSON that are only added to, one for each thing that is begun or settled.
 
     A line is on disk before the DELETE that it speaks of is sent; many at a time share one write.
     A line that was cut off in its middle, when the machine or the process died, is dropped.
@@ -81,9 +73,10 @@ class Journal:
     ``async with Journal(path, plan, resume=False) as journal`` locks, opens and closes it.
 
     Args:
-        path: The file. Beside it a lock file, ``….lock``, keeps other processes away.
+        place: Its file, or another store of it. Beside a file a lock file, ``….lock``, keeps other
+            processes away.
         plan: The plan that is carried out.
-        resume: Whether the file of an earlier process goes on; without one it begins.
+        resume: Whether the journal of an earlier process goes on; without one it begins.
 
     Raises:
         PlanLockedError: Another process has it.
@@ -91,38 +84,37 @@ class Journal:
         ModuleNotFoundError: The package ``filelock`` is missing.
     """
 
-    def __init__(self, path: Path, plan: Plan, *, resume: bool) -> None:
-        self._path = path
+    def __init__(self, place: Path | JournalStore, plan: Plan, *, resume: bool) -> None:
+        self._store = store_of(place)
         self._plan = plan
         self._resume = resume
-        self._file: AppendOnlyFile | None = None
+        self._stack = AsyncExitStack()
+        self._lines: Appender | None = None
         self._past: dict[_Key, Past] = {}
-        self._lock = lock_beside(path)
+        # Repositories of which a manifest was deleted, and in which nobody has looked since for
+        # images that were pushed meanwhile.
+        self._unchecked: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        opening = in_a_thread(self._open)
-        try:
-            await to_its_end(opening)
-        except asyncio.CancelledError:
-            if opening.exception() is None:
-                self._close()
-            raise
+        self._lines = await self._stack.enter_async_context(self._store.open(self.kind()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        try:
-            await self._opened().flush()
-        finally:
-            self._close()
+        await self._stack.aclose()
 
-    def _opened(self) -> AppendOnlyFile:
-        if self._file is None:
-            raise JournalError(f"{self._path}: not open: use 'async with Journal(...)'")
-        return self._file
+    def kind(self) -> JournalKind:
+        """Return what this journal asks of its store."""
+        return JournalKind(
+            read=self._read,
+            error=JournalError,
+            locked=PlanLockedError,
+            busy="another process is carrying out this plan; wait for its end",
+        )
 
-    def _close(self) -> None:
-        self._opened().close()
-        self._lock.release()
+    def _opened(self) -> Appender:
+        if self._lines is None:
+            raise JournalError(f"{self._store}: not open: use 'async with Journal(...)'")
+        return self._lines
 
     def past(self, repository: str, item: Condemned) -> Past | None:
         """Return what earlier processes wrote of an item; None when that is nothing."""
@@ -133,134 +125,91 @@ class Journal:
         past = (self.past(repository, item) for item in items)
         return any(one is not None and one.state in _BEGUN for one in past)
 
+    def is_unchecked(self, repository: str) -> bool:
+        """Return whether earlier processes deleted manifests, and did not look for new images."""
+        return repository in self._unchecked
+
+    def record_checked(self, repository: str) -> None:
+        """Note that new images were looked for after the last DELETE in a repository."""
+        self._unchecked.discard(repository)
+        self._opened().add(_line(repository, "", "", _CHECKED))
+
     async def begin(
-        self, repository: str, item: Condemned, archive: AppendOnlyFile | None = None
+        self, repository: str, item: Condemned, archive: Appender | None = None
     ) -> None:
         """Write that an item is begun; it is on disk when this returns.
 
         Args:
             repository: The repository's name.
             item: The item.
-            archive: The archive's file, of which all that was added is on disk before; None for no
-                archive.
+            archive: What the archive adds to, of which all that was added is on disk before; None
+                for no archive.
 
         Raises:
             JournalError: It, or the archive, could not be written.
         """
-        file = self._opened()
-        file.add(_line(repository, item, "begun"))
-        await file.flush(before=archive)
+        lines = self._opened()
+        lines.add(_line(repository, item.delete, item.name, "begun"))
+        await lines.flush(before=archive)
 
     def record(self, repository: str, item: Condemned, state: str, reason: str) -> None:
         """Note what became of an item; it is written with what comes next, or at the end."""
-        self._opened().add(_line(repository, item, state, reason))
+        self._opened().add(_line(repository, item.delete, item.name, state, reason))
 
-    def _open(self) -> None:
-        busy = "another process is carrying out this plan; wait for its end"
-        self._file = open_locked(self._path, self._lock, busy, self._read)
-
-    def _read(self, descriptor: int, file: AppendOnlyFile) -> None:
+    def _read(self, kept: IO[bytes]) -> Beginning:
         """Read what is there, or begin."""
-        with os.fdopen(os.dup(descriptor), "rb") as reading:
-            text = reading.read()
+        text = kept.read()
         whole, newline, _ = text.rpartition(b"\n")
         head = _Head(format=FORMAT, version=VERSION, plan=self._plan.id)
         first = msgspec.json.encode(head) + b"\n"
         if first.startswith(text):
             # Nothing was begun before the first line was whole, nor since.
-            os.ftruncate(descriptor, 0)
-            file.put([first])
-            sync_folder(self._path.parent)
-            return
+            return Beginning(0, first)
         if not newline:
-            raise JournalError(f"{self._path}: not a journal of a clean-up")
+            raise JournalError(f"{self._store}: not a journal of a clean-up")
         lines = whole.split(b"\n")
         self._check_head(lines[0])
         if not self._resume:
             raise JournalError(
-                f"{self._path}: this plan was begun before; resume it (--resume, or resume=True), "
-                "or make a new plan"
+                f"{self._store}: this plan was begun before; resume it (--resume, or resume=True),"
+                " or make a new plan"
             )
         for number, line in enumerate(lines[1:], 2):
             try:
                 said = msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise JournalError(f"{self._path}, line {number}: {error}") from None
+                raise JournalError(f"{self._store}, line {number}: {error}") from None
+            if said.state == _CHECKED:
+                self._unchecked.discard(said.repository)
+                continue
+            if said.delete == "manifest" and said.state in _BEGUN:
+                self._unchecked.add(said.repository)
             key = said.repository, said.delete, said.name
             self._past[key] = Past(said.state, said.reason)
-        os.ftruncate(descriptor, len(whole) + 1)
+        return Beginning(len(whole) + 1)
 
     def _check_head(self, line: bytes) -> None:
         try:
             head = msgspec.json.decode(line, type=_Head)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise JournalError(f"{self._path}: not a journal of a clean-up") from None
+            raise JournalError(f"{self._store}: not a journal of a clean-up") from None
         if (head.format, head.version) != (FORMAT, VERSION):
-            raise JournalError(f"{self._path}: not a journal that this program reads")
+            raise JournalError(f"{self._store}: not a journal that this program reads")
         if head.plan != self._plan.id:
             raise JournalError(
-                f"{self._path}: the journal of another plan, or the plan was changed since"
+                f"{self._store}: the journal of another plan, or the plan was changed since"
             )
 
 
-def lock_beside(path: Path) -> Any:
-    try:
-        from filelock import FileLock  # noqa: PLC0415  (only journals need it)
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "a journal needs filelock: pip install 'aioregistry-do[cleanup]'"
-        ) from None
-    # Whichever thread of the pool takes it, it is this process's.
-    return FileLock(f"{path}.lock", timeout=0, thread_local=False)
-
-
-def _line(repository: str, item: Condemned, state: str, reason: str = "") -> bytes:
+def _line(repository: str, delete: str, name: str, state: str, reason: str = "") -> bytes:
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     said: dict[str, Any] = {
         "at": at,
         "repository": repository,
-        "delete": item.delete,
-        "name": item.name,
+        "delete": delete,
+        "name": name,
         "state": state,
     }
     if reason:
         said["reason"] = reason
     return msgspec.json.encode(said) + b"\n"
-
-
-def open_locked(
-    path: Path, lock: Any, busy: str, read: Callable[[int, AppendOnlyFile], None]
-) -> AppendOnlyFile:
-    """Lock a journal, open it and read it; the lock is free again after an error.
-
-    Args:
-        path: The journal.
-        lock: Its lock, of `lock_beside`.
-        busy: Why it is refused while another process has the lock.
-        read: Reads what the open file has, or begins it.
-
-    Raises:
-        PlanLockedError: Another process has the lock.
-        JournalError: It cannot be locked, opened or read.
-    """
-    try:
-        lock.acquire()
-    except TimeoutError:
-        raise PlanLockedError(f"{path}: {busy}") from None
-    except OSError as error:
-        raise JournalError(f"{path}: cannot be locked: {error}") from None
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        file = AppendOnlyFile(path, descriptor, JournalError)
-        try:
-            read(descriptor, file)
-        except BaseException:
-            file.close()
-            raise
-    except OSError as error:
-        lock.release()
-        raise JournalError(f"{path}: cannot be opened: {error}") from None
-    except BaseException:
-        lock.release()
-        raise
-    return file

@@ -1,14 +1,32 @@
 """What became of every item of a plan."""
 
+from collections.abc import Iterator
 from typing import Literal
 
+import msgspec
 from attrs import frozen
 
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.errors import RegistryError
 
-__all__ = ["CleanupReport", "Incomplete", "ItemOutcome", "Status"]
+__all__ = ["CleanupReport", "Incomplete", "ItemOutcome", "ReportError", "Status"]
 
+FORMAT = "aioregistry cleanup report"
+VERSION = 1
 Status = Literal["deleted", "absent", "drift", "failed", "unknown", "not_attempted"]
+# Of two outcomes of one item, the one that stands first here says more of what became of it.
+_BEST_FIRST: tuple[Status, ...] = (
+    "deleted",
+    "absent",
+    "drift",
+    "unknown",
+    "failed",
+    "not_attempted",
+)
+
+
+class ReportError(RegistryError, ValueError):
+    """A text is no report of a clean-up, or one of another version."""
 
 
 @frozen
@@ -89,6 +107,62 @@ class CleanupReport:
             self.failed or self.unknown or self.not_attempted or self.incomplete or self.unchecked
         )
 
+    @property
+    def outcomes(self) -> Iterator[ItemOutcome]:
+        """Every outcome, one status after the other."""
+        return (one for status in _BEST_FIRST for one in getattr(self, status))
+
+    def __add__(self, other: "CleanupReport") -> "CleanupReport":
+        """Return both as one: of parts of a plan, or of two attempts at one plan.
+
+        Of an item that both have, the better outcome stays, whichever came first: ``deleted``
+        before ``absent``, ``drift``, ``unknown``, ``failed`` and ``not_attempted``. So a late
+        report of a process that was overtaken takes nothing away.
+        """
+        best: dict[tuple[str, str, str], ItemOutcome] = {}
+        for one in (*self.outcomes, *other.outcomes):
+            key = one.repository, one.item.delete, one.item.name
+            if key not in best or _rank(one) < _rank(best[key]):
+                best[key] = one
+        lists: dict[Status, list[ItemOutcome]] = {}
+        for one in best.values():
+            lists.setdefault(one.status, []).append(one)
+        return CleanupReport(
+            **{status: tuple(some) for status, some in lists.items()},
+            incomplete=tuple(dict.fromkeys((*self.incomplete, *other.incomplete))),
+            unchecked=tuple(dict.fromkeys((*self.unchecked, *other.unchecked))),
+        )
+
+    def to_json(self) -> bytes:
+        """Return it as JSON: an object with a list for each status."""
+        written = _Report(
+            FORMAT,
+            VERSION,
+            {status: getattr(self, status) for status in _BEST_FIRST if getattr(self, status)},
+            self.incomplete,
+            self.unchecked,
+        )
+        return msgspec.json.encode(written)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "CleanupReport":
+        """Return the report that `to_json` wrote.
+
+        Raises:
+            ReportError: It is none, or one of another version.
+        """
+        try:
+            head = msgspec.json.decode(text, type=_Head)
+            if (head.format, head.version) != (FORMAT, VERSION):
+                raise ReportError(f"not a report of version {VERSION}, which this program reads")
+            read = msgspec.json.decode(text, type=_Report)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise ReportError(f"not a report of a clean-up: {error}") from None
+        for status, some in read.outcomes.items():
+            if any(one.status != status for one in some):
+                raise ReportError(f"not a report of a clean-up: another status in {status!r}")
+        return cls(**read.outcomes, incomplete=read.incomplete, unchecked=read.unchecked)
+
     def __str__(self) -> str:
         counted = (
             (self.deleted, "deleted"),
@@ -103,3 +177,20 @@ class CleanupReport:
         return ", ".join(f"{len(some):,} {what}" for some, what in counted if some) or (
             "nothing to do"
         )
+
+
+class _Head(msgspec.Struct, frozen=True):
+    format: str
+    version: int
+
+
+class _Report(msgspec.Struct, frozen=True):
+    format: str
+    version: int
+    outcomes: dict[Status, tuple[ItemOutcome, ...]]
+    incomplete: tuple[Incomplete, ...]
+    unchecked: tuple[str, ...]
+
+
+def _rank(outcome: ItemOutcome) -> int:
+    return _BEST_FIRST.index(outcome.status)

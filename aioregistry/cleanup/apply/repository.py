@@ -74,6 +74,8 @@ class RepositoryJob:
         self._condemned = dict.fromkeys(manifests)
         self._gone = self._condemned.keys() - {item.digest for item in pending}
         self._unchecked: set[str] = set()
+        if job.journal is not None and job.journal.is_unchecked(plan.name):
+            self._unchecked |= self._gone
         # The tags that are to stay where the last list had them.
         self._staying: dict[str, str] = {}
         self._leaving = {tag for item in plan.condemned for tag in item.tags}
@@ -117,10 +119,7 @@ class RepositoryJob:
             self._record(item, "not_attempted", why)
 
     async def _is_missing(self, error: NotFoundError, *, last: bool) -> bool:
-        """Return whether a repository that was not found is to be left at that.
-
-        Its items are recorded then: as absent only where both sides agree that it is gone.
-        """
+        """Return whether a repository that was not found is left at that; then record its items."""
         if await self._job.repository_exists(self.name):
             if last:
                 self._give_up(f"{error}; the API lists the repository all the same")
@@ -361,6 +360,7 @@ class RepositoryJob:
         except RegistryError:
             return
         self._unchecked.clear()
+        self._job.record_checked(self.name)
 
     async def _note_incomplete(self, inventory: RepositoryInventory) -> None:
         tags, here = dict(inventory.tags), {one.digest for one in inventory.manifests}

@@ -1,5 +1,6 @@
 """A plan: what a clean-up deletes and why, pinned to digests."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from aioregistry.cleanup.plan.file import (
     plan_from_json,
     plan_in_chunks,
 )
-from aioregistry.cleanup.plan.items import PlanFields, RepositoryPlan
+from aioregistry.cleanup.plan.items import FreedBytes, PlanFields, RepositoryPlan
 from aioregistry.files import write_file
 from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for
@@ -94,9 +95,73 @@ class Plan(PlanFields):
             return _bounded(plan, counts_on_top(file))
 
     def without(self, *repositories: str) -> "Plan":
-        """Return it without some repositories."""
-        left = tuple(repo for repo in self.repositories if repo.name not in repositories)
-        return evolve(self, repositories=left)
+        """Return it without some repositories; what the rest frees is then an upper bound."""
+        return _part_of(self, (one for one in self.repositories if one.name not in repositories))
+
+    def only(self, *repositories: str) -> "Plan":
+        """Return the part of it that some repositories are; what it frees is an upper bound.
+
+        Raises:
+            ValueError: The plan has no repository of one of the names.
+        """
+        names = {one.name for one in self.repositories}
+        missing = [name for name in repositories if name not in names]
+        if missing:
+            raise ValueError(f"the plan has no repository {', '.join(map(repr, missing))}")
+        return _part_of(self, (one for one in self.repositories if one.name in repositories))
+
+    def slices(self, most: int) -> "tuple[Plan, ...]":
+        """Return it in slices of whole repositories, to be carried out by several processes.
+
+        Each is a plan with a journal of its own, and takes about as many requests as the others.
+        The largest number of DELETEs that the policy allows is dealt out: where the whole is over
+        it, so are some of its slices. The largest part of a repository's tags holds in each.
+
+        Args:
+            most: The number of slices at most, 1 or more. There are no more than repositories of
+                which something is deleted, and none where there are no such.
+
+        Raises:
+            ValueError: `most` is less than 1.
+
+        Example:
+            >>> from datetime import datetime, UTC
+            >>> Plan(registry="example", made_at=datetime.now(UTC)).slices(4)
+            ()
+        """
+        if most < 1:
+            raise ValueError(f"a plan has 1 slice or more, not {most}")
+        todo = [one for one in self.repositories if one.condemned]
+        sizes = {one.name: _requests_for(one) for one in todo}
+        bins: list[tuple[int, list[str]]] = [(0, []) for _ in range(min(most, len(todo)))]
+        for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+            nth = min(range(len(bins)), key=lambda nth: bins[nth][0])
+            bins[nth] = (bins[nth][0] + sizes[name], [*bins[nth][1], name])
+        made, left = [], self.max_deletes
+        for _, names in bins:
+            part = self.only(*names)
+            if left is not None:
+                deletes = sum(len(one.condemned) for one in part.repositories)
+                part = evolve(part, max_deletes=min(deletes, left))
+                left -= min(deletes, left)
+            made.append(part)
+        return tuple(made)
+
+
+def _part_of(plan: Plan, repositories: Iterable[RepositoryPlan]) -> Plan:
+    """Return a plan with some of its repositories, and with what these may free."""
+    left = tuple(repositories)
+    if sum(len(one.condemned) for one in left) == sum(1 for _ in plan.condemned):
+        return evolve(plan, repositories=left)
+    # Layers may be shared among the items, or with what the rest of the plan deletes.
+    sizes = [item.size_bytes for one in left for item in one.condemned if item.delete == "manifest"]
+    known = sum(size for size in sizes if size is not None)
+    frees = FreedBytes(
+        bytes=plan.frees.bytes if None in sizes else min(plan.frees.bytes, known),
+        at_least=plan.frees.at_least,
+        at_most=True,
+    )
+    return evolve(plan, repositories=left, frees=frees)
 
 
 def _requests_for(repository: RepositoryPlan) -> int:

@@ -1,15 +1,21 @@
 """The journal of an undo: what was begun and what became of it, for one that is interrupted."""
 
-import os
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 
-from aioregistry.cleanup.apply.append import AppendOnlyFile, in_a_thread, to_its_end
-from aioregistry.cleanup.apply.journal import JournalError, lock_beside, open_locked
-from aioregistry.files import sync_folder
+from aioregistry.cleanup.apply.append import Appender
+from aioregistry.cleanup.apply.store import (
+    Beginning,
+    JournalError,
+    JournalKind,
+    JournalStore,
+    PlanLockedError,
+    store_of,
+)
 
 __all__ = ["UndoJournal"]
 
@@ -39,7 +45,7 @@ _ENDED = "ended"
 
 
 class UndoJournal:
-    """An append-only file of lines of JSON: what is begun, what became of it, and the end.
+    """Lines of JSON that are only added to: what is begun, what became of it, and the end.
 
     A line that something is begun is on disk before its ``PUT`` is sent. Of an undo that was
     interrupted, `past` returns what became of each item; after one that came to its end it returns
@@ -48,7 +54,7 @@ class UndoJournal:
     ``async with UndoJournal(path, registry) as journal`` locks, opens and closes it.
 
     Args:
-        path: The file, which is made if it does not exist.
+        place: Its file, which is made if it does not exist, or another store of it.
         registry: The registry's name.
 
     Raises:
@@ -56,28 +62,25 @@ class UndoJournal:
         JournalError: It is another registry's, is no journal, or cannot be read or written.
     """
 
-    def __init__(self, path: Path, registry: str) -> None:
-        self._path = path
+    def __init__(self, place: Path | JournalStore, registry: str) -> None:
+        self._store = store_of(place)
         self._head = msgspec.json.encode(_Head(FORMAT, VERSION, registry)) + b"\n"
-        self._lock = lock_beside(path)
-        self._file: AppendOnlyFile | None = None
+        self._stack = AsyncExitStack()
+        self._lines: Appender | None = None
         self._past: dict[_Key, str] = {}
 
     async def __aenter__(self) -> Self:
-        opening = in_a_thread(self._open)
-        try:
-            await to_its_end(opening)
-        except BaseException:
-            if opening.exception() is None:
-                self._close()
-            raise
+        kind = JournalKind(
+            read=self._read,
+            error=JournalError,
+            locked=PlanLockedError,
+            busy="another process undoes this; wait for its end",
+        )
+        self._lines = await self._stack.enter_async_context(self._store.open(kind))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        try:
-            await self._opened().flush()
-        finally:
-            self._close()
+        await self._stack.aclose()
 
     def past(
         self, repository: str, name: str, digest: str, deleted_at: datetime | None
@@ -116,38 +119,26 @@ class UndoJournal:
     def _add(self, line: _Line) -> None:
         self._opened().add(msgspec.json.encode(line) + b"\n")
 
-    def _opened(self) -> AppendOnlyFile:
-        if self._file is None:
-            raise JournalError(f"{self._path}: not open: use 'async with UndoJournal(...)'")
-        return self._file
+    def _opened(self) -> Appender:
+        if self._lines is None:
+            raise JournalError(f"{self._store}: not open: use 'async with UndoJournal(...)'")
+        return self._lines
 
-    def _close(self) -> None:
-        self._opened().close()
-        self._lock.release()
-
-    def _open(self) -> None:
-        busy = "another process undoes this; wait for its end"
-        self._file = open_locked(self._path, self._lock, busy, self._read)
-
-    def _read(self, descriptor: int, file: AppendOnlyFile) -> None:
-        with os.fdopen(os.dup(descriptor), "rb") as reading:
-            text = reading.read()
+    def _read(self, kept: IO[bytes]) -> Beginning:
+        text = kept.read()
         if self._head.startswith(text):
-            os.ftruncate(descriptor, 0)
-            file.put([self._head])
-            sync_folder(self._path.parent)
-            return
+            return Beginning(0, self._head)
         if not text.startswith(self._head):
-            raise JournalError(f"{self._path}: not the journal of an undo of this registry")
+            raise JournalError(f"{self._store}: not the journal of an undo of this registry")
         # A line that was cut off in its middle is dropped: its PUT was never sent.
         whole = text[: text.rindex(b"\n") + 1]
         for number, line in enumerate(whole.splitlines()[1:], 2):
             try:
                 read: Any = msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                raise JournalError(f"{self._path}, line {number}: {error}") from None
+                raise JournalError(f"{self._store}, line {number}: {error}") from None
             if read.state == _ENDED:
                 self._past.clear()
             else:
                 self._past[read.repository, read.name, read.digest, read.deleted_at] = read.state
-        os.ftruncate(descriptor, len(whole))
+        return Beginning(len(whole))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aioregistry.arguments import Ignored, Many, plain_callback, refuse_one
 from aioregistry.cleanup.apply.archive_format import registry_of, survey
+from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
 from aioregistry.cleanup.undo.journal import UndoJournal
 from aioregistry.cleanup.undo.order import restoration_of, signatures_of
@@ -27,7 +28,7 @@ async def undo(
     registry: str | None = None,
     repositories: Many[str] | None = None,
     tags: Many[str] | None = None,
-    journal: Path | None = None,
+    journal: Path | JournalStore | None = None,
     dry_run: bool = False,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     on_outcome: Callable[[UndoOutcome], Ignored] | None = None,
@@ -51,8 +52,8 @@ async def undo(
         repositories: The repositories that come back; None for all.
         tags: The tags that come back, with all that their manifests need and with their
             signatures; None for all, and for all untagged manifests.
-        journal: A file in which every ``PUT`` is noted before it is sent, and what became of it.
-            None, the default, for no journal; a dry run writes none.
+        journal: A file, or a `JournalStore`, in which every ``PUT`` is noted before it is sent, and
+            what became of it. None, the default, for no journal; a dry run writes none.
         dry_run: Whether everything is looked up, blobs with it, and nothing is written; what would
             come back is then reported as restored.
         sleep: Waits for some seconds before a tag is tried again; `asyncio.sleep` by default.

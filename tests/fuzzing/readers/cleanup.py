@@ -10,6 +10,7 @@ import msgspec
 
 from aioregistry.api.names import check_digest, check_registry, check_repository, check_tag
 from aioregistry.cleanup.apply.journal import Journal, JournalError
+from aioregistry.cleanup.apply.store import FileStore
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.manifests.content import (
@@ -154,13 +155,13 @@ def read_journal(document: bytes) -> None:
         with file_of(document) as path:
             journal = Journal(path, PLAN, resume=resume)
             try:
-                journal._open()
+                store = FileStore.at(path)
+                store.close(store.open_now(journal.kind()))
             except JournalError:
                 assert path.read_bytes() == document
                 if resume:
                     raise
                 continue
-            journal._close()
             left = path.read_bytes()
             begun = left.startswith(document) and document.count(b"\n") <= 1
             assert begun or (resume and document.startswith(left))
