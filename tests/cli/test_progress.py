@@ -9,7 +9,8 @@ from rich.console import Console
 from aioregistry import RateLimit
 from aioregistry.cli.display import progress as render
 from aioregistry.cli.display.counting import CountingLimiter
-from aioregistry.cli.display.progress import Display, in_table
+from aioregistry.cli.display.progress import Display
+from aioregistry.cli.display.tables import in_table
 
 
 class Terminal(io.StringIO):
@@ -115,8 +116,8 @@ async def test_elsewhere_there_are_plain_lines(monkeypatch, console, progress):
     assert "\x1b[?25l" not in shown
 
 
-def test_a_line_in_a_pipe_stays_one_line():
-    console = in_pipe()
+@pytest.mark.parametrize("console", [in_pipe(), on_terminal()])
+def test_a_line_stays_one_line_that_can_be_copied(console):
     Display(console, CountingLimiter(RateLimit())).say("word " * 50, begin="Failed")
     assert console.file.getvalue().count("\n") == 1
 

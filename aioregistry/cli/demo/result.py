@@ -10,7 +10,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.demo.content import Content, Names
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.plan_tables import problems_of, rows_of_report
-from aioregistry.cli.display.progress import in_table
+from aioregistry.cli.display.tables import in_table
 from aioregistry.sizes import size_in_words
 
 __all__ = ["Result", "Walk"]

@@ -96,7 +96,7 @@ async def _plan(
         plan = await make_plan(registry, content.policy, contents, on_progress=show)
     for line in lines_of_plan(plan, in_use=False):
         display.say(line, begin=name)
-    display.show(table_of_plan(plan))
+    display.show(table_of_plan(plan, display.width))
     return plan
 
 

@@ -15,6 +15,7 @@ from aioregistry.cli.display.plan_tables import (
     table_of_plan,
     table_of_report,
 )
+from aioregistry.cli.display.tables import print_table
 from aioregistry.cli.options import ReportFormat
 
 if TYPE_CHECKING:
@@ -47,14 +48,14 @@ class CleanupOutput:
         if next(plan.condemned, None) is None:
             self.say("nothing to delete")
         elif not self._is_json:
-            Console().print(table_of_plan(plan), highlight=False)
+            print_table(table_of_plan(plan, Console().width))
         for line in lines_of_plan(plan):
             self.say(line)
 
     def show_report(self, report: "CleanupReport") -> None:
         """Print the outcome of a plan for people."""
         if not self._is_json:
-            Console().print(table_of_report(report), highlight=False)
+            print_table(table_of_report(report))
         for problem in problems_of(report):
             typer.echo(problem, err=True)
 

@@ -1,20 +1,21 @@
 """A plan and its outcome, as tables."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import astuple, define, evolve, field, frozen
 from rich.box import ROUNDED
 from rich.table import Table
 from rich.text import Text
 
-from aioregistry.cli.display.progress import in_table
+from aioregistry.cli.display.tables import in_table
 from aioregistry.cli.display.text import counted, time_in_words
 
 if TYPE_CHECKING:
     from aioregistry.bulk.report import Outcome
     from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
+    from aioregistry.cleanup.plan.items import RepositoryPlan
     from aioregistry.cleanup.plan.plan import Plan
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
 
 _MAX_REPOSITORIES = 20
 _MAX_REASONS = 5
-_MAX_NAME_WIDTH = 24
 _IN_WORDS = {
     "absent": "did not exist",
     "drift": "kept: changed since the plan",
@@ -71,30 +71,83 @@ class DeleteCounts:
         return f"{counts['deleted']:,} of {self.total:,} deleted{others}"
 
 
-def table_of_plan(plan: "Plan") -> Table:
-    """Return the deletes of a plan, by repository."""
-    table = Table(box=ROUNDED, show_footer=True, caption=_UNCOUNTED, caption_justify="left")
-    rows = [repo for repo in plan.repositories if repo.condemned]
-    going = [repo.tags_going for repo in rows]
-    whole = [repo.manifests_going for repo in rows]
-    count = f"{len(rows):,} of {len(plan.repositories):,}"
-    # Titles are wrapped before names: a name that is broken cannot be copied.
-    longest = max(map(len, (repo.name for repo in rows[:_MAX_REPOSITORIES])), default=0)
-    whole_names = longest <= _MAX_NAME_WIDTH
-    table.add_column("repository", overflow="fold", no_wrap=whole_names, footer=count)
-    for title, column in (
-        ("tags*", [repo.tags for repo in rows]),
-        ("tags to delete*", going),
-        ("manifests", [repo.manifests for repo in rows]),
-        ("manifests to delete", whole),
-        ("requests", [len(repo.condemned) for repo in rows]),
-    ):
-        table.add_column(title, justify="right", footer=f"{sum(column):,}")
-    for number, repo in enumerate(rows[:_MAX_REPOSITORIES]):
-        counts = (repo.tags, going[number], repo.manifests, whole[number], len(repo.condemned))
-        table.add_row(Text(repo.name), *(f"{count:,}" for count in counts))
-    if len(rows) > _MAX_REPOSITORIES:
-        table.add_row(f"{len(rows) - _MAX_REPOSITORIES:,} more in the plan")
+@frozen
+class _Row:
+    """The counts of a repository, or of all of them; as text, a sentence."""
+
+    name: str
+    tags: int
+    tags_to_delete: int
+    manifests: int
+    manifests_to_delete: int
+    requests: int
+
+    @classmethod
+    def of(cls, repo: "RepositoryPlan") -> "_Row":
+        tags, manifests = (repo.tags, repo.tags_going), (repo.manifests, repo.manifests_going)
+        return cls(repo.name, *tags, *manifests, len(repo.condemned))
+
+    @classmethod
+    def sum(cls, name: str, rows: Sequence["_Row"]) -> "_Row":
+        counts = [astuple(row)[1:] for row in rows] or [(0,) * len(_COUNTS)]
+        return cls(name, *map(sum, zip(*counts, strict=True)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.tags_to_delete:,} of {self.tags:,} tags* and"
+            f" {self.manifests_to_delete:,} of {counted(self.manifests, 'manifest')} to delete"
+            f" ({counted(self.requests, 'request')})"
+        )
+
+
+_COUNTS: dict[str, Callable[[_Row], int]] = {
+    "tags*": lambda row: row.tags,
+    "tags to delete*": lambda row: row.tags_to_delete,
+    "manifests": lambda row: row.manifests,
+    "manifests to delete": lambda row: row.manifests_to_delete,
+    "requests": lambda row: row.requests,
+}
+_COLUMNS = (
+    _COUNTS,
+    {title: _COUNTS[title] for title in ("tags to delete*", "manifests to delete", "requests")},
+)
+
+
+def _width_of(columns: Iterable[str]) -> int:
+    """Return the width of a table beside the names in it: its titles are wrapped at blanks."""
+    titles = [max(map(len, title.split())) for title in columns]
+    return sum(titles) + 3 * (len(titles) + 1) + 1
+
+
+def table_of_plan(plan: "Plan", width: int) -> Table:
+    """Return the deletes of a plan, by repository.
+
+    Args:
+        plan: The plan.
+        width: The width of the terminal: where names leave no room for all columns, there are
+            fewer, or a sentence for each repository.
+    """
+    rows = [_Row.of(repo) for repo in plan.repositories if repo.condemned]
+    total = _Row.sum(f"{len(rows):,} of {len(plan.repositories):,}", rows)
+    shown = rows[:_MAX_REPOSITORIES]
+    more = [f"{len(rows) - len(shown):,} more in the plan"] if len(rows) > len(shown) else []
+    longest = max((len(row.name) for row in shown), default=0)
+    columns = next((some for some in _COLUMNS if longest <= width - _width_of(some)), None)
+    if columns is None:
+        lines = [*map(str, shown), *more, str(evolve(total, name=f"{total.name} repositories"))]
+        table = Table.grid()
+        for line in lines:
+            table.add_row(Text(line))
+    else:
+        table = Table(box=ROUNDED, show_footer=True)
+        table.add_column("repository", no_wrap=True, footer=total.name)
+        for title, value in columns.items():
+            table.add_column(title, justify="right", footer=f"{value(total):,}")
+        for row in shown:
+            table.add_row(Text(row.name), *(f"{value(row):,}" for value in columns.values()))
+        for line in more:
+            table.add_row(line)
+    table.caption, table.caption_justify = _UNCOUNTED, "left"
     return table
 
 

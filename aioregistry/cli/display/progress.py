@@ -1,21 +1,22 @@
-"""Progress: bars on a terminal, plain lines in a pipe; and tables of results."""
+"""Progress: bars on a terminal, plain lines in a pipe."""
 
 import math
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from rich.box import ROUNDED
 from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from aioregistry.cli.display.tables import print_table
+
 if TYPE_CHECKING:
     from aioregistry.cli.display.counting import CountingLimiter
 
-__all__ = ["Display", "Stage", "in_table"]
+__all__ = ["Display", "Stage"]
 
 _REFRESH = 0.1
 _PLAIN_EVERY = 5.0
@@ -142,11 +143,16 @@ class Display:
         self.limiter = limiter
         self._console = console
         # Asked of the file: FORCE_COLOR makes Rich take a pipe for a terminal.
-        self._is_terminal = console.file.isatty()
-        self._draws = progress and self._is_terminal and not console.is_dumb_terminal
+        is_terminal = console.file.isatty()
+        self._draws = progress and is_terminal and not console.is_dumb_terminal
         self._prints = lines
         self._stages = 0
         self.waits_for: str | None = None
+
+    @property
+    def width(self) -> int:
+        """The columns of the terminal, or those that its environment says."""
+        return self._console.width
 
     @property
     def is_in_stage(self) -> bool:
@@ -154,7 +160,7 @@ class Display:
         return self._stages > 0
 
     def say(self, text: str, *, begin: str = "", style: str = "") -> None:
-        """Print a line; in a pipe it stays one line, however long.
+        """Print a line. It stays one, however long: a command in it can be copied.
 
         Args:
             text: The line.
@@ -162,11 +168,11 @@ class Display:
             style: Its style, in Rich's terms.
         """
         line = Text.assemble((f"{begin}  " if begin else "", "bold"), (text, style))
-        self._console.print(line, highlight=False, soft_wrap=not self._is_terminal)
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def show(self, table: Table) -> None:
         """Print a table."""
-        self._console.print(table, highlight=False)
+        print_table(table, self._console)
 
     @asynccontextmanager
     async def stage(
@@ -233,19 +239,6 @@ class Display:
         while shown:
             await asyncio.sleep(_PLAIN_EVERY)
             self.say(stage.as_line())
-
-
-def in_table(sections: Iterable[Sequence[tuple[str, str, str]]]) -> Table:
-    """Return a table of results: sections of rows, each with name, value and remark."""
-    table = Table(box=ROUNDED, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(style="dim")
-    for rows in sections:
-        for row in rows:
-            table.add_row(*row)
-        table.add_section()
-    return table
 
 
 def _clock(seconds: float) -> str:

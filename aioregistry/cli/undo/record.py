@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder
 from aioregistry.cleanup.undo.record import Restorable, UndoRecord, counts
+from aioregistry.cli.display.tables import plain_table, print_table
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.options import Access, ReportFormat
@@ -73,20 +73,17 @@ def list_restorable(access: Access, form: ReportFormat) -> None:
         else:
             typer.echo("".join(f"{json.dumps(document)}\n" for document in documents), nl=False)
     elif rows:
-        Console().print(_table(rows), highlight=False)
+        print_table(_table(rows))
     else:
         typer.echo("nothing that was deleted can be restored, as far as the records go")
     raise typer.Exit(DONE)
 
 
 def _table(rows: list[tuple[str, Restorable]]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("registry", "run or archive", "tags", "manifests", "since", "until now"):
-        table.add_column(
-            name,
-            justify="right" if name in {"tags", "manifests"} else "left",
-            overflow="fold",
-        )
+    table = plain_table(
+        ("registry", "run or archive", "tags", "manifests", "since", "until now"),
+        ("tags", "manifests"),
+    )
     now = datetime.now(UTC)
     for registry, one in rows:
         days, rest = divmod(int((now - one.last).total_seconds()), 86400)

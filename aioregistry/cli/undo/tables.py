@@ -8,7 +8,7 @@ from rich.table import Table
 
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary
-from aioregistry.cli.display.progress import in_table
+from aioregistry.cli.display.tables import in_table, plain_table
 from aioregistry.cli.display.text import safe
 
 __all__ = ["documents_of_undo", "problems_of_undo", "table_of_archive", "table_of_undo"]
@@ -19,9 +19,9 @@ _STATUSES = ("restored", "present", "moved", "lost", "failed", "not_attempted")
 
 def table_of_archive(summary: ArchiveSummary) -> Table:
     """Return what an archive has: tags, manifests and times by repository."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("repository", "tags", "manifests", "first deleted", "last deleted"):
-        table.add_column(name, justify="right" if name in {"tags", "manifests"} else "left")
+    table = plain_table(
+        ("repository", "tags", "manifests", "first deleted", "last deleted"), ("tags", "manifests")
+    )
     for name, one in summary.repositories.items():
         table.add_row(
             safe(name),

@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from aioregistry.cleanup.apply.archive_format import ArchiveError
 from aioregistry.cleanup.state_folder import RunFiles
@@ -13,6 +12,7 @@ from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary, summarize_archive
 from aioregistry.cleanup.undo.undo import undo as undo_archive
 from aioregistry.cli.connection import Connection
+from aioregistry.cli.display.tables import print_table
 from aioregistry.cli.display.text import counted
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
@@ -56,7 +56,7 @@ def undo(
         refuse(_COMMAND, error)
     _check(summary, archive, repositories, tags)
     if only_list:
-        Console().print(table_of_archive(summary), highlight=False)
+        print_table(table_of_archive(summary))
         raise typer.Exit(DONE)
     outcomes = 0
 
@@ -110,7 +110,7 @@ def _show(
     for problem in problems_of_undo(report):
         typer.echo(problem, err=True)
     if form is ReportFormat.TABLE:
-        Console().print(table_of_undo(report, dry_run=dry_run), highlight=False)
+        print_table(table_of_undo(report, dry_run=dry_run))
         if dry_run:
             typer.echo("a dry run: nothing was written")
         return
