@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from aioregistry.cli.display.garbage import show_status_of
 from aioregistry.sandbox import Fault, Faults, Phases
 
 
@@ -39,6 +40,15 @@ def test_without_a_terminal_it_needs_yes(filled):
     assert {request.method for request in filled.sandbox.requests} <= {"GET"}
 
 
+def test_none_is_cancelled_without_a_yes(filled):
+    filled.sandbox.state.phases = Phases(0, 60, cancelling=0)
+    filled.run("gc", "start", "--yes", "--no-wait")
+    result = filled.run("gc", "cancel")
+    assert result.exit_code == 2
+    assert "it was not cancelled: no terminal to ask on; add --yes" in result.stderr
+    assert "cancel" not in filled.run("gc", "status").stdout
+
+
 def test_untagged_manifests_go_when_asked_for(filled):
     filled.builder.image()
     filled.run("gc", "start", "--yes", "--type", "both", "--interval", "0.01")
@@ -59,7 +69,7 @@ def test_one_can_be_watched_and_cancelled(filled):
     started = filled.run("gc", "start", "--yes", "--no-wait")
     assert started.exit_code == 0
     uuid = started.stdout.partition(":")[0]
-    cancelled = filled.run("gc", "cancel")
+    cancelled = filled.run("gc", "cancel", "--yes")
     assert cancelled.exit_code == 0
     assert cancelled.stdout.startswith(uuid)
     waited = filled.run("gc", "wait", "--uuid", uuid, "--interval", "0.01")
@@ -75,9 +85,20 @@ def test_without_one_there_is_nothing_to_do(filled, command):
     assert result.stdout == "no garbage collection is active\n"
 
 
-def test_one_that_runs_is_waited_for(filled):
-    filled.sandbox.state.phases = Phases(*[0.05] * 6)
+def test_one_that_runs_is_waited_for(filled, monkeypatch):
+    filled.sandbox.state.phases = Phases(*[3600] * 6)
     filled.run("gc", "start", "--yes", "--no-wait")
+
+    def end_it_when_seen(display):
+        show = show_status_of(display)
+
+        def show_and_end(run):
+            show(run)
+            filled.sandbox.state.phases = Phases(*[0] * 6)
+
+        return show_and_end
+
+    monkeypatch.setattr("aioregistry.cli.commands.gc.show_status_of", end_it_when_seen)
     result = filled.run("gc", "wait", "--interval", "0.01")
     assert result.exit_code == 0
     assert re.search(r"[\d.]+ [kM]?B freed", result.stdout)

@@ -226,27 +226,32 @@ def wait(
     run_connected("gc wait", access, work, lambda: _INTERRUPTED)
 
 
-@app.command(epilog=epilog("aioregistry gc cancel example"))
+@app.command(epilog=epilog("aioregistry gc cancel example", asks=True))
 @with_groups
 def cancel(
     registry: RegistryName = None,
     uuid: Annotated[
         str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
     ] = None,
+    yes: Yes = False,
     output: Form = ReportFormat.TABLE,
     access: Access = Access(),
 ) -> None:
     """Cancel a garbage collection; storage that it has freed already stays freed."""
+    command = "gc cancel"
 
     async def work(to: "Connection") -> int:
         handle = await to.registry(registry)
         chosen = uuid or await _active(handle)
         if chosen is None:
             return await _print_none(to, handle, output)
+        if not yes:
+            question = f"Cancel the garbage collection {safe(chosen)} of {handle.name!r}?"
+            ask(command, question, "it was not cancelled")
         _print(await handle.cancel_garbage_collection(chosen), output)
         return DONE
 
-    run_connected("gc cancel", access, work, lambda: "to see its status: aioregistry gc status")
+    run_connected(command, access, work, lambda: "to see its status: aioregistry gc status")
 
 
 async def _active(registry: "RegistryHandle") -> str | None:
