@@ -181,3 +181,19 @@ def test_a_token_that_cannot_be_sent_is_told_with_its_source(filled, monkeypatch
 def test_a_list_is_sorted_by_name(filled):
     listed = filled.run("repositories", "--sort", "name", "-q").stdout.split()
     assert listed == ["tools/api", "web"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("tags", "web", "--match", "v*"), "no tags match: 1 read\n"),
+        (("tags", "web", "--match", "v*", "--sort", "size"), "no tags match: 1 read\n"),
+        (("manifests", "web", "--untagged"), "no manifests match: 1 read\n"),
+        (("gc", "list"), "no garbage collections\n"),
+    ],
+)
+def test_a_person_who_is_shown_no_row_is_told_so(shell, words, told):
+    shell.builder.image("main")
+    result = shell.run(*words, "-o", "table")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", told)
+    assert shell.run(*words, "-o", "csv").stderr == ""

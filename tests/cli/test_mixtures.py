@@ -37,7 +37,7 @@ COMMANDS = {
     "options regions -q": (r"^fra1$", 1),
     "subscription": (r"^(professional|basic|starter) ", 1),
     "quota -o json": (r'"remaining": \d+', 1),
-    "gc list": (r"(?i)^uuid ", 1),
+    "gc list -o csv": (r"^uuid,", 1),
     "gc status": (r"^no garbage collection is active$", 1),
     "validate-name free-one": (r"^free-one: available$", 1),
     "config show -o plain": (r"^registry +example ", 1),

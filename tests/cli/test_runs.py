@@ -149,3 +149,10 @@ def test_the_name_of_a_repository_is_not_broken_in_a_narrow_terminal(shell, monk
     assert any(name in line for line in result.stdout.splitlines() if "│" in line)
     table = [line for line in result.stdout.splitlines() if "│" in line]
     assert max(map(len, table)) <= 80
+
+
+def test_where_no_run_was_a_person_is_told_how_to_begin_one(shell):
+    result = shell.run("cleanup", "runs", "-o", "table")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("no runs yet: 'aioregistry cleanup plan")
+    assert shell.run("cleanup", "runs", "-o", "json").stdout == "[]\n"

@@ -38,12 +38,14 @@ _FACTS: Facts[_PastRun] = Facts(
     lambda item: (item.files.name,), lambda item: item.written, lambda item: item.archive
 )
 
+_NONE = "no runs yet: 'aioregistry cleanup plan --policy policy.toml' begins the first"
+
 
 def list_runs(filters: Filters, output: Output, access: Access) -> None:
     """Print the runs that are kept, the newest first."""
 
     async def work() -> int:
-        listing = Listing.of("runs", COLUMNS, _FACTS, filters, output)
+        listing = Listing.of("runs", COLUMNS, _FACTS, filters, output, none=_NONE)
         show_all(listing, [_past(name, each) for name, each in runs_of(Settings.load(access))])
         return DONE
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import typer
 from attrs import evolve, frozen
 
 from aioregistry.cli.display.progress import Display
@@ -31,12 +32,14 @@ class Listing(Generic[T]):
         selection: Which items are shown.
         facts: The values of an item that filters compare.
         unit: The kind of item, in the plural.
+        none: What a person reads where there is no item at all; empty for ``no tags``.
     """
 
     printer: Printer[T]
     selection: Selection
     facts: Facts[T]
     unit: str
+    none: str = ""
 
     @classmethod
     def of(
@@ -49,6 +52,7 @@ class Listing(Generic[T]):
         *,
         places: Sequence[str] = (),
         name: Callable[[T], str] | None = None,
+        none: str = "",
     ) -> "Listing[T]":
         """Read the options of a list.
 
@@ -61,6 +65,7 @@ class Listing(Generic[T]):
             places: Columns on where an item is, which are shown first because items of several
                 places are in the list.
             name: Returns an item's name for ``--quiet``; None means the first column.
+            none: What a person reads where there is no item at all; empty for ``no tags``.
 
         Raises:
             UsageError: An option is invalid.
@@ -71,15 +76,27 @@ class Listing(Generic[T]):
         known = {each.name: each for each in columns}
         first = [evolve(known[place], shown=True) for place in places]
         rest = [each for each in columns if each.name not in places]
-        return cls(printer_for([*first, *rest], output, name), selection, facts, unit)
+        return cls(printer_for([*first, *rest], output, name), selection, facts, unit, none)
+
+    def end(self, read: int) -> None:
+        """Tell a person who has seen no row that there is none.
+
+        Args:
+            read: How many items were read.
+        """
+        if self.printer.shows_none:
+            none = self.none or f"no {self.unit}"
+            typer.echo(f"no {self.unit} match: {read:,} read" if read else none, err=True)
 
 
 def show_all(listing: Listing[T], items: Iterable[T]) -> None:
     """Write a list that has been read already to stdout, filtered and sorted."""
     wanted, facts, printer = listing.selection, listing.facts, listing.printer
-    found = wanted.of_page(items, facts)
+    read = list(items)
+    found = wanted.of_page(read, facts)
     found = found[: wanted.limit] if wanted.sort is None else wanted.in_order(found, facts)
     printer.all(found)
+    listing.end(len(read))
 
 
 async def show(
@@ -136,3 +153,4 @@ async def show(
     if wanted.sort is not None:
         printer.rows(wanted.in_order(kept, facts))
     printer.end()
+    listing.end(stage.done)

@@ -49,7 +49,13 @@ class Column(Generic[T]):
 
 
 class Printer(ABC, Generic[T]):
-    """Writes rows."""
+    """Writes rows.
+
+    Attributes:
+        shows_none: Whether a person who waits for rows has seen none.
+    """
+
+    shows_none: bool = False
 
     def begin(self) -> None:
         """Write the beginning, before all rows."""
@@ -213,6 +219,7 @@ class _TablePrinter(Printer[T]):
 
     Where it is too wide for the terminal, digests get their short form, then texts are wrapped
     between words. No word is ever broken: a tag or digest can always be copied.
+    Without rows there is no header either.
     """
 
     def __init__(self, columns: Sequence[Column[T]], output: Output, console: Console) -> None:
@@ -220,8 +227,12 @@ class _TablePrinter(Printer[T]):
         self._output = output
         self._console = console
         self._measures: list[_Measure] | None = None
+        self.shows_none = True
 
     def rows(self, items: Sequence[T]) -> None:
+        if not items:
+            return
+        self.shows_none = False
         cells = [
             [_for_people(column, column.value(item), self._output.utc) for column in self._columns]
             for item in items
