@@ -109,6 +109,9 @@ _VALUES: dict[str, Callable[[Access], Iterable[str]]] = {
     "registry": _registries,
     "repo": _repositories,
     "repository": _repositories,
+    "image": _repositories,
+    "images": _repositories,
+    "target": _repositories,
     "plan": _runs,
     "source": _runs,
 }

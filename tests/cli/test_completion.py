@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.cli.test_app import ALL
+
 
 @pytest.fixture
 def complete(shell, monkeypatch):
@@ -62,6 +64,18 @@ def test_columns_are_those_of_the_list(complete):
     assert complete.complete("tags web --columns tag,s") == ["tag,size"]
     assert complete.complete("options tiers --columns cents") == ["cents_a_month"]
     assert complete.complete("cleanup runs --columns arch") == ["archive"]
+
+
+def test_every_list_of_columns_is_completed():
+    for words, command in ALL:
+        if any(parameter.name == "columns" for parameter in command.params):
+            assert getattr(command.callback, "columns", list)(), words
+
+
+def test_images_are_completed_by_their_repositories(complete):
+    assert complete.complete("inspect we") == ["web"]
+    assert complete.complete("copy web:v1 a") == ["api"]
+    assert complete.complete("untag wo") == ["worker"]
 
 
 def test_profiles_are_those_of_the_file(complete, monkeypatch):

@@ -1,14 +1,16 @@
 """``aioregistry inspect``, ``tag``, ``untag`` and ``copy``: the commands on one image."""
 
+import importlib
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.exit_codes import epilog
-from aioregistry.cli.options import Access, InRegistry, Output, Yes, with_groups
+from aioregistry.cli.options import Access, InRegistry, Output, Yes, shows, with_groups
 
 __all__ = ["app"]
 
@@ -44,6 +46,12 @@ class InspectFormat(StrEnum):
     TREE = "tree"
     PLAIN = "plain"
     JSON = "json"
+
+
+def _columns_of(module: str) -> Sequence[Any]:
+    """Return the columns of a command, which is loaded for its completion alone."""
+    columns: Sequence[Any] = importlib.import_module(f"aioregistry.cli.images.{module}").COLUMNS
+    return columns
 
 
 @app.command(epilog=epilog("aioregistry inspect web:v1.0 --policy policy.toml"))
@@ -114,6 +122,7 @@ def inspect(
 
 @app.command(epilog=epilog("aioregistry tag web:v1.0 stable", {4: _REFUSED}))
 @with_groups
+@shows(lambda: _columns_of("tagging"))
 def tag(
     image: ImageReference,
     new: Annotated[list[str], typer.Argument(metavar="NEW...", help="Tags to set on the image.")],
@@ -136,6 +145,7 @@ def tag(
 
 @app.command(epilog=epilog("aioregistry untag web:v1.0 api:v1.0", asks=True))
 @with_groups
+@shows(lambda: _columns_of("untagging"))
 def untag(
     images: Annotated[
         list[str], typer.Argument(metavar="REPO:TAG...", help="Tags, each with its repository.")
@@ -177,6 +187,7 @@ def untag(
     )
 )
 @with_groups
+@shows(lambda: _columns_of("copying"))
 def copy(
     image: ImageReference,
     target: Annotated[

@@ -187,7 +187,7 @@ def create(
 @registry_app.command(epilog=epilog("aioregistry registry delete example", asks=True))
 @with_groups
 def delete(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the registry.")],
+    registry: Annotated[str, typer.Argument(metavar="NAME", help="Name of the registry.")],
     yes: Yes = False,
     access: Access = Access(),
 ) -> None:
@@ -195,12 +195,16 @@ def delete(
     command = "registry delete"
 
     async def work(to: "Connection") -> int:
-        names.check_registry(name)
+        names.check_registry(registry)
         if not yes:
-            size = await _size(to, name)
-            ask(command, f"Delete the registry {name!r} with {size}, for good?", _NOTHING_DELETED)
-        await to.client.delete_registry(name)
-        typer.echo(f"{name}: deleted", err=True)
+            size = await _size(to, registry)
+            ask(
+                command,
+                f"Delete the registry {registry!r} with {size}, for good?",
+                _NOTHING_DELETED,
+            )
+        await to.client.delete_registry(registry)
+        typer.echo(f"{registry}: deleted", err=True)
         return DONE
 
     run_connected(

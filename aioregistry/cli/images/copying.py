@@ -13,9 +13,9 @@ from aioregistry.errors import TagExistsError
 from aioregistry.images.copying import copy_image
 from aioregistry.images.report import CopyOutcome, CopyReport
 
-__all__ = ["copy"]
+__all__ = ["COLUMNS", "copy"]
 
-_COLUMNS: list[Column[CopyOutcome]] = [
+COLUMNS: list[Column[CopyOutcome]] = [
     Column("name", lambda item: item.name, width=71),
     Column("status", lambda item: item.status, width=8),
     Column("blobs", lambda item: None if item.is_tag else item.blobs, kind="count", width=5),
@@ -40,7 +40,7 @@ def copy(
     done: list[CopyOutcome] = []
 
     async def work(to: Connection) -> int:
-        printer = printer_for(_COLUMNS, output)
+        printer = printer_for(COLUMNS, output)
         image = await to.target(source, registry)
         target = await to.target(destination, registry)
         reference = image.reference.digest or image.reference.tag

@@ -12,10 +12,10 @@ from aioregistry.cli.running import run_connected
 from aioregistry.errors import TagExistsError
 from aioregistry.oci.tagging import TagOutcome
 
-__all__ = ["tag"]
+__all__ = ["COLUMNS", "tag"]
 
 _DIGEST = 71
-_COLUMNS: list[Column[TagOutcome]] = [
+COLUMNS: list[Column[TagOutcome]] = [
     Column("tag", lambda item: item.tag, width=24),
     Column("status", lambda item: item.status, width=8),
     Column("digest", lambda item: item.digest, kind="digest", width=_DIGEST),
@@ -38,7 +38,7 @@ def tag(
     done: list[TagOutcome] = []
 
     async def work(to: Connection) -> int:
-        printer = printer_for(_COLUMNS, output)
+        printer = printer_for(COLUMNS, output)
         target = await to.target(repo, registry)
         reference = target.reference.digest or target.reference.tag
         if reference is None:

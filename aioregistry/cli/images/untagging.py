@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aioregistry.bulk.report import Outcome
     from aioregistry.client.repository import RepositoryHandle
 
-__all__ = ["untag"]
+__all__ = ["COLUMNS", "untag"]
 
 _NOTHING = "nothing was deleted"
 _MAX_NAMES_SHOWN = 10
@@ -51,7 +51,7 @@ class _Untagged:
     left: tuple[str, ...] = ()
 
 
-_COLUMNS: list[Column[_Untagged]] = [
+COLUMNS: list[Column[_Untagged]] = [
     Column("tag", lambda item: f"{item.repository}:{item.tag}", width=32),
     Column("status", lambda item: item.status, width=13),
     Column("digest", lambda item: item.digest, kind="digest", width=71),
@@ -73,7 +73,7 @@ def untag(
     rows: list[_Untagged] = []
 
     async def work(to: Connection) -> int:
-        printer = printer_for(_COLUMNS, output)
+        printer = printer_for(COLUMNS, output)
         wanted = await _wanted(to, references, registry)
         found: dict[RepositoryHandle, dict[str, Manifest]] = {}
         for repository, tags in wanted.items():
