@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import threading
+import traceback
 import warnings
 from collections.abc import Mapping
 from multiprocessing import get_context
@@ -182,6 +183,8 @@ def _become(
         main()
     except SystemExit as ended:
         code = ended.code
+    except BaseException:  # noqa: BLE001, told as Python tells it
+        traceback.print_exc()
     finally:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
