@@ -1,33 +1,10 @@
 """Async client for DigitalOcean's container registry."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 from warnings import warn
 
-from aioregistry.errors import (
-    AuthenticationError,
-    ClientClosedError,
-    ConflictError,
-    InvalidNameError,
-    InvalidRequestError,
-    InvalidResponseError,
-    InvalidTokenError,
-    MountRefusedError,
-    NotFoundError,
-    NotRecordedError,
-    PartialListingError,
-    PermissionDeniedError,
-    PreconditionFailedError,
-    RateLimitedError,
-    RegistryConnectionError,
-    RegistryError,
-    RegistryReadOnlyError,
-    RegistryTimeoutError,
-    ResponseError,
-    ServerError,
-    SharedQuotaError,
-    TagExistsError,
-)
+# As in `typing`, which takes longer to load than all that is loaded here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from aioregistry.api.documents import json_default
@@ -52,6 +29,30 @@ if TYPE_CHECKING:
     from aioregistry.client.client import RegistryClient
     from aioregistry.client.registry import RegistryHandle
     from aioregistry.client.repository import RepositoryHandle
+    from aioregistry.errors import (
+        AuthenticationError,
+        ClientClosedError,
+        ConflictError,
+        InvalidNameError,
+        InvalidRequestError,
+        InvalidResponseError,
+        InvalidTokenError,
+        MountRefusedError,
+        NotFoundError,
+        NotRecordedError,
+        PartialListingError,
+        PermissionDeniedError,
+        PreconditionFailedError,
+        RateLimitedError,
+        RegistryConnectionError,
+        RegistryError,
+        RegistryReadOnlyError,
+        RegistryTimeoutError,
+        ResponseError,
+        ServerError,
+        SharedQuotaError,
+        TagExistsError,
+    )
     from aioregistry.oci.tagging import TagOutcome
     from aioregistry.paging.pager import ItemIterator, PageIterator, Pager
     from aioregistry.ratelimit.headers import RateLimitHeaders
@@ -126,9 +127,16 @@ __all__ = [
     "json_default",
 ]
 
-# Where all but the errors are. It is loaded when it is first asked for: the commands' help, and
-# what asks for the errors alone, do without the client and aiohttp.
+# Where each name is. It is loaded when it is first asked for: the commands' help, and what asks for
+# the errors alone, do without the client and aiohttp.
 _MODULES = {
+    "errors": (
+        "AuthenticationError ClientClosedError ConflictError InvalidNameError InvalidRequestError "
+        "InvalidResponseError InvalidTokenError MountRefusedError NotFoundError NotRecordedError "
+        "PartialListingError PermissionDeniedError PreconditionFailedError RateLimitedError "
+        "RegistryConnectionError RegistryError RegistryReadOnlyError RegistryTimeoutError "
+        "ResponseError ServerError SharedQuotaError TagExistsError"
+    ),
     "bulk.outcomes": "OutcomeIterator",
     "bulk.report": "BulkDeleteError DeletionReport Outcome",
     "client.client": "RegistryClient",
@@ -160,6 +168,8 @@ if not TYPE_CHECKING:
             new = _RENAMED[name]
             warn(f"{name} is now called {new}", DeprecationWarning, stacklevel=2)
             return getattr(import_module(__name__), new)
+        if name == "errors":
+            return import_module(f"{__name__}.errors")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -43,7 +43,7 @@ def test_all_names_everything_that_the_package_exports():
         for alias in line.names
     }
     assert exported == set(aioregistry.__all__)
-    assert set(aioregistry._HOMES) == exported - set(vars(aioregistry.errors))
+    assert set(aioregistry._HOMES) == exported
 
 
 def test_every_name_is_what_type_checkers_take_it_for():
@@ -86,3 +86,8 @@ def test_types_are_shipped():
 def test_a_former_name_still_works_and_says_the_new_one():
     with pytest.warns(DeprecationWarning, match="now called RateLimitHeaders"):
         assert aioregistry.ServerWord is aioregistry.RateLimitHeaders
+
+
+def test_the_errors_are_an_attribute_of_the_package():
+    code = "import aioregistry as a; assert a.errors.NotFoundError is a.NotFoundError"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -284,6 +285,26 @@ def test_sigterm_ends_what_a_script_started_deaf_to_ctrl_c(slow):
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 143
     assert errors == "aioregistry tags: interrupted; nothing was changed\n"
+
+
+@pytest.mark.parametrize("module", ["aioregistry.cli.process", "typer", "aiohttp"])
+def test_ctrl_c_is_one_line_while_modules_are_loaded(module):
+    code = f"""
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from aioregistry.cli import main
+sys.argv = ["aioregistry", "tags", "web"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 130
+    assert re.fullmatch(r"aioregistry(| tags): interrupted(|; .*)\n", done.stderr)
 
 
 def test_sigterm_ends_what_no_loop_runs():
