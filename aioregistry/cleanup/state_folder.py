@@ -137,6 +137,19 @@ class StateFolder:
         self.path.mkdir(exist_ok=True, mode=_OWNER_ONLY)
         return self.path
 
+    def delete(self) -> bool:
+        """Delete the folder with all that is in it, and return whether it was deleted.
+
+        While a run is carried out, it stays.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        if any(_is_carried_out(run) for run in self.runs()):
+            return False
+        shutil.rmtree(self.path, ignore_errors=True)
+        return not self.path.exists()
+
     def new_run(self, at: datetime) -> RunFiles:
         """Make the folder of a new run, and return the paths of its files.
 

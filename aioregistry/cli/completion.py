@@ -131,6 +131,10 @@ def _names(access: Access) -> dict[str, list[str]]:
 
         kept = asyncio.run(_ask(access))
         folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        for old in folder.glob("names-*.json"):
+            # Of tokens and sandboxes that are in use no more, or again after a while.
+            if _kept(old) is None:
+                old.unlink(missing_ok=True)
         write_file(path, json.dumps(kept), mode=_OWNER_ONLY)
     return kept
 

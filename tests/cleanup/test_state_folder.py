@@ -109,3 +109,13 @@ def test_archives_older_than_sixty_days_are_deleted(folder):
         os.utime(path, (then, then))
     new = folder.new_archive(AT + timedelta(seconds=2))
     assert folder.archives() == [young, new]
+
+
+def test_a_folder_in_which_a_run_is_carried_out_is_not_deleted(folder):
+    run = folder.new_run(datetime.now(UTC))
+    run.plan.write_text("{}")
+    with FileLock(run.journal.with_name(f"{run.journal.name}.lock")):
+        assert not folder.delete()
+        assert folder.path.exists()
+    assert folder.delete()
+    assert not folder.path.exists()

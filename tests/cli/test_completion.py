@@ -43,6 +43,17 @@ def test_names_are_asked_once_in_a_while(complete):
     assert len(complete.sandbox.requests) > asked
 
 
+def test_names_of_long_ago_are_deleted(complete):
+    complete.complete("tags w")
+    (path,) = (complete.folder / "caches").rglob("names-*.json")
+    old = path.with_name("names-0123.json")
+    path.rename(old)
+    os.utime(old, (0, 0))
+    complete.complete("tags w")
+    assert not old.exists()
+    assert path.exists()
+
+
 def test_another_token_has_other_names(complete, monkeypatch):
     complete.complete("tags w")
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", "another")

@@ -109,6 +109,27 @@ async def test_commands_in_the_same_shell_go_there(use, tmp_path, monkeypatch):
     assert settings.contents_url(None) == settings.api_url
 
 
+@pytest.mark.parametrize("filled", [False, True])
+async def test_what_is_kept_of_it_ends_with_it_unless_a_file_can_fill_it_again(
+    use, tmp_path, monkeypatch, filled
+):
+    monkeypatch.setenv("AIOREGISTRY_STATE_DIR", str(tmp_path / "state"))
+    for name in ("example", "example@127.0.0.1_1"):
+        (tmp_path / "state" / name / "runs").mkdir(parents=True)
+    state = State()
+    state.add_registry("example")
+    save_state(state, tmp_path / "registry.json")
+    process, _ = await use(*(("--state", str(tmp_path / "registry.json")) if filled else ()))
+    (tmp_path / "policy.toml").write_text('[[rules]]\ntags = "*"\ndelete = true\n')
+    words = ["cleanup", "plan", "--policy", str(tmp_path / "policy.toml")]
+    await asyncio.to_thread(CliRunner().invoke, app, words)
+    folders = {each.name for each in (tmp_path / "state").iterdir()}
+    assert len(folders) == 3
+    interrupt(process)
+    left = {each.name for each in (tmp_path / "state").iterdir()}
+    assert left == (folders if filled else {"example", "example@127.0.0.1_1"})
+
+
 def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):
     class Interrupted(Sandbox):
         async def start(self):

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -14,6 +15,7 @@ import typer
 from aioregistry.cli.exit_codes import WRONG_USAGE, epilog
 
 if TYPE_CHECKING:
+    from aioregistry.cleanup.state_folder import StateFolder
     from aioregistry.sandbox import Limits, Sandbox, State
 
 __all__ = ["app", "sandbox"]
@@ -97,7 +99,8 @@ def sandbox(
 
     It prints a line for a shell on stdout, after which `aioregistry` commands in that shell use the
     sandbox, and a line for `python -m asyncio` on stderr. With `--detach`,
-    `kill $AIOREGISTRY_SANDBOX_PID` stops it.
+    `kill $AIOREGISTRY_SANDBOX_PID` stops it. What commands kept of it in the state directory is
+    deleted when it stops, unless it was filled with `--state`.
     """
     import asyncio
 
@@ -118,18 +121,20 @@ def sandbox(
             faults=None if faults is None else _load(Faults.load, faults),
             port=port,
         )
-        asyncio.run(_serve(running, limits))
+        # What a file fills can be filled again, and then is what plans were made of.
+        asyncio.run(_serve(running, limits, is_new=state is None))
     except KeyboardInterrupt:
         return
 
 
-async def _serve(sandbox: "Sandbox", limits: str) -> None:
+async def _serve(sandbox: "Sandbox", limits: str, *, is_new: bool) -> None:
     import asyncio
 
     try:
         await sandbox.start()
     except OSError as error:
         _refuse(error.strerror or str(error))
+    before = _kept_of(sandbox.url)
     try:
         typer.echo(f"{_describe(sandbox.state)}; limits: {limits}. Ctrl-C ends it.", err=True)
         typer.echo(
@@ -146,6 +151,20 @@ async def _serve(sandbox: "Sandbox", limits: str) -> None:
         await asyncio.Event().wait()
     finally:
         await sandbox.stop()
+        for folder in _kept_of(sandbox.url) if is_new else ():
+            # Another server may have had its address before.
+            if folder not in before:
+                folder.delete()
+
+
+def _kept_of(url: str) -> "list[StateFolder]":
+    """Return the folders of the sandbox's registries in the state directory."""
+    from aioregistry.cleanup.state_folder import StateFolder
+
+    addresses = (url, url.replace("127.0.0.1", "localhost"))
+    with suppress(OSError):
+        return [folder for each in addresses for folder in StateFolder.every(api_url=each)]
+    return []
 
 
 def _detach() -> None:
