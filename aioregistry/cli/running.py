@@ -1,11 +1,13 @@
 """Runs a command to its exit code, and turns every error into one line."""
 
 import gc
+import importlib.util
 import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -246,3 +248,20 @@ def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
     """
     typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
     raise typer.Exit(code)
+
+
+def check_file(command: str, option: str, path: Path, package: str, extra: str) -> None:
+    """Refuse a file that cannot be written, or whose extra is not installed.
+
+    Args:
+        command: The command's name.
+        option: The option that names the file.
+        path: The file.
+        package: A package that is needed.
+        extra: The extra that has it.
+    """
+    if importlib.util.find_spec(package) is None:
+        needed = f"needs the extra '{extra}': pip install 'aioregistry-do[{extra}]'"
+        refuse(command, f"{option} {needed}")
+    if not path.parent.is_dir():
+        refuse(command, f"{option}: {path.parent} is no folder")

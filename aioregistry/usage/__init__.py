@@ -6,7 +6,7 @@
 from aioregistry.usage.cost import Cost, Growth, growth_by_push, growth_of_records
 from aioregistry.usage.history import UsageRecord, read_records, record_usage
 from aioregistry.usage.measuring import measure_usage
-from aioregistry.usage.model import By, RegistryUsage, UsageRow
+from aioregistry.usage.model import By, RegistryUsage, UsageRow, UsageRows
 
 __all__ = [
     "By",
@@ -15,6 +15,7 @@ __all__ = [
     "RegistryUsage",
     "UsageRecord",
     "UsageRow",
+    "UsageRows",
     "growth_by_push",
     "growth_of_records",
     "measure_usage",

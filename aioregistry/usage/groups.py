@@ -2,7 +2,7 @@
 
 import heapq
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from attrs import define
@@ -12,7 +12,7 @@ from aioregistry.usage.columns import SHARED, Columns, Needs
 from aioregistry.usage.model import By, UsageRow
 from aioregistry.usage.owners import Kinds, Masks, SoleOwners
 
-__all__ = ["Counts", "Layers", "Rows", "row_of"]
+__all__ = ["AGES", "Counts", "Layers", "Rows", "row_of"]
 
 _DAY = 86_400.0
 _RECENT = 30 * _DAY
@@ -25,6 +25,7 @@ _AGES = (
     (float("inf"), "over a year"),
 )
 _UNKNOWN_AGE = "unknown age"
+AGES: Sequence[str] = (*(name for _, name in _AGES), _UNKNOWN_AGE)
 _NO_PLATFORM = "not in an index"
 _OTHER_PLATFORMS = "other platforms"
 _NO_SIZE = 0

@@ -36,6 +36,7 @@ async def measure_usage(
     by: By | str = By.REPOSITORY,
     top: int | None = _TOP,
     matches: Callable[[str], bool] = lambda _: True,
+    also: Mapping[By, int | None] | None = None,
     now: datetime | None = None,
     on_progress: Callable[[int], Ignored] | None = None,
 ) -> RegistryUsage:
@@ -62,6 +63,8 @@ async def measure_usage(
             ``layer``.
         top: How many rows to return, the largest; 20 by default, None for all.
         matches: Returns whether a row of this name is wanted; by default each is.
+        also: What else to count by in the same pass, and how many rows of each to return, of
+            whatever name: they are in ``groups``. None, the default, for nothing else.
         now: The time that ages count from; None, the default, is now.
         on_progress: Called with how many manifests were listed so far; None for no call.
 
@@ -73,7 +76,7 @@ async def measure_usage(
     if top is not None and top < 1:
         raise ValueError(f"top must be at least 1: {top}")
     on_progress = plain_callback("on_progress", on_progress)
-    tally = Tally(By(by), now or datetime.now(UTC), top, matches)
+    tally = Tally(By(by), now or datetime.now(UTC), top, matches, also)
     reading = _Reading(tally, contents)
     async with registry.manifests().pages() as pages:
         async for page in pages:

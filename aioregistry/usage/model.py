@@ -1,11 +1,12 @@
 """What is known of the bytes of a registry: data."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
-__all__ = ["By", "RegistryUsage", "UsageRow"]
+__all__ = ["By", "RegistryUsage", "UsageRow", "UsageRows"]
 
 
 class By(StrEnum):
@@ -77,6 +78,19 @@ class UsageRow:
         return self.recent_pushes / min(30.0, max(1.0, days))
 
 
+@frozen
+class UsageRows:
+    """The largest rows of one kind.
+
+    Attributes:
+        rows: The rows, the largest exclusive bytes first; of layers, the largest.
+        left_out: How many further rows there are.
+    """
+
+    rows: tuple[UsageRow, ...] = ()
+    left_out: int = 0
+
+
 @frozen(kw_only=True)
 class RegistryUsage:
     """Where the bytes of a registry are.
@@ -88,9 +102,12 @@ class RegistryUsage:
         total: The registry as a whole; nothing else shares its blobs.
         rows: The rows, the largest exclusive bytes first; of layers, the largest.
         left_out: How many further rows there are.
+        groups: All that the registry was counted by, with the rows of each.
         image_bytes: The sum of the sizes of all manifests, in which shared blobs count many times.
         grown: For each day of the last 56, the oldest first, the bytes of the blobs that are left
             and were first pushed on it.
+        pushed: The same for every day on which some were, the oldest first; last, those of which
+            the API does not say when, with None.
         unread: How many manifests could not be read, so that what they need is not known: their
             children count as untagged.
         complete: Whether all of the lists was shown to be read.
@@ -102,7 +119,9 @@ class RegistryUsage:
     total: UsageRow
     rows: tuple[UsageRow, ...] = ()
     left_out: int = 0
+    groups: Mapping[By, UsageRows] = field(factory=dict)
     image_bytes: int = 0
     grown: tuple[int, ...] = ()
+    pushed: tuple[tuple[date | None, int], ...] = ()
     unread: int = 0
     complete: bool = True

@@ -2,11 +2,13 @@
 
 from array import array
 from collections.abc import Iterable
+from datetime import date, timedelta
 
 from aioregistry.cleanup.manifests.blobs import BlobSizes
 
 __all__ = ["Kinds", "Masks", "SoleOwners"]
 
+_EPOCH = date(1970, 1, 1)
 _NOBODY, _SEVERAL = 0, 2**32 - 1
 
 
@@ -46,6 +48,17 @@ class Kinds:
             if begin <= day <= today:
                 found[day - begin] += self._sizes.size_of(number) or 0
         return tuple(found)
+
+    def pushed(self) -> tuple[tuple[date | None, int], ...]:
+        """Return the bytes of the blobs first pushed on each day, the oldest first, None last."""
+        found: dict[int, int] = {}
+        for number, day in enumerate(self._first):
+            found[day] = found.get(day, 0) + (self._sizes.size_of(number) or 0)
+        return tuple(
+            (None if day == self._NEVER else _EPOCH + timedelta(days=day), found[day])
+            for day in sorted(found)
+            if found[day]
+        )
 
 
 class SoleOwners:

@@ -8,7 +8,7 @@ from aioregistry.api.models import Manifest
 from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.usage.columns import Columns, Described, Needs
 from aioregistry.usage.groups import Counts, Layers, Rows, row_of
-from aioregistry.usage.model import By, RegistryUsage, UsageRow
+from aioregistry.usage.model import By, RegistryUsage, UsageRow, UsageRows
 from aioregistry.usage.owners import Kinds
 
 __all__ = ["Tally"]
@@ -26,6 +26,7 @@ class Tally:
         now: The time that ages count from.
         top: How many rows are kept; None keeps all.
         matches: Returns whether a row of this name is wanted.
+        also: What else is counted by, and how many rows of each are kept, of whatever name.
     """
 
     def __init__(
@@ -34,20 +35,27 @@ class Tally:
         now: datetime,
         top: int | None = None,
         matches: Callable[[str], bool] = lambda _: True,
+        also: Mapping[By, int | None] | None = None,
     ) -> None:
         self._by = by
         self._at = now
         self._now = now.timestamp()
-        self._top = top
         self._sizes = BlobSizes()
         self._kinds = Kinds(self._sizes)
         self._counts = Counts()
-        self._layers = (
-            Layers(_ALL if top is None else top, self._sizes, matches) if by is By.LAYER else None
-        )
-        self._rows = (
-            Rows(by, self._sizes, self._kinds, self._now, matches) if by is not By.LAYER else None
-        )
+        self._tops = {**(also or {}), by: top}
+        self._rows = {
+            each: Rows(
+                each, self._sizes, self._kinds, self._now, matches if each is by else lambda _: True
+            )
+            for each in self._tops
+            if each is not By.LAYER
+        }
+        self._layers: Layers | None = None
+        if By.LAYER in self._tops:
+            most = self._tops[By.LAYER]
+            wanted = matches if by is By.LAYER else lambda _: True
+            self._layers = Layers(_ALL if most is None else most, self._sizes, wanted)
         self._image_bytes = 0
         self._columns = Columns(self._sizes)
 
@@ -98,8 +106,8 @@ class Tally:
             )
             tags = len(columns.tags(node))
             self._counts.add(tags, untagged=not label, pushed=pushed, now=self._now)
-        if self._rows is not None:
-            self._rows.note(repository, columns, needs)
+        for rows in self._rows.values():
+            rows.note(repository, columns, needs)
         if self._layers is not None:
             self._layers.note(columns)
         self._image_bytes += columns.sized_bytes
@@ -117,39 +125,34 @@ class Tally:
             unread: How many manifests could not be read.
             complete: Whether all of the lists was shown to be read.
         """
-        counted = self._rows if self._layers is None else self._layers
-        found = 0
-
-        def rows() -> "list[UsageRow]":
-            nonlocal found
-            largest: list[UsageRow] = []
-            if counted is None:
-                return largest
-            kept = _ALL if self._top is None else self._top
-            for row in counted.rows():
-                found += 1
-                largest.append(row)
-                if len(largest) >= 2 * kept:
-                    largest = nlargest(kept, largest, key=self._order)
-            return nlargest(kept, largest, key=self._order)
-
-        kept = rows()
+        groups = {each: self._largest(each) for each in self._tops}
         return RegistryUsage(
             registry=registry,
             by=self._by,
             at=self._at,
             total=self._total(registry),
-            rows=tuple(kept),
-            left_out=found - len(kept),
+            rows=groups[self._by].rows,
+            left_out=groups[self._by].left_out,
+            groups=groups,
             image_bytes=self._image_bytes,
             grown=self._kinds.grown(int(self._now // _DAY), GROWTH_DAYS),
+            pushed=self._kinds.pushed(),
             unread=unread,
             complete=complete,
         )
 
-    def _order(self, row: UsageRow) -> tuple[int, int, str]:
-        first = row.bytes if self._by is By.LAYER else row.exclusive_bytes
-        return first, row.bytes, row.name
+    def _largest(self, by: By) -> UsageRows:
+        counted = self._layers if by is By.LAYER else self._rows[by]
+        most = self._tops[by]
+        kept = _ALL if most is None else most
+        found, largest, order = 0, list[UsageRow](), _by_bytes if by is By.LAYER else _by_exclusive
+        for row in () if counted is None else counted.rows():
+            found += 1
+            largest.append(row)
+            if len(largest) >= 2 * kept:
+                largest = nlargest(kept, largest, key=order)
+        rows = tuple(nlargest(kept, largest, key=order))
+        return UsageRows(rows, found - len(rows))
 
     def _total(self, registry: str) -> UsageRow:
         by_kind = dict.fromkeys(range(8), 0)
@@ -168,3 +171,11 @@ class Tally:
             referrer_bytes=by_kind[Kinds.REFERRER],
             at_least=unknown,
         )
+
+
+def _by_bytes(row: UsageRow) -> tuple[int, int, str]:
+    return row.bytes, row.bytes, row.name
+
+
+def _by_exclusive(row: UsageRow) -> tuple[int, int, str]:
+    return row.exclusive_bytes, row.bytes, row.name

@@ -130,3 +130,11 @@ def test_what_was_damaged_is_named(filled, monkeypatch):
     assert summary["incomplete"] == [damaged]
     assert summary["unchecked"] == []
     assert f"incomplete: web:dev: lacks {child}" in result.stderr
+
+
+def test_a_plan_is_written_as_a_page(filled):
+    pytest.importorskip("jinja2")
+    plan(filled)
+    result = filled.run("cleanup", "show", "plan.json", "--html", "plan.html")
+    assert result.exit_code == 0, result.output
+    assert "Clean-up plan" in (filled.folder / "plan.html").read_text("utf-8")

@@ -157,3 +157,24 @@ def test_figures_are_written_for_prometheus(filled):
 def test_options_that_do_not_fit_are_refused_before_anything_is_sent(filled, arguments):
     assert filled.run("usage", *arguments).exit_code == 2
     assert filled.sandbox.request_count == 0
+
+
+def test_a_page_is_written_beside_the_rows(filled, tmp_path):
+    pytest.importorskip("jinja2")
+    page = tmp_path / "usage.html"
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rules]]\ntags = "v1"\ndelete = true\n')
+    found = usage(filled, "example", "--by", "tag", "--policy", str(policy), "--html", str(page))
+    assert "web:v1" in found
+    text = page.read_text("utf-8")
+    assert "What the policy deletes" in text
+    assert "at $5.00 a month" in text
+    lists = [one.raw_path for one in filled.sandbox.requests if "/digests" in one.raw_path]
+    assert len(lists) == 4
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_sent(filled, tmp_path):
+    result = filled.run("usage", "--html", str(tmp_path / "missing" / "usage.html"))
+    assert result.exit_code == 2
+    assert "is no folder" in result.stderr
+    assert filled.sandbox.request_count == 0

@@ -39,8 +39,8 @@ def test_a_price_that_the_api_does_not_report_is_not_made_up():
 
 def test_the_cost_is_said_with_its_price():
     first, second = cost_sentences(Cost(8 * GIB, BASIC))
-    assert first == "account: 8.6 GB of 5.4 GB stored, 160%; plan basic at $5.00 a month"
-    assert second == "account: 3.2 GB more than the plan includes: $0.06 a month, at $0.02 a GiB"
+    assert first == "8.6 GB of 5.4 GB stored, 160%; plan basic at $5.00 a month"
+    assert second == "3.2 GB more than the plan includes: $0.06 a month, at $0.02 a GiB"
 
 
 def test_a_saving_is_no_more_than_what_is_paid():
@@ -77,9 +77,7 @@ def test_few_records_show_no_growth(days):
 def test_a_forecast_names_its_range_and_what_it_is_of():
     growth = Growth(GIB / 10, 0, GIB / 5)
     text = forecast(Cost(4 * GIB, BASIC), growth, counted_registries=1, registries=2)
-    assert text.startswith(
-        "account: the plan will be full in 10 days (5 days to never), at 107.4 MB"
-    )
+    assert text.startswith("the plan will be full in 10 days (5 days to never), at 107.4 MB")
     assert text.endswith("by the push dates of what is left in 1 of 2 registries")
 
 

@@ -202,3 +202,31 @@ def test_the_sum_of_images_counts_shared_layers_in_each():
     found = usage(manifest("a", "a", base=100), manifest("b", "b", base=100))
     assert found.image_bytes == 202
     assert found.total.bytes == 102
+
+
+def test_several_groups_are_counted_in_one_pass():
+    images = [manifest("image", "v1", layer=300, base=9), manifest("other", "v2", base=9)]
+    tally = Tally(By.REPOSITORY, NOW, also={By.TAG: 1, By.AGE: None, By.LAYER: 5})
+    for one in images:
+        tally.add(one)
+    tally.end("web", {})
+    found = tally.usage("example", unread=0, complete=True).groups
+    assert [row.name for row in found[By.REPOSITORY].rows] == ["web"]
+    assert [row.name for row in found[By.TAG].rows] == ["web:v1"]
+    assert found[By.TAG].left_out == 1
+    assert {row.name for row in found[By.LAYER].rows} == {digest_of("layer"), digest_of("base")}
+    assert found[By.AGE].rows == usage(*images, by=By.AGE).rows
+
+
+def test_bytes_have_the_day_of_their_first_push():
+    found = usage(
+        manifest("old", "v1", days=40, base=9),
+        manifest("new", "v2", days=2, base=9, layer=300),
+        manifest("unknown", "v3", days=None, other=5),
+    )
+    days = [None if day is None else (NOW.date() - day).days for day, _ in found.pushed]
+    assert list(zip(days, [size for _, size in found.pushed], strict=True)) == [
+        (40, 10),
+        (2, 301),
+        (None, 6),
+    ]

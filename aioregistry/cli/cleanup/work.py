@@ -38,10 +38,12 @@ from aioregistry.cli.exit_codes import (
     WRONG_USAGE,
 )
 from aioregistry.cli.options import Access, ReportFormat
-from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.running import check_file, refuse, run_connected
 from aioregistry.cli.runs import as_argument, find_plan, save_plan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import AuthenticationError, RegistryError
+from aioregistry.files import write_file
+from aioregistry.report.plan_page import plan_page
 
 __all__ = ["apply", "plan", "plan_and_apply", "show"]
 
@@ -91,11 +93,16 @@ def plan(
     run_connected(command, access, work, lambda: _NOTHING)
 
 
-def show(name: str | None, form: PlanFormat) -> None:
-    """Print a plan."""
-    with _usage("cleanup show"):
+def show(name: str | None, form: PlanFormat, page: Path | None = None) -> None:
+    """Print a plan, and write its page."""
+    command = "cleanup show"
+    if page is not None:
+        check_file(command, "--html", page, "jinja2", "report")
+    with _usage(command):
         path = find_plan(name, Access())
         made = Plan.load(path)
+        if page is not None:
+            write_file(page, plan_page(made))
     match form:
         case PlanFormat.TABLE:
             CleanupOutput(ReportFormat.TABLE).show_plan(made)

@@ -87,6 +87,16 @@ def show(
     output: Annotated[
         PlanFormat, typer.Option("--output", "-o", help="Format: md is Markdown for a comment.")
     ] = PlanFormat.TABLE,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            show_default=False,
+            help="Also write a page to this file, with every item, its reason, and what stays."
+            " Needs the extra `report`.",
+        ),
+    ] = None,
 ) -> None:
     """Print a plan for reviewers: totals, repositories, reasons, largest items, notes.
 
@@ -94,7 +104,7 @@ def show(
     """
     from aioregistry.cli.cleanup import work
 
-    work.show(plan, output)
+    work.show(plan, output, html)
 
 
 @app.command(epilog=epilog("aioregistry cleanup apply plan.json", _CODES))

@@ -3,7 +3,7 @@
 import re
 
 from aioregistry.errors import printable
-from aioregistry.sizes import size_in_words
+from aioregistry.sizes import counted, size_in_words
 
 __all__ = ["counted", "csv_cell", "parse_size", "safe", "size_in_words", "time_in_words"]
 
@@ -15,11 +15,6 @@ _UNITS = {
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})", re.ASCII)
 
 safe = printable
-
-
-def counted(count: int, unit: str) -> str:
-    """Return a count with its unit, given in the singular: ``1 tag``, ``1,000 tags``."""
-    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def parse_size(text: str) -> int:

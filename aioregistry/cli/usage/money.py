@@ -21,15 +21,12 @@ def cost_sentences(cost: Cost) -> Iterator[str]:
         "" if price is None else f" at {_dollars(price)} a month"
     )
     if included is None:
-        yield f"account: {size_in_words(cost.stored_bytes)} stored; {plan}"
+        yield f"{size_in_words(cost.stored_bytes)} stored; {plan}"
         return
     share = f", {cost.stored_bytes / included:.0%}" if included else ""
-    yield (
-        f"account: {size_in_words(cost.stored_bytes)} of {size_in_words(included)} stored{share};"
-        f" {plan}"
-    )
+    yield (f"{size_in_words(cost.stored_bytes)} of {size_in_words(included)} stored{share}; {plan}")
     if cost.overage_bytes:
-        more = f"account: {size_in_words(cost.overage_bytes)} more than the plan includes"
+        more = f"{size_in_words(cost.overage_bytes)} more than the plan includes"
         if tier.allow_storage_overage is False:
             yield f"{more}, which it does not allow"
         elif cost.overage_cents is None:
@@ -46,14 +43,14 @@ def forecast(cost: Cost, growth: Growth, *, counted_registries: int, registries:
     if counted_registries < registries:
         rate += f" in {counted_registries} of {registries} registries"
     if cost.room is None:
-        return f"account: grows {rate}"
+        return f"grows {rate}"
     if cost.room <= 0:
-        return f"account: the plan is full; it grows {rate}"
+        return f"the plan is full; it grows {rate}"
     likely, least, most = growth.days_until(cost.room)
     if least is None or least > _FAR:
-        return f"account: the plan will not be full within ten years {rate}"
+        return f"the plan will not be full within ten years {rate}"
     when = f"{_days(likely)} ({_days(least)} to {_days(most)})"
-    return f"account: the plan will be full in {when}, {rate}"
+    return f"the plan will be full in {when}, {rate}"
 
 
 def saving(name: str, frees: FreedBytes, cost: Cost | None) -> str:

@@ -66,6 +66,17 @@ class Money:
             help="In `--openmetrics`, also have the bytes of each printed repository, by name.",
         ),
     ] = False
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_MONEY,
+            help="Also write a page to this file: a map of the bytes, growth, ages, shared layers,"
+            " all tags, and what `--policy` would free. Needs the extra `report`.",
+        ),
+    ] = None
     trend: Annotated[
         bool,
         typer.Option(

@@ -1,11 +1,11 @@
 """The work of ``aioregistry usage``."""
 
-import importlib.util
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -13,6 +13,7 @@ from attrs import Factory, define
 
 from aioregistry.api.models import Registry, RegistryList
 from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cleanup.policy.patterns import Glob
 from aioregistry.cleanup.policy.policy import Policy
@@ -24,7 +25,7 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Format, Output
-from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.running import check_file, refuse, run_connected
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.cli.usage.money import cost_sentences, forecast, saving, trend_lines
 from aioregistry.cli.usage.options import Counting, Group, Money
@@ -32,9 +33,11 @@ from aioregistry.cli.usage.rows import columns_by, rows_of, sentences
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError, PermissionDeniedError, PreconditionFailedError
 from aioregistry.files import write_file
+from aioregistry.report.usage_page import GROUPS
 from aioregistry.usage.cost import Cost, Growth, growth_by_push, growth_of_records
 from aioregistry.usage.history import UsageRecord, read_records, record_usage
 from aioregistry.usage.measuring import measure_usage
+from aioregistry.usage.metrics import RegistryFigures
 from aioregistry.usage.model import By, RegistryUsage
 
 __all__ = ["usage"]
@@ -66,7 +69,9 @@ def usage(
         printer.begin()
         for handle in handles:
             try:
-                found = await _measure(to, handle, counting, matches)
+                found = await _measure(
+                    to, handle, counting, matches, for_page=money.html is not None
+                )
             except NotFoundError as error:
                 if not every:
                     raise
@@ -84,6 +89,8 @@ def usage(
         if policy is not None:
             for handle in handles:
                 await counted.add_saving(handle, policy)
+        if money.html is not None:
+            counted.write_page(money.html)
         _say(counted.notes, output)
         return SOME_FAILED if counted.failed else DONE
 
@@ -92,20 +99,15 @@ def usage(
 
 def _check(money: Money, counting: Counting) -> None:
     """Refuse options that exclude each other, and a missing package."""
-    if money.trend and (money.record or money.policy or money.openmetrics):
-        others = "--record, --policy and --openmetrics"
+    if money.trend and (money.record or money.policy or money.openmetrics or money.html):
+        others = "--record, --policy, --openmetrics and --html"
         refuse(_COMMAND, f"--trend shows what is recorded: it excludes {others}")
     if money.per_repository and (not money.openmetrics or counting.by is not Group.REPOSITORY):
         refuse(_COMMAND, "--per-repository is for --openmetrics FILE, with --by repository")
     if money.openmetrics is not None:
-        if importlib.util.find_spec("prometheus_client") is None:
-            refuse(
-                _COMMAND,
-                "--openmetrics: the package prometheus-client is missing:"
-                " pip install 'aioregistry-do[metrics]'",
-            )
-        if not money.openmetrics.parent.is_dir():
-            refuse(_COMMAND, f"--openmetrics: {money.openmetrics.parent} is no folder")
+        check_file(_COMMAND, "--openmetrics", money.openmetrics, "prometheus_client", "metrics")
+    if money.html is not None:
+        check_file(_COMMAND, "--html", money.html, "jinja2", "report")
 
 
 def _show_trend(registries: list[str], settings: Settings) -> None:
@@ -150,6 +152,8 @@ async def _measure(
     handle: RegistryHandle,
     counting: Counting,
     matches: Callable[[str], bool],
+    *,
+    for_page: bool,
 ) -> RegistryUsage:
     by = By.REPOSITORY if counting.by is Group.REGISTRY else By(counting.by.value)
     async with to.display.stage("Read", 0, "manifests", items_a_request=200) as stage:
@@ -157,14 +161,19 @@ async def _measure(
         def count(listed: int) -> None:
             stage.done = stage.total = listed
 
+        measure = partial(
+            measure_usage,
+            handle,
+            by=by,
+            top=counting.top,
+            matches=matches,
+            also=GROUPS if for_page else None,
+            on_progress=count,
+        )
         if counting.lists_only:
-            return await measure_usage(
-                handle, by=by, top=counting.top, matches=matches, on_progress=count
-            )
+            return await measure()
         async with to.contents(handle, None, cache=True) as contents:
-            return await measure_usage(
-                handle, contents, by=by, top=counting.top, matches=matches, on_progress=count
-            )
+            return await measure(contents)
 
 
 @define
@@ -175,8 +184,10 @@ class _Counted:
     reported: RegistryList
     record: bool
     notes: list[str] = Factory(list)
+    account: list[str] = Factory(list)
     failed: bool = False
     cost: Cost | None = None
+    plans: dict[str, Plan] = Factory(dict)
     _begun: float = Factory(time.monotonic)
     _found: list[tuple[RegistryUsage, list[UsageRecord]]] = Factory(list)
     _growths: list[Growth] = Factory(list)
@@ -221,9 +232,9 @@ class _Counted:
         if tier is None or not self._growths:
             return
         self.cost = Cost(self._stored(), tier)
-        self.notes += cost_sentences(self.cost)
+        self.account += cost_sentences(self.cost)
         growth = sum(self._growths[1:], self._growths[0])
-        self.notes.append(
+        self.account.append(
             forecast(
                 self.cost,
                 growth,
@@ -231,6 +242,7 @@ class _Counted:
                 registries=max(len(self.reported), len(self._growths)),
             )
         )
+        self.notes += [f"account: {sentence}" for sentence in self.account]
 
     def _stored(self) -> int:
         """Return what all registries of the account store: they share one plan."""
@@ -244,9 +256,28 @@ class _Counted:
 
     def write(self, path: Path, *, per_repository: bool) -> None:
         """Write the figures for Prometheus."""
-        from aioregistry.usage.metrics import RegistryFigures, openmetrics
+        from aioregistry.usage.metrics import openmetrics
 
-        figures = [
+        figures = self._figures(per_repository=per_repository)
+        server = self.to.limiter.status.server
+        text = openmetrics(
+            figures,
+            cost=self.cost,
+            seconds=time.monotonic() - self._begun,
+            remaining=None if server is None else server.remaining,
+        )
+        # A collector may read it at any time; it runs as another user.
+        _write(path, text, mode=0o644)
+
+    def write_page(self, path: Path) -> None:
+        """Write the page, unless there is nothing to show."""
+        from aioregistry.report.usage_page import usage_page
+
+        if self._found:
+            _write(path, usage_page(self._figures(), account=self.account, plans=self.plans))
+
+    def _figures(self, *, per_repository: bool = False) -> list[RegistryFigures]:
+        return [
             RegistryFigures(
                 usage=found,
                 reported=self.registries.get(found.registry),
@@ -255,24 +286,20 @@ class _Counted:
             )
             for found, records in self._found
         ]
-        server = self.to.limiter.status.server
-        text = openmetrics(
-            figures,
-            cost=self.cost,
-            seconds=time.monotonic() - self._begun,
-            remaining=None if server is None else server.remaining,
-        )
-        try:
-            # A collector may read it at any time; it runs as another user.
-            write_file(path, text, mode=0o644)
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror or error}") from None
 
     async def add_saving(self, handle: RegistryHandle, policy: Policy) -> None:
         """Say what a policy would free and save."""
         async with self.to.contents(handle, None, cache=True) as contents:
             plan = await make_plan(handle, policy, contents)
         self.notes.append(saving(handle.name, plan.frees, self.cost))
+        self.plans[handle.name] = plan
+
+
+def _write(path: Path, content: bytes, mode: int | None = None) -> None:
+    try:
+        write_file(path, content, mode=mode)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
 
 
 def _say(notes: list[str], output: Output) -> None:

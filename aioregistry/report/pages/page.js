@@ -1,0 +1,421 @@
+"use strict";
+// Texts come as they are to be shown, and reach the page through textContent alone.
+const data = JSON.parse(document.getElementById("data").textContent);
+const PAGE = 50;
+const PRINTED = 500;
+const TYPING = 120;
+const UNITS = ["kB", "MB", "GB", "TB"];
+const numbers = new Intl.NumberFormat("en");
+const words = new Intl.Collator("en", { numeric: true });
+
+function size(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  let amount = bytes / 1000;
+  let unit = 0;
+  while (unit < UNITS.length - 1 && Number(amount.toFixed(1)) >= 1000) {
+    amount /= 1000;
+    unit += 1;
+  }
+  return `${amount.toFixed(1)} ${UNITS[unit]}`;
+}
+
+function counted(count, one) {
+  return `${numbers.format(count)} ${one}${count === 1 ? "" : "s"}`;
+}
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// What a value of each kind of column is: to read, and to sort by.
+const KINDS = {
+  text: { read: (column, row) => column.values[row] },
+  choice: { read: (column, row) => column.choices[column.values[row]] },
+  digest: { read: (column, row) => column.values.slice(12 * row, 12 * row + 12).trim() },
+  bytes: {
+    read: (column, row) => (column.values[row] < 0 ? "" : size(column.values[row])),
+    number: (column, row) => column.values[row],
+  },
+  time: {
+    read: (column, row) => time(column.values[row]).slice(0, 10),
+    number: (column, row) => column.values[row],
+  },
+};
+
+function time(minutes) {
+  return minutes < 0 ? "" : new Date(minutes * 60000).toISOString().slice(0, 16);
+}
+
+function cell(column, row) {
+  const made = element("td", { role: "cell", "data-title": column.title });
+  const text = KINDS[column.kind].read(column, row);
+  if (!text) return made;
+  if (column.kind === "text" || column.kind === "choice") {
+    made.append(element("bdi", {}, text));
+  } else if (column.kind === "digest") {
+    made.append(element("code", {}, text));
+  } else if (column.kind === "time") {
+    const at = time(column.values[row]);
+    made.append(element("time", { datetime: `${at}Z`, title: `${at.replace("T", " ")} UTC` }, text));
+  } else {
+    made.className = "number";
+    made.title = `${numbers.format(column.values[row])} bytes`;
+    made.append(text);
+  }
+  return made;
+}
+
+class LongList {
+  constructor(root) {
+    this.root = root;
+    const spec = data.lists[root.dataset.list];
+    this.columns = spec.columns;
+    this.one = spec.one;
+    this.all = Array.from({ length: spec.rows }, (_, row) => row);
+    this.found = this.all;
+    this.page = 0;
+    this.order = null;
+    this.texts = null;
+    this.search = this.part("input");
+    this.selects = Array.from(root.querySelectorAll("select"));
+    for (const select of this.selects) {
+      this.columns[select.dataset.column].choices.forEach((choice, number) => {
+        select.append(element("option", { value: number }, choice));
+      });
+      select.addEventListener("change", () => this.find());
+    }
+    let typing;
+    this.search.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(() => this.find(), TYPING);
+    });
+    this.part("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.find();
+    });
+    this.part(".csv").addEventListener("click", () => this.download());
+    this.heads = Array.from(root.querySelectorAll("thead button"));
+    for (const head of this.heads) head.addEventListener("click", () => this.sortBy(head));
+    this.pager = this.part(".pager");
+    this.pager.addEventListener("click", (event) => this.turn(event.target.dataset.page));
+    addEventListener("beforeprint", () => this.print());
+    addEventListener("afterprint", () => this.draw());
+    for (const hidden of root.querySelectorAll("[hidden]")) hidden.hidden = false;
+    this.draw();
+  }
+
+  part(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  // What is searched, made at the first search: opening the page does not wait for it.
+  haystack() {
+    const searched = this.columns.filter((column) => !KINDS[column.kind].number);
+    this.texts ??= this.all.map((row) =>
+      searched.map((column) => KINDS[column.kind].read(column, row)).join("\n").toLowerCase(),
+    );
+    return this.texts;
+  }
+
+  find() {
+    const wanted = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const parts = wanted.map((word) => word.replace(/^sha256:([0-9a-f]{12}).*$/, "$1"));
+    const texts = parts.length ? this.haystack() : [];
+    const chosen = this.selects
+      .filter((select) => select.value !== "")
+      .map((select) => [this.columns[select.dataset.column].values, Number(select.value)]);
+    this.found = this.all.filter(
+      (row) =>
+        chosen.every(([values, number]) => values[row] === number) &&
+        parts.every((part) => texts[row].includes(part)),
+    );
+    this.sort();
+    this.page = 0;
+    this.draw();
+  }
+
+  sortBy(head) {
+    const number = Number(head.dataset.column);
+    const isNumber = Boolean(KINDS[this.columns[number].kind].number);
+    const down = this.order?.number === number ? !this.order.down : isNumber;
+    this.order = { number, down };
+    for (const each of this.heads) {
+      const direction = each !== head ? "none" : down ? "descending" : "ascending";
+      each.parentNode.setAttribute("aria-sort", direction);
+      each.lastElementChild.textContent = each !== head ? "" : down ? "↓" : "↑";
+    }
+    this.found = this.found.slice();
+    this.sort();
+    this.page = 0;
+    this.draw();
+  }
+
+  sort() {
+    if (!this.order) return;
+    const column = this.columns[this.order.number];
+    const { read, number } = KINDS[column.kind];
+    const sign = this.order.down ? -1 : 1;
+    const compare = number
+      ? (one, other) => number(column, one) - number(column, other)
+      : (one, other) => words.compare(read(column, one), read(column, other));
+    this.found.sort((one, other) => sign * compare(one, other) || one - other);
+  }
+
+  turn(to) {
+    if (!to) return;
+    const pages = Math.ceil(this.found.length / PAGE);
+    this.page = { first: 0, previous: this.page - 1, next: this.page + 1, last: pages - 1 }[to];
+    this.draw();
+    this.part(".count").scrollIntoView({ block: "nearest" });
+  }
+
+  draw() {
+    const begin = this.page * PAGE;
+    const end = Math.min(begin + PAGE, this.found.length);
+    this.rows(this.found.slice(begin, end));
+    const all = counted(this.all.length, this.one);
+    const some = `${numbers.format(this.found.length)} of ${all}`;
+    this.part(".count").textContent = this.found.length === this.all.length ? all : some;
+    const range = `${numbers.format(begin + 1)}–${numbers.format(end)} of ${numbers.format(this.found.length)}`;
+    this.part(".range").textContent = end ? range : "";
+    this.pager.hidden = this.found.length <= PAGE;
+    for (const button of this.pager.querySelectorAll("button")) {
+      const back = ["first", "previous"].includes(button.dataset.page);
+      button.disabled = back ? this.page === 0 : end === this.found.length;
+    }
+  }
+
+  rows(rows) {
+    const made = rows.map((row) =>
+      element("tr", { role: "row" }, ...this.columns.map((column) => cell(column, row))),
+    );
+    this.part("tbody").replaceChildren(...made);
+  }
+
+  print() {
+    this.rows(this.found.slice(0, PRINTED));
+    const all = counted(this.found.length, this.one);
+    const some = `The first ${numbers.format(PRINTED)} of ${all}.`;
+    this.part(".printed").textContent = this.found.length > PRINTED ? some : `${all}.`;
+  }
+
+  choose(column, number) {
+    const select = this.selects.find((each) => Number(each.dataset.column) === column);
+    this.search.value = select ? "" : this.columns[column].choices[number];
+    if (select) select.value = number;
+    this.find();
+    this.root.scrollIntoView();
+    this.search.focus({ preventScroll: true });
+  }
+
+  download() {
+    // A text that begins so is a formula to spreadsheets.
+    const quoted = (text) => `"${(/^[=+\-@]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+    const value = (column, row) => {
+      if (column.kind === "time") return time(column.values[row]);
+      if (column.kind === "bytes") return column.values[row] < 0 ? "" : column.values[row];
+      return quoted(KINDS[column.kind].read(column, row));
+    };
+    const lines = [this.columns.map((column) => quoted(column.title)).join(",")];
+    for (const row of this.found) {
+      lines.push(this.columns.map((column) => value(column, row)).join(","));
+    }
+    const file = new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" });
+    const link = element("a", { href: URL.createObjectURL(file), download: `${this.root.dataset.list}.csv` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+}
+
+// Boxes whose areas are to each other as the values are, the largest first: rows along the shorter
+// side, each as long as that makes its boxes no longer.
+function squarified(values, x, y, width, height) {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  const areas = values.map((value) => (value * width * height) / total);
+  const boxes = [];
+  while (boxes.length < areas.length) {
+    const side = Math.min(width, height);
+    const largest = areas[boxes.length];
+    let end = boxes.length;
+    let filled = 0;
+    let worst = Infinity;
+    while (end < areas.length) {
+      const more = filled + areas[end];
+      const ratio = Math.max((side * side * largest) / more ** 2, more ** 2 / (side * side * areas[end]));
+      if (ratio > worst) break;
+      [filled, worst, end] = [more, ratio, end + 1];
+    }
+    const thick = filled / side;
+    const across = width >= height;
+    let at = across ? y : x;
+    for (const area of areas.slice(boxes.length, end)) {
+      const long = area / thick;
+      boxes.push(across ? [x, at, thick, long] : [at, y, long, thick]);
+      at += long;
+    }
+    if (across) [x, width] = [x + thick, width - thick];
+    else [y, height] = [y + thick, height - thick];
+  }
+  return boxes;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function drawn(name, attributes, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+class BytesMap {
+  constructor(root, crumbs, list) {
+    [this.root, this.crumbs, this.list] = [root, crumbs, list];
+    this.top = Array.from(root.children);
+    this.path = [];
+    root.addEventListener("click", (event) => this.open(event.target.closest(".tile")));
+    root.addEventListener("keydown", (event) => this.press(event));
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.path.length) this.back(this.path.length - 1);
+    });
+    let resizing;
+    addEventListener("resize", () => {
+      clearTimeout(resizing);
+      resizing = setTimeout(() => this.path.length && this.draw(), TYPING);
+    });
+  }
+
+  press(event) {
+    const tile = event.target.closest(".tile");
+    if (!tile) return;
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      this.open(tile);
+      return;
+    }
+    const tiles = Array.from(tile.parentNode.querySelectorAll(".tile"));
+    const at = tiles.indexOf(tile);
+    const keys = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: tiles.length - 1 };
+    const to = tiles[keys[event.key]];
+    if (!to) return;
+    event.preventDefault();
+    tile.setAttribute("tabindex", -1);
+    to.setAttribute("tabindex", 0);
+    to.focus();
+  }
+
+  open(tile) {
+    if (!tile) return;
+    this.path.push({ kind: tile.dataset.open, number: Number(tile.dataset.number) });
+    this.draw();
+    this.crumbs.querySelector("button").focus({ preventScroll: true });
+  }
+
+  back(level) {
+    const left = this.path[level];
+    this.path.length = level;
+    this.draw();
+    const open = `.tile[data-open="${left.kind}"][data-number="${left.number}"]`;
+    const seen = Array.from(this.root.children).find((svg) => svg.getClientRects().length);
+    seen?.querySelector(open)?.focus({ preventScroll: true });
+  }
+
+  name({ kind, number }) {
+    return (kind === "registry" ? data.map.registries : data.map.repositories)[number];
+  }
+
+  draw() {
+    const here = this.path[this.path.length - 1];
+    this.crumbs.hidden = !here;
+    this.root.replaceChildren(...(here ? [this.level(here)] : this.top));
+    if (!here) return;
+    const all = data.map.registries.length > 1 ? "All registries" : "All repositories";
+    const steps = [all, ...this.path.slice(0, -1).map((step) => this.name(step))].map((name, level) => {
+      const button = element("button", { type: "button" }, name);
+      button.addEventListener("click", () => this.back(level));
+      return button;
+    });
+    const parts = steps.flatMap((step) => [step, "›"]);
+    parts.push(element("strong", {}, element("bdi", {}, this.name(here))));
+    if (here.kind === "repository") {
+      const button = element("button", { type: "button", class: "csv" }, "Its tags as a list");
+      button.addEventListener("click", () => this.list.choose(0, here.number));
+      parts.push(button);
+    }
+    this.crumbs.replaceChildren(...parts);
+  }
+
+  // Name, bytes, kind, and for repositories the number.
+  parts({ kind, number }) {
+    const { map } = data;
+    if (kind === "registry") {
+      const own = map.repositories.map((name, each) => [name, map.bytes[each], "repository", each]);
+      const of = own.filter((part) => map.registry[part[3]] === number);
+      return [...of, ["Shared by repositories", map.between[number], "shared"]];
+    }
+    const [repository, tag, alone] = this.list.columns;
+    const policy = this.list.columns.find((column) => column.title === "Policy");
+    const stays = policy ? policy.choices.indexOf("stays") : -1;
+    const rows = this.list.all.filter((row) => repository.values[row] === number);
+    return [
+      ...rows.map((row) => [tag.values[row], alone.values[row], policy && policy.values[row] !== stays ? "going" : "tag"]),
+      ["Shared by several tags", map.shared[number], "shared"],
+      ["Untagged", map.untagged[number], "untagged"],
+    ];
+  }
+
+  level(here) {
+    const width = Math.max(280, this.root.clientWidth);
+    const height = width < 700 ? 480 : 500;
+    const parts = this.parts(here).filter((part) => part[1] > 0);
+    parts.sort((one, other) => other[1] - one[1]);
+    const total = parts.reduce((sum, part) => sum + part[1], 0);
+    const shown = parts.filter((part) => (part[1] * width * height) / total >= 60).slice(0, 1000);
+    const others = parts.length - shown.length;
+    const rest = total - shown.reduce((sum, part) => sum + part[1], 0);
+    if (others) shown.push([counted(others, "smaller part"), rest, "rest"]);
+    shown.sort((one, other) => other[1] - one[1]);
+    const boxes = squarified(shown.map((part) => part[1]), 0, 0, width, height);
+    const label = `${this.name(here)}: ${size(total)} in ${counted(parts.length, "part")}; the list below has all tags`;
+    const role = here.kind === "registry" ? "group" : "img";
+    const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role, "aria-label": label });
+    svg.append(...shown.map((part, number) => this.tile(part, boxes[number], number === 0)));
+    return svg;
+  }
+
+  tile([name, bytes, kind, number], [x, y, width, height], first) {
+    const gap = Math.min(1, width / 4, height / 4);
+    const box = { x: (x + gap).toFixed(1), y: (y + gap).toFixed(1), width: (width - 2 * gap).toFixed(1), height: (height - 2 * gap).toFixed(1), rx: 2 };
+    const opens = kind === "repository" ? { class: "tile", role: "button", tabindex: first ? 0 : -1, "data-open": kind, "data-number": number } : {};
+    const sentence = `${name}: ${size(bytes)}`;
+    if (kind === "repository") opens["aria-label"] = sentence;
+    const title = drawn("title", {}, sentence);
+    const made = drawn("g", { ...opens }, title, drawn("rect", { ...box, class: kind === "repository" ? "tag" : kind }));
+    const room = Math.floor((width - 14) / 7.2);
+    if (height > 24 && room >= 4 && kind !== "going") made.append(...this.label(name, bytes, x, y, room, height));
+    else if (height > 40 && room >= 4) {
+      const text = name.length > room ? `${name.slice(0, room - 1)}…` : name;
+      made.append(drawn("rect", { x: x + 5, y: y + 5, width: text.length * 7.2 + 10, height: 21, rx: 3, class: "plate" }), ...this.label(name, bytes, x + 3, y + 2, room, 0));
+    }
+    made.append(drawn("rect", { ...box, class: "edge" }));
+    return made;
+  }
+
+  label(name, bytes, x, y, room, height) {
+    const text = name.length > room ? `${name.slice(0, room - 1)}…` : name;
+    const at = { x: (x + 7).toFixed(1), "aria-hidden": "true", class: "on-part" };
+    const lines = [drawn("text", { ...at, y: (y + 18).toFixed(1) }, text)];
+    if (height > 44 && size(bytes).length <= room) {
+      lines.push(drawn("text", { ...at, y: (y + 35).toFixed(1) }, drawn("tspan", { class: "size" }, size(bytes))));
+    }
+    return lines;
+  }
+}
+
+const lists = {};
+for (const root of document.querySelectorAll("[data-list]")) lists[root.dataset.list] = new LongList(root);
+const map = document.querySelector(".map");
+if (map) new BytesMap(map, document.querySelector(".crumbs"), lists.tags);
