@@ -59,9 +59,11 @@ class Oracle:
         """What goes with a tag, and the manifests that no tag needs once it is deleted."""
         registry = self._copy()
         repository, _, tag = name.rpartition(":")
-        before = {(each, one) for each, some in _untagged(registry) for one in some}
+        before = {
+            (each, one) for each, some in _untagged(registry, takes_children=False) for one in some
+        }
         registry.repository(repository).delete_tag(tag)
-        for each, some in _untagged(registry):
+        for each, some in _untagged(registry, takes_children=False):
             for one in some:
                 if (each, one) not in before:
                     registry.delete_manifest(each, one)
