@@ -16,9 +16,9 @@ _LEAST_HEIGHT, _LEAST_WIDTH = 52.0, 58.0
 _MAX_PARTS = 80
 _LEAST_AREA = 40.0
 _MAX_TILES = 400
-# Of the fonts that the style names, at its size; wider ones are cut by the tile.
+# Of the fonts that the style names, at its size; what is wider is cut off.
 _CHARACTER = 7.2
-_FEWEST_CHARACTERS = 4
+_SIZE_CHARACTERS = 11
 
 
 @frozen
@@ -58,14 +58,14 @@ class Tile:
     Attributes:
         node: The node.
         box: Where it is.
-        label: As much of its name as fits.
+        has_label: Whether its name, or the beginning of it, fits.
         size_fits: Whether its size fits beside that.
         parts: What it has.
     """
 
     node: Node
     box: Box
-    label: str
+    has_label: bool
     size_fits: bool
     parts: Sequence[Part]
 
@@ -119,26 +119,14 @@ def _within(box: Box) -> Box:
 
 
 def _tile(node: Node, box: Box) -> Tile:
-    room = int((box.width - 2 * _MARGIN - 4) // _CHARACTER)
     has_header = box.height >= _LEAST_HEIGHT and box.width >= _LEAST_WIDTH
-    if not has_header:
-        inner = box
-    else:
-        inner = Box(
-            box.x + _MARGIN,
-            box.y + _HEADER,
-            box.width - 2 * _MARGIN,
-            box.height - _HEADER - _MARGIN,
-        )
-    label = _cut(node.name, room) if has_header or box.height >= _HEADER else ""
-    size_fits = has_header and len(label) + 12 <= room and label == node.name
-    return Tile(node, box, label, size_fits, list(_parts(node, inner)))
-
-
-def _cut(name: str, room: int) -> str:
-    if len(name) <= room:
-        return name
-    return f"{name[: room - 1]}…" if room >= _FEWEST_CHARACTERS else ""
+    inner = box
+    if has_header:
+        width, height = box.width - 2 * _MARGIN, box.height - _HEADER - _MARGIN
+        inner = Box(box.x + _MARGIN, box.y + _HEADER, width, height)
+    has_label = box.width >= _LEAST_WIDTH and box.height >= _HEADER
+    room = (box.width - 2 * _MARGIN) / _CHARACTER - len(node.name)
+    return Tile(node, box, has_label, room >= _SIZE_CHARACTERS, list(_parts(node, inner)))
 
 
 def _parts(node: Node, box: Box) -> Iterator[Part]:

@@ -271,6 +271,10 @@ function drawn(name, attributes, ...children) {
   return made;
 }
 
+function px(number) {
+  return number.toFixed(1);
+}
+
 class BytesMap {
   constructor(root, crumbs, list) {
     [this.root, this.crumbs, this.list] = [root, crumbs, list];
@@ -388,30 +392,24 @@ class BytesMap {
 
   tile([name, bytes, kind, number], [x, y, width, height], first) {
     const gap = Math.min(1, width / 4, height / 4);
-    const box = { x: (x + gap).toFixed(1), y: (y + gap).toFixed(1), width: (width - 2 * gap).toFixed(1), height: (height - 2 * gap).toFixed(1), rx: 2 };
-    const opens = kind === "repository" ? { class: "tile", role: "button", tabindex: first ? 0 : -1, "data-open": kind, "data-number": number } : {};
-    const sentence = `${name}: ${size(bytes)}`;
-    if (kind === "repository") opens["aria-label"] = sentence;
-    const title = drawn("title", {}, sentence);
-    const made = drawn("g", { ...opens }, title, drawn("rect", { ...box, class: kind === "repository" ? "tag" : kind }));
-    const room = Math.floor((width - 14) / 7.2);
-    if (height > 24 && room >= 4 && kind !== "going") made.append(...this.label(name, bytes, x, y, room, height));
-    else if (height > 40 && room >= 4) {
-      const text = name.length > room ? `${name.slice(0, room - 1)}…` : name;
-      made.append(drawn("rect", { x: x + 5, y: y + 5, width: text.length * 7.2 + 10, height: 21, rx: 3, class: "plate" }), ...this.label(name, bytes, x + 3, y + 2, room, 0));
-    }
+    const box = { x: px(x + gap), y: px(y + gap), width: px(width - 2 * gap), height: px(height - 2 * gap), rx: 2 };
+    const sentence = `${name} ${size(bytes)}`;
+    const opens = { class: "tile", role: "button", tabindex: first ? 0 : -1, "aria-label": sentence, "data-open": kind, "data-number": number };
+    const made = drawn("g", number === undefined ? {} : opens, drawn("title", {}, sentence));
+    made.append(drawn("rect", { ...box, class: number === undefined ? kind : "tag" }));
+    if (height > 24 && width > 48) made.append(...this.label(name, bytes, kind, x + gap, y + gap, width - 2 * gap, height));
     made.append(drawn("rect", { ...box, class: "edge" }));
     return made;
   }
 
-  label(name, bytes, x, y, room, height) {
-    const text = name.length > room ? `${name.slice(0, room - 1)}…` : name;
-    const at = { x: (x + 7).toFixed(1), "aria-hidden": "true", class: "on-part" };
-    const lines = [drawn("text", { ...at, y: (y + 18).toFixed(1) }, text)];
-    if (height > 44 && size(bytes).length <= room) {
-      lines.push(drawn("text", { ...at, y: (y + 35).toFixed(1) }, drawn("tspan", { class: "size" }, size(bytes))));
-    }
-    return lines;
+  // What is wider than its tile is cut off at the edge. On hatching, text has a plate of its own.
+  label(name, bytes, kind, x, y, width, height) {
+    const both = height > 44;
+    const place = { x: px(x), y: px(y), width: px(width - 4), height: both ? 42 : 24 };
+    const text = drawn("text", { x: 6, y: 17 }, `${name} `);
+    if (both) text.append(drawn("tspan", { class: "size", x: 6, y: 35 }, size(bytes)));
+    const plate = { x: 3, y: 3, width: 12 + 7.4 * name.length, height: both ? 38 : 20, rx: 3, class: "plate" };
+    return [drawn("svg", { ...place, "aria-hidden": "true", class: "on-part" }, ...(kind === "going" ? [drawn("rect", plate)] : []), text)];
   }
 }
 
