@@ -7,7 +7,11 @@ from typing import Any
 from attrs import frozen
 
 from aioregistry.api import names
-from aioregistry.cleanup.manifests.content import UnreadableContentError, parse_content
+from aioregistry.cleanup.manifests.content import (
+    UnreadableContentError,
+    is_blob_type,
+    parse_content,
+)
 from aioregistry.errors import InvalidNameError
 from aioregistry.oci.documents import MEDIA_TYPES
 
@@ -48,7 +52,7 @@ class Parts:
             shown all the same.
         media_type: The media type; None when nobody says.
         config: The config; None where there is none.
-        layers: The layers, or an artifact's blobs.
+        layers: The layers, an artifact's blobs, or those that an index names, as caches do.
         children: The manifests that an index names.
         subject: The manifest that it refers to; None for none.
         artifact_type: What an artifact is; None when it does not say.
@@ -94,12 +98,14 @@ def parts_of(body: bytes, media_type: str | None) -> Parts:
     config = document.get("config") if kind == "image" else None
     artifact_type = text_of(document.get("artifactType"))
     described = None if config is None else _descriptor(config)
+    entries = list(map(_descriptor, _list(document, "manifests"))) if kind == "index" else []
+    blobs = [entry for entry in entries if is_blob_type(entry.media_type)]
     return Parts(
         kind,
         own,
         described,
-        tuple(_layers(document, kind)),
-        tuple(map(_descriptor, _list(document, "manifests"))) if kind == "index" else (),
+        (*_layers(document, kind), *blobs),
+        tuple(entry for entry in entries if not is_blob_type(entry.media_type)),
         content.subject,
         artifact_type,
         texts_of(document.get("annotations")),

@@ -1,6 +1,7 @@
 """Requests to the registry itself: authorized, attempted, their errors explained."""
 
 import asyncio
+import io
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -254,6 +255,8 @@ class RegistryRequests:
         if http is None or http.closed:
             raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
         address = URL(url, encoded=True)
+        # Of bytes beyond a mebibyte aiohttp warns, and a manifest may have four.
+        body = io.BytesIO(data) if isinstance(data, bytes) else data
         options = self._options(http, authorization, accept, kind)
         if self._trusts_env:
             options |= self._proxy_for(address)
@@ -261,7 +264,7 @@ class RegistryRequests:
             async with self._turn:
                 with self._deadlines.begin():
                     response = await http.request(
-                        method, address, allow_redirects=False, data=data, **options
+                        method, address, allow_redirects=False, data=body, **options
                     )
                     try:
                         return await read_answer(response, max_bytes)

@@ -14,7 +14,7 @@ class Quirks:
             that the same digest never comes with the same bytes twice.
         lists_tags: Whether ``tags/list`` is served; else a 405.
         lists_referrers: Whether the referrers API is served; else a 404, and no ``OCI-Subject``.
-        list_lag: For how many seconds a list is answered as it was when it was made, whatever has
+        list_lag: The seconds for which a list is answered as it was when it was made, whatever has
             changed since; 0 (the default) for lists that are always up to date.
         collects_children: Whether a garbage collection of untagged manifests takes the children
             and the referrers of tagged ones as well.

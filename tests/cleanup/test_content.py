@@ -60,6 +60,32 @@ def test_of_an_unknown_kind_every_digest_may_be_a_manifest(called):
     assert content.subject == C
 
 
+BLOBS = [
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.container.image.v1+json",
+    "application/vnd.buildkit.cacheconfig.v0",
+]
+
+
+@pytest.mark.parametrize("extra", [{}, {"org.example": 1}])
+def test_an_index_may_name_blobs_as_caches_of_builds_do(extra):
+    entries = [{"digest": A, "size": 1, "mediaType": kind} for kind in BLOBS]
+    manifest = {"digest": B, "size": 1, "mediaType": OCI_IMAGE}
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, manifest]}
+    content = parse({**document, **extra}, OCI_INDEX)
+    assert content.children == (A, B)
+    assert set(content.blobs) == {A}
+
+
+def test_of_an_unknown_kind_layers_are_blobs():
+    layer = {"digest": A, "mediaType": BLOBS[0]}
+    content = parse({"layers": [layer], "config": {"digest": B, "mediaType": "x/y"}}, UNHEARD_OF)
+    assert set(content.children) == {A, B}
+    assert content.blobs == (A,)
+
+
 def test_what_calls_itself_otherwise_than_the_registry_does_may_name_anything():
     document = {"mediaType": OCI_IMAGE, "config": {"digest": A}}
     assert parse(document, UNHEARD_OF).children == (A,)

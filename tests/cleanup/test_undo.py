@@ -272,6 +272,27 @@ async def test_what_a_callback_raises_ends_the_undo_as_it_is(archive):
     assert sent == len(registry.puts) < 20
 
 
+async def test_a_cache_whose_blobs_are_gone_is_lost_and_names_them(archive):
+    """Its blobs are looked for as blobs: for a manifest, registries have but an error."""
+    kind = "application/vnd.oci.image.layer.v1.tar+gzip"
+    layers = [{"digest": digest_of(one), "size": 1, "mediaType": kind} for one in (b"1", b"2")]
+    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": layers}
+    cache = json.dumps(document).encode()
+    await keep(archive, (cache, ("cache",)), media_type=INDEX)
+    registry = Registry()
+    registry.gone = {digest_of(b"2")}
+    asked = []
+
+    async def find_manifest(repository, reference):
+        asked.append(reference)
+
+    registry.find_manifest = find_manifest
+    report = await undo(registry, archive)
+    (lost,) = report.lost
+    assert lost.missing == (digest_of(b"2"),)
+    assert set(asked) == {digest_of(cache)}
+
+
 def test_a_deep_nest_comes_back_from_the_bottom():
     contents = {str(n): Content(INDEX, 1, (str(n - 1),)) for n in range(1, 3000)}
     contents["0"] = Content(IMAGE, 1)

@@ -86,3 +86,8 @@ def test_children_that_are_not_listed_are_told_but_for_those_of_uncertain_ones()
     contents = {A: Content("", 0, (B, C)), B: Content("", 0, (D,))}
     assert unlisted_children(inventory, contents) == {C: A}
     assert unlisted_children(inventory, {A: BROKEN}) == {}
+
+
+def test_blobs_that_an_index_names_are_no_manifests_that_should_be_listed():
+    inventory = inventory_of(ListedManifest(A))
+    assert unlisted_children(inventory, {A: Content("", 0, (C, D), blobs=(C,))}) == {D: A}

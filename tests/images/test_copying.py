@@ -8,7 +8,9 @@ from aioregistry import InvalidNameError, MountRefusedError, NotFoundError, TagE
 from aioregistry.cleanup import DistributionWriter, UnreadableContentError
 from aioregistry.images import copy_image
 from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox.calls import push
 from aioregistry.sandbox.state.model import Registry
+from aioregistry.sandbox.state.names import digest_bytes
 from tests.conftest import QUICK
 from tests.images.pushing import manifests, put, sent, tags
 from tests.real.images import IMAGE, Store
@@ -74,6 +76,24 @@ async def test_an_index_is_copied_with_all_children_each_blob_once(sandbox, stor
     assert len(mounts) == report.mounted_blobs
     order = [one.rpartition("/")[2] for one in sent(sandbox, "PUT")]
     assert order[-2:] == [root["digest"], "stable"]
+
+
+async def test_a_cache_whose_layers_stand_in_an_index_is_copied(sandbox, store, writer):
+    layers = [{**store.layer(name), "annotations": {}} for name in ("a", "b")]
+    registry = sandbox.state.registry("example")
+    for layer in layers:
+        registry.store_content(store.contents[layer["digest"]], sandbox.state.now())
+        registry.link("web", digest_bytes(layer["digest"]))
+    root = store.index(*layers)
+    push.put_manifest(
+        sandbox.state,
+        "example/web",
+        *("cache", store.contents[root["digest"]], {"Content-Type": root["mediaType"]}),
+    )
+    report = await copy_image(writer, "web", "cache", "api")
+    assert report.is_complete
+    assert report.mounted_blobs == 2
+    assert tags(sandbox, "api") == {"cache": root["digest"]}
 
 
 async def test_a_digest_without_a_tag_is_copied_untagged(sandbox, store, writer):

@@ -40,6 +40,16 @@ def test_an_index_with_platforms():
     assert parts.children[0].platform == "windows/amd64/10.0"
 
 
+def test_a_cache_whose_layers_stand_in_an_index():
+    layer = {"digest": A, "size": 1, "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}
+    config = {"digest": B, "size": 2, "mediaType": "application/vnd.buildkit.cacheconfig.v0"}
+    image = {"digest": C, "size": 3, "mediaType": OCI}
+    parts = read({"manifests": [layer, config, image]}, LIST)
+    assert parts.kind == "index"
+    assert [one.digest for one in parts.blobs] == [A, B]
+    assert [one.digest for one in parts.children] == [C]
+
+
 def test_a_schema_1_manifest_names_its_layers():
     parts = read({"fsLayers": [{"blobSum": A}, {"blobSum": A}]}, SCHEMA_1)
     assert (parts.kind, [one.digest for one in parts.blobs]) == ("schema1", [A, A])

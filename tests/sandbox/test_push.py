@@ -197,7 +197,7 @@ async def test_a_mount_of_what_the_source_lacks_begins_an_upload(registry):
         ("v1", image(config={**described(b"{}"), "size": "2"}), (400, "MANIFEST_INVALID")),
         ("v1", image(fsLayers=[]), (400, "MANIFEST_INVALID")),
         ("v1", image(layers=[described(b"never sent")]), (400, "MANIFEST_BLOB_UNKNOWN")),
-        ("v1", image(manifests=[described(b"{}", OCI)]), (400, "MANIFEST_BLOB_UNKNOWN")),
+        ("v1", image(manifests=[described(b"never sent", OCI)]), (400, "MANIFEST_BLOB_UNKNOWN")),
         (digest_of(b"other"), image(), (400, "DIGEST_INVALID")),
         ("-v1", image(), (400, "DIGEST_INVALID")),
         ("v1", image(annotations={"x": "x" * 4 * 2**20}), (413, "SIZE_INVALID")),
@@ -225,6 +225,17 @@ async def test_an_index_is_pushed_after_its_children(registry, sandbox, image_pa
     assert (await registry.push(digest_of(body), body)).status == 201
     assert (await registry.push("v1", data, kind=INDEX)).status == 201
     assert sandbox.state.tag_names("example", "web") == ["v1"]
+
+
+async def test_an_index_of_blobs_keeps_them(registry, sandbox):
+    await registry.upload(LAYER)
+    entry = described(LAYER, "application/vnd.oci.image.layer.v1.tar+gzip")
+    cache = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
+    assert (await registry.push("cache", json.dumps(cache).encode(), kind=INDEX)).status == 201
+    sandbox.state.phases = type(sandbox.state.phases)(*[0.0] * 6)
+    sandbox.state.start_collection("example")
+    kept = await registry.ask("HEAD", f"/v2/example/web/blobs/{digest_of(LAYER)}")
+    assert kept.status == 200
 
 
 async def test_tags_are_listed_in_pages(registry, sandbox):

@@ -17,6 +17,7 @@ __all__ = [
     "Document",
     "MissingContentError",
     "UnreadableContentError",
+    "is_blob_type",
     "parse_content",
     "subject_key",
     "subject_of_tag",
@@ -31,6 +32,15 @@ _IMAGES = frozenset(
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
         "application/vnd.oci.artifact.manifest.v1+json",
     }
+)
+# An index may have blobs among its entries: buildx's caches have nothing else. Registries answer a
+# look for such a manifest with an error, distribution with a 500.
+_BLOBS = (
+    "application/vnd.oci.image.layer.",
+    "application/vnd.oci.image.config.",
+    "application/vnd.docker.image.rootfs.",
+    "application/vnd.docker.container.image.",
+    "application/vnd.buildkit.cacheconfig.",
 )
 # A tag is too short for all of a longer digest: OCI's fallback tags have 64 digits of it. Tools
 # choose their suffixes: cosign .sig, .att and .sbom; regclient copies all of sha256-<hex>.*.
@@ -71,6 +81,7 @@ class Content:
         size: Bytes of its document.
         children: The manifests that it names: the entries of an index; of a media type that is
             not known here, every digest but the subject's.
+        blobs: Those of them that are blobs by the media type that an index gives them.
         subject: The manifest that it refers to.
         document: The document itself, right after it was read; None later on.
     """
@@ -80,6 +91,12 @@ class Content:
     children: tuple[str, ...] = ()
     subject: str | None = None
     document: Document | None = field(default=None, eq=False, repr=False)
+    blobs: tuple[str, ...] = ()
+
+
+def is_blob_type(media_type: object) -> bool:
+    """Return whether what a descriptor names is a blob, by its media type."""
+    return isinstance(media_type, str) and media_type.startswith(_BLOBS)
 
 
 def subject_of_tag(tag: str) -> str | None:
@@ -125,18 +142,23 @@ def parse_content(body: bytes, media_type: str | None, *, keep: bool = True) -> 
     given = _without_parameters(media_type)
     called = {kind for kind in (own, given) if kind}
     subject = document.pop("subject", None)
+    children: tuple[str, ...] = ()
+    blobs: tuple[str, ...] = ()
     if called <= _IMAGES and called and "manifests" not in document:
-        children: tuple[str, ...] = ()
+        pass
     elif "manifests" in document:
-        children = _entries(document)
+        entries = _entries(document)
+        children = tuple(dict.fromkeys(map(_digest_of, entries)))
+        blobs = tuple(one["digest"] for one in entries if is_blob_type(one.get("mediaType")))
     else:
-        children = _every_digest(document)
+        children, blobs = _every_digest(document)
     return Content(
         own or given,
         len(body),
         children,
         None if subject is None else _digest_of(subject),
         kept,
+        blobs,
     )
 
 
@@ -151,27 +173,27 @@ def _content_of(
     if not document.manifests and (not is_image or isinstance(document.manifests, list)):
         return None
     try:
-        children = tuple(
-            dict.fromkeys(names.check_digest(one.digest) for one in document.manifests or ())
-        )
+        entries = document.manifests or ()
+        children = tuple(dict.fromkeys(names.check_digest(one.digest) for one in entries))
         subject = names.check_digest(document.subject.digest) if document.subject else None
     except InvalidNameError:
         return None
-    return Content(own or given, size, children, subject, kept)
+    blobs = tuple([one.digest for one in entries if is_blob_type(one.mediaType)])
+    return Content(own or given, size, children, subject, kept, blobs)
 
 
 def _without_parameters(media_type: str | None) -> str:
     return (media_type or "").partition(";")[0].strip()
 
 
-def _entries(index: dict[str, Any]) -> tuple[str, ...]:
+def _entries(index: dict[str, Any]) -> list[Any]:
     entries = index["manifests"]
     if entries is None:
         # Go's empty list.
-        return ()
+        return []
     if not isinstance(entries, list):
         raise UnreadableContentError("its manifests are no list")
-    return tuple(dict.fromkeys(_digest_of(entry) for entry in entries))
+    return entries
 
 
 def _digest_of(descriptor: object) -> str:
@@ -182,9 +204,10 @@ def _digest_of(descriptor: object) -> str:
         raise UnreadableContentError(f"a descriptor without a digest: {error.message}") from None
 
 
-def _every_digest(document: dict[str, Any]) -> tuple[str, ...]:
-    """Return all digests anywhere in a document of an unknown kind, which may name manifests."""
+def _every_digest(document: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return all digests anywhere in a document of an unknown kind, and those that are blobs'."""
     found: dict[str, None] = {}
+    blobs: list[str] = []
     waiting: list[Any] = [document]
     seen = 0
     while waiting:
@@ -195,7 +218,9 @@ def _every_digest(document: dict[str, Any]) -> tuple[str, ...]:
         if isinstance(value, dict):
             if isinstance(value.get("digest"), str):
                 found[_digest_of(value)] = None
+                if is_blob_type(value.get("mediaType")):
+                    blobs.append(value["digest"])
             waiting.extend(value.values())
         elif isinstance(value, list):
             waiting.extend(value)
-    return tuple(found)
+    return tuple(found), tuple(blobs)

@@ -111,7 +111,8 @@ def unlisted_children(
 ) -> dict[str, str]:
     """Return the manifests that a listed one names and that are not listed, each with that one.
 
-    Those that an uncertain manifest names may be as new as that one.
+    Those that an uncertain manifest names may be as new as that one. What an index names as a blob
+    is no manifest.
     """
     here = {manifest.digest for manifest in inventory.manifests}
     return {
@@ -120,5 +121,5 @@ def unlisted_children(
         if manifest.digest not in inventory.uncertain
         and isinstance(content := contents.get(manifest.digest), Content)
         for child in content.children
-        if child not in here
+        if child not in here and child not in content.blobs
     }

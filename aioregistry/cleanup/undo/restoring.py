@@ -264,7 +264,9 @@ class RepositoryUndo:
         """Return whether a manifest can come back, by what it names."""
         blobs = [blob for blob in blobs_of(document) if not await self._blob_exists(blob)]
         content = self.archived.contents.get(digest)
-        children = [] if content is None else content.children
+        if content is not None:
+            blobs += [blob for blob in content.blobs if not await self._blob_exists(blob)]
+        children = [] if content is None else set(content.children) - set(content.blobs)
         manifests = [child for child in children if not await self._child_exists(child)]
         if not blobs and not manifests:
             return _Result("restored")

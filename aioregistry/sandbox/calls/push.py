@@ -173,8 +173,9 @@ def _missing(registry: Registry, repository: str, manifest: Manifest) -> list[by
     """The parts of a manifest that the repository does not have; a subject may be missing."""
     held = registry.repositories.get(repository)
     known = held.manifests if held is not None else {}
-    missing = [blob for blob in manifest.blobs if not registry.has_blob(repository, blob)]
-    return missing + [child for child in manifest.form.children if child not in known]
+    # An index may name blobs, as caches of builds do.
+    parts = (*manifest.blobs, *(one for one in manifest.form.children if one not in known))
+    return [part for part in parts if not registry.has_blob(repository, part)]
 
 
 def _split(state: State, name: str) -> tuple[Registry, str]:

@@ -158,5 +158,5 @@ def _referenced(manifests: Iterable[Manifest]) -> set[bytes]:
     needed: set[bytes] = set()
     for manifest in manifests:
         needed.add(manifest.digest)
-        needed.update(manifest.blobs)
+        needed.update(manifest.blobs, manifest.form.children)
     return needed
