@@ -192,8 +192,8 @@ def markdown_of_plan(plan: "Plan") -> str:
         return f"**{_cell(plan.registry)}**: nothing to delete\n"
     total = (
         f"**{_cell(plan.registry)}**: delete {counted(every.tags, 'tag')} and"
-        f" {counted(every.manifests, 'manifest')} ({counted(plan.requests, 'request')}, at least"
-        f" {time_in_words(plan.seconds)}); a garbage collection then frees"
+        f" {counted(every.manifests, 'manifest')} ({counted(plan.requests, 'request')},"
+        f" {time_in_words(plan.seconds)} at the API's limit); a garbage collection then frees"
         f" {plan.frees}."
     )
     lines = [

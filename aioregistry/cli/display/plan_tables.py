@@ -159,7 +159,7 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
         in_use: Whether a plan made without images in use says so.
     """
     if next(plan.condemned, None) is not None:
-        least = f", at least {time_in_words(plan.seconds)}" if plan.seconds >= 1 else ""
+        least = f", {time_in_words(plan.seconds)} at the API's limit" if plan.seconds >= 1 else ""
         yield (
             f"{counted(plan.requests, 'request')} with all checks{least}; a garbage collection then"
             f" frees {plan.frees}"
