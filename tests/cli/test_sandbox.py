@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -128,6 +129,29 @@ async def test_what_is_kept_of_it_ends_with_it_unless_a_file_can_fill_it_again(
     interrupt(process)
     left = {each.name for each in (tmp_path / "state").iterdir()}
     assert left == (folders if filled else {"example", "example@127.0.0.1_1"})
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow(20)
+def test_a_rehearsal_of_two_thousand_deletes_goes_as_fast_as_its_sandbox(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "policy.toml").write_text(
+        'max-fraction = 1.0\n[[rules]]\ntags = "*"\nkeep-newest = 1\n'
+        '[[rules]]\ntags = "*"\ndelete = true\n[[rules]]\ndelete-untagged-older-than = "0d"\n'
+    )
+    # At the limits of the API this takes eight minutes.
+    line = f"""
+        aioregistry() {{ "{sys.executable}" -m aioregistry "$@"; }}
+        eval "$(aioregistry sandbox --tags 3000 --limits scaled:60 --detach)"
+        aioregistry cleanup run --policy policy.toml --yes -o json --timeout 100s
+        code=$?; kill $AIOREGISTRY_SANDBOX_PID; exit $code
+    """
+    done = subprocess.run(
+        ["/bin/bash", "-c", line], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["outcomes"]["deleted"] == len(report["items"]) > 2100
 
 
 def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):
