@@ -129,10 +129,16 @@ def test_errors_and_reasons_are_plain_english():
     assert [each for each in found if each[-1]] == []
 
 
-def test_lists_load_no_clean_up():
+def test_lists_load_no_clean_up(shell):
+    shell.builder.image("main")
+    shell.run("config", "set", "registry", "example")
     code = (
-        "import sys, aioregistry.cli.commands.lists, aioregistry.cli.connection\n"
-        "print(*[name for name in sys.modules if name.startswith('aioregistry.cleanup')])"
+        "import sys; from aioregistry.cli import main\n"
+        "try: main()\n"
+        "finally: print(*[name for name in sys.modules if name.startswith('aioregistry.cleanup')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    words = ["tags", "web", "--larger-than", "1", "--sort", "size", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["main"]

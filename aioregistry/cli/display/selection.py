@@ -1,6 +1,6 @@
 """Which items of a list are shown, and in which order: pure decisions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -72,22 +72,16 @@ class Selection:
         Raises:
             UsageError: An option is invalid, or needs a package that is not installed.
         """
-        from aioregistry.cleanup.policy.patterns import Glob, Regex
-
         if filters.reverse and filters.sort is None:
             raise UsageError("--reverse needs --sort")
-        patterns: list[Pattern] = []
         try:
-            if filters.match is not None:
-                patterns.append(Glob(filters.match))
-            if filters.regex is not None:
-                patterns.append(Regex(filters.regex))
+            patterns = tuple(_patterns(filters))
             size = None if filters.larger_than is None else parse_size(filters.larger_than)
             until, since = _ago(filters.older_than, now), _ago(filters.newer_than, now)
         except (ValueError, ModuleNotFoundError) as error:
             raise UsageError(str(error)) from None
         return cls(
-            tuple(patterns),
+            patterns,
             until,
             since,
             size,
@@ -136,11 +130,25 @@ class Selection:
         return facts.names
 
 
-def _ago(length: str | None, now: datetime) -> datetime | None:
-    from aioregistry.cleanup.policy.durations import parse_duration
+# Most lists are not filtered, and loading the clean-up takes longer than to show their first page.
 
+
+def _patterns(filters: Filters) -> "Iterator[Pattern]":
+    if filters.match is None and filters.regex is None:
+        return
+    from aioregistry.cleanup.policy.patterns import Glob, Regex
+
+    if filters.match is not None:
+        yield Glob(filters.match)
+    if filters.regex is not None:
+        yield Regex(filters.regex)
+
+
+def _ago(length: str | None, now: datetime) -> datetime | None:
     if length is None:
         return None
+    from aioregistry.cleanup.policy.durations import parse_duration
+
     try:
         return now - parse_duration(length)
     except OverflowError:

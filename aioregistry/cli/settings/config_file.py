@@ -2,10 +2,12 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from attrs import field, frozen
@@ -13,7 +15,7 @@ from attrs import field, frozen
 from aioregistry.cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from aioregistry.cleanup.policy.documents import Place
+    from aioregistry.cleanup.policy.documents import Document, Place
 
 __all__ = [
     "KEYS",
@@ -41,6 +43,7 @@ KEYS = (
 )
 _FLAGS = {"read-write"}
 _NUMBERS = {"headroom", "keep"}
+_SHORT_CHARACTERS = 4096
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -107,16 +110,11 @@ def parse_config(path: Path, text: str) -> Config:
 
 class _Reader:
     def __init__(self, path: Path, text: str) -> None:
-        from aioregistry.cleanup.policy.documents import DocumentError, read_document
-
         self._path = path
-        try:
-            self._document = read_document(text, "config.toml")
-        except DocumentError as error:
-            raise SettingsError(f"{path}: {error}") from None
+        self._text = text
 
     def config(self) -> Config:
-        document = self._document.value
+        document = self._value_of_all()
         self._know(document, (), ("profile", "profiles"))
         profile = document.get("profile")
         if profile is not None and not isinstance(profile, str):
@@ -135,6 +133,22 @@ class _Reader:
         if profile is not None and profile not in profiles:
             raise self._wrong(("profile",), f"there is no [profiles.{profile}]")
         return Config(self._path, profile, read, invalid)
+
+    def _value_of_all(self) -> dict[str, Any]:
+        if len(self._text) <= _SHORT_CHARACTERS:
+            # Loading what finds the lines of mistakes takes longer than most commands.
+            with suppress(ValueError, RecursionError):
+                return tomllib.loads(self._text)
+        value: dict[str, Any] = self._document().value
+        return value
+
+    def _document(self) -> "Document":
+        from aioregistry.cleanup.policy.documents import DocumentError, read_document
+
+        try:
+            return read_document(self._text, "config.toml")
+        except DocumentError as error:
+            raise SettingsError(f"{self._path}: {error}") from None
 
     def _profile(self, name: str, values: object) -> dict[str, str]:
         place = ("profiles", name)
@@ -164,7 +178,7 @@ class _Reader:
                 raise self._wrong((*place, key), f"unknown key; {hint}")
 
     def _wrong(self, place: "Place", what: str) -> SettingsError:
-        line = self._document.line_of(place)
+        line = self._document().line_of(place)
         where = f"{self._path}, line {line}" if line is not None else str(self._path)
         return SettingsError(f"{where}: {'.'.join(map(str, place))}: {what}")
 
