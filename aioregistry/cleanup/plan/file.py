@@ -14,8 +14,8 @@ from attrs import evolve, frozen
 
 from aioregistry.api import names
 from aioregistry.cleanup.memory.state import Recalled
+from aioregistry.cleanup.plan.condemned import Condemned, Row, in_columns, time_of
 from aioregistry.cleanup.plan.items import (
-    Condemned,
     Kept,
     LeftAlone,
     PlanFields,
@@ -251,11 +251,13 @@ def _left_alone(left: LeftAlone) -> str:
 def _repository(repository: RepositoryPlan, comma: str) -> Iterator[str]:
     head = {"name": repository.name, "tags": repository.tags, "manifests": repository.manifests}
     yield f"   {_text(head)[:-1]},"
-    yield from _listed("    ", "condemned", map(_condemned, repository.condemned), ",")
+    yield from _listed(
+        "    ", "condemned", map(_item, in_columns(repository.condemned).rows()), ","
+    )
     yield from _listed("    ", "kept", map(_kept, repository.kept), ",")
     if repository.known:
         known = (
-            ", ".join(map(_text, repository.known[start : start + _KNOWN_PER_LINE]))
+            ", ".join(map(_quoted, repository.known[start : start + _KNOWN_PER_LINE]))
             for start in range(0, len(repository.known), _KNOWN_PER_LINE)
         )
         yield from _listed("    ", "known", known, ",")
@@ -268,17 +270,28 @@ def _recalled(recalled: Recalled) -> dict[str, Any]:
     return {"until": recalled.until and _time(recalled.until), "sha256": recalled.sha256}
 
 
-def _condemned(item: Condemned) -> str:
-    tags = ", ".join(map(_text, item.tags))
-    parts = [f'{{"delete": "{item.delete}", "tags": [{tags}], "digest": {_text(item.digest)}']
-    if item.pushed_at is not None:
-        parts.append(f'"pushed_at": "{_time(item.pushed_at)}"')
-    if item.set_at is not None:
-        parts.append(f'"set_at": "{_time(item.set_at)}"')
-    if item.size_bytes is not None:
-        parts.append(f'"size_bytes": {item.size_bytes}')
-    parts.append(f'"reason": {_text(item.reason)}}}')
-    return ", ".join(parts)
+def _item(item: Row | Condemned) -> str:
+    tags: Sequence[str]
+    if isinstance(item, Condemned):
+        delete, digest, tags, reason = item.delete, item.digest, item.tags, item.reason
+        pushed = None if item.pushed_at is None else _time(item.pushed_at)
+        was_set = None if item.set_at is None else _time(item.set_at)
+        size = item.size_bytes
+    else:
+        delete, digest, tags, reason, pushed_at, set_at, size = item
+        pushed = None if pushed_at is None else _utc(pushed_at)
+        was_set = pushed
+        if set_at != pushed_at:
+            was_set = None if set_at is None else _utc(set_at)
+    text = f'{{"delete": "{delete}", "tags": [{", ".join(map(_quoted, tags))}], '
+    text += f'"digest": {_quoted(digest)}'
+    if pushed is not None:
+        text += f', "pushed_at": "{pushed}"'
+    if was_set is not None:
+        text += f', "set_at": "{was_set}"'
+    if size is not None:
+        text += f', "size_bytes": {size}'
+    return f'{text}, "reason": {_quoted(reason)}}}'
 
 
 def _kept(kept: Kept) -> str:
@@ -305,6 +318,7 @@ def _listed(indent: str, key: str, texts: Iterable[str], comma: str) -> Iterator
 
 # A text is escaped without the detours of `json.dumps`.
 _text = json.JSONEncoder().encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def _time(at: datetime) -> str:
@@ -312,6 +326,10 @@ def _time(at: datetime) -> str:
     with suppress(OverflowError):
         at = at.astimezone(UTC)
     return at.isoformat().replace("+00:00", "Z")
+
+
+def _utc(microseconds: int) -> str:
+    return time_of(microseconds).isoformat().removesuffix("+00:00") + "Z"
 
 
 def _unmixed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
