@@ -38,10 +38,9 @@ from aioregistry.cleanup.plan.decisions import (
     missing_subjects,
     unlisted_subjects,
 )
-from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan, known_as
+from aioregistry.cleanup.plan.items import LeftAlone, PlanProgress, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.lists import RepositoryLists
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cleanup.plan.progress import PlanProgress
 from aioregistry.cleanup.plan.storage import Storage, subjects_among
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.usage import RuleUsage
