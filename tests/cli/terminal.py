@@ -20,6 +20,7 @@ from tests.cli.programs import Program
 # A busy machine takes its time; nothing waits so long for what does come.
 _SECONDS = 120
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07)")
+_PARTS = re.compile(rf"{_ESCAPES.pattern}|[^\x1b]")
 # In its debug mode asyncio tells on the terminal of all that takes long, as a full terminal does.
 _NOT_HANDED_ON = {"COLUMNS", "LINES", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"}
 # Makes the pty the terminal that Ctrl-C on it interrupts, and becomes the program.
@@ -77,6 +78,30 @@ class Terminal:
         """What was written, without colours and movements of the cursor."""
         return _ESCAPES.sub("", self.seen).replace("\r\n", "\n")
 
+    @property
+    def screen(self) -> str:
+        """What stands on a screen without end, after all movements of the cursor."""
+        rows: list[list[str]] = [[]]
+        row = column = 0
+        for part in _PARTS.findall(self.seen):
+            if part.startswith("\x1b"):
+                if part.endswith("A"):
+                    row = max(0, row - int(part[2:-1] or 1))
+                elif part.endswith("K"):
+                    rows[row] = []
+            elif part == "\r":
+                column = 0
+            elif part == "\n":
+                row += 1
+                rows += [[]] * (row == len(rows))
+            elif part == "\b":
+                column = max(0, column - 1)
+            else:
+                rows[row] += [" "] * (column - len(rows[row]))
+                rows[row][column : column + 1] = part
+                column += 1
+        return "\n".join("".join(each).rstrip() for each in rows)
+
     def resize(self, columns: int, lines: int = 24) -> None:
         """Give the window another size, as a person with a mouse would."""
         size = struct.pack("HHHH", lines, columns, 0, 0)
@@ -86,10 +111,10 @@ class Terminal:
         """Type."""
         os.write(self._ours, keys.encode())
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Read until something shows."""
+    def wait_for(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """Read until something shows after the first characters."""
         deadline = time.monotonic() + _SECONDS
-        while not (found := re.search(pattern, self.text)):
+        while not (found := re.search(pattern, self.text[after:])):
             if not self._read(deadline):
                 raise AssertionError(f"{pattern!r} never came:\n{self.text[-3000:]}")
         return found

@@ -29,7 +29,7 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
     assert result.exit_code == 0, result.output
     assert "web" in result.stdout
     assert re.search(
-        r"\d requests? with all checks; a garbage collection then frees ", result.stdout
+        r"\d requests?, checks included; a garbage collection afterwards frees ", result.stdout
     )
     assert "to carry it out: aioregistry cleanup apply plan.json" in result.stdout
     plan = Plan.load(filled.folder / "plan.json")

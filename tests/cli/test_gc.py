@@ -89,8 +89,8 @@ def test_one_that_runs_is_waited_for(filled, monkeypatch):
     filled.sandbox.state.phases = Phases(*[3600] * 6)
     filled.run("gc", "start", "--yes", "--no-wait")
 
-    def end_it_when_seen(display):
-        show = show_status_of(display)
+    def end_it_when_seen(display, **options):
+        show = show_status_of(display, **options)
 
         def show_and_end(run):
             show(run)

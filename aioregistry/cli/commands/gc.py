@@ -101,7 +101,7 @@ def start(
         if not yes:
             question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
             ask(command, question, "no garbage collection was started")
-        show_status = show_status_of(to.display)
+        show_status = show_status_of(to.display, warns=yes)
 
         def on_status(run: "GarbageCollection") -> None:
             if not seen and kind is not _Kind.MANIFESTS:

@@ -12,18 +12,25 @@ if TYPE_CHECKING:
 __all__ = ["show_status_of"]
 
 
-def show_status_of(display: Display) -> "Callable[[GarbageCollection], None]":
-    """Return a callback that shows each status once."""
+def show_status_of(
+    display: Display, *, warns: bool = True
+) -> "Callable[[GarbageCollection], None]":
+    """Return a callback that shows each status once.
+
+    Args:
+        display: Where it is shown.
+        warns: Whether it says first that the registry is read-only.
+    """
     from aioregistry.cleanup.garbage import READ_ONLY
 
     seen: list[str] = []
 
     def show_status(run: "GarbageCollection") -> None:
         display.waits_for = "the end of the garbage collection"
-        if not seen and not run.ended:
+        if warns and not seen and not run.ended:
             display.say(READ_ONLY, begin="Collect")
         if run.status not in seen:
             seen.append(run.status)
-            display.say(run.status, begin="Collect")
+            display.say(f"status: {run.status}", begin="Collect")
 
     return show_status

@@ -34,7 +34,7 @@ _IN_WORDS = {
     "drift": "kept: changed since the plan",
     "not_attempted": "not attempted",
 }
-_UNCOUNTED = "* without those of signatures, attestations and SBOMs"
+_UNCOUNTED = "* not counting tags of signatures, attestations and SBOMs"
 
 
 @define
@@ -161,13 +161,13 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
     if next(plan.condemned, None) is not None:
         least = f", {time_in_words(plan.seconds)} at the API's limit" if plan.seconds >= 1 else ""
         yield (
-            f"{counted(plan.requests, 'request')} with all checks{least}; a garbage collection then"
-            f" frees {plan.frees}"
+            f"{counted(plan.requests, 'request')}, checks included{least}; a garbage collection"
+            f" afterwards frees {plan.frees}"
         )
     if plan.in_use is not None:
         yield str(plan.in_use)
     elif in_use:
-        yield "in use: not asked; --in-use keeps the images that run"
+        yield "in use: not known; --in-use FILE keeps the images that run"
     for note in plan.notes:
         yield f"note: {note}"
     for left in plan.left_alone:
@@ -180,14 +180,17 @@ def table_of_report(report: "CleanupReport") -> Table:
 
 
 def rows_of_report(report: "CleanupReport") -> list[tuple[str, str, str]]:
-    """Return the outcome of a plan: status, number of items, remark."""
+    """Return the outcome of a plan, without zeros: status, number of items, remark."""
+    rows = [
+        ("absent", report.absent, "did not exist any more"),
+        ("drift", report.drift, "changed since the plan, kept"),
+        ("failed", report.failed, ""),
+        ("unknown", report.unknown, "sent, but no answer confirmed it"),
+        ("not attempted", report.not_attempted, ""),
+    ]
     return [
         ("deleted", f"{len(report.deleted):,}", f"of {report.total:,}"),
-        ("absent", f"{len(report.absent):,}", "did not exist any more"),
-        ("drift", f"{len(report.drift):,}", "changed since the plan, kept"),
-        ("failed", f"{len(report.failed):,}", ""),
-        ("unknown", f"{len(report.unknown):,}", "sent, but no answer confirmed it"),
-        ("not attempted", f"{len(report.not_attempted):,}", ""),
+        *((status, f"{len(some):,}", remark) for status, some, remark in rows if some),
     ]
 
 

@@ -34,16 +34,17 @@ def table_of_archive(summary: ArchiveSummary) -> Table:
 
 
 def table_of_undo(report: UndoReport, *, dry_run: bool = False) -> Table:
-    """Return the outcome of an undo: status, number of manifests and tags, remark."""
+    """Return the outcome of an undo, without zeros: status, number of things, remark."""
     rows = (
-        ("to restore" if dry_run else "restored", report.restored, ""),
         ("present", report.present, "existed"),
         ("moved", report.moved, "tags that point elsewhere by now, kept"),
         ("lost", report.lost, "a part no longer exists"),
         ("failed", report.failed, ""),
         ("not attempted", report.not_attempted, ""),
     )
-    return in_table([[(name, f"{len(some):,}", remark) for name, some, remark in rows]])
+    first = ("to restore" if dry_run else "restored", f"{len(report.restored):,}", "")
+    others = [(name, f"{len(some):,}", remark) for name, some, remark in rows if some]
+    return in_table([[first, *others]])
 
 
 def documents_of_undo(
