@@ -1,7 +1,5 @@
 """The commands ``aioregistry`` and ``docker-credential-aioregistry``, from the extra ``cli``."""
 
-import os
-import signal
 import sys
 
 # As in `typing`, which takes longer to load than all that is loaded here.
@@ -9,13 +7,12 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
     from typing import NoReturn
 
 __all__ = ["answer_docker", "main"]
 
 _EXTRA = ("attrs", "filelock", "platformdirs", "re2", "rich", "typer", "yaml")
-_INTERRUPTED = 128 + signal.SIGINT
+_INTERRUPTED = 130
 
 
 def main() -> "NoReturn":
@@ -33,25 +30,12 @@ def _run(name: str, program: "Callable[[], object]") -> "NoReturn":
 
     Earlier, while Python itself starts, Ctrl-C has Python's own effect.
     """
-
-    def end(number: int, frame: "FrameType | None") -> None:  # noqa: ARG001
-        os.write(2, f"{name}: interrupted\n".encode())
-        os._exit(_INTERRUPTED)
-
-    def begin() -> None:
-        if signal.getsignal(signal.SIGINT) is end:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        program()
-
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        try:  # noqa: SIM105, contextlib takes longer to load than all of this
-            signal.signal(signal.SIGINT, end)
-        except ValueError:
-            # Python interrupts its main thread only.
-            pass
-    from aioregistry.cli.process import run_program
-
-    run_program(name, begin)
+    try:
+        from aioregistry.cli.process import run_program
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: interrupted\n")
+        sys.exit(_INTERRUPTED)
+    run_program(name, program)
 
 
 def _run_command() -> None:
