@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import socket
 import statistics
 import sys
@@ -24,9 +23,11 @@ from benchmarks.results import Row, Section, Target
 from benchmarks.sharing import RedisServer, Worker, redis_is_there
 from benchmarks.simulate import best_possible
 
-__all__ = ["Service", "inside_services", "readme_block", "running"]
+__all__ = ["Service", "inside_services", "running"]
 
 _ROOT = Path(__file__).parent.parent
+_EXAMPLES = _ROOT / "examples"
+_PATH = os.pathsep.join([str(_EXAMPLES), str(_ROOT)])
 
 _WORKERS = 8
 _SHARED_SCALE = 20.0
@@ -36,22 +37,10 @@ _NOTE = (
     f"{_WORKERS} processes delete as many tags each on one token, whose quota they share through "
     f"Redis; the sandbox is strict, with time {_SHARED_SCALE:g} times faster. Shares are counted "
     "while there is not enough for all. In a run of its own two processes are killed and "
-    "Redis is restarted empty. Then the README's service, with time "
+    "Redis is restarted empty. Then the service of examples/, with time "
     f"{_JOB_SCALE:g} times faster: {_PEOPLE} requests at once, each of which asks the API, alone "
     "and while a job deletes on the same token."
 )
-
-
-def readme_block(name: str) -> str:
-    """Return the block of a README that begins with the name of a file."""
-    for readme in (_ROOT / "aioregistry" / "web" / "README.md", _ROOT / "README.md"):
-        text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-        found = re.search(
-            rf"^```python\n(# {re.escape(name)}\n.*?)^```$", text, re.MULTILINE | re.DOTALL
-        )
-        if found is not None:
-            return found[1]
-    raise LookupError(f"no README has {name}")
 
 
 @frozen
@@ -70,25 +59,25 @@ class Service:
 
 @asynccontextmanager
 async def running(
-    folder: Path, name: str, *command: str, **environment: str
+    folder: Path, *command: str, port: int | None = None, **environment: str
 ) -> AsyncIterator[Service]:
-    """Write a block of the README to a file, and run it; warnings are errors.
+    """Run one of the services in ``examples/``; warnings are errors.
 
     Args:
-        folder: Where.
-        name: The file's name.
+        folder: Where it works.
+        port: Its port; None (the default) for a free one.
         command: What Python is to run, in which ``PORT`` stands for a free port.
         environment: What is added to the environment.
     """
-    await asyncio.to_thread((folder / name).write_text, readme_block(name))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    if port is None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     words = [sys.executable, "-W", "error", *command]
     process = await asyncio.create_subprocess_exec(
         *(str(port) if word == "PORT" else word for word in words),
         cwd=folder,
-        env={**os.environ, "PORT": str(port), "PYTHONPATH": _path(folder), **environment},
+        env={**os.environ, "PORT": str(port), "PYTHONPATH": _PATH, **environment},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -106,10 +95,6 @@ async def running(
         if process.returncode is None:
             process.kill()
             await process.communicate()
-
-
-def _path(folder: Path) -> str:
-    return os.pathsep.join([str(folder), str(_ROOT)])
 
 
 def inside_services(effort: Effort) -> Section:
@@ -200,7 +185,6 @@ async def _ask(deletes: int) -> tuple[float, float]:
         with TemporaryDirectory() as folder:
             async with running(
                 Path(folder),
-                "service.py",
                 *("-c", _FASTER),
                 AIOREGISTRY_API_URL=sandbox.url,
                 AIOREGISTRY_REGISTRY_URL=sandbox.url,
@@ -215,7 +199,7 @@ async def _ask(deletes: int) -> tuple[float, float]:
                 return statistics.quantiles(times, n=20)[-1], time.perf_counter() - begun
 
 
-# The README's service keeps to the real quota; this one to that of a faster time.
+# The service of examples/ keeps to the real quota; this one to that of a faster time.
 _FASTER = f"""
 import os, service
 from aiohttp import web

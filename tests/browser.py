@@ -8,6 +8,7 @@ import base64
 import itertools
 import json
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-__all__ = ["Browser", "Page", "chromium", "needs_chromium"]
+__all__ = ["Browser", "Page", "chromium", "needs_axe", "needs_chromium"]
 
 _PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 needs_chromium = pytest.mark.skipif(_PROGRAM is None, reason="chromium is not installed")
+_AXE = Path(sys.prefix) / "axe/node_modules/axe-core/axe.min.js"
+needs_axe = pytest.mark.skipif(not _AXE.is_file(), reason="axe-core is not installed")
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -180,6 +183,16 @@ class Page:
         """Save what is seen, all of the page's length, as PNG."""
         found = await self.send("Page.captureScreenshot", captureBeyondViewport=True)
         await asyncio.to_thread(path.write_bytes, base64.b64decode(found["data"]))
+
+    async def violations(self) -> list[str]:
+        """Return what axe-core finds to be hard to use for some people."""
+        if not await self.run("'axe' in window"):
+            await self.run(f"{_AXE.read_text('utf-8')}; null")
+        found = await self.run(
+            "axe.run({resultTypes: ['violations']}).then(({violations}) => violations.map("
+            "({id, nodes}) => `${id}: ${nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))"
+        )
+        return list(found)
 
     async def overflows(self) -> bool:
         """Whether the page is wider than its window."""

@@ -16,7 +16,11 @@ from aioregistry.sandbox import Sandbox
 ROOT = Path(__file__).parent.parent
 TOP = ROOT / "README.md"
 # A chapter that has moved into a room is found there first.
-READMES = [*sorted((ROOT / "aioregistry").rglob("README.md")), TOP]
+READMES = [
+    *sorted((ROOT / "aioregistry").rglob("README.md")),
+    ROOT / "examples" / "README.md",
+    TOP,
+]
 
 VERSIONS = ("v0.1.0", "v1.0.0", "v1.0.1")
 TAGS = (*VERSIONS, "latest", "pr-1", "pr-2", *(f"build-{n}" for n in range(1, 8)))

@@ -19,6 +19,7 @@ MODULES = (
     "aioregistry.web",
     "aioregistry.web.aiohttp",
     "aioregistry.web.fastapi",
+    "aioregistry.web.work",
 )
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
 

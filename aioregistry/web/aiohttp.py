@@ -11,9 +11,21 @@ from aioregistry.errors import RegistryError
 from aioregistry.web.events import HEADERS, last_event_id
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs
-from aioregistry.web.problems import Problem
+from aioregistry.web.page import read_page
+from aioregistry.web.problems import CONTENT_TYPE, Problem
 
-__all__ = ["CLIENT", "JOBS", "alive", "health", "problems", "ready", "setup", "stream"]
+__all__ = [
+    "CLIENT",
+    "JOBS",
+    "alive",
+    "health",
+    "job_routes",
+    "page",
+    "problems",
+    "ready",
+    "setup",
+    "stream",
+]
 
 CLIENT: web.AppKey[RegistryClient] = web.AppKey("aioregistry_client", RegistryClient)
 JOBS: web.AppKey[Jobs] = web.AppKey("aioregistry_jobs", Jobs)
@@ -106,6 +118,56 @@ def _worst(request: web.Request) -> Health:
     # An application that was not set up here may have put its client there itself.
     keys = request.config_dict.get(_KEYS, [CLIENT])
     return Health.worst(Health.of(request.config_dict[key]) for key in keys)
+
+
+async def page(_: web.Request) -> web.Response:
+    """Answer with the page of the service that the README shows; it asks the routes beside it."""
+    text, headers = read_page()
+    return web.Response(text=text, headers=headers)
+
+
+def job_routes(prefix: str = "/jobs") -> list[web.RouteDef]:
+    """Return routes to the jobs: ``app.add_routes(job_routes())``.
+
+    ``GET /jobs`` has the states of all, ``GET /jobs/{id}`` of one, also of an earlier process, and
+    ``GET /jobs/{id}/notes`` its notes, `Job.noted`. ``GET /jobs/{id}/events`` is its `stream`, and
+    ``DELETE /jobs/{id}`` cancels it.
+
+    Args:
+        prefix: What the paths begin with; ``/jobs`` by default.
+    """
+
+    async def find(request: web.Request) -> Job:
+        job = await request.config_dict[JOBS].recall(request.match_info["id"])
+        if job is None:
+            problem = Problem.no_such_job()
+            raise web.HTTPNotFound(text=problem.body().decode(), content_type=CONTENT_TYPE)
+        return job
+
+    async def states(request: web.Request) -> web.Response:
+        return web.json_response([job.document() for job in request.config_dict[JOBS]])
+
+    async def state(request: web.Request) -> web.Response:
+        return web.json_response((await find(request)).document())
+
+    async def notes(request: web.Request) -> web.Response:
+        return web.json_response((await find(request)).noted)
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        return await stream(request, await find(request))
+
+    async def cancel(request: web.Request) -> web.Response:
+        job = await find(request)
+        job.cancel()
+        return web.json_response(job.document(), status=202)
+
+    return [
+        web.get(prefix, states),
+        web.get(prefix + "/{id}", state),
+        web.get(prefix + "/{id}/notes", notes),
+        web.get(prefix + "/{id}/events", events),
+        web.delete(prefix + "/{id}", cancel),
+    ]
 
 
 async def stream(request: web.Request, job: Job, **headers: Any) -> web.StreamResponse:

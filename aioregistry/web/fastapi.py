@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, TypedDict, cast
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -29,6 +29,7 @@ from aioregistry.errors import RegistryError
 from aioregistry.web.events import HEADERS, last_event_id
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs
+from aioregistry.web.page import read_page
 from aioregistry.web.problems import Problem
 
 __all__ = [
@@ -43,7 +44,9 @@ __all__ = [
     "get_health",
     "get_jobs",
     "health",
+    "job_router",
     "lifespan",
+    "page",
     "ready",
     "stream",
 ]
@@ -197,6 +200,59 @@ async def alive(found: _Health) -> JSONResponse:
 
 
 health = ready
+
+
+async def page() -> Response:
+    """Answer with the page of the service that the README shows; it asks the routes beside it."""
+    text, headers = read_page()
+    return Response(text, headers=headers)
+
+
+def job_router(prefix: str = "/jobs") -> APIRouter:
+    """Return routes to the jobs: ``api.include_router(job_router())``.
+
+    ``GET /jobs`` has the states of all, ``GET /jobs/{id}`` of one, also of an earlier process, and
+    ``GET /jobs/{id}/notes`` its notes, `Job.noted`. ``GET /jobs/{id}/events`` is its `stream`, and
+    ``DELETE /jobs/{id}`` cancels it.
+
+    Args:
+        prefix: What the paths begin with; ``/jobs`` by default.
+    """
+    router = APIRouter(prefix=prefix, tags=["jobs"])
+
+    @router.get("")
+    async def states(jobs: JobsOf) -> list[dict[str, Any]]:
+        return [job.document() for job in jobs]
+
+    @router.get("/{identifier}")
+    async def state(identifier: str, jobs: JobsOf) -> Any:
+        job = await jobs.recall(identifier)
+        return _no_such_job() if job is None else job.document()
+
+    @router.get("/{identifier}/notes")
+    async def notes(identifier: str, jobs: JobsOf) -> Any:
+        job = await jobs.recall(identifier)
+        return _no_such_job() if job is None else job.noted
+
+    @router.get("/{identifier}/events", response_class=StreamingResponse)
+    async def events(identifier: str, jobs: JobsOf, request: Request) -> Response:
+        job = await jobs.recall(identifier)
+        return _no_such_job() if job is None else stream(job, request)
+
+    @router.delete("/{identifier}", status_code=202)
+    async def cancel(identifier: str, jobs: JobsOf) -> Any:
+        job = await jobs.recall(identifier)
+        if job is None:
+            return _no_such_job()
+        job.cancel()
+        return job.document()
+
+    return router
+
+
+def _no_such_job() -> Response:
+    problem = Problem.no_such_job()
+    return Response(problem.body(), problem.status, dict(problem.headers))
 
 
 def stream(job: Job, request: Request | None = None) -> Response:

@@ -50,7 +50,7 @@ _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
     (BulkDeleteError, HTTPStatus.BAD_GATEWAY, "some items were not deleted"),
     (RegistryError, HTTPStatus.BAD_GATEWAY, "the API answered otherwise than it promises"),
 )
-# Defined above this floor, where they would have to be imported from.
+# Their modules need the extra `cleanup`.
 _CONFLICTS = {
     "CapExceededError": "the plan exceeds a cap",
     "GarbageCollectionError": "the garbage collection did not succeed",
@@ -100,6 +100,12 @@ class Problem:
             after = getattr(error, "retry_after", None)
             headers["Retry-After"] = str(max(_RETRY_AFTER, math.ceil(after or 0)))
         return cls(status, name, detail, error.request_id, headers, error.status)
+
+    @classmethod
+    def no_such_job(cls) -> "Problem":
+        """Return the response to a request for a job that is not known."""
+        headers = {"Content-Type": CONTENT_TYPE}
+        return cls(HTTPStatus.NOT_FOUND, "NoSuchJob", "there is no such job", headers=headers)
 
     def body(self) -> bytes:
         """Return the response's body."""

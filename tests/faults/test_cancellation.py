@@ -27,7 +27,11 @@ DONE_AT_ONCE = {
     "writer that is opened",
     "aioregistry.web.fastapi.answer_problem",
     "aioregistry.web.fastapi.get_health",
-    *(f"aioregistry.web.{server}.{name}" for server in ("aiohttp", "fastapi") for name in HEALTH),
+    *(
+        f"aioregistry.web.{server}.{name}"
+        for server in ("aiohttp", "fastapi")
+        for name in (*HEALTH, "page")
+    ),
 }
 NOT_COVERED = {
     "aioregistry.Limiter.acquire": "a protocol: WindowLimiter and RedisLimiter are covered",

@@ -108,6 +108,8 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
         )
         for name in HEALTH
     },
+    "aioregistry.web.aiohttp.page": lambda _: on_aiohttp.page(None),
+    "aioregistry.web.fastapi.page": lambda _: on_fastapi.page(),
     "aioregistry.web.fastapi.get_health": lambda at: on_fastapi.get_health(
         SimpleNamespace(
             state=SimpleNamespace(registry_client=at.client, registry_clients={"main": at.client})

@@ -1,8 +1,6 @@
 """The pages in Chromium, opened from a file."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,13 +8,12 @@ import pytest_asyncio
 from aioregistry.errors import printable
 from aioregistry.report import plan_page, usage_page
 from aioregistry.report.treemap import Box, squarified
-from tests.browser import Browser, Page, chromium, needs_chromium
+from tests.browser import Browser, Page, chromium, needs_axe, needs_chromium
 from tests.report.registries import HOSTILE, counted, planned, usual
 
 pytest.importorskip("jinja2")
 pytestmark = [needs_chromium, pytest.mark.slow(2), pytest.mark.asyncio(loop_scope="module")]
 
-AXE = Path(sys.prefix) / "axe/node_modules/axe-core/axe.min.js"
 WIDE, PHONE = 1280, 390
 
 
@@ -223,22 +220,13 @@ async def test_paper_has_the_first_rows_and_says_so(browser, pages):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed")
+@needs_axe
 @pytest.mark.parametrize("name", ["usage", "several", "plan", "hostile usage"])
 @pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (PHONE, False)])
 async def test_axe_finds_nothing(browser, pages, name, width, dark):
     async with browser.page(pages[name], width=width, dark=dark) as page:
-        await page.run(f"{AXE.read_text('utf-8')}; null")
         await page.run("for (const each of document.querySelectorAll('details')) each.open = true")
-        assert await violations(page) == []
+        assert await page.violations() == []
         if await page.run("Boolean(document.querySelector('.tile'))"):
             await open_tile(page, ".tile")
-            assert await violations(page) == []
-
-
-async def violations(page: Page) -> list[str]:
-    found = await page.run(
-        "axe.run({resultTypes: ['violations']}).then(({violations}) => violations.map("
-        "({id, nodes}) => `${id}: ${nodes.slice(0, 3).map((node) => node.html).join(' | ')}`))"
-    )
-    return list(found)
+            assert await page.violations() == []

@@ -5,7 +5,6 @@ from typing import cast
 
 from attrs import evolve
 
-from aioregistry.cleanup.manifests.blobs import count_of
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -75,7 +74,7 @@ def keep_unreadable(
     indexes = [
         one.digest
         for one in own
-        if count_of(one.blobs) <= 1 and not isinstance(unread[one.digest], MissingContentError)
+        if len(one.blobs) <= 1 and not isinstance(unread[one.digest], MissingContentError)
     ][:1]
     for manifest in inventory.manifests:
         if manifest.digest in unread:

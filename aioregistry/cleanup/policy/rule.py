@@ -217,8 +217,7 @@ class TagRule(Rule):
 
     def matching_tags(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_tags`."""
-        matches = self.matches
-        return [tag for tag in tags if matches(tag.name)]
+        return [tag for tag in tags if self.matches(tag.name)]
 
     def matching_referrers(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_referrers`."""

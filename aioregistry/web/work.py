@@ -1,0 +1,155 @@
+"""The work of a clean-up's jobs: a plan, its apply, the sizes of what a registry has.
+
+It needs the extra ``cleanup``.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aioregistry.arguments import Many
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.caps import Caps
+from aioregistry.cleanup.apply.report import ItemOutcome
+from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.client.client import RegistryClient
+from aioregistry.client.registry import RegistryHandle
+from aioregistry.oci.distribution import Distribution
+from aioregistry.usage.measuring import measure_usage
+from aioregistry.usage.model import By
+from aioregistry.web.job import Job
+
+__all__ = ["Work", "apply_work", "plan_file", "plan_work", "usage_work"]
+
+Work = Callable[[Job], Awaitable[None]]
+
+
+def plan_work(
+    registry: RegistryHandle,
+    policy: Policy,
+    folder: Path,
+    *,
+    in_use: InUse | None = None,
+    repositories: Many[str] | None = None,
+) -> Work:
+    """Return the work of a job that makes a plan, and saves it under the job's own identifier.
+
+    Its progress is ``done`` and ``total``, in repositories; `make_plan` has the requests.
+
+    Args:
+        registry: The registry.
+        policy: What is to stay and to go.
+        folder: Where the plan is saved, as ``ID.json``: see `plan_file`.
+        in_use: What runs somewhere, and so stays; None, the default, when nobody says.
+        repositories: Where the policy holds; None, the default, for everywhere.
+    """
+
+    async def work(job: Job) -> None:
+        async with Distribution(registry) as distribution:
+            plan = await make_plan(
+                registry,
+                policy,
+                ContentReader(distribution),
+                in_use=in_use,
+                repositories=repositories,
+                on_progress=lambda step: job.tell(done=step.repositories, total=step.of),
+            )
+        await asyncio.to_thread(_save, plan, folder / f"{job.id}.json")
+
+    return work
+
+
+def _save(plan: Plan, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plan.save(path)
+
+
+def plan_file(folder: Path, identifier: str) -> Path | None:
+    """Return the file of a plan that `plan_work` has saved; None where there is none.
+
+    Args:
+        folder: The folder of the plans.
+        identifier: The identifier of the job that made it, which may be any text.
+    """
+    path = folder / f"{identifier}.json"
+    is_name = re.fullmatch(r"[\w-]{1,100}", identifier, re.ASCII) is not None
+    return path if is_name and path.is_file() else None
+
+
+def apply_work(
+    client: RegistryClient, path: Path, *, caps: Caps | None = None, in_use: InUse | None = None
+) -> Work:
+    """Return the work of a job that carries a plan out, as far as no earlier job has done that.
+
+    A journal beside the plan has every DELETE: where a job was cancelled or killed, the next one
+    continues, and what is done stays done. Its progress is ``done``, ``total`` and
+    ``seconds_left``, and at the end the ``report`` in words; its notes are the outcomes, each with
+    ``name``, ``status`` and ``reason``. `apply_plan` has the requests.
+
+    Args:
+        client: The client.
+        path: The plan's file, as `plan_file` returns it.
+        caps: How much may be deleted; None, the default, for the caps of `apply_plan`.
+        in_use: What runs somewhere now; None, the default, for what the plan was made with.
+    """
+
+    async def work(job: Job) -> None:
+        plan = await asyncio.to_thread(Plan.load, path)
+        journal = path.with_suffix(".journal")
+        registry = client.registry(plan.registry)
+        async with Distribution(registry) as distribution:
+            report = await apply_plan(
+                registry,
+                plan,
+                ContentReader(distribution),
+                journal=journal,
+                resume=await asyncio.to_thread(journal.exists),
+                caps=caps,
+                in_use=in_use,
+                on_outcome=lambda outcome: _note(job, outcome),
+                on_progress=lambda step: job.tell(
+                    done=step.done, total=step.total, seconds_left=step.seconds_left
+                ),
+            )
+        job.tell(done=report.total, total=report.total, report=str(report))
+
+    return work
+
+
+def _note(job: Job, outcome: ItemOutcome) -> None:
+    item = outcome.item
+    name = ", ".join(f"{outcome.repository}:{tag}" for tag in item.tags)
+    job.note(
+        name=name or f"{outcome.repository}@{item.digest}",
+        status=outcome.status,
+        reason=outcome.reason,
+    )
+
+
+def usage_work(
+    registry: RegistryHandle, *, by: By | str = By.REPOSITORY, top: int | None = 500
+) -> Work:
+    """Return the work of a job that counts bytes.
+
+    Its progress is ``manifests``, and at the end ``bytes`` and the ``rows``, each with ``name`` and
+    ``bytes``. `measure_usage` has the requests.
+
+    Args:
+        registry: The registry.
+        by: What the rows are; repositories by default.
+        top: How many rows, the largest; 500 by default, None for all.
+    """
+
+    async def work(job: Job) -> None:
+        usage = await measure_usage(
+            registry, by=by, top=top, on_progress=lambda listed: job.tell(manifests=listed)
+        )
+        rows = [{"name": row.name, "bytes": row.bytes} for row in usage.rows]
+        job.tell(bytes=usage.total.bytes, rows=rows)
+
+    return work

@@ -1,0 +1,78 @@
+"""A service that cleans up, with FastAPI: ``uvicorn api:api``."""
+
+from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse
+
+from aioregistry import Registry, Repository, Tag
+from aioregistry.web.fastapi import (
+    PROBLEMS,
+    Client,
+    JobsOf,
+    alive,
+    job_router,
+    lifespan,
+    page,
+    ready,
+)
+from aioregistry.web.work import apply_work, plan_file, plan_work, usage_work
+
+
+def own_pages_only(request: Request):
+    if is_from_elsewhere(request):
+        raise HTTPException(403)
+
+
+api = FastAPI(
+    lifespan=lifespan(make_client, reports=PLANS / "reports"),
+    exception_handlers=PROBLEMS,
+    dependencies=[Depends(own_pages_only)],
+)
+api.get("/", include_in_schema=False)(page)
+api.get("/alive")(alive)
+api.get("/ready")(ready)
+api.include_router(job_router("/jobs"))
+
+
+@api.get("/registries")
+async def registries(client: Client) -> list[Registry]:
+    return list(await client.registries())
+
+
+@api.get("/registries/{registry}")
+async def repositories(registry: str, client: Client) -> list[Repository]:
+    return await client.registry(registry).repositories().collect()
+
+
+@api.get("/registries/{registry}/repositories/{repository:path}/tags")
+async def tags(registry: str, repository: str, client: Client) -> list[Tag]:
+    return await client.registry(registry).repository(repository).tags().collect()
+
+
+@api.post("/registries/{registry}/usage", status_code=202)
+def measure(registry: str, client: Client, jobs: JobsOf) -> dict:
+    work = usage_work(client.registry(registry))
+    return jobs.start(f"usage {registry}", work, once=True).document()
+
+
+@api.post("/registries/{registry}/plans", status_code=202)
+def plan(registry: str, client: Client, jobs: JobsOf) -> dict:
+    work = plan_work(client.registry(registry), POLICY, PLANS)
+    return jobs.start(f"plan {registry}", work, once=True).document()
+
+
+@api.get("/plans/{identifier}", response_class=FileResponse)
+def review(identifier: str) -> FileResponse:
+    return FileResponse(find_plan(identifier))
+
+
+@api.post("/plans/{identifier}/approval", status_code=202)
+def approve(identifier: str, client: Client, jobs: JobsOf) -> dict:
+    work = apply_work(client, find_plan(identifier), caps=CAPS)
+    return jobs.start(f"apply {identifier}", work, once=True).document()
+
+
+def find_plan(identifier):
+    if (path := plan_file(PLANS, identifier)) is None:
+        raise HTTPException(404)
+    return path

@@ -1,0 +1,90 @@
+"""A service that cleans up, with aiohttp: ``python service.py``."""
+
+import os
+
+from aiohttp import web
+from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client
+
+from aioregistry.web.aiohttp import CLIENT, JOBS, alive, job_routes, page, ready, setup
+from aioregistry.web.work import apply_work, plan_file, plan_work, usage_work
+
+routes = web.RouteTableDef()
+routes.get("/")(page)
+routes.get("/alive")(alive)
+routes.get("/ready")(ready)
+
+
+@routes.get("/registries")
+async def registries(request):
+    found = await request.config_dict[CLIENT].registries()
+    return web.json_response([registry.to_dict() for registry in found])
+
+
+@routes.get("/registries/{registry}")
+async def repositories(request):
+    found = registry_of(request).repositories()
+    return web.json_response([repository.to_dict() async for repository in found])
+
+
+@routes.get("/registries/{registry}/repositories/{repository:.+}/tags")
+async def tags(request):
+    found = registry_of(request).repository(request.match_info["repository"]).tags()
+    return web.json_response([tag.to_dict() async for tag in found])
+
+
+@routes.post("/registries/{registry}/usage")
+async def measure(request):
+    registry = registry_of(request)
+    return start(request, f"usage {registry.name}", usage_work(registry))
+
+
+@routes.post("/registries/{registry}/plans")
+async def plan(request):
+    registry = registry_of(request)
+    return start(request, f"plan {registry.name}", plan_work(registry, POLICY, PLANS))
+
+
+@routes.get("/plans/{id}")
+async def review(request):
+    return web.FileResponse(find_plan(request))
+
+
+@routes.post("/plans/{id}/approval")
+async def approve(request):
+    path = find_plan(request)
+    work = apply_work(request.config_dict[CLIENT], path, caps=CAPS)
+    return start(request, f"apply {path.stem}", work)
+
+
+def registry_of(request):
+    return request.config_dict[CLIENT].registry(request.match_info["registry"])
+
+
+def find_plan(request):
+    if (path := plan_file(PLANS, request.match_info["id"])) is None:
+        raise web.HTTPNotFound
+    return path
+
+
+def start(request, name, work):
+    # Who asks while a job of this name runs gets that one; later, an apply continues.
+    job = request.config_dict[JOBS].start(name, work, once=True)
+    return web.json_response(job.document(), status=202)
+
+
+@web.middleware
+async def own_pages_only(request, handler):
+    if is_from_elsewhere(request):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+def make_app():
+    app = web.Application(middlewares=[own_pages_only])
+    setup(app, make_client, reports=PLANS / "reports")
+    app.add_routes([*routes, *job_routes("/jobs")])
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(make_app(), host="127.0.0.1", port=int(os.environ.get("PORT", "8080")))
