@@ -53,7 +53,9 @@ def _peak() -> float:
 async def _fill(_url: str, _token: str, cache: Path, documents: Path) -> None:
     database = sqlite3.connect(documents)
     rows = database.execute("SELECT digest, type, body FROM documents")
-    found = ((digest, parse_content(body, media_type)) for digest, media_type, body in rows)
+    found = (
+        (f"sha256:{key.hex()}", parse_content(body, media_type)) for key, media_type, body in rows
+    )
     with ContentCache(cache) as contents:
         while some := dict(islice(found, 10_000)):
             contents.put(some)

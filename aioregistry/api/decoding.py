@@ -82,14 +82,22 @@ class ObjectDecoder(Generic[T]):
 
 
 class PageDecoder(Generic[T]):
-    """Decodes the pages of a list, whose items stand under a key."""
+    """Decodes the pages of a list, whose items stand under a key.
 
-    def __init__(self, key: str, model: type[T]) -> None:
+    Args:
+        key: The key.
+        model: What an item is.
+        lean: A class of msgspec's with the attributes of `model`, for items that are read by the
+            million: those of the usual kind are of that class. None, the default, for `model`.
+    """
+
+    def __init__(self, key: str, model: type[T], lean: type[Any] | None = None) -> None:
         self._key = key
         self._items = tuple[model, ...]  # type: ignore[valid-type]
+        usual = self._items if lean is None else tuple[lean, ...]  # type: ignore[valid-type]
         envelope = msgspec.defstruct(
             "Body",
-            [(key, self._items), ("meta", _Meta | None, None), ("links", _Links | None, None)],
+            [(key, usual), ("meta", _Meta | None, None), ("links", _Links | None, None)],
             gc=False,
         )
         self._fast = msgspec.json.Decoder(envelope)

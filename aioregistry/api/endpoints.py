@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+U = TypeVar("U")
 Family = Literal["registry", "registries"]
 # A repository's path below its family, with both names checked and encoded.
 RepositoryPath = NewType("RepositoryPath", str)
@@ -131,6 +132,10 @@ class Call(Request, Generic[T]):
         ]
         target = f"{self.target}?{'&'.join(pairs)}"
         return Call(self.method, target, self.route, self.repeatable, self.body, decode=self.decode)
+
+    def decoded_by(self, decode: "Callable[[bytes], U]") -> "Call[U]":
+        """Return the same call with another decoder."""
+        return Call(self.method, self.target, self.route, self.repeatable, self.body, decode=decode)
 
 
 @frozen

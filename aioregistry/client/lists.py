@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from attrs import frozen
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.api.endpoints import SECOND_FAMILY
+from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints
 from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.pager import KnownPages, Pager
@@ -18,6 +18,7 @@ from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
 __all__ = ["ListEndpoint", "PagerFactory"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @frozen
@@ -33,6 +34,14 @@ class ListEndpoint(Generic[T]):
     make_request: MakeRequest[RawPage[T]]
     known_by: str
     by_token: bool = False
+
+    def decoded_by(self, decode: Callable[[bytes], RawPage[U]]) -> "ListEndpoint[U]":
+        """Return the list with another decoder of its pages."""
+
+        def make_request(endpoints: Endpoints) -> Call[RawPage[U]]:
+            return self.make_request(endpoints).decoded_by(decode)
+
+        return ListEndpoint(make_request, self.known_by, self.by_token)
 
 
 class PagerFactory:
@@ -61,6 +70,7 @@ class PagerFactory:
             self._per_page,
             path,
             None if endpoint.by_token else open_known,
+            lambda decode: self.pager(endpoint.decoded_by(decode)),
         )
 
     def chained(

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class ClosingIterator(AbstractAsyncContextManager[Any, None], AsyncIterator[T]):
@@ -223,11 +224,13 @@ class Pager(Generic[T]):
         per_page: int,
         path: str = "",
         open_known: Callable[[int, KnownPages], PageSource[T]] | None = None,
+        with_decoder: "Callable[[Callable[[bytes], RawPage[Any]]], Pager[Any]] | None" = None,
     ) -> None:
         self._open_pages = open_pages
         self._per_page = per_page
         self._path = path
         self._open_known = open_known
+        self._with_decoder = with_decoder
 
     def __repr__(self) -> str:
         return f"<Pager of {self._path}>" if self._path else "<Pager>"
@@ -255,6 +258,20 @@ class Pager(Generic[T]):
         if open_known is None:
             raise ValueError(f"the pages of {self!r} have no numbers")
         return Pager(lambda per_page: open_known(per_page, known), self._per_page, self._path)
+
+    def decoded_by(self, decode: Callable[[bytes], RawPage[U]]) -> "Pager[U]":
+        """Return a pager over the same list whose items are made by another decoder.
+
+        Args:
+            decode: Returns the page that a body is, or raises `DecodeError`. Its items have the
+                attribute that tells those of this list apart.
+
+        Raises:
+            ValueError: This is no pager over one list of the API.
+        """
+        if self._with_decoder is None:
+            raise ValueError(f"the pages of {self!r} cannot be decoded otherwise")
+        return self._with_decoder(decode)
 
     async def collect(self, limit: int | None = None, *, require_complete: bool = False) -> list[T]:
         """Return the items as a list.

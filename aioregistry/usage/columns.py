@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from attrs import field, frozen
 
 from aioregistry.api.models import Manifest
-from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.content import subject_of_tag
+from aioregistry.usage.blobs import BlobSizes
 
 __all__ = ["SHARED", "UNTAGGED", "Columns", "Described", "Needs"]
 

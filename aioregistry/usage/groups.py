@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from attrs import define
 
-from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.usage.blobs import BlobSizes
 from aioregistry.usage.columns import SHARED, Columns, Needs
 from aioregistry.usage.model import By, UsageRow
 from aioregistry.usage.owners import Kinds, Masks, SoleOwners

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.usage.blobs import BlobSizes
 
 __all__ = ["Kinds", "Masks", "SoleOwners"]
 

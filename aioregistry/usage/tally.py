@@ -5,7 +5,7 @@ from datetime import datetime
 from heapq import nlargest
 
 from aioregistry.api.models import Manifest
-from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.usage.blobs import BlobSizes
 from aioregistry.usage.columns import Columns, Described, Needs
 from aioregistry.usage.groups import Counts, Layers, Rows, row_of
 from aioregistry.usage.model import By, RegistryUsage, UsageRow, UsageRows

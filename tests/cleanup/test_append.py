@@ -1,94 +1,78 @@
-"""Two files that only grow, one of which is on disk before the other."""
+"""A file that only grows: what was waited for is on disk, and many share a sync."""
 
 import asyncio
 import os
-from pathlib import Path
 
 import pytest
 
 from aioregistry.cleanup.apply.append import AppendOnlyFile
 
 
-def opened(path: Path) -> AppendOnlyFile:
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def file(path):
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    return AppendOnlyFile(path, descriptor, OSError)
-
-
-def path_of(descriptor: int, folder: Path) -> Path:
-    file = os.fstat(descriptor)
-    return next(path for path in folder.iterdir() if os.path.samestat(path.stat(), file))
+    file = AppendOnlyFile(path, descriptor, OSError)
+    yield file
+    file.close()
 
 
 @pytest.fixture
-def files(tmp_path):
-    files = opened(tmp_path / "archive"), opened(tmp_path / "journal")
-    yield files
-    for file in files:
-        file.close()
-
-
-@pytest.fixture
-def synced(monkeypatch, tmp_path):
-    """What each file has when it is synced."""
-    synced: list[tuple[str, bytes]] = []
+def synced(monkeypatch, path):
+    """What the file has each time it is synced."""
+    synced: list[bytes] = []
     sync = os.fsync
 
     def note(descriptor: int) -> None:
-        path = path_of(descriptor, tmp_path)
-        synced.append((path.name, path.read_bytes()))
+        synced.append(path.read_bytes())
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
     return synced
 
 
-async def test_the_file_before_is_synced_before_the_other_is_written(files, synced):
-    archive, journal = files
-    archive.add(b"a")
-    journal.add(b"j")
-    await journal.flush(before=archive)
-    assert synced == [("archive", b"a"), ("journal", b"j")]
-
-
-async def test_many_that_wait_for_both_share_two_writes(files, synced):
-    archive, journal = files
-
+async def test_many_that_wait_share_two_writes(file, synced):
     async def begin() -> None:
-        archive.add(b"a")
-        journal.add(b"j")
-        await journal.flush(before=archive)
+        file.add(b"j")
+        await file.flush()
 
     await asyncio.gather(*(begin() for _ in range(32)))
-    assert [name for name, _ in synced] == ["archive", "journal"] * 2
-    assert synced[-2:] == [("archive", b"a" * 32), ("journal", b"j" * 32)]
+    assert len(synced) == 2
+    assert synced[-1] == b"j" * 32
 
 
-async def test_nothing_is_synced_of_a_file_to_which_nothing_was_added(files, synced):
-    archive, journal = files
-    journal.add(b"j")
-    await journal.flush(before=archive)
-    assert synced == [("journal", b"j")]
+async def test_nothing_is_synced_when_nothing_was_added(file, synced):
+    file.add(b"j")
+    await file.flush()
+    await file.flush()
+    assert synced == [b"j"]
 
 
-@pytest.mark.parametrize("failing", ["archive", "journal"])
-async def test_what_could_not_be_written_is_written_once_later(
-    files, tmp_path, monkeypatch, failing
-):
-    archive, journal = files
-    archive.add(b"a")
-    journal.add(b"j")
-    sync = os.fsync
+async def test_what_could_not_be_written_is_written_once_later(file, path, monkeypatch):
+    file.add(b"j")
 
     def fail(descriptor: int) -> None:
-        if path_of(descriptor, tmp_path).name == failing:
-            raise OSError(28, "No space left on device")
-        sync(descriptor)
+        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="No space left"):
-            await journal.flush(before=archive)
-    assert (tmp_path / "journal").read_bytes() == b""
-    await journal.flush(before=archive)
-    assert (tmp_path / "archive").read_bytes() == b"a"
-    assert (tmp_path / "journal").read_bytes() == b"j"
+            await file.flush()
+    assert path.read_bytes() == b""
+    await file.flush()
+    assert path.read_bytes() == b"j"
+
+
+async def test_what_was_written_while_its_writer_was_cancelled_is_not_written_again(file, synced):
+    file.add(b"j")
+    writing = asyncio.ensure_future(file.flush())
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    await file.flush()
+    assert synced == [b"j"]

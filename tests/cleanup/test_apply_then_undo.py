@@ -1,5 +1,6 @@
 """A clean-up with an archive, and its undo: the registry is as it was before."""
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -111,15 +112,28 @@ async def test_an_item_is_in_the_archive_before_its_delete_is_answered(stage):
     assert all(archived)
 
 
-async def test_an_archive_that_cannot_be_written_stops_the_deletes(stage, monkeypatch):
+@pytest.mark.parametrize("cached", [True, False])
+async def test_an_archive_that_cannot_be_written_stops_the_deletes(stage, monkeypatch, cached):
     plan = await stage.plan(POLICIES[0])
     before = held(stage.state)
 
-    async def full(*_, **__):
-        raise ArchiveError("archive: cannot be written: No space left on device")
+    sync = os.fsync
 
-    monkeypatch.setattr("aioregistry.cleanup.apply.archive.Archive.add", full)
-    report = await stage.apply(plan)
+    def full(descriptor):
+        if os.path.samestat(os.fstat(descriptor), stage.archive.stat()):
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    async with Archive(stage.archive, "example"):
+        pass
+    with ContentCache(stage.archive.with_name("cache")) as cache:
+        if cached:
+            stage.contents = ContentReader(stage.writer, cache)
+            plan = await stage.plan(POLICIES[0])
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(ArchiveError, match="No space left") as caught:
+            await stage.apply(plan)
+    report = caught.value.report
     assert not report.deleted
     assert "No space left" in report.not_attempted[0].reason
     assert held(stage.state) == before

@@ -8,7 +8,8 @@ from attrs import evolve
 
 from aioregistry.api.models import Repository, Tag
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.cleanup.memory.times import with_remembered_times
 from aioregistry.cleanup.plan.bounds import decides_alike, keeps_so_many

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.bounds import could_condemn
 from aioregistry.cleanup.plan.decisions import Exempt, may_condemn
 from aioregistry.cleanup.policy.policy import Policy

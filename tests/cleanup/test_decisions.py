@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
 from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import describe, part_of

@@ -6,7 +6,8 @@ import pytest
 
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from tests.cleanup.registries import ago

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.graph import Graph
-from aioregistry.cleanup.manifests.inventory import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest
 
 
 def digest(name: str) -> str:

@@ -1,5 +1,6 @@
 """The manifests and tags of a repository: two lists that agree, or what of them is certain."""
 
+from array import array
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -13,8 +14,8 @@ from aioregistry import (
     RegistryClient,
     RegistryHandle,
 )
-from aioregistry.cleanup.manifests.blobs import BlobSizes
-from aioregistry.cleanup.manifests.inventory import ListedManifest
+from aioregistry.cleanup.manifests.blobs import keys_of, pack_keys, sizes_of
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.manifests.listing import _Walk, take_inventory
 from tests.conftest import push_tags
 
@@ -258,13 +259,13 @@ class Pages:
 )
 async def test_a_list_that_changed_is_whole_if_items_were_only_added(totals, found, is_whole):
     walk = _Walk(Pages(*(([], total) for total in totals)))
-    assert [item async for item in walk.items()] == []
+    assert [item async for page in walk.pages() for item in page] == []
     assert walk.is_whole(found) is is_whole
 
 
 async def test_a_complete_list_may_have_lost_items_while_it_was_read():
     walk = _Walk(Pages(([1, 2], 5), ([3], 3), complete=True))
-    assert [item async for item in walk.items()] == [1, 2, 3]
+    assert [item async for page in walk.pages() for item in page] == [1, 2, 3]
     assert walk.found == 3
     assert walk.is_whole(3)
     assert walk.is_whole(5)
@@ -317,41 +318,6 @@ async def test_a_repository_that_is_pushed_to_all_the_time_is_listed(
     assert {(tag,) for tag in old} <= set(certain)
 
 
-async def test_sizes_are_taken_in_with_the_digests(listings, registry):
-    blobs = [{"digest": digest_of("layer"), "compressed_size_bytes": 7}]
-    listings.add(("a", []), blobs=blobs)
-    sizes = BlobSizes()
-    (manifest,) = (await take_inventory(registry, "web", sizes)).manifests
-    layer, own = manifest.blobs
-    assert (sizes.size_of(layer), sizes.size_of(own)) == (7, None)
-    assert sizes.number_of(digest_of("a")) == own
-
-
-def test_a_blob_keeps_its_number():
-    sizes = BlobSizes()
-    assert sizes.number_of(DIGEST, 5) == sizes.number_of(DIGEST, 5)
-    assert sizes.number_of(DIGEST.replace("5", "6"), 7) != sizes.number_of(DIGEST)
-
-
-def test_a_size_that_is_told_later_is_taken_in():
-    sizes = BlobSizes()
-    number = sizes.number_of(DIGEST)
-    assert sizes.size_of(number) is None
-    sizes.number_of(DIGEST, 12)
-    assert sizes.size_of(number) == 12
-
-
-def test_a_size_of_zero_is_not_known():
-    sizes = BlobSizes()
-    assert sizes.size_of(sizes.number_of(DIGEST, 0)) is None
-
-
-@pytest.mark.parametrize("digest", ["", "sha256:zz", "sha512:" + "0" * 128, "what"])
-def test_whatever_a_server_calls_a_blob_has_a_number(digest):
-    sizes = BlobSizes()
-    assert sizes.size_of(sizes.number_of(digest, 3)) == 3
-
-
 async def test_manifests_that_nothing_tells_apart_are_refused(listings, registry):
     listings.add(("a", ["x"]), ("b", ["y"]), total=1, digest="")
     with pytest.raises((InvalidResponseError, PartialListingError)):
@@ -368,29 +334,6 @@ async def test_what_the_listing_says_of_a_manifest_is_kept(listings, registry):
     assert manifest.size_bytes == 70
 
 
-async def test_a_manifest_among_its_own_blobs_is_there_once(listings, registry):
-    blobs = [{"digest": digest_of(name), "compressed_size_bytes": 7} for name in ("a", "layer")]
-    listings.add(("a", []), blobs=blobs)
-    sizes = BlobSizes()
-    (manifest,) = (await take_inventory(registry, "web", sizes)).manifests
-    own, layer = sizes.number_of(digest_of("a")), sizes.number_of(digest_of("layer"))
-    assert list(manifest.blobs) == [own, layer]
-
-
-def test_the_first_size_that_was_told_stays():
-    sizes = BlobSizes()
-    number = sizes.number_of(DIGEST, 12)
-    sizes.number_of(DIGEST, 13)
-    assert sizes.size_of(number) == 12
-
-
-def test_a_size_of_zero_that_is_told_later_is_not_known():
-    sizes = BlobSizes()
-    number = sizes.number_of(DIGEST)
-    sizes.number_of(DIGEST, 0)
-    assert sizes.size_of(number) is None
-
-
 @pytest.mark.parametrize(
     ("tags", "of_images"),
     [
@@ -404,26 +347,11 @@ def test_the_tags_of_signatures_are_no_images(tags, of_images):
     assert ListedManifest(DIGEST, tags).image_tags == of_images
 
 
-def test_many_blobs_have_numbers_of_their_own():
-    sizes = BlobSizes()
-    digests = [f"sha256:{number:064x}" for number in range(2000)]
-    numbers = [sizes.number_of(digest, nth) for nth, digest in enumerate(digests, 1)]
-    assert numbers == list(range(2000))
-    assert sizes.numbers_of(digests, [None] * 2000) == numbers
-    assert [sizes.size_of(number) for number in numbers] == list(range(1, 2001))
-    assert all(sizes.has_subject(digest) for digest in digests)
-    assert not sizes.has_subject(f"sha256:{2000:064x}")
-    assert len(sizes) == 2000
-
-
-def test_a_subject_is_known_by_the_beginning_of_a_long_digest():
-    sizes = BlobSizes()
-    sizes.number_of("sha512:" + "a" * 64 + "b" * 64)
-    assert sizes.has_subject("sha512:" + "a" * 64)
-    assert not sizes.has_subject("sha512:" + "b" * 64)
-
-
-@pytest.mark.parametrize("size", [-1, 2**63, 2**70])
-def test_a_size_that_no_blob_can_have_is_not_known(size):
-    sizes = BlobSizes()
-    assert sizes.size_of(sizes.number_of(DIGEST, size)) is None
+@pytest.mark.parametrize(("names", "sizes"), [(["layer"], [7, 0]), (["layer", "a"], [7, 7])])
+async def test_blobs_are_taken_in_with_the_manifest_itself(listings, registry, names, sizes):
+    blobs = [{"digest": digest_of(name), "compressed_size_bytes": 7} for name in names]
+    listings.add(("a", []), blobs=blobs)
+    (manifest,) = (await take_inventory(registry, "web")).manifests
+    expected = array("Q", pack_keys([digest_of("layer"), digest_of("a")]))
+    assert keys_of([manifest.blobs]) == expected
+    assert list(sizes_of([manifest.blobs])) == sizes

@@ -1,24 +1,23 @@
 """The bytes that a clean-up frees."""
 
-from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.cleanup.manifests.blobs import pack_blobs
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.items import FreedBytes
-from aioregistry.cleanup.plan.storage import Storage
+from aioregistry.cleanup.plan.storage import Storage, subjects_among
 
 
 class Counted:
     """Manifests of blobs that were listed, by short names."""
 
     def __init__(self) -> None:
-        self._sizes = BlobSizes()
-        self.storage = Storage(self._sizes)
+        self.storage = Storage()
 
     def manifest(self, name: str, **blobs: int | None) -> ListedManifest:
         """List a manifest of some blobs; a blob without a size has an unknown one."""
-        own = self._sizes.number_of(name)
-        numbers = [self._sizes.number_of(blob, size) for blob, size in blobs.items()]
-        return ListedManifest(name, blobs=(*numbers, own))
+        names, sizes = [*blobs, name], [*(size or 0 for size in blobs.values()), 0]
+        (packed,) = pack_blobs([len(names)], names, sizes)
+        return ListedManifest(name, blobs=packed)
 
     def condemn(self, *manifests: ListedManifest, size: int = 1) -> None:
         self.storage.condemn(
@@ -60,3 +59,32 @@ def test_where_a_repository_is_not_known_it_is_at_most_that():
     freed = counted.storage.freed()
     assert freed == FreedBytes(bytes=21, at_most=True)
     assert str(freed) == "at most 21 B"
+
+
+def test_a_size_that_one_of_two_lists_tells_is_known():
+    counted = Counted()
+    counted.condemn(counted.manifest("a", layer=None))
+    counted.condemn(counted.manifest("b", layer=300))
+    counted.condemn(counted.manifest("c", layer=None))
+    assert counted.storage.freed() == FreedBytes(bytes=303)
+
+
+def test_the_bytes_of_very_many_blobs_are_counted_part_by_part(monkeypatch):
+    monkeypatch.setattr("aioregistry.cleanup.plan.storage._BLOBS_AT_ONCE", 3)
+    monkeypatch.setattr("aioregistry.cleanup.plan.storage._MANIFESTS_AT_ONCE", 2)
+    counted = Counted()
+    shared = {f"shared{nth}": 10 for nth in range(3)}
+    gone = [counted.manifest(f"gone{nth}", **shared, **{f"own{nth}": 100}) for nth in range(5)]
+    counted.condemn(*gone)
+    counted.storage.keep([counted.manifest("kept", shared0=10)])
+    assert counted.storage.freed() == FreedBytes(bytes=525)
+
+
+def test_subjects_are_found_among_what_goes_and_what_stays():
+    counted = Counted()
+    kept, gone, postponed = (counted.manifest(name) for name in ("kept", "gone", "postponed"))
+    counted.storage.keep([kept])
+    counted.condemn(gone)
+    wanted = frozenset({"kept", "gone", "postponed", "nowhere"})
+    assert counted.storage.find(wanted) == {"kept", "gone"}
+    assert subjects_among(wanted, [postponed]) == {"postponed"}

@@ -7,7 +7,8 @@ from aioregistry.cleanup.manifests.content import (
     MissingContentError,
     UnreadableContentError,
 )
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.manifests.unreadable import (
     keep_unreadable,
     unlisted_children,
@@ -45,7 +46,7 @@ def test_what_is_no_content_or_missing_is_unreadable():
 def test_an_image_that_cannot_be_read_holds_untagged_ones_and_its_tags_continued():
     # It is listed with blobs beside its own, as no index is.
     inventory = inventory_of(
-        ListedManifest(A, ("1.0",), blobs=(1, 2, 3)),
+        ListedManifest(A, ("1.0",), blobs=bytes(48)),
         ListedManifest(B),
         ListedManifest(C, ("1.0-amd64",)),
         ListedManifest(D, ("1.01", "2.0")),
@@ -58,16 +59,18 @@ def test_an_image_that_cannot_be_read_holds_untagged_ones_and_its_tags_continued
     ("problem", "is_held"), [(BROKEN, True), (MissingContentError("not JSON"), False)]
 )
 def test_what_may_be_an_index_holds_every_other_unless_the_registry_lacks_it(problem, is_held):
-    inventory = inventory_of(ListedManifest(A, ("x",), blobs=(1,)), ListedManifest(D, ("2.0",)))
+    inventory = inventory_of(
+        ListedManifest(A, ("x",), blobs=bytes(16)), ListedManifest(D, ("2.0",))
+    )
     found = keep_unreadable(inventory, {A: problem})
     assert found.uncertain == {A: alone(A)} | ({D: part_of(A)} if is_held else {})
 
 
 def test_in_the_order_of_a_plan_all_after_it_are_held_that_still_exist():
     inventory = inventory_of(
-        ListedManifest(A, ("a",), blobs=(1, 2)),
-        ListedManifest(B, ("b",), blobs=(1, 2)),
-        ListedManifest(C, ("c",), blobs=(1, 2)),
+        ListedManifest(A, ("a",), blobs=bytes(32)),
+        ListedManifest(B, ("b",), blobs=bytes(32)),
+        ListedManifest(C, ("c",), blobs=bytes(32)),
     )
     found = keep_unreadable(inventory, {B: BROKEN}, [A, B, C, D])
     assert found.uncertain == {B: alone(B), C: part_of(B)}

@@ -49,6 +49,7 @@ async def documents_at_hand(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
 
 
 @covers(
+    "aioregistry.Pager.decoded_by",
     "aioregistry.Pager.through",
     "aioregistry.cleanup.ListMemory.end",
     "aioregistry.cleanup.ListMemory.find",

@@ -7,7 +7,7 @@ from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 
-__all__ = ["but", "exist", "is_gone", "repository_remains"]
+__all__ = ["but", "exist", "is_gone", "repository_remains", "why_it_may_remain"]
 
 _LOOKS_AT_ONCE = 16
 # After so many failed looks in a row, a registry is taken for unreachable.
@@ -72,6 +72,23 @@ async def repository_remains(
         if isinstance(look, RegistryError):
             raise look
     return any(looks)
+
+
+async def why_it_may_remain(
+    contents: ContentSource, repository: str, references: Iterable[str]
+) -> str | None:
+    """Return why a repository that the API does not have may remain; None where it is gone.
+
+    Raises:
+        ClientClosedError: The client is closed.
+    """
+    try:
+        remains = await repository_remains(contents, repository, references)
+    except ClientClosedError:
+        raise
+    except RegistryError as unsure:
+        return f"whether the registry has the repository: {unsure}"
+    return "the registry has the repository all the same" if remains else None
 
 
 async def is_gone(registry: RegistryHandle, repository: str, contents: ContentSource) -> bool:

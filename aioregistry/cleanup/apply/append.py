@@ -16,12 +16,8 @@ class Appender(Protocol):
     def add(self, record: bytes) -> None:
         """Take in a record; it is written with the next that somebody waits for, or by `flush`."""
 
-    async def flush(self, before: "Appender | None" = None) -> None:
+    async def flush(self) -> None:
         """Wait until all that was added is kept.
-
-        Args:
-            before: Another one, of which all that was added is kept before anything of this one is
-                written; None for no other.
 
         Raises:
             JournalError: It could not be written; nothing is lost of what was added.
@@ -62,27 +58,16 @@ class AppendOnlyFile:
         self._waiting.append(record)
         self._added += 1
 
-    async def flush(self, before: Appender | None = None) -> None:
+    async def flush(self) -> None:
         """Wait until all that was added is on disk.
-
-        Args:
-            before: Another one, of which all that was added is kept before anything of this file is
-                written; the same thread writes two files. None for no other.
 
         Raises:
             Exception: It could not be written: what `error` makes of the reason.
         """
         mine = self._added
         async with self._write_lock:
-            if self._written >= mine:
-                return
-            if isinstance(before, AppendOnlyFile):
-                async with before._write_lock:  # noqa: SLF001  (of the same class)
-                    await _write(before, self)
-                return
-            if before is not None:
-                await before.flush()
-            await _write(self)
+            if self._written < mine:
+                await self._write()
 
     def put(self, records: list[bytes]) -> None:
         """Write records and wait until they are on disk, in the thread that calls this."""
@@ -102,30 +87,19 @@ class AppendOnlyFile:
         """Close the file."""
         os.close(self._descriptor)
 
-
-async def _write(*files: AppendOnlyFile) -> None:
-    """Write all that was added to some files, one after the other in one thread."""
-    batches = [(file, file._waiting, file._added) for file in files]  # noqa: SLF001
-    for file in files:
-        file._waiting = []  # noqa: SLF001
-
-    def put() -> None:
-        for file, records, _ in batches:
-            if records:
-                file.put(records)
-                records.clear()
-
-    # A file is not closed, nor written further, while a thread still writes.
-    writing = in_a_thread(put)
-    try:
-        await to_its_end(writing)
-    finally:
-        if writing.done() and writing.exception() is not None:
-            # Others may wait for some of them to be on disk.
-            for file, records, _ in batches:
-                file._waiting[:0] = records  # noqa: SLF001
-    for file, _, last in batches:
-        file._written = last  # noqa: SLF001
+    async def _write(self) -> None:
+        records, last = self._waiting, self._added
+        self._waiting = []
+        # A file is not closed, nor written further, while a thread still writes.
+        writing = in_a_thread(self.put, records)
+        try:
+            await to_its_end(writing)
+        finally:
+            if writing.exception() is None:
+                self._written = last
+            else:
+                # Others may wait for some of them to be on disk.
+                self._waiting[:0] = records
 
 
 async def to_its_end(work: "asyncio.Future[Any]") -> None:

@@ -1,11 +1,11 @@
 """Carrying out a plan: each item is looked at again, journaled, and deleted after what needs it."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from aioregistry.arguments import Ignored, Several, plain_callback
 from aioregistry.bulk.progress import Progress, ProgressReporter
@@ -16,7 +16,7 @@ from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
-from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
+from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.plan.file import PlanFileError
@@ -26,10 +26,6 @@ from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.oci.references import Reference
 from aioregistry.ratelimit.priority import bulk_work
-from aioregistry.session.exchange import Verdict
-
-if TYPE_CHECKING:
-    from aioregistry.cleanup.manifests.content import Document
 
 __all__ = ["apply_plan"]
 
@@ -192,9 +188,8 @@ class _Job:
         self.plan = plan
         self.contents = contents
         self.journal = journal
-        self._archive = archive
+        self.archive = archive
         self.memory = memory
-        self._at_hand: Mapping[str, Document] = {}
         self.in_use = in_use
         self.clock = clock
         self.aborted: RegistryError | None = None
@@ -284,45 +279,6 @@ class _Job:
         """
         start = self._random.randrange(len(things)) if things else 0
         return [*things[start:], *things[:start]]
-
-    async def prepare(self, items: Iterable[Condemned]) -> None:
-        """Have the manifests of items at hand that are about to be archived: one read for all."""
-        if self._archive is not None and isinstance(self.contents, DocumentStore):
-            digests = [item.digest for item in items if item.delete == "manifest"]
-            self._at_hand = await self.contents.documents_at_hand(digests)
-
-    async def begin(self, repository: str, item: Condemned) -> Verdict | None:
-        """Archive an item, and note in the journal that it is begun; both are on disk then.
-
-        Returns:
-            Why it must not be deleted; None to delete it.
-
-        Raises:
-            JournalError: The journal or the archive cannot be written.
-        """
-        if self._archive is not None:
-            try:
-                await self._keep(self._archive, repository, item)
-            except (ClientClosedError, JournalError):
-                raise
-            except RegistryError as error:
-                return Verdict("cannot_tell", f"its manifest cannot be archived: {error}")
-        archive = None if self._archive is None else self._archive.lines
-        if self.journal is not None:
-            await self.journal.begin(repository, item, archive)
-        elif archive is not None:
-            await archive.flush()
-        return None
-
-    async def _keep(self, archive: Archive, repository: str, item: Condemned) -> None:
-        if item.delete == "tag":
-            await archive.add(repository, item.digest, item.tags, wait=False)
-            return
-        document = self._at_hand.get(item.digest)
-        if document is None:
-            document = await self.contents.document(repository, item.digest)
-        media_type = document.media_type or ""
-        await archive.add(repository, item.digest, item.tags, document.body, media_type, wait=False)
 
     def record(
         self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0

@@ -1,9 +1,13 @@
-"""The archive: the documents and tags of what is deleted, on disk before each DELETE is sent."""
+"""The archive: documents and tags of what is deleted, on disk before each DELETE is sent."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
 
+from aioregistry.bulk.report import Outcome
 from aioregistry.cleanup.apply.append import Appender
 from aioregistry.cleanup.apply.archive_format import (
     ArchiveError,
@@ -11,12 +15,28 @@ from aioregistry.cleanup.apply.archive_format import (
     head_of,
     line_of,
     pack_lines,
+    withdrawal_of,
 )
-from aioregistry.cleanup.apply.store import Beginning, JournalKind, JournalStore, store_of
-from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.errors import NotFoundError
+from aioregistry.cleanup.apply.store import (
+    Beginning,
+    JournalError,
+    JournalKind,
+    JournalStore,
+    store_of,
+)
+from aioregistry.cleanup.manifests.content import Document
+from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
+from aioregistry.session.exchange import Verdict
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "BatchArchive"]
+
+# A write and a sync cost as much for one item as for so many.
+_GROUP_SIZE = 128
+# A group is written once one of so many items before it is begun: when its own are begun, it is on
+# disk.
+_AHEAD = 32
 
 
 class Archive:
@@ -73,9 +93,7 @@ class Archive:
         tags: tuple[str, ...] = (),
         document: bytes | None = None,
         media_type: str = "",
-        *,
-        wait: bool = True,
-    ) -> None:
+    ) -> datetime:
         """Write what is about to be deleted; it is on disk when this returns.
 
         Args:
@@ -84,15 +102,31 @@ class Archive:
             tags: The tags that the DELETE takes away.
             document: The manifest; None when the DELETE is a tag's.
             media_type: The media type it was served with.
-            wait: Whether to wait for the disk; by default it does. Else it is on disk after the
-                next flush of `lines`.
+
+        Returns:
+            When it was archived, by which `withdraw` knows it.
 
         Raises:
             ArchiveError: It could not be written.
         """
-        self.lines.add(line_of(repository, digest, tags, document, media_type))
-        if wait:
-            await self.lines.flush()
+        at = datetime.now(UTC)
+        self.lines.add(line_of(at, repository, digest, tags, document, media_type))
+        await self.lines.flush()
+        return at
+
+    def withdraw(self, repository: str, digest: str, tags: tuple[str, ...], at: datetime) -> None:
+        """Note that what `add` wrote was not deleted; it is written with what comes next.
+
+        Args:
+            repository: The repository's name; all as it was given to `add`.
+            digest: The manifest's digest.
+            tags: The tags.
+            at: What `add` returned.
+
+        Raises:
+            ArchiveError: The archive is not open.
+        """
+        self.lines.add(withdrawal_of(at, repository, digest, tags))
 
     async def keep_tag(self, repository: str, tag: str) -> bool:
         """Write down where a tag points: ``HEAD /v2/{registry}/{repository}/manifests/{tag}``.
@@ -143,7 +177,7 @@ class Archive:
 
     @property
     def lines(self) -> Appender:
-        """What `add` adds to, to flush it after `add` did not wait.
+        """What `add` adds to.
 
         Raises:
             ArchiveError: It is not open.
@@ -155,3 +189,116 @@ class Archive:
     def _read(self, kept: IO[bytes]) -> Beginning:
         end = check_archive(str(self._store), kept, self._registry)
         return Beginning(end, None if end else head_of(self._registry))
+
+
+class BatchArchive:
+    """Archives the items of a batch, each before its DELETE is sent.
+
+    What is at hand without a request is archived some items ahead, while the registry is asked
+    about the first of them. An item that is then not deleted is withdrawn.
+
+    ``async with BatchArchive(...) as batch`` ends what is under way, and withdraws the rest.
+
+    Args:
+        archive: The open archive.
+        contents: Where manifests are read.
+        repository: The repository's name.
+        items: The items that are begun next, in order; others are archived one by one.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        contents: ContentSource,
+        repository: str,
+        items: Sequence[Condemned],
+    ) -> None:
+        self._archive = archive
+        self._contents = contents
+        self._store = contents if isinstance(contents, DocumentStore) else None
+        self._repository = repository
+        self._items = items
+        self._places = {item.name: place for place, item in enumerate(items)}
+        self._groups: list[asyncio.Task[None]] = []
+        # Each item whose DELETE cannot have taken effect yet, and when it was archived.
+        self._archived: dict[str, tuple[Condemned, datetime]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Those that were to wait for a group may have been stopped before.
+        await asyncio.gather(*self._groups, return_exceptions=True)
+        if kind is None:
+            for item in [item for item, _ in self._archived.values()]:
+                self._withdraw(item)
+
+    def start(self, item: Condemned) -> None:
+        """Begin to archive an item, and some of those after it, if they are at hand."""
+        place = self._places.get(item.name)
+        if self._store is not None and place is not None:
+            soon = min(place + _AHEAD, len(self._items) - 1)
+            while len(self._groups) <= soon // _GROUP_SIZE:
+                start = len(self._groups) * _GROUP_SIZE
+                group = self._keep_group(self._items[start : start + _GROUP_SIZE], self._store)
+                self._groups.append(asyncio.ensure_future(group))
+
+    async def keep(self, item: Condemned) -> Verdict | None:
+        """Archive an item that was started; it is on disk when this returns.
+
+        Returns:
+            Why it must not be deleted; None to delete it.
+
+        Raises:
+            JournalError: The archive cannot be written.
+            ClientClosedError: The client is closed.
+        """
+        place = self._places.get(item.name)
+        if self._store is not None and place is not None:
+            group = self._groups[place // _GROUP_SIZE]
+            if not group.done() or group.exception() is not None:
+                await asyncio.shield(group)
+            if item.name in self._archived:
+                return None
+        try:
+            await self._keep_alone(item)
+        except (ClientClosedError, JournalError):
+            raise
+        except RegistryError as error:
+            return Verdict("cannot_tell", f"its manifest cannot be archived: {error}")
+        return None
+
+    def settle(self, item: Condemned, outcome: Outcome) -> None:
+        """Leave an item in the archive if its DELETE may have taken effect, else withdraw it."""
+        if outcome.status in {"deleted", "unknown"} or outcome.attempts > 1:
+            self._archived.pop(item.name, None)
+        else:
+            self._withdraw(item)
+
+    def _withdraw(self, item: Condemned) -> None:
+        if item.name in self._archived:
+            _, at = self._archived.pop(item.name)
+            # It is written with what comes next.
+            self._archive.withdraw(self._repository, item.digest, item.tags, at)
+
+    async def _keep_group(self, group: Sequence[Condemned], store: DocumentStore) -> None:
+        wanted = [item.digest for item in group if item.delete == "manifest"]
+        found: Mapping[str, Document] = await store.documents_at_hand(wanted) if wanted else {}
+        at = datetime.now(UTC)
+        for item in group:
+            if item.delete == "tag" or item.digest in found:
+                self._add(item, found.get(item.digest), at)
+        await self._archive.lines.flush()
+
+    async def _keep_alone(self, item: Condemned) -> None:
+        document = None
+        if item.delete == "manifest":
+            document = await self._contents.document(self._repository, item.digest)
+        self._add(item, document, datetime.now(UTC))
+        await self._archive.lines.flush()
+
+    def _add(self, item: Condemned, document: Document | None, at: datetime) -> None:
+        body, kind = (None, "") if document is None else (document.body, document.media_type or "")
+        line = line_of(at, self._repository, item.digest, item.tags, body, kind)
+        self._archive.lines.add(line)
+        self._archived[item.name] = item, at

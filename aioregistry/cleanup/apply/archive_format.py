@@ -5,7 +5,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
 
@@ -28,6 +28,7 @@ __all__ = [
     "read_archived",
     "registry_of",
     "survey",
+    "withdrawal_of",
 ]
 
 FORMAT = "aioregistry archive"
@@ -35,6 +36,7 @@ VERSION = 1
 # A manifest has at most 4 MiB; base64 and the escapes of JSON make more of it.
 _MAX_LINE_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**16
+_WITHDRAWN = b'"withdrawn":true}'
 _MAGIC = b"\x1f\x8b\x08"
 _GZIP = zlib.MAX_WBITS | 16
 # Further levels take twice the time and save an eighth of the space. A window of 4 KiB holds some
@@ -69,6 +71,9 @@ class ArchivedManifest:
     at: datetime
 
 
+_Key = tuple[datetime, str, str, tuple[str, ...]]
+
+
 class _Head(msgspec.Struct, frozen=True):
     format: str
     version: int
@@ -83,10 +88,14 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     media_type: str = ""
     encoding: Literal["utf-8", "base64"] = "utf-8"
     document: str | None = None
+    # The last key: so it is seen without a line being read.
+    withdrawn: bool = False
 
 
 def read_archive(path: Path, registry: str | None = None) -> Iterator[ArchivedManifest]:
     """Yield what an archive has, in the order in which it was deleted.
+
+    What was archived and then not deleted is left out.
 
     One part of the file, 64 MiB at most, is in memory at a time. A part that was cut off at the end
     is passed over.
@@ -122,18 +131,36 @@ def survey(path: Path, registry: str | None = None) -> Iterator[tuple[ArchivedMa
     """Yield what `read_archive` yields, each with its place in the file, for `read_archived`."""
     try:
         with path.open("rb") as file:
-            head_is_read = False
+            withdrawn = _withdrawn(path, file, registry)
+            file.seek(0)
             for lines, start, _ in _members(path, file):
-                for line in lines:
-                    if head_is_read:
-                        yield _parse(f"{path}, at byte {start}", line), start
-                    else:
-                        _check_head(path, line, registry)
-                        head_is_read = True
-            if not head_is_read:
-                raise ArchiveError(f"{path}: not an archive of a clean-up, or an empty one")
+                for line in lines[not start :]:
+                    if line.endswith(_WITHDRAWN):
+                        continue
+                    archived = _parse(f"{path}, at byte {start}", line)
+                    if not withdrawn or _key(archived) not in withdrawn:
+                        yield archived, start
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _withdrawn(path: Path, file: IO[bytes], registry: str | None) -> set[_Key]:
+    """Check the first line, and return what was archived and then not deleted."""
+    found: set[_Key] = set()
+    head_is_read = False
+    for lines, start, _ in _members(path, file):
+        if not head_is_read:
+            _check_head(path, lines[0] if lines else b"", registry)
+            head_is_read = True
+        where = f"{path}, at byte {start}"
+        found.update(_key(_parse(where, line)) for line in lines if line.endswith(_WITHDRAWN))
+    if not head_is_read:
+        raise ArchiveError(f"{path}: not an archive of a clean-up, or an empty one")
+    return found
+
+
+def _key(one: ArchivedManifest) -> _Key:
+    return one.at, one.repository, one.digest, one.tags
 
 
 def read_archived(path: Path, place: int, digest: str) -> ArchivedManifest:
@@ -291,6 +318,7 @@ def _compress(lines: list[bytes]) -> bytes:
 
 
 def line_of(
+    at: datetime,
     repository: str,
     digest: str,
     tags: tuple[str, ...],
@@ -298,18 +326,22 @@ def line_of(
     media_type: str,
 ) -> bytes:
     """Return the line of one DELETE."""
-    now = datetime.now(UTC)
-    line = _Line(now, repository, digest, tags, media_type)
-    if document is not None:
-        with suppress(UnicodeDecodeError):
-            text = document.decode()
-            written = msgspec.json.encode(msgspec.structs.replace(line, document=text)) + b"\n"
-            # Escapes may make six bytes of one.
-            if len(written) <= _MAX_LINE_BYTES:
-                return written
-        text = base64.b64encode(document).decode()
-        line = msgspec.structs.replace(line, encoding="base64", document=text)
+    if document is None:
+        return msgspec.json.encode(_Line(at, repository, digest, tags, media_type)) + b"\n"
+    with suppress(UnicodeDecodeError):
+        line = _Line(at, repository, digest, tags, media_type, document=document.decode())
+        written = msgspec.json.encode(line) + b"\n"
+        # Escapes may make six bytes of one.
+        if len(written) <= _MAX_LINE_BYTES:
+            return written
+    text = base64.b64encode(document).decode()
+    line = _Line(at, repository, digest, tags, media_type, "base64", text)
     return msgspec.json.encode(line) + b"\n"
+
+
+def withdrawal_of(at: datetime, repository: str, digest: str, tags: tuple[str, ...]) -> bytes:
+    """Return the line that says of another that its DELETE was not sent, or had no effect."""
+    return msgspec.json.encode(_Line(at, repository, digest, tags, withdrawn=True)) + b"\n"
 
 
 def _parse(where: str, line: bytes) -> ArchivedManifest:

@@ -1,8 +1,9 @@
 """What the repositories of one apply share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
+from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.in_use.references import InUse
@@ -12,7 +13,6 @@ from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryError
-from aioregistry.session.exchange import Verdict
 
 __all__ = ["Job"]
 
@@ -24,6 +24,7 @@ class Job(Protocol):
     plan: Plan
     contents: ContentSource
     journal: Journal | None
+    archive: Archive | None
     memory: ListMemory | None
     in_use: InUse
     clock: Callable[[], float]
@@ -37,12 +38,6 @@ class Job(Protocol):
 
     def record_checked(self, repository: str) -> None:
         """Record that new images were looked for after the last DELETE in a repository."""
-
-    async def prepare(self, items: Iterable[Condemned]) -> None:
-        """Have the manifests of items at hand that are about to be begun."""
-
-    async def begin(self, repository: str, item: Condemned) -> Verdict | None:
-        """Write down that an item is begun; return why it must not be, if it must not."""
 
     def time_is_up(self) -> str | None:
         """Return what to say of items when nothing more may be begun; None before that."""

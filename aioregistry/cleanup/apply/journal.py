@@ -134,23 +134,19 @@ class Journal:
         self._unchecked.discard(repository)
         self._opened().add(_line(repository, "", "", _CHECKED))
 
-    async def begin(
-        self, repository: str, item: Condemned, archive: Appender | None = None
-    ) -> None:
+    async def begin(self, repository: str, item: Condemned) -> None:
         """Write that an item is begun; it is on disk when this returns.
 
         Args:
             repository: The repository's name.
             item: The item.
-            archive: What the archive adds to, of which all that was added is on disk before; None
-                for no archive.
 
         Raises:
-            JournalError: It, or the archive, could not be written.
+            JournalError: It could not be written.
         """
         lines = self._opened()
         lines.add(_line(repository, item.delete, item.name, "begun"))
-        await lines.flush(before=archive)
+        await lines.flush()
 
     def record(self, repository: str, item: Condemned, state: str, reason: str) -> None:
         """Note what became of an item; it is written with what comes next, or at the end."""

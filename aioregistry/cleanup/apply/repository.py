@@ -1,11 +1,14 @@
 """Applying the part of a plan that is one repository's, batch by batch."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import nullcontext
+from itertools import chain, islice
 
 from attrs import define
 
 from aioregistry.bulk.report import DeletionReport, Outcome
-from aioregistry.cleanup.apply.absence import but, exist, is_gone, repository_remains
+from aioregistry.cleanup.apply.absence import but, exist, is_gone, why_it_may_remain
+from aioregistry.cleanup.apply.archive import BatchArchive
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.apply.job import Job
 from aioregistry.cleanup.apply.journal import JournalError
@@ -43,6 +46,7 @@ class _Batch:
 
     inventory: RepositoryInventory
     look: LastLook
+    archive: BatchArchive | None = None
 
 
 class RepositoryJob:
@@ -125,15 +129,8 @@ class RepositoryJob:
                 self._give_up(f"{error}; the API lists the repository all the same")
             return last
         names = [item.name for item in self._pending]
-        try:
-            remains = await repository_remains(self._job.contents, self.name, names)
-        except ClientClosedError:
-            raise
-        except RegistryError as unsure:
-            self._give_up(f"{error}; whether the registry has the repository: {unsure}")
-            return True
-        if remains:
-            self._give_up(f"{error}; the registry has the repository all the same")
+        if (why := await why_it_may_remain(self._job.contents, self.name, names)) is not None:
+            self._give_up(f"{error}; {why}")
             return True
         for item in tuple(self._pending):
             self._record_absent(item)
@@ -164,11 +161,11 @@ class RepositoryJob:
         await self._delete(check, batch)
 
     def _recheck(self, inventory: RepositoryInventory) -> Recheck:
-        job = self._job
+        job, known = self._job, self._contents
         return recheck(
             self._pending,
             inventory,
-            {one.digest: self._content(one.digest) for one in inventory.manifests},
+            {one.digest: known.get(one.digest, _NEEDS_NOTHING) for one in inventory.manifests},
             Exempt(
                 job.in_use.tags_of(job.registry.name, self.name),
                 job.in_use.digests_of(job.registry.name, self.name),
@@ -251,16 +248,18 @@ class RepositoryJob:
         self._contents |= {digest: one for digest, one in found.items() if isinstance(one, Content)}
         return {digest: one for digest, one in found.items() if not isinstance(one, Content)}
 
-    def _content(self, digest: str) -> Content:
-        return self._contents.get(digest, _NEEDS_NOTHING)
-
     async def _delete(self, check: Recheck, batch: _Batch) -> None:
         self._recalled = None
-        tags = sum(1 for _ in batch.inventory.tags)
-        most = batch_size(len(batch.inventory.manifests), tags)
-        here = check.tags[:most]
-        if here:
-            await self._send(self._handle.delete_tags, here, batch.look)
+        most = batch_size(len(batch.inventory.manifests), sum(1 for _ in batch.inventory.tags))
+        if (archive := self._job.archive) is not None:
+            soon = tuple(islice(chain(check.tags, *check.waves), most))
+            batch.archive = BatchArchive(archive, self._job.contents, self.name, soon)
+        async with batch.archive or nullcontext():
+            await self._send_all(check, batch, most)
+
+    async def _send_all(self, check: Recheck, batch: _Batch, most: int) -> None:
+        if here := check.tags[:most]:
+            await self._send(self._handle.delete_tags, here, batch)
         left = most - len(here)
         stays: dict[str, str] = {}
         for wave in check.waves:
@@ -268,28 +267,24 @@ class RepositoryJob:
             if not here or self._job.aborted is not None or batch.look.late:
                 return
             left -= len(here)
-            await self._send(self._handle.delete_manifests, here, batch.look)
+            await self._send(self._handle.delete_manifests, here, batch)
             # What was not deleted, for whatever reason, keeps what it needs.
-            still = [item.digest for item in here if not self._has_gone(item)]
-            stays |= check.graph.reached_from(still)
+            still = [one for one in here if one in self._pending or one.digest in self._given_up]
+            stays |= check.graph.reached_from(item.digest for item in still)
 
     async def _send(
         self,
         delete: Callable[..., Awaitable[DeletionReport]],
         items: Iterable[Condemned],
-        look: LastLook,
+        batch: _Batch,
     ) -> None:
         by_name = {item.name: item for item in items}
-
-        async def check(name: str) -> Verdict | None:
-            return await self._check(by_name[name], look)
-
-        def take_in(outcome: Outcome) -> None:
-            self._take_in(by_name[outcome.name], outcome, look)
-
-        await self._job.prepare(by_name.values())
         try:
-            await delete(list(by_name), take_in, check=check)
+            await delete(
+                list(by_name),
+                lambda outcome: self._take_in(by_name[outcome.name], outcome, batch),
+                check=lambda name: self._check(by_name[name], batch),
+            )
             await self._confirm_denied()
         finally:
             for item in self._denied:
@@ -311,16 +306,26 @@ class RepositoryJob:
                 self._record(item, "unknown" if sent_again else "failed", why)
         self._denied.clear()
 
-    async def _check(self, item: Condemned, look: LastLook) -> Verdict | None:
+    async def _check(self, item: Condemned, batch: _Batch) -> Verdict | None:
         """Look at an item right before its DELETE, and write down that it is begun."""
         if (why := self._job.time_is_up()) is not None:
             return Verdict("cannot_tell", why)
         self._begun[item.name] = self._job.clock()
-        return await look.verdict(item) or await self._job.begin(self.name, item)
+        if batch.archive is not None:
+            # The disk is waited for while the registry is.
+            batch.archive.start(item)
+        verdict = await batch.look.verdict(item)
+        if verdict is None and batch.archive is not None:
+            verdict = await batch.archive.keep(item)
+        if verdict is None and self._job.journal is not None:
+            await self._job.journal.begin(self.name, item)
+        return verdict
 
-    def _take_in(self, item: Condemned, outcome: Outcome, look: LastLook) -> None:
+    def _take_in(self, item: Condemned, outcome: Outcome, batch: _Batch) -> None:
         """Take in what became of a DELETE."""
-        error, verdict = outcome.error, outcome.verdict
+        error, verdict, look = outcome.error, outcome.verdict, batch.look
+        if batch.archive is not None:
+            batch.archive.settle(item, outcome)
         if outcome.status == "unknown":
             self._may_have_gone.add(item)
         if verdict is not None and (item in look.late or verdict.kind == "gone"):
@@ -371,13 +376,11 @@ class RepositoryJob:
         self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
         pending = {item.digest for item in self._pending}
         for one in inventory.manifests:
-            if one.digest not in pending:
-                self._note((*one.tags, one.digest)[0], self._content(one.digest).children)
-
-    def _note(self, image: str, needed: Iterable[str]) -> None:
-        missing = self._gone.intersection(needed)
-        if missing:
-            self.incomplete[image] = Incomplete(self.name, image, tuple(sorted(missing)))
+            needed = self._contents.get(one.digest, _NEEDS_NOTHING).children
+            missing = self._gone.intersection(needed)
+            if missing and one.digest not in pending:
+                image = (*one.tags, one.digest)[0]
+                self.incomplete[image] = Incomplete(self.name, image, tuple(sorted(missing)))
 
     def _record_absent(self, item: Condemned) -> None:
         """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
@@ -385,9 +388,6 @@ class RepositoryJob:
         past = None if journal is None else journal.past(self.name, item)
         begun = past is not None and past.state in {"begun", "unknown"}
         self._record(item, "deleted" if begun or item in self._may_have_gone else "absent")
-
-    def _has_gone(self, item: Condemned) -> bool:
-        return item not in self._pending and item.digest not in self._given_up
 
     def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
         del self._pending[item]

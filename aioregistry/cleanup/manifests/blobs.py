@@ -1,102 +1,75 @@
-"""The sizes of all blobs of a registry, in some 25 bytes each.
+"""The blobs of manifests, 16 bytes each: enough to see what manifests share, and what it weighs.
 
-A dict of a million digests takes 200 MB. Here a digest is its 64-bit hash (keyed anew in each
-process) in an open-addressed table: two of a million blobs share one in 37 million registries, and
-then an estimate is off by the size of one.
+A blob is known by the first 64 bits of its digest: two of a million blobs have these in common in
+one of 37 million registries, and then an estimate is off by the size of one.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
-from aioregistry.cleanup.manifests.content import KEY_CHARACTERS, subject_key
+__all__ = ["count_of", "keys_of", "pack_blobs", "pack_keys", "sizes_of"]
 
-__all__ = ["BlobSizes"]
-
-_SMALLEST = 2**8
-_UNKNOWN = 0
+# The digits after "sha256:" or "sha512:".
+_DIGITS = slice(7, 23)
+_BYTES = 8
 _MAX_SIZE = 2**63
-# Neighbours in a list share most of their layers.
-_MAX_RECENT = 4096
 
 
-class BlobSizes:
-    """The sizes of all blobs of a registry, each known by a small number, from 0.
+def pack_keys(digests: Sequence[str]) -> bytes:
+    """Return the keys of some digests, eight bytes each.
 
-    Layers are shared: a digest is kept once, however many manifests name it.
+    The `subject_key` of a digest has the same key as the digest.
     """
+    try:
+        keys = bytes.fromhex("".join([digest[_DIGITS] for digest in digests]))
+    except ValueError:
+        keys = b""
+    # Only if each has sixteen digits there are so many bytes.
+    return keys if len(keys) == _BYTES * len(digests) else b"".join(map(_key, digests))
 
-    def __init__(self) -> None:
-        # In each slot a number and 1; 0 is a free slot.
-        self._table = array("I", [0]) * _SMALLEST
-        # By number: the hash of the digest, and the size.
-        self._hashes = array("q")
-        self._sizes = array("q")
-        # The `subject_key` of each digest that is longer than that.
-        self._keys: set[str] = set()
-        # The numbers of digests that came last, of those whose sizes are known.
-        self._recent: dict[str, int] = {}
 
-    def __len__(self) -> int:
-        return len(self._sizes)
+def _key(digest: str) -> bytes:
+    try:
+        key = bytes.fromhex(digest[_DIGITS])
+    except ValueError:
+        key = b""
+    # Whatever a server calls a blob has a key.
+    return key if len(key) == _BYTES else sha256(digest.encode()).digest()[:_BYTES]
 
-    def has_subject(self, key: str) -> bool:
-        """Return whether there is a blob, a manifest among them, with a `subject_key`."""
-        return key in self._keys or self._table[self._slot_of(hash(key))] > 0
 
-    def number_of(self, digest: str, size: int | None = None) -> int:
-        """Return the number of a blob; a size that is not known yet is noted."""
-        return self.numbers_of((digest,), (size,))[0]
+def pack_blobs(counts: Sequence[int], digests: Sequence[str], sizes: Sequence[int]) -> list[bytes]:
+    """Return the blobs of some manifests, packed: their keys, then their sizes.
 
-    def numbers_of(self, digests: Sequence[str], sizes: Sequence[int | None]) -> list[int]:
-        """Return the numbers of some blobs; sizes that are not known yet are noted."""
-        while (len(self._sizes) + len(digests)) * 5 > len(self._table) * 4:
-            self._grow()
-        table, hashes, known_sizes = self._table, self._hashes, self._sizes
-        mask = len(table) - 1
-        numbers = []
-        if len(self._recent) > _MAX_RECENT:
-            self._recent.clear()
-        recent = self._recent
-        for digest, size in zip(digests, sizes, strict=True):
-            if digest in recent:
-                numbers.append(recent[digest])
-                continue
-            wanted = hash(digest)
-            slot = wanted & mask
-            while (number := table[slot] - 1) >= 0 and hashes[number] != wanted:
-                slot = (slot + 1) & mask
-            known = size if size and 0 < size < _MAX_SIZE else _UNKNOWN
-            if number < 0:
-                number = len(hashes)
-                table[slot] = number + 1
-                hashes.append(wanted)
-                known_sizes.append(known)
-                if len(digest) > KEY_CHARACTERS:
-                    self._keys.add(subject_key(digest))
-            elif known and not known_sizes[number]:
-                known_sizes[number] = known
-            if known_sizes[number]:
-                recent[digest] = number
-            numbers.append(number)
-        return numbers
+    Args:
+        counts: How many blobs each manifest has.
+        digests: The digests of all these blobs.
+        sizes: Their sizes in bytes; 0 where a size is unknown.
+    """
+    keys = pack_keys(digests)
+    try:
+        packed = array("q", sizes).tobytes()
+    except OverflowError:
+        packed = array("q", [size if 0 < size < _MAX_SIZE else 0 for size in sizes]).tobytes()
+    blobs = []
+    start = 0
+    for count in counts:
+        end = start + _BYTES * count
+        blobs.append(keys[start:end] + packed[start:end])
+        start = end
+    return blobs
 
-    def size_of(self, number: int) -> int | None:
-        """Return the compressed size of a blob in bytes; None when nobody told it."""
-        return self._sizes[number] or None
 
-    def _slot_of(self, wanted: int) -> int:
-        """Return the slot of a hash, or the free one where it would be."""
-        slot = wanted & (len(self._table) - 1)
-        while (number := self._table[slot]) and self._hashes[number - 1] != wanted:
-            slot = (slot + 1) & (len(self._table) - 1)
-        return slot
+def count_of(blobs: bytes) -> int:
+    """Return how many blobs a manifest has, by what `pack_blobs` returned of it."""
+    return len(blobs) // (2 * _BYTES)
 
-    def _grow(self) -> None:
-        table = array("I", [0]) * (2 * len(self._table))
-        mask = len(table) - 1
-        for number, wanted in enumerate(self._hashes, 1):
-            slot = wanted & mask
-            while table[slot]:
-                slot = (slot + 1) & mask
-            table[slot] = number
-        self._table = table
+
+def keys_of(packed: Iterable[bytes]) -> "array[int]":
+    """Return the keys of all blobs of some manifests, packed by `pack_blobs`."""
+    return array("Q", b"".join([blobs[: len(blobs) // 2] for blobs in packed]))
+
+
+def sizes_of(packed: Iterable[bytes]) -> "array[int]":
+    """Return the sizes of all blobs of some manifests, packed by `pack_blobs`."""
+    return array("q", b"".join([blobs[len(blobs) // 2 :] for blobs in packed]))

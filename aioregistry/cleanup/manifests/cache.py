@@ -1,7 +1,9 @@
 """Manifests that were read, kept on disk between runs."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -17,10 +19,12 @@ from aioregistry.cleanup.manifests.database import OwnedDatabase
 
 __all__ = ["ContentCache", "default_cache_path"]
 
-_SCHEMA = 2
-_COLUMNS = "(digest TEXT PRIMARY KEY, type TEXT, body BLOB NOT NULL) WITHOUT ROWID"
+_SCHEMA = 3
+# In the order in which they were read, so that those of one repository are neighbours.
+_COLUMNS = "(digest BLOB NOT NULL UNIQUE, type TEXT, body BLOB NOT NULL)"
 _BATCH_SIZE = 500
-_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
+_SHA256 = "sha256:"
+_LONGER = {"sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
 def default_cache_path() -> Path:
@@ -62,12 +66,10 @@ class ContentCache:
     def get(self, digests: Iterable[str]) -> dict[str, Content]:
         """Return the contents of those digests that are in the cache."""
         found: dict[str, Content] = {}
-        # Most images say the same, but for their size: of a million few hundred are different.
-        same: dict[Content, Content] = {}
-        for digest, media_type, body in self._rows(digests):
-            content = _checked(digest, media_type, body)
-            if content is not None:
-                found[digest] = same.setdefault(content, content)
+        same: dict[Hashable, Content] = {}
+        for digest, media_type, body in self._documents(digests):
+            with suppress(UnreadableContentError):
+                found[digest] = parse_content(body, media_type, same=same)
         return found
 
     def document(self, digest: str) -> Document | None:
@@ -76,54 +78,51 @@ class ContentCache:
 
     def documents(self, digests: Iterable[str]) -> dict[str, Document]:
         """Return the documents of those digests that are in the cache."""
-        rows = self._rows(digests)
-        found = ((digest, _document(digest, media_type, body)) for digest, media_type, body in rows)
-        return {digest: document for digest, document in found if document is not None}
+        found = self._documents(digests)
+        return {digest: Document(body, media_type) for digest, media_type, body in found}
 
     def put(self, contents: Mapping[str, Content]) -> None:
         """Keep contents, those that still have their document."""
         rows = [
-            (digest, content.document.media_type, content.document.body)
+            (_key(digest), content.document.media_type, content.document.body)
             for digest, content in contents.items()
             if content.document is not None
         ]
         statement = "INSERT OR REPLACE INTO documents (digest, type, body) VALUES (?, ?, ?)"
         self._kept.write((statement, rows))
 
-    def _rows(self, digests: Iterable[str]) -> Iterator[tuple[str, object, object]]:
+    def _documents(self, digests: Iterable[str]) -> Iterator[tuple[str, str | None, bytes]]:
+        """Yield what is kept of each digest; without the digest, a document is read anew."""
         for some in _batches(digests):
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
-            # The caller's own texts: those of the file would be kept beside them.
-            own = {digest: digest for digest in some}
-            for digest, media_type, body in self._kept.select(query, some):
-                yield own[digest], media_type, body
+            for key, media_type, body in self._kept.select(query, list(some)):
+                if type(body) is not bytes or not (media_type is None or type(media_type) is str):
+                    continue
+                digest = some[key]
+                if sha256(body).digest() == key or _is_longer(digest, body):
+                    yield digest, media_type, body
 
 
-def _batches(digests: Iterable[str]) -> Iterator[list[str]]:
-    # In the order of the file: neighbours are read together.
-    waiting = sorted(digests)
+def _key(digest: str) -> bytes:
+    """Return what a digest is kept by: the bytes of one of SHA-256, the text of any other."""
+    if digest.startswith(_SHA256):
+        with suppress(ValueError):
+            key = bytes.fromhex(digest[len(_SHA256) :])
+            if key.hex() == digest[len(_SHA256) :]:
+                return key
+    return digest.encode()
+
+
+def _batches(digests: Iterable[str]) -> Iterator[dict[bytes, str]]:
+    """Yield some digests at a time by their keys, in the order of the index."""
+    waiting = sorted((_key(digest), digest) for digest in digests)
     for start in range(0, len(waiting), _BATCH_SIZE):
-        yield waiting[start : start + _BATCH_SIZE]
+        yield dict(waiting[start : start + _BATCH_SIZE])
 
 
-def _document(digest: str, media_type: object, body: object) -> Document | None:
-    """Return a document that was read; None for one without the digest."""
-    if not isinstance(body, bytes) or not (media_type is None or isinstance(media_type, str)):
-        return None
+def _is_longer(digest: str, body: bytes) -> bool:
+    """Return whether a document has a digest that is not one of SHA-256."""
     algorithm, _, expected = digest.partition(":")
-    new_hash = _HASHES.get(algorithm)
-    if new_hash is None or new_hash(body).hexdigest() != expected:
-        return None
-    return Document(body, media_type)
-
-
-def _checked(digest: str, media_type: object, body: object) -> Content | None:
-    """Return the content of a document; None for one without the digest, which is read anew."""
-    document = _document(digest, media_type, body)
-    if document is None:
-        return None
-    try:
-        return parse_content(document.body, document.media_type, keep=False)
-    except UnreadableContentError:
-        return None
+    new_hash = _LONGER.get(algorithm)
+    return new_hash is not None and new_hash(body).hexdigest() == expected

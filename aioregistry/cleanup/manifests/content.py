@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Hashable
 from typing import Any
 
 from attrs import field, frozen
@@ -113,23 +114,41 @@ def subject_key(digest: str) -> str:
     return digest[:KEY_CHARACTERS]
 
 
-def parse_content(body: bytes, media_type: str | None, *, keep: bool = True) -> Content:
+def parse_content(
+    body: bytes, media_type: str | None, *, same: dict[Hashable, Content] | None = None
+) -> Content:
     """Return the content of a manifest's document.
 
     Args:
         body: The document.
         media_type: What the registry called it; None when it did not.
-        keep: Whether the content has the document itself. True by default.
+        same: Contents without their documents, of which images that say the same share one; filled
+            in here. None, the default, for a content of its own, with its document.
 
     Raises:
         UnreadableContentError: It is no manifest, or not one to be sure of.
     """
-    kept = Document(body, media_type) if keep else None
+    kept = Document(body, media_type) if same is None else None
     usual = read_quickly(body)
-    if usual is not None:
-        content = _content_of(usual, len(body), media_type, kept)
-        if content is not None:
-            return content
+    if isinstance(usual, PlainImage) and same is not None:
+        content = _shared(usual, len(body), media_type, same)
+    else:
+        content = None if usual is None else _content_of(usual, len(body), media_type, kept)
+    return content or _read_closely(body, media_type, kept)
+
+
+def _shared(
+    image: PlainImage, size: int, media_type: str | None, same: dict[Hashable, Content]
+) -> Content | None:
+    # Of a million images few hundred are different, but for what they are made of.
+    key = (image.mediaType, media_type, size)
+    content = same.get(key) or _content_of(image, size, media_type, None)
+    if content is not None:
+        same[key] = content
+    return content
+
+
+def _read_closely(body: bytes, media_type: str | None, kept: Document | None) -> Content:
     try:
         document = json.loads(body, object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError) as error:

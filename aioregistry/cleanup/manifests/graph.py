@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
-from aioregistry.cleanup.manifests.inventory import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest
 
 __all__ = ["Graph"]
 
@@ -25,7 +25,8 @@ class Graph:
         self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
-        keys: dict[str | None, str] = {subject_key(digest): digest for digest in here}
+        # Only the tags of referrers are looked up in it, which few repositories have.
+        keys: dict[str | None, str] = {}
         self._children: dict[str, tuple[str, ...]] = {}
         self._referrers: dict[str, list[str]] = {}
         self._parents: dict[str, list[str]] = {}
@@ -44,6 +45,8 @@ class Graph:
             if content.subject in here:
                 self._documented.add((content.subject, digest))
             named = {subject_of_tag(tag) for tag in manifest.tags}
+            if not keys and not manifest.has_images_only:
+                keys = {subject_key(one): one for one in here}
             subjects = {keys[key] for key in named if key in keys} | {content.subject}
             for subject in subjects:
                 if subject is not None and subject in here:
@@ -103,10 +106,10 @@ class Graph:
         tag that names its subject, an index still comes before its children and a subject before
         its referrers.
         """
-        left = {
-            digest: sum(parent in digests and parent != digest for parent in self.needed_by(digest))
-            for digest in dict.fromkeys(digests)
-        }
+        left = dict.fromkeys(digests, 0)
+        for digest in left.keys() & self._parents.keys():
+            parents = self._parents[digest]
+            left[digest] = sum(parent in digests and parent != digest for parent in parents)
         waves: list[list[str]] = []
         while left:
             wave = [digest for digest, needing in left.items() if not needing]

@@ -1,54 +1,20 @@
 """The manifests and tags of a repository, by two lists that are held against each other."""
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
+from msgspec.structs import replace
 
-from aioregistry.api.models import Manifest, Tag
-from aioregistry.cleanup.manifests.blobs import BlobSizes
-from aioregistry.cleanup.manifests.content import subject_key, subject_of_tag
+from aioregistry.cleanup.manifests.content import subject_key
+from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
 from aioregistry.cleanup.policy.ages import tag_time
 
-__all__ = ["ListedManifest", "RepositoryInventory", "TagComparison", "listed"]
+__all__ = ["RepositoryInventory", "TagComparison"]
 
 _DIFFERS = "the list of manifests and the list of tags differ on its tags"
 _UNLISTED = "the list of tags names it, and the list of manifests does not"
-
-
-@frozen
-class ListedManifest:
-    """A manifest as the listing gave it.
-
-    Attributes:
-        digest: Its digest.
-        tags: Its tags, sorted.
-        image_tags: The tags but for those of signatures, attestations and SBOMs.
-        pushed_at: When it was pushed; None when the API does not say.
-        blobs: The numbers of its blobs in `BlobSizes`, its own document among them.
-        size_bytes: Its compressed size; None when the API does not say.
-    """
-
-    digest: str
-    tags: tuple[str, ...] = ()
-    pushed_at: datetime | None = None
-    blobs: Sequence[int] = field(default=(), hash=False)
-    size_bytes: int | None = None
-    image_tags: tuple[str, ...] = field(init=False, eq=False, repr=False)
-
-    @property
-    def has_images_only(self) -> bool:
-        """Whether none of its tags is that of a signature, an attestation or an SBOM."""
-        return self.image_tags is self.tags
-
-    @image_tags.default
-    def _image_tags(self) -> tuple[str, ...]:
-        for tag in self.tags:
-            if tag.startswith(("sha256-", "sha512-")):
-                return tuple(tag for tag in self.tags if subject_of_tag(tag) is None)
-        return self.tags
 
 
 @frozen
@@ -96,7 +62,7 @@ class RepositoryInventory:
 
 
 class TagComparison:
-    """Holds the list of tags against the list of manifests, one tag at a time.
+    """Holds the list of tags against the list of manifests.
 
     Args:
         manifests: The manifests that were listed, by digest.
@@ -110,23 +76,26 @@ class TagComparison:
         self._moved: dict[str, str] = {}
         self._unlisted: dict[str, list[str]] = {}
 
-    def add(self, tag: Tag) -> None:
-        """Take in one tag of the list of tags."""
-        manifest = self._manifests.get(tag.manifest_digest)
-        if not tag.manifest_digest:
-            # It stays where the list of manifests has it, which then shows one tag too many.
-            return
-        if manifest is None:
-            self._moved[tag.tag] = tag.manifest_digest
-            self._unlisted.setdefault(tag.manifest_digest, []).append(tag.tag)
-            return
-        if tag.tag in manifest.tags:
-            self._agreed[manifest.digest] = self._agreed.get(manifest.digest, 0) + 1
-        else:
-            self._moved[tag.tag] = manifest.digest
-        time = tag_time(tag.updated_at, manifest.pushed_at)
-        if time != manifest.pushed_at:
-            self._set_at[tag.tag] = time
+    def add(self, tags: Iterable[ListedTag]) -> None:
+        """Take in some tags of the list of tags."""
+        manifests, agreed = self._manifests, self._agreed
+        for one in tags:
+            tag, digest = one.tag, one.manifest_digest
+            if not digest:
+                # It stays where the list of manifests has it, which then shows one tag too many.
+                continue
+            manifest = manifests.get(digest)
+            if manifest is None:
+                self._moved[tag] = digest
+                self._unlisted.setdefault(digest, []).append(tag)
+                continue
+            if tag in manifest.tags:
+                agreed[digest] = agreed.get(digest, 0) + 1
+            else:
+                self._moved[tag] = digest
+            time = tag_time(one.updated_at, manifest.pushed_at)
+            if time != manifest.pushed_at:
+                self._set_at[tag] = time
 
     def _short(self) -> Iterator[ListedManifest]:
         """Yield the manifests with a tag that the list of tags has elsewhere, or not at all."""
@@ -149,7 +118,7 @@ class TagComparison:
             if manifest.digest not in uncertain:
                 return manifest
             left = {tag for tag in manifest.tags if tag not in self._moved}
-            return evolve(manifest, tags=tuple(sorted({*left, *gained.get(manifest.digest, ())})))
+            return replace(manifest, tags=tuple(sorted({*left, *gained.get(manifest.digest, ())})))
 
         known = [corrected(manifest) for manifest in self._manifests.values()]
         new = [
@@ -158,19 +127,3 @@ class TagComparison:
         return RepositoryInventory(
             repository, (*known, *new), uncertain, tags_read=True, set_at=self._set_at
         )
-
-
-def listed(manifest: Manifest, sizes: BlobSizes) -> ListedManifest:
-    """Return a manifest of the API's list, its blobs noted by their numbers."""
-    digests = [blob.digest for blob in manifest.blobs]
-    known = [blob.compressed_size_bytes for blob in manifest.blobs]
-    if manifest.digest not in digests:
-        digests.append(manifest.digest)
-        known.append(None)
-    return ListedManifest(
-        manifest.digest,
-        tuple(sorted(manifest.tags)) if len(manifest.tags) > 1 else manifest.tags,
-        manifest.updated_at,
-        array("I", sizes.numbers_of(digests, known)),
-        manifest.compressed_size_bytes,
-    )

@@ -1,17 +1,16 @@
 """Reading the lists of a repository until they agree, or as far as they do."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from attrs import define
 
-from aioregistry.api.models import Manifest, Tag
-from aioregistry.cleanup.manifests.blobs import BlobSizes
-from aioregistry.cleanup.manifests.inventory import (
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory, TagComparison
+from aioregistry.cleanup.manifests.listed import (
     ListedManifest,
-    RepositoryInventory,
-    TagComparison,
-    listed,
+    ListedTag,
+    decode_manifests,
+    decode_tags,
 )
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.client.repository import RepositoryHandle
@@ -31,10 +30,10 @@ _MAX_ROUNDS = 4
 class Remembered(Protocol):
     """The lists of one repository, of which pages may be known from before."""
 
-    def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
+    def manifests(self, pager: Pager[ListedManifest]) -> Pager[ListedManifest]:
         """Return a pager over the manifests that reads only pages that are not known."""
 
-    def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
+    def tags(self, pager: Pager[ListedTag]) -> Pager[ListedTag]:
         """Return a pager over the tags that reads only pages that are not known."""
 
     async def without_tags(self, manifests: RepositoryInventory) -> RepositoryInventory | None:
@@ -51,7 +50,6 @@ def _always(_: RepositoryInventory) -> bool:
 async def take_inventory(
     registry: RegistryHandle,
     repository: str,
-    sizes: BlobSizes | None = None,
     *,
     needs_tags: Callable[[RepositoryInventory], bool] = _always,
     on_first_page: Callable[[], object] | None = None,
@@ -68,7 +66,6 @@ async def take_inventory(
     Args:
         registry: The registry.
         repository: The repository's name.
-        sizes: Where the blobs and their sizes are noted.
         needs_tags: Returns whether the list of tags is needed, too, when the manifests are listed;
             by default it is.
         on_first_page: Called when the first page of a round has arrived; None for nothing.
@@ -78,20 +75,17 @@ async def take_inventory(
         PartialListingError: A list is shorter than its total each time, or has no total.
         RegistryError: Any other of its kinds.
     """
-    sizes = BlobSizes() if sizes is None else sizes
     known: dict[str, ListedManifest] = {}
     handle = registry.repository(repository)
     for number in range(1, _MAX_ROUNDS + 1):
         manifests, tags = _walks(handle, remembered)
         found: dict[str, ListedManifest] = {}
-        async for manifest in manifests.items(on_first_page):
-            if not manifest.digest or manifest.digest in found:
+        async for page in manifests.pages(on_first_page):
+            count = len(found)
+            found |= {one.digest: _known_or_new(one, known) for one in page}
+            if "" in found or len(found) != count + len(page):
                 # A walk tells items apart by their digests: these have none.
                 manifests.has_repeats = True
-            before = known.get(manifest.digest)
-            # The same object for what is the same: a second list then takes no memory.
-            now = listed(manifest, sizes)
-            found[manifest.digest] = before if before == now and before is not None else now
         known = found
         inventory = RepositoryInventory(repository, tuple(found.values()))
         is_whole = manifests.is_whole(len(found))
@@ -99,13 +93,13 @@ async def take_inventory(
             if is_whole:
                 return inventory
             continue
-        if is_whole and manifests.pages == 1:
+        if is_whole and manifests.count == 1:
             alone = None if remembered is None else await remembered.without_tags(inventory)
             if alone is not None:
                 return alone
         comparison = TagComparison(found)
-        async for tag in tags.items():
-            comparison.add(tag)
+        async for some in tags.pages():
+            comparison.add(some)
         inventory = comparison.inventory(repository)
         is_whole &= tags.is_whole(tags.found)
         if is_whole and (not inventory.uncertain or number >= _ROUNDS_TO_AGREE):
@@ -123,15 +117,20 @@ async def take_inventory(
     )
 
 
+def _known_or_new(one: ListedManifest, known: Mapping[str, ListedManifest]) -> ListedManifest:
+    """Return the same object for what is the same: a second list then takes no memory."""
+    before = known.get(one.digest)
+    return one if before is None or before != one else before
+
+
 def _walks(
     handle: RepositoryHandle, remembered: Remembered | None
-) -> "tuple[_Walk[Manifest], _Walk[Tag]]":
+) -> "tuple[_Walk[ListedManifest], _Walk[ListedTag]]":
+    manifests = handle.manifests().decoded_by(decode_manifests)
+    tags = handle.tags().decoded_by(decode_tags)
     if remembered is None:
-        return _Walk(handle.manifests()), _Walk(handle.tags())
-    return (
-        _Walk(remembered.manifests(handle.manifests())),
-        _Walk(remembered.tags(handle.tags())),
-    )
+        return _Walk(manifests), _Walk(tags)
+    return _Walk(remembered.manifests(manifests)), _Walk(remembered.tags(tags))
 
 
 @define
@@ -139,7 +138,7 @@ class _Walk(Generic[T]):
     """One walk over a list, and what its totals were."""
 
     pager: Pager[T]
-    pages: int = 0
+    count: int = 0
     found: int = 0
     first_total: int | None = None
     total: int | None = None
@@ -147,7 +146,9 @@ class _Walk(Generic[T]):
     has_repeats: bool = False
     complete: bool = False
 
-    async def items(self, on_first_page: Callable[[], object] | None = None) -> AsyncIterator[T]:
+    async def pages(
+        self, on_first_page: Callable[[], object] | None = None
+    ) -> AsyncIterator[tuple[T, ...]]:
         pages = self.pager.pages()
         async with pages:
             async for page in pages:
@@ -159,10 +160,9 @@ class _Walk(Generic[T]):
                 elif page.total is not None and self.total is not None:
                     self.has_fallen |= page.total < self.total
                 self.total = page.total
-                self.pages += 1
+                self.count += 1
                 self.found += len(page.items)
-                for item in page.items:
-                    yield item
+                yield page.items
             self.total = pages.total
             self.complete = bool(pages.complete)
 

@@ -5,6 +5,7 @@ from typing import cast
 
 from attrs import evolve
 
+from aioregistry.cleanup.manifests.blobs import count_of
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -74,7 +75,7 @@ def keep_unreadable(
     indexes = [
         one.digest
         for one in own
-        if len(one.blobs) <= 1 and not isinstance(unread[one.digest], MissingContentError)
+        if count_of(one.blobs) <= 1 and not isinstance(unread[one.digest], MissingContentError)
     ][:1]
     for manifest in inventory.manifests:
         if manifest.digest in unread:

@@ -9,9 +9,9 @@ from typing import Any, Self
 from attrs import frozen
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.database import OwnedDatabase
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
 from aioregistry.cleanup.manifests.write_behind import WriteBehind
 from aioregistry.cleanup.memory.pages import ListName, decode_page, encode_page
 from aioregistry.cleanup.memory.state import RepositoryState
@@ -20,7 +20,7 @@ from aioregistry.paging.pager import Pager
 
 __all__ = ["ListMemory", "RepositoryMemory"]
 
-_SCHEMA = 2
+_SCHEMA = 3
 _TABLES = {
     "facts": "(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "pages": (
@@ -202,7 +202,7 @@ class ListMemory:
                         row.per_page,
                         row.state,
                         row.read_at,
-                        encode_page(row.name, row.page),
+                        encode_page(row.page),
                     )
                     for row in rows
                 ],
@@ -228,11 +228,11 @@ class RepositoryMemory:
         self._asked: set[tuple[ListName, int]] = set()
         self._per_page: int | None = None
 
-    def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
+    def manifests(self, pager: Pager[ListedManifest]) -> Pager[ListedManifest]:
         """Return a pager over the manifests that reads only pages that are not remembered."""
         return pager if self.state is None else pager.through(_Pages(self, "manifests"))
 
-    def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
+    def tags(self, pager: Pager[ListedTag]) -> Pager[ListedTag]:
         """Return a pager over the tags that reads only pages that are not remembered."""
         return pager if self.state is None else pager.through(_Pages(self, "tags"))
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.api.models import Manifest, Tag
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.paging.pager import Pager
@@ -25,11 +25,11 @@ class ListRecorder:
         self._memory = memory
         self._name = repository
 
-    def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
+    def manifests(self, pager: Pager[ListedManifest]) -> Pager[ListedManifest]:
         """Return a pager over the manifests that keeps what it reads."""
         return pager if self._memory is None else pager.through(self)
 
-    def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
+    def tags(self, pager: Pager[ListedTag]) -> Pager[ListedTag]:
         """Return the pager as it is."""
         return pager
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from aioregistry.api.models import Repository, Time
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.memory.times import RememberedTimes
 
 __all__ = ["Recalled", "RepositoryState"]

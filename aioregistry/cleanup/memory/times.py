@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from aioregistry.api.models import Tag
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedTag
 from aioregistry.cleanup.policy.ages import tag_time
 
 __all__ = ["RememberedTimes", "with_remembered_times"]
@@ -31,7 +31,7 @@ class RememberedTimes:
 
 
 def with_remembered_times(
-    inventory: RepositoryInventory, remembered: Sequence[Tag]
+    inventory: RepositoryInventory, remembered: Sequence[ListedTag]
 ) -> RememberedTimes:
     """Return an inventory of manifests with the times of tags that an older list shows.
 

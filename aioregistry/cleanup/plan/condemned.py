@@ -4,14 +4,14 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import eq
-from typing import Literal, overload
+from typing import Literal, Self, overload
 
 from attrs import frozen
 
 from aioregistry.api.models import Time
 from aioregistry.cleanup.manifests.content import subject_of_tag
 
-__all__ = ["Condemned", "CondemnedItems", "in_columns"]
+__all__ = ["Condemned", "CondemnedItems", "Fields", "Row", "in_columns", "time_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -25,6 +25,13 @@ _NONE = -(2**63)
 _MAX_SHARED_REASONS = 4096
 _OWN_REASON = 2**32 - 1
 _TAG_END, _TAGS_END = "\n", "\0"
+_NO_DIGEST = bytes(_DIGEST_BYTES)
+
+Delete = Literal["manifest", "tag"]
+# The attributes of a `Condemned`, in their order.
+Fields = tuple[Delete, str, tuple[str, ...], str, datetime | None, datetime | None, int | None]
+# The same, with times in microseconds since 1970.
+Row = tuple[Delete, str, Sequence[str], str, int | None, int | None, int | None]
 
 
 @frozen(kw_only=True)
@@ -72,7 +79,6 @@ class CondemnedItems(Sequence[Condemned]):
         "_digests",
         "_ends",
         "_kinds",
-        "_numbers",
         "_odd",
         "_pushed",
         "_reasons",
@@ -99,46 +105,92 @@ class CondemnedItems(Sequence[Condemned]):
         self._ends = array("Q")
         self._reasons = array("I")
         self._words: list[str] = []
-        self._numbers: dict[str, int] = {}
         # What does not fit in columns, such as a digest of SHA-512.
         self._odd: dict[int, Condemned] = {}
-        for item in items:
-            self._add(item)
-        # Only to add takes it.
-        self._numbers = {}
+        self._extend(map(_fields_of, items))
 
-    def _add(self, item: Condemned) -> None:
-        self.manifests += item.delete == "manifest"
-        for tag in item.tags:
-            self.tags += 1
-            if subject_of_tag(tag) is None:
-                self.image_tags += 1
-        try:
-            digest = _digest_in_bytes(item.digest)
-            pushed, was_set = _microseconds(item.pushed_at), _microseconds(item.set_at)
-            size = _size(item.size_bytes)
-            text = _joined(item.tags)
-            number = self._numbers.get(item.reason)
-            if number is None:
-                number = len(self._words)
-                if number < _MAX_SHARED_REASONS:
-                    self._numbers[item.reason] = number
-                    self._words.append(item.reason)
-                else:
-                    number, text = _OWN_REASON, f"{text}{_TAGS_END}{item.reason}"
-            written = text.encode()
-            self._sizes.append(size)
-        except (ValueError, TypeError, OverflowError):
-            self._odd[len(self._kinds)] = item
-            digest, pushed, was_set, number, written = bytes(_DIGEST_BYTES), _NONE, _NONE, 0, b""
-            self._sizes.append(_NONE)
-        self._kinds.append(item.delete == "manifest")
-        self._digests += digest
-        self._pushed.append(pushed)
-        self._set.append(was_set)
-        self._reasons.append(number)
-        self._texts += written
-        self._ends.append(len(self._texts))
+    @classmethod
+    def of_fields(cls, rows: Iterable[Fields]) -> Self:
+        """Return items that were never made: each is given by its attributes, in their order."""
+        items = cls()
+        items._extend(rows)
+        return items
+
+    def _extend(self, rows: Iterable[Fields]) -> None:
+        numbers: dict[str, int] = {}
+        words, texts = self._words, self._texts
+        for row in rows:
+            delete, digest, tags, reason, pushed_at, set_at, size_bytes = row
+            is_manifest = delete == "manifest"
+            self.manifests += is_manifest
+            self.tags += len(tags)
+            for tag in tags:
+                if tag[:3] != "sha" or subject_of_tag(tag) is None:
+                    self.image_tags += 1
+            try:
+                packed = _digest_in_bytes(digest)
+                pushed = _microseconds(pushed_at)
+                was_set = pushed if set_at is pushed_at else _microseconds(set_at)
+                text = _joined(tags)
+                number = numbers.get(reason)
+                if number is None:
+                    number = len(words)
+                    if number < _MAX_SHARED_REASONS:
+                        numbers[reason] = number
+                        words.append(reason)
+                    else:
+                        number, text = _OWN_REASON, f"{text}{_TAGS_END}{reason}"
+                written = text.encode()
+                self._sizes.append(_size(size_bytes))
+            except (ValueError, TypeError, OverflowError):
+                self._odd[len(self._kinds)] = _condemned_of(row)
+                packed, pushed, was_set, number, written = _NO_DIGEST, _NONE, _NONE, 0, b""
+                self._sizes.append(_NONE)
+            self._kinds.append(is_manifest)
+            self._digests += packed
+            self._pushed.append(pushed)
+            self._set.append(was_set)
+            self._reasons.append(number)
+            texts += written
+            self._ends.append(len(texts))
+
+    def rows(self) -> Iterator[Row | Condemned]:
+        """Yield each item in the columns' own terms, and as itself where it does not fit in them.
+
+        A row has the attributes of `Condemned` in their order, times in microseconds since 1970.
+        """
+        start = 0
+        digests, text_of = self._digests, self._texts
+        columns = zip(
+            self._kinds,
+            self._pushed,
+            self._set,
+            self._sizes,
+            self._ends,
+            self._reasons,
+            strict=True,
+        )
+        for nth, (is_manifest, pushed, was_set, size, end, number) in enumerate(columns):
+            if nth in self._odd:
+                yield self._odd[nth]
+                start = end
+                continue
+            text = text_of[start:end].decode()
+            start = end
+            if number == _OWN_REASON:
+                text, _, reason = text.partition(_TAGS_END)
+            else:
+                reason = self._words[number]
+            at = nth * _DIGEST_BYTES
+            yield (
+                "manifest" if is_manifest else "tag",
+                _PREFIX + digests[at : at + _DIGEST_BYTES].hex(),
+                text.split(_TAG_END) if text else (),
+                reason,
+                None if pushed == _NONE else pushed,
+                None if was_set == _NONE else was_set,
+                None if size == _NONE else size,
+            )
 
     def digests_of_manifests(self) -> Iterator[str]:
         """Yield the digest of each whole manifest, without making the item."""
@@ -161,13 +213,14 @@ class CondemnedItems(Sequence[Condemned]):
         else:
             reason = self._words[number]
         size = self._sizes[nth]
+        pushed, was_set = self._pushed[nth], self._set[nth]
         return Condemned(
             delete="manifest" if self._kinds[nth] else "tag",
             digest=self._digest(nth),
             tags=tuple(text.split(_TAG_END)) if text else (),
             reason=reason,
-            pushed_at=_time(self._pushed[nth]),
-            set_at=_time(self._set[nth]),
+            pushed_at=None if pushed == _NONE else time_of(pushed),
+            set_at=None if was_set == _NONE else time_of(was_set),
             size_bytes=None if size == _NONE else size,
         )
 
@@ -239,5 +292,31 @@ def _microseconds(time: datetime | None) -> int:
     return past
 
 
-def _time(microseconds: int) -> datetime | None:
-    return None if microseconds == _NONE else _EPOCH + microseconds * _MICROSECOND
+def time_of(microseconds: int) -> datetime:
+    """Return the time that is so many microseconds after the beginning of 1970."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def _fields_of(item: Condemned) -> Fields:
+    return (
+        item.delete,
+        item.digest,
+        item.tags,
+        item.reason,
+        item.pushed_at,
+        item.set_at,
+        item.size_bytes,
+    )
+
+
+def _condemned_of(row: Fields) -> Condemned:
+    delete, digest, tags, reason, pushed_at, set_at, size_bytes = row
+    return Condemned(
+        delete=delete,
+        digest=digest,
+        tags=tags,
+        reason=reason,
+        pushed_at=pushed_at,
+        set_at=set_at,
+        size_bytes=size_bytes,
+    )

@@ -7,7 +7,9 @@ from attrs import evolve, field, frozen
 
 from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.plan.condemned import CondemnedItems
 from aioregistry.cleanup.plan.items import Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import Reasons, relation, short
 from aioregistry.cleanup.policy.policy import Policy
@@ -153,7 +155,7 @@ def decide(
         name=inventory.repository,
         tags=sum(len(manifest.image_tags) for manifest in inventory.manifests),
         manifests=len(inventory.manifests),
-        condemned=tuple(reasons.condemned()),
+        condemned=CondemnedItems.of_fields(reasons.condemned()),
         kept=reasons.kept(),
     )
 
@@ -222,7 +224,7 @@ def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Ca
         pushed_at = manifest.pushed_at
         for tag in manifest.tags:
             time = pushed_at if pushed_at is None else set_at.get(tag, pushed_at)
-            subject = subject_of_tag(tag)
+            subject = subject_of_tag(tag) if tag[:3] == "sha" else None
             # Tags of referrers are no images: they follow their subject, and are never counted.
             if subject is None:
                 images.append(PushedTag(tag, time, manifest.digest))
@@ -311,19 +313,17 @@ def _partition(
     """
     kept: list[str] = []
     chosen: list[str] = []
+    held = exempt.digests.keys() | inventory.uncertain.keys()
     for manifest in inventory.manifests:
+        digest = manifest.digest
         decided = [tags[tag] for tag in manifest.tags if tag in tags]
         undecided = len(decided) < len(manifest.tags) or not manifest.tags
-        if undecided and manifest.digest in alone:
-            decided.append(alone[manifest.digest])
-        if (
-            manifest.digest in exempt.digests
-            or manifest.digest in inventory.uncertain
-            or any(decision.keep for decision in decided)
-        ):
-            kept.append(manifest.digest)
+        if undecided and digest in alone:
+            decided.append(alone[digest])
+        if digest in held or True in [decision.keep for decision in decided]:
+            kept.append(digest)
         elif decided:
-            chosen.append(manifest.digest)
+            chosen.append(digest)
     needed = graph.reached_from(kept)
     stays = {*kept, *needed}
     deleted: dict[str, str | None] = {digest: None for digest in chosen if digest not in stays}
@@ -345,10 +345,15 @@ def _keep_with_subjects(
     deleted: Mapping[str, str | None],
 ) -> None:
     """Overrule decisions to delete the tag of a referrer whose subject is kept."""
+    referrers = [
+        manifest
+        for manifest in inventory.manifests
+        if manifest.digest not in deleted and not manifest.has_images_only
+    ]
+    if not referrers:
+        return
     here = {subject_key(manifest.digest): manifest for manifest in inventory.manifests}
-    for manifest in inventory.manifests:
-        if manifest.has_images_only or manifest.digest in deleted:
-            continue
+    for manifest in referrers:
         for tag in manifest.tags:
             subject = here.get(subject_of_tag(tag) or "")
             if subject is None or subject is manifest or subject.digest in deleted:

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,32 +12,22 @@ import msgspec
 from attrs import evolve, frozen
 
 from aioregistry.api import names
-from aioregistry.cleanup.memory.state import Recalled
+from aioregistry.cleanup.plan.condemned import Condemned
 from aioregistry.cleanup.plan.items import (
-    Condemned,
-    Kept,
-    LeftAlone,
     PlanFields,
-    RepositoryPlan,
 )
 from aioregistry.cleanup.plan.lines import line_of_object, line_of_place, read_lines
+from aioregistry.cleanup.plan.writing import FORMAT, VERSION
 from aioregistry.cleanup.policy.documents import DocumentError, Place, without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
 __all__ = [
-    "FORMAT",
-    "VERSION",
     "PlanFileError",
     "counts_on_top",
     "plan_from_file",
     "plan_from_json",
-    "plan_in_chunks",
 ]
 
-FORMAT = "aioregistry cleanup plan"
-VERSION = 1
-_KNOWN_PER_LINE = 5
-_LINES_AT_ONCE = 1000
 _NEWLINE = b"\n"
 _SUMMARY = b' "summary": '
 _MAX_LINES_BEFORE_SUMMARY = 10
@@ -183,135 +172,6 @@ def plan_from_file(path: Path, kind: type[P]) -> P:
         return read_lines(file, lambda head: plan_from_json(head, kind), _unmixed)
     # It is in other lines, or something is wrong: then the whole says what.
     return plan_from_json(path.read_bytes(), kind)
-
-
-def plan_in_chunks(plan: PlanFields, summary: dict[str, Any] | None = None) -> Iterator[bytes]:
-    """Yield a plan as JSON in UTF-8, many lines at a time: one for each item, or reason to keep.
-
-    Args:
-        plan: The plan.
-        summary: Figures for readers, which stand on top and are not read back; None for none.
-    """
-    lines = _lines(plan, summary)
-    while some := "\n".join(islice(lines, _LINES_AT_ONCE)):
-        yield f"{some}\n".encode()
-
-
-def _lines(plan: PlanFields, summary: dict[str, Any] | None) -> Iterator[str]:
-    yield "{"
-    yield f' "format": {_text(FORMAT)},'
-    yield f' "version": {_text(VERSION)},'
-    if summary is not None:
-        yield f' "summary": {_text(summary)},'
-    yield ' "plan": {'
-    yield f'  "registry": {_text(plan.registry)},'
-    yield f'  "made_at": {_text(_time(plan.made_at))},'
-    if plan.created_at is not None:
-        yield f'  "created_at": {_text(_time(plan.created_at))},'
-    if plan.api_url is not None:
-        yield f'  "api_url": {_text(plan.api_url)},'
-    if plan.registry_url is not None:
-        yield f'  "registry_url": {_text(plan.registry_url)},'
-    yield f'  "floor": {_text(plan.floor)},'
-    yield from _policy_and_use(plan)
-    frees = {name: getattr(plan.frees, name) for name in ("bytes", "at_least", "at_most")}
-    yield f'  "frees": {_text(frees)},'
-    yield from _listed("  ", "left_alone", map(_left_alone, plan.left_alone), ",")
-    if not plan.repositories:
-        yield '  "repositories": []'
-    else:
-        yield '  "repositories": ['
-        for nth, repository in enumerate(plan.repositories, 1):
-            yield from _repository(repository, "," if nth < len(plan.repositories) else "")
-        yield "  ]"
-    yield " }"
-    yield "}"
-
-
-def _policy_and_use(plan: PlanFields) -> Iterator[str]:
-    """Yield the lines of what the policy allows, and of what is in use, as far as it was given."""
-    if plan.max_fraction is not None:
-        yield f'  "max_fraction": {_text(plan.max_fraction)},'
-    if plan.max_deletes is not None:
-        yield f'  "max_deletes": {_text(plan.max_deletes)},'
-    if plan.in_use is not None:
-        yield '  "in_use": {'
-        yield f'    "read": {_text(plan.in_use.read)},'
-        yield from _listed("    ", "references", map(_text, plan.in_use.references), ",")
-        yield from _listed("    ", "not_found", map(_text, plan.in_use.not_found), "")
-        yield "  },"
-    if plan.notes:
-        yield from _listed("  ", "notes", map(_text, plan.notes), ",")
-
-
-def _left_alone(left: LeftAlone) -> str:
-    return _text({"repository": left.repository, "reason": left.reason})
-
-
-def _repository(repository: RepositoryPlan, comma: str) -> Iterator[str]:
-    head = {"name": repository.name, "tags": repository.tags, "manifests": repository.manifests}
-    yield f"   {_text(head)[:-1]},"
-    yield from _listed("    ", "condemned", map(_condemned, repository.condemned), ",")
-    yield from _listed("    ", "kept", map(_kept, repository.kept), ",")
-    if repository.known:
-        known = (
-            ", ".join(map(_text, repository.known[start : start + _KNOWN_PER_LINE]))
-            for start in range(0, len(repository.known), _KNOWN_PER_LINE)
-        )
-        yield from _listed("    ", "known", known, ",")
-    if repository.recalled is not None:
-        yield f'    "recalled": {_text(_recalled(repository.recalled))},'
-    yield f'    "end": {_text(repository.name)}}}{comma}'
-
-
-def _recalled(recalled: Recalled) -> dict[str, Any]:
-    return {"until": recalled.until and _time(recalled.until), "sha256": recalled.sha256}
-
-
-def _condemned(item: Condemned) -> str:
-    tags = ", ".join(map(_text, item.tags))
-    parts = [f'{{"delete": "{item.delete}", "tags": [{tags}], "digest": {_text(item.digest)}']
-    if item.pushed_at is not None:
-        parts.append(f'"pushed_at": "{_time(item.pushed_at)}"')
-    if item.set_at is not None:
-        parts.append(f'"set_at": "{_time(item.set_at)}"')
-    if item.size_bytes is not None:
-        parts.append(f'"size_bytes": {item.size_bytes}')
-    parts.append(f'"reason": {_text(item.reason)}}}')
-    return ", ".join(parts)
-
-
-def _kept(kept: Kept) -> str:
-    said: dict[str, Any] = {"reason": kept.reason}
-    if kept.tags:
-        said["tags"] = kept.tags
-    if kept.untagged:
-        said["untagged"] = kept.untagged
-    return _text(said)
-
-
-def _listed(indent: str, key: str, texts: Iterable[str], comma: str) -> Iterator[str]:
-    """Yield the lines of a list: one for each text, indented by one more."""
-    before = None
-    for text in texts:
-        yield f'{indent}"{key}": [' if before is None else f"{before},"
-        before = f"{indent} {text}"
-    if before is None:
-        yield f'{indent}"{key}": []{comma}'
-    else:
-        yield before
-        yield f"{indent}]{comma}"
-
-
-# A text is escaped without the detours of `json.dumps`.
-_text = json.JSONEncoder().encode
-
-
-def _time(at: datetime) -> str:
-    # At either end of the calendar there are times that UTC has no year for.
-    with suppress(OverflowError):
-        at = at.astimezone(UTC)
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def _unmixed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

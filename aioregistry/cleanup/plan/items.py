@@ -19,6 +19,7 @@ __all__ = [
     "Kept",
     "LeftAlone",
     "PlanFields",
+    "PlanProgress",
     "RepositoryPlan",
     "known_as",
 ]
@@ -157,3 +158,20 @@ class PlanFields:
     def condemned(self) -> Iterator[tuple[str, Condemned]]:
         """Every DELETE, with the name of its repository."""
         return ((repo.name, item) for repo in self.repositories for item in repo.condemned)
+
+
+@frozen
+class PlanProgress:
+    """How far the making of a plan is.
+
+    Attributes:
+        repositories: Repositories that are done.
+        of: Repositories in all.
+        manifests: Manifests that were listed.
+        read: Manifests whose contents were looked at.
+    """
+
+    repositories: int = 0
+    of: int = 0
+    manifests: int = 0
+    read: int = 0

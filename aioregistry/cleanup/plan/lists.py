@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from aioregistry.api.models import Manifest, Tag
-from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory, RepositoryMemory
@@ -30,7 +29,6 @@ class RepositoryLists:
         contents: Where tags are looked at.
         states: What the list of repositories says of each repository.
         memory: What is remembered; None for nothing.
-        sizes: Where blobs and their sizes are noted.
         is_enough: Returns whether remembered times of tags decide as fresh ones would.
     """
 
@@ -40,14 +38,12 @@ class RepositoryLists:
         contents: ContentSource,
         states: Mapping[str, RepositoryState | None],
         memory: ListMemory | None,
-        sizes: BlobSizes,
         is_enough: Callable[[RememberedTimes], bool],
     ) -> None:
         self._registry = registry
         self._contents = contents
         self._states = states
         self._memory = memory
-        self._sizes = sizes
         self._is_enough = is_enough
         self._remembered: dict[str, _Remembered] = {}
 
@@ -79,9 +75,7 @@ class RepositoryLists:
         that is forgotten.
         """
         if self._memory is None:
-            return await take_inventory(
-                self._registry, repository, self._sizes, needs_tags=needs_tags
-            )
+            return await take_inventory(self._registry, repository, needs_tags=needs_tags)
         state = self._states.get(repository)
         remembered = self._remembered.setdefault(
             repository, _Remembered(self._memory.repository(repository, state), self._is_enough)
@@ -90,7 +84,6 @@ class RepositoryLists:
             inventory = await take_inventory(
                 self._registry,
                 repository,
-                self._sizes,
                 needs_tags=needs_tags,
                 remembered=remembered,
             )
@@ -171,10 +164,10 @@ class _Remembered:
     def is_recalled(self) -> bool:
         return self._memory.is_recalled or self.times is not None
 
-    def manifests(self, pager: Pager[Manifest]) -> Pager[Manifest]:
+    def manifests(self, pager: Pager[ListedManifest]) -> Pager[ListedManifest]:
         return self._memory.manifests(pager)
 
-    def tags(self, pager: Pager[Tag]) -> Pager[Tag]:
+    def tags(self, pager: Pager[ListedTag]) -> Pager[ListedTag]:
         self.times = None
         return self._memory.tags(pager)
 

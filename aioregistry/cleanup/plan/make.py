@@ -9,9 +9,9 @@ from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.memory.state import RepositoryState
+from aioregistry.cleanup.plan.items import PlanProgress
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.planner import Planner
-from aioregistry.cleanup.plan.progress import PlanProgress
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError

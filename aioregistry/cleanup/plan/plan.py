@@ -14,9 +14,9 @@ from aioregistry.cleanup.plan.file import (
     counts_on_top,
     plan_from_file,
     plan_from_json,
-    plan_in_chunks,
 )
 from aioregistry.cleanup.plan.items import FreedBytes, PlanFields, RepositoryPlan
+from aioregistry.cleanup.plan.writing import plan_in_chunks
 from aioregistry.files import write_file
 from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for

@@ -8,7 +8,6 @@ from attrs import evolve, frozen
 
 from aioregistry.arguments import Ignored
 from aioregistry.cleanup.in_use.references import InUse, InUseTally
-from aioregistry.cleanup.manifests.blobs import BlobSizes
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -39,11 +38,10 @@ from aioregistry.cleanup.plan.decisions import (
     missing_subjects,
     unlisted_subjects,
 )
-from aioregistry.cleanup.plan.items import LeftAlone, RepositoryPlan, known_as
+from aioregistry.cleanup.plan.items import LeftAlone, PlanProgress, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.lists import RepositoryLists
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.cleanup.plan.progress import PlanProgress
-from aioregistry.cleanup.plan.storage import Storage
+from aioregistry.cleanup.plan.storage import Storage, subjects_among
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.usage import RuleUsage
 from aioregistry.client.registry import RegistryHandle
@@ -118,11 +116,8 @@ class Planner:
         self._estimates = estimates
         self._on_progress = on_progress
         self._progress = PlanProgress()
-        self._sizes = BlobSizes()
-        self._storage = Storage(self._sizes)
-        self._lists = RepositoryLists(
-            registry, contents, states, memory, self._sizes, self._is_enough
-        )
+        self._storage = Storage()
+        self._lists = RepositoryLists(registry, contents, states, memory, self._is_enough)
         # Repositories with referrers without a subject: decided when all others are listed.
         self._postponed: dict[str, _Postponed] = {}
         self._all_listed = True
@@ -245,7 +240,9 @@ class Planner:
         wanted = frozenset[str]().union(*(one.missing for one in self._postponed.values()))
         found = wanted
         if self._all_listed:
-            found = frozenset(filter(self._sizes.has_subject, wanted))
+            found = self._storage.find(wanted)
+            for one in self._postponed.values():
+                found |= subjects_among(wanted, one.inventory.manifests)
         for name, one in self._postponed.items():
             inventory = evolve(one.inventory, elsewhere=one.missing & found)
             yield name, inventory, one.contents

@@ -11,8 +11,10 @@ from aioregistry.cleanup.manifests.content import (
     subject_of_tag,
 )
 from aioregistry.cleanup.manifests.graph import Graph
-from aioregistry.cleanup.manifests.inventory import ListedManifest, RepositoryInventory
-from aioregistry.cleanup.plan.items import Condemned, Kept
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.plan.condemned import Fields
+from aioregistry.cleanup.plan.items import Kept
 from aioregistry.cleanup.policy.rule import Decision
 
 __all__ = ["Reasons", "describe", "part_of", "relation", "short"]
@@ -46,7 +48,7 @@ class Reasons:
         self._deleted = deleted
         self._needing = needing
 
-    def condemned(self) -> Iterator[Condemned]:
+    def condemned(self) -> Iterator[Fields]:
         """Yield each DELETE: tags first, then manifests, none before what needs it."""
         for digest, manifest in self._here.items():
             if digest not in self._deleted:
@@ -57,42 +59,32 @@ class Reasons:
             for digest in wave:
                 yield self._condemned_manifest(self._here[digest])
 
-    def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Condemned:
+    def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Fields:
         reason = self._tags[tag].reason
         if not any(decision.keep for _, decision in self._decided(manifest)):
             reason = f"{reason}; its manifest is kept: {self._why_kept(manifest.digest)}"
-        return Condemned(
-            delete="tag",
-            digest=manifest.digest,
-            tags=(tag,),
-            reason=reason,
-            pushed_at=manifest.pushed_at,
-            set_at=self._set_time(tag, manifest),
-            size_bytes=manifest.size_bytes,
-        )
+        pushed_at, set_at = manifest.pushed_at, self._set_time(tag, manifest)
+        return "tag", manifest.digest, (tag,), reason, pushed_at, set_at, manifest.size_bytes
 
-    def _condemned_manifest(self, manifest: ListedManifest) -> Condemned:
+    def _condemned_manifest(self, manifest: ListedManifest) -> Fields:
+        digest, tags, pushed_at = manifest.digest, manifest.tags, manifest.pushed_at
+        taker = self._deleted[digest]
+        if taker is not None:
+            reason = f"{self._relation(taker, digest)}, which is deleted"
+        elif len(tags) == 1 and tags[0] in self._tags:
+            reason = self._tags[tags[0]].reason
+        else:
+            reason = self._own_reasons(manifest) or self._alone[digest].reason
+        set_at = self._youngest(manifest)
+        return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
+
+    def _own_reasons(self, manifest: ListedManifest) -> str:
         reasons: dict[str, list[str]] = {}
         for tag, decision in self._decided(manifest):
             reasons.setdefault(decision.reason, []).append(tag)
-        taker = self._deleted[manifest.digest]
-        if taker is not None:
-            reason = f"{self._relation(taker, manifest.digest)}, which is deleted"
-        elif not reasons:
-            reason = self._alone[manifest.digest].reason
-        elif len(reasons) == 1:
-            (reason,) = reasons
-        else:
-            reason = "; ".join(f"{', '.join(tags)}: {why}" for why, tags in reasons.items())
-        return Condemned(
-            delete="manifest",
-            digest=manifest.digest,
-            tags=manifest.tags,
-            reason=reason,
-            pushed_at=manifest.pushed_at,
-            set_at=self._youngest(manifest),
-            size_bytes=manifest.size_bytes,
-        )
+        if len(reasons) == 1:
+            return next(iter(reasons))
+        return "; ".join(f"{', '.join(tags)}: {why}" for why, tags in reasons.items())
 
     def _youngest(self, manifest: ListedManifest) -> datetime | None:
         if len(manifest.tags) == 1:

@@ -1,15 +1,21 @@
 """The bytes that a clean-up frees: blobs that only condemned manifests have."""
 
+from array import array
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
-from aioregistry.cleanup.manifests.blobs import BlobSizes
+from aioregistry.cleanup.manifests.blobs import keys_of, pack_keys, sizes_of
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.manifests.inventory import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.items import FreedBytes
 
-__all__ = ["Storage"]
+__all__ = ["Storage", "subjects_among"]
 
-_KEPT, _CONDEMNED = 1, 2
+# Neighbours share most of their layers: so many manifests at a time are looked at for these.
+_MANIFESTS_AT_ONCE = 5_000
+# A dict of so many blobs takes some 30 MB.
+_BLOBS_AT_ONCE = 250_000
+_UNKNOWN = 0
 
 
 class Storage:
@@ -18,40 +24,67 @@ class Storage:
     Layers are shared between repositories, so the answer is there only when all were counted.
     """
 
-    def __init__(self, sizes: BlobSizes) -> None:
-        self._sizes = sizes
-        # By number: whether a kept manifest has the blob, and whether a condemned one has.
-        self._fates = bytearray()
+    def __init__(self) -> None:
+        # The keys of blobs, some of them more than once.
+        self._kept = array("Q")
+        self._condemned = array("Q")
+        # The sizes of those that are condemned.
+        self._sizes = array("q")
         self._everything_known = True
 
     def keep(self, manifests: Iterable[ListedManifest]) -> None:
         """Count manifests that stay."""
-        self._mark(manifests, _KEPT)
+        waiting = iter(manifests)
+        while some := [manifest.blobs for manifest in islice(waiting, _MANIFESTS_AT_ONCE)]:
+            self._kept.extend(set(keys_of(some)))
 
     def condemn(self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]) -> None:
         """Count manifests that go; their contents tell the size of their own documents."""
-        manifests = list(manifests)
-        digests = [manifest.digest for manifest in manifests]
-        self._sizes.numbers_of(digests, [contents[digest].size for digest in digests])
-        self._mark(manifests, _CONDEMNED)
+        waiting = iter(manifests)
+        while some := list(islice(waiting, _MANIFESTS_AT_ONCE)):
+            digests = [manifest.digest for manifest in some]
+            blobs = [manifest.blobs for manifest in some]
+            documents = (contents[digest].size for digest in digests)
+            found = dict.fromkeys(keys_of(blobs), _UNKNOWN)
+            found |= dict(zip(array("Q", pack_keys(digests)), documents, strict=True))
+            sized = zip(keys_of(blobs), sizes_of(blobs), strict=True)
+            found |= {key: size for key, size in sized if size > _UNKNOWN}
+            self._condemned.extend(found)
+            self._sizes.extend(found.values())
 
     def miss(self) -> None:
         """Note that there is a repository whose manifests are not known."""
         self._everything_known = False
 
+    def find(self, keys: frozenset[str]) -> frozenset[str]:
+        """Return those of some `subject_key`s that a blob has, a manifest among them."""
+        wanted = _by_number(keys)
+        found = {*(wanted.keys() & self._kept), *(wanted.keys() & self._condemned)}
+        return frozenset(wanted[number] for number in found)
+
     def freed(self) -> FreedBytes:
         """Return what goes when the condemned manifests are gone and garbage is collected."""
-        size_of = self._sizes.size_of
-        found = [size_of(number) for number, fate in enumerate(self._fates) if fate == _CONDEMNED]
-        return FreedBytes(
-            bytes=sum(size for size in found if size is not None),
-            at_least=None in found,
-            at_most=not self._everything_known,
-        )
+        parts = 1 + len(self._condemned) // _BLOBS_AT_ONCE
+        freed, is_certain = 0, True
+        for part in range(parts):
+            sizes: dict[int, int] = {}
+            for key, size in zip(self._condemned, self._sizes, strict=True):
+                if key % parts == part and (size or key not in sizes):
+                    sizes[key] = size
+            for key in sizes.keys() & self._kept:
+                del sizes[key]
+            freed += sum(sizes.values())
+            is_certain &= _UNKNOWN not in sizes.values()
+        return FreedBytes(bytes=freed, at_least=not is_certain, at_most=not self._everything_known)
 
-    def _mark(self, manifests: Iterable[ListedManifest], fate: int) -> None:
-        fates = self._fates
-        fates.extend(bytes(len(self._sizes) - len(fates)))
-        for manifest in manifests:
-            for number in manifest.blobs:
-                fates[number] |= fate
+
+def _by_number(keys: Iterable[str]) -> dict[int, str]:
+    listed = list(keys)
+    return dict(zip(array("Q", pack_keys(listed)), listed, strict=True))
+
+
+def subjects_among(keys: frozenset[str], manifests: Iterable[ListedManifest]) -> frozenset[str]:
+    """Return those of some `subject_key`s that a blob of some manifests has, or one of these."""
+    wanted = _by_number(keys)
+    numbers = wanted.keys() & keys_of(manifest.blobs for manifest in manifests)
+    return frozenset(wanted[number] for number in numbers)

@@ -217,7 +217,8 @@ class TagRule(Rule):
 
     def matching_tags(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_tags`."""
-        return [tag for tag in tags if self.matches(tag.name)]
+        matches = self.matches
+        return [tag for tag in tags if matches(tag.name)]
 
     def matching_referrers(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_referrers`."""

@@ -1,0 +1,130 @@
+"""The items of a repository's two lists, with no more than a clean-up needs of them: pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from aioregistry.api.decoding import PageDecoder, RawPage
+from aioregistry.api.models import Blob, Manifest, Tag, Time
+from aioregistry.cleanup.manifests.blobs import pack_blobs
+from aioregistry.cleanup.manifests.content import subject_of_tag
+
+__all__ = ["ListedManifest", "ListedTag", "decode_manifests", "decode_tags"]
+
+
+class ListedManifest(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A manifest as the listing gave it.
+
+    Attributes:
+        digest: Its digest.
+        tags: Its tags, sorted.
+        pushed_at: When it was pushed; None when the API does not say.
+        blobs: Its blobs, its own document among them, as `pack_blobs` packs them.
+        size_bytes: Its compressed size; None when the API does not say.
+    """
+
+    digest: str
+    tags: tuple[str, ...] = ()
+    pushed_at: datetime | None = None
+    blobs: bytes = b""
+    size_bytes: int | None = None
+
+    @property
+    def has_images_only(self) -> bool:
+        """Whether none of its tags is that of a signature, an attestation or an SBOM."""
+        for tag in self.tags:  # noqa: SIM110, all() would cost as much again
+            if tag[:3] == "sha" and subject_of_tag(tag) is not None:
+                return False
+        return True
+
+    @property
+    def image_tags(self) -> tuple[str, ...]:
+        """The tags but for those of signatures, attestations and SBOMs."""
+        if self.has_images_only:
+            return self.tags
+        return tuple(tag for tag in self.tags if subject_of_tag(tag) is None)
+
+
+class ListedTag(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A tag as the listing gave it: see `Tag`."""
+
+    tag: str = ""
+    manifest_digest: str = ""
+    updated_at: Time | None = None
+
+
+class _Blob(msgspec.Struct, gc=False):
+    digest: str = ""
+    compressed_size_bytes: int | None = None
+
+
+class _Manifest(msgspec.Struct, gc=False):
+    registry_name: str = ""
+    repository: str = ""
+    digest: str = ""
+    compressed_size_bytes: int | None = None
+    size_bytes: int | None = None
+    updated_at: Time | None = None
+    tags: tuple[str, ...] = ()
+    blobs: tuple[_Blob, ...] = ()
+
+
+class _Tag(msgspec.Struct, gc=False):
+    registry_name: str = ""
+    repository: str = ""
+    tag: str = ""
+    manifest_digest: str = ""
+    compressed_size_bytes: int | None = None
+    size_bytes: int | None = None
+    updated_at: Time | None = None
+
+
+_MANIFESTS = PageDecoder("manifests", Manifest, lean=_Manifest)
+_TAGS = PageDecoder("tags", Tag, lean=_Tag)
+
+
+def decode_manifests(body: bytes) -> RawPage[ListedManifest]:
+    """Return a page of the list of manifests.
+
+    Raises:
+        DecodeError: It is none.
+    """
+    page = _MANIFESTS.decode(body)
+    own = [_with_own(one) for one in page.items]
+    blobs = [blob for some in own for blob in some]
+    packed = pack_blobs(
+        [len(some) for some in own],
+        [blob.digest for blob in blobs],
+        [blob.compressed_size_bytes or 0 for blob in blobs],
+    )
+    items = [
+        ListedManifest(
+            one.digest,
+            tuple(sorted(one.tags)) if len(one.tags) > 1 else one.tags,
+            one.updated_at,
+            some,
+            one.compressed_size_bytes,
+        )
+        for one, some in zip(page.items, packed, strict=True)
+    ]
+    return RawPage(tuple(items), page.total, page.next_link, page.last_link)
+
+
+def _with_own(manifest: Manifest) -> Sequence[Blob]:
+    """Return the blobs of a manifest, its own document among them: it is mostly the last."""
+    blobs, digest = manifest.blobs, manifest.digest
+    if blobs and (blobs[-1].digest == digest or any(blob.digest == digest for blob in blobs)):
+        return blobs
+    return (*blobs, Blob(digest))
+
+
+def decode_tags(body: bytes) -> RawPage[ListedTag]:
+    """Return a page of the list of tags.
+
+    Raises:
+        DecodeError: It is none.
+    """
+    page = _TAGS.decode(body)
+    items = [ListedTag(one.tag, one.manifest_digest, one.updated_at) for one in page.items]
+    return RawPage(tuple(items), page.total, page.next_link, page.last_link)

@@ -1,0 +1,204 @@
+"""The archive of a batch: groups ahead of the DELETEs, and withdrawals of what was not deleted."""
+
+import asyncio
+import hashlib
+import os
+
+import pytest
+
+from aioregistry.bulk.report import Outcome
+from aioregistry.cleanup.apply.archive import Archive, BatchArchive
+from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
+from aioregistry.cleanup.manifests.content import Document
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.errors import ResponseError
+
+DOCUMENTS = [b'{"n": %d}' % n for n in range(300)]
+ITEMS = [
+    Condemned(
+        delete="manifest",
+        digest=f"sha256:{hashlib.sha256(document).hexdigest()}",
+        tags=(f"v{n}",),
+    )
+    for n, document in enumerate(DOCUMENTS)
+]
+
+
+class Store:
+    """Documents at hand, but for those that have to be fetched."""
+
+    def __init__(self, to_fetch=()):
+        self.known = {item.digest: one for item, one in zip(ITEMS, DOCUMENTS, strict=True)}
+        self.to_fetch = {item.digest for item in to_fetch}
+        self.asked = []
+        self.fetched = []
+
+    async def documents_at_hand(self, digests):
+        wanted = list(digests)
+        self.asked.append(len(wanted))
+        await asyncio.sleep(0)
+        return {one: Document(self.known[one], "x") for one in wanted if one not in self.to_fetch}
+
+    async def document(self, repository, digest):
+        self.fetched.append(digest)
+        if digest not in self.known:
+            raise ResponseError("unreadable")
+        return Document(self.known[digest], "x")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "archive"
+
+
+def archived(path):
+    return [one.digest for one in read_archive(path)]
+
+
+def outcome(item, status="deleted", attempts=1):
+    return Outcome(0, item.name, status, None, attempts)
+
+
+async def run(path, items, store, statuses):
+    """Work through items as an apply does; a status of None ends it before the item."""
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, store, "web", items) as batch,
+    ):
+        for item, status in zip(items, statuses, strict=False):
+            batch.start(item)
+            if status is None:
+                break
+            assert await batch.keep(item) is None
+            assert item.digest in archived(path)
+            batch.settle(item, outcome(item, status))
+
+
+async def test_documents_at_hand_are_written_many_items_at_a_time(path):
+    store = Store()
+    await run(path, ITEMS, store, ["deleted"] * len(ITEMS))
+    assert store.asked == [128, 128, 44]
+    assert archived(path) == [item.digest for item in ITEMS]
+
+
+async def test_no_more_is_written_ahead_than_a_group_and_the_next_once_it_is_due(path):
+    store = Store()
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, store, "web", ITEMS) as batch,
+    ):
+        batch.start(ITEMS[0])
+        await batch.keep(ITEMS[0])
+        assert len(archived(path)) == 128
+        batch.start(ITEMS[95])
+        await asyncio.sleep(0)
+        assert store.asked == [128]
+        batch.start(ITEMS[96])
+        await asyncio.sleep(0)
+        assert store.asked == [128, 128]
+
+
+async def test_a_document_that_is_not_at_hand_is_read_when_its_item_is_begun(path):
+    store = Store(to_fetch=ITEMS[2:3])
+    await run(path, ITEMS[:5], store, ["deleted"] * 5)
+    assert store.fetched == [ITEMS[2].digest]
+    assert sorted(archived(path)) == sorted(item.digest for item in ITEMS[:5])
+
+
+async def test_an_item_that_was_not_expected_is_archived_alone(path):
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(), "web", ITEMS[:2]) as batch,
+    ):
+        batch.start(ITEMS[5])
+        assert await batch.keep(ITEMS[5]) is None
+        assert archived(path) == [ITEMS[5].digest]
+    assert archived(path) == []
+
+
+async def test_an_item_whose_document_cannot_be_read_is_kept(path):
+    store = Store(to_fetch=ITEMS[:1])
+    del store.known[ITEMS[0].digest]
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, store, "web", ITEMS[:2]) as batch,
+    ):
+        batch.start(ITEMS[0])
+        verdict = await batch.keep(ITEMS[0])
+        assert verdict.kind == "cannot_tell"
+        assert "cannot be archived: unreadable" in verdict.why
+        assert await batch.keep(ITEMS[1]) is None
+
+
+@pytest.mark.parametrize("status", ["failed", "not_attempted", "absent"])
+async def test_what_was_not_deleted_is_withdrawn(path, status):
+    await run(path, ITEMS[:3], Store(), ["deleted", status, "unknown"])
+    assert archived(path) == [ITEMS[0].digest, ITEMS[2].digest]
+
+
+async def test_what_an_earlier_attempt_may_have_deleted_stays(path):
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(), "web", ITEMS[:1]) as batch,
+    ):
+        batch.start(ITEMS[0])
+        await batch.keep(ITEMS[0])
+        batch.settle(ITEMS[0], outcome(ITEMS[0], "absent", attempts=2))
+    assert archived(path) == [ITEMS[0].digest]
+
+
+async def test_what_was_never_begun_is_withdrawn(path):
+    await run(path, ITEMS[:5], Store(), ["deleted", "deleted", None])
+    assert archived(path) == [item.digest for item in ITEMS[:2]]
+
+
+async def test_what_an_earlier_run_deleted_is_not_withdrawn_by_a_later_one(path):
+    await run(path, ITEMS[:1], Store(), ["deleted"])
+    await run(path, ITEMS[:1], Store(), ["absent"])
+    assert archived(path) == [ITEMS[0].digest]
+
+
+async def test_after_an_error_nothing_is_withdrawn(path):
+    async def break_off():
+        async with (
+            Archive(path, "example") as archive,
+            BatchArchive(archive, Store(), "web", ITEMS[:3]) as batch,
+        ):
+            batch.start(ITEMS[0])
+            await batch.keep(ITEMS[0])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await break_off()
+    assert archived(path) == [item.digest for item in ITEMS[:3]]
+
+
+async def test_one_that_is_stopped_while_it_waits_stops_no_other(path):
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(), "web", ITEMS[:3]) as batch,
+    ):
+        for item in ITEMS[:2]:
+            batch.start(item)
+        first, second = (asyncio.ensure_future(batch.keep(item)) for item in ITEMS[:2])
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await second is None
+        assert ITEMS[1].digest in archived(path)
+
+
+async def test_all_of_a_group_that_cannot_be_written_are_told(path, monkeypatch):
+    async with Archive(path, "example") as archive:
+        with monkeypatch.context() as patched:
+
+            def full(descriptor):
+                raise OSError(28, "No space left on device")
+
+            patched.setattr(os, "fsync", full)
+            async with BatchArchive(archive, Store(), "web", ITEMS[:3]) as batch:
+                for item in ITEMS[:2]:
+                    batch.start(item)
+                    with pytest.raises(ArchiveError, match="No space left"):
+                        await batch.keep(item)
+                    batch.settle(item, outcome(item, "not_attempted", attempts=0))
+    assert archived(path) == []
