@@ -13,7 +13,7 @@ from aioregistry.cleanup.state_folder import RunFiles, StateFolder, order_of_run
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
-from aioregistry.usage.history import UsageRecord, record_usage
+from aioregistry.usage.history import RESULTS, UsageRecord, record_usage
 
 __all__ = ["as_argument", "find_plan", "record_cleanup", "runs_of", "save_plan"]
 
@@ -95,19 +95,23 @@ def save_plan(plan: Plan, path: Path | None, settings: Settings, keep: int | Non
     return run
 
 
-def record_cleanup(plan: Plan, report: CleanupReport, settings: Settings) -> None:
+def record_cleanup(
+    plan: Plan, report: CleanupReport, settings: Settings, *, seconds: float
+) -> None:
     """Keep what a clean-up deleted among the registry's figures over time.
 
     Args:
         plan: Its plan.
         report: What became of its items.
         settings: The address of the API.
+        seconds: How long it took.
     """
     record = UsageRecord(
         at=datetime.now(UTC),
         cause="cleanup",
-        deleted=len(report.deleted),
         freed_bytes=plan.frees.bytes,
+        seconds=round(seconds),
+        **{result: len(getattr(report, result)) for result in RESULTS},
     )
     try:
         record_usage(StateFolder.of(plan.registry, api_url=settings.api_url), record)

@@ -2,14 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from attrs import asdict, frozen
 
 from aioregistry.cleanup.state_folder import StateFolder
 
-__all__ = ["UsageRecord", "read_records", "record_usage"]
+__all__ = ["RESULTS", "UsageRecord", "read_records", "record_usage"]
+
+RESULTS: Sequence[str] = ("deleted", "absent", "drift", "failed", "unknown", "not_attempted")
+"""What becomes of the items of a plan."""
 
 _MODE = 0o600
 
@@ -27,6 +30,12 @@ class UsageRecord:
         tags: How many tags there are.
         manifests: How many manifests there are.
         deleted: How many DELETEs the clean-up sent with success.
+        absent: How many items no longer existed.
+        drift: How many it kept, as they had changed.
+        failed: How many DELETEs failed.
+        unknown: How many may have taken effect.
+        not_attempted: How many DELETEs it did not send.
+        seconds: How long counting, or deleting, took.
         freed_bytes: The bytes that a garbage collection frees after it, as its plan estimates.
     """
 
@@ -38,7 +47,23 @@ class UsageRecord:
     tags: int | None = None
     manifests: int | None = None
     deleted: int | None = None
+    absent: int | None = None
+    drift: int | None = None
+    failed: int | None = None
+    unknown: int | None = None
+    not_attempted: int | None = None
+    seconds: int | None = None
     freed_bytes: int | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing was left to do."""
+        return not (self.failed or self.unknown or self.not_attempted)
+
+    def results(self) -> dict[str, int]:
+        """Return how many items of a plan ended how, as far as that was recorded."""
+        found = {result: getattr(self, result) for result in RESULTS}
+        return {result: count for result, count in found.items() if count is not None}
 
 
 def record_usage(folder: StateFolder, record: UsageRecord) -> None:

@@ -2,31 +2,40 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
 from aioregistry.web.events import HEADERS, last_event_id
+from aioregistry.web.figures import PAGE_HEADERS, Figures, page_of_plan
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs
 from aioregistry.web.page import read_page
 from aioregistry.web.problems import CONTENT_TYPE, Problem
 
+if TYPE_CHECKING:
+    from aioregistry.cleanup.plan.plan import Plan
+
 __all__ = [
     "CLIENT",
+    "FIGURES",
     "JOBS",
     "alive",
     "health",
     "job_routes",
+    "metrics",
     "page",
+    "plan_page",
     "problems",
     "ready",
     "setup",
     "stream",
+    "usage",
 ]
 
+FIGURES: web.AppKey[Figures] = web.AppKey("aioregistry_figures", Figures)
 CLIENT: web.AppKey[RegistryClient] = web.AppKey("aioregistry_client", RegistryClient)
 JOBS: web.AppKey[Jobs] = web.AppKey("aioregistry_jobs", Jobs)
 _KEYS: web.AppKey[list[web.AppKey[RegistryClient]]] = web.AppKey("aioregistry_keys", list)
@@ -43,9 +52,9 @@ def setup(
     """Give an application a client and jobs, and responses for errors of the client.
 
     The client is opened when the application starts; from then on it is ``app[CLIENT]``, the jobs
-    are ``app[JOBS]``, and handlers, those of sub-applications too, find both in
-    ``request.config_dict``. When the application shuts down, jobs are cancelled first, so that
-    those who follow them get the last event, and the client is closed last.
+    are ``app[JOBS]``, what was counted is ``app[FIGURES]``, and handlers, those of sub-applications
+    too, find them in ``request.config_dict``. When the application shuts down, jobs are cancelled
+    first, so that those who follow them get the last event, and the client is closed last.
 
     A second account is a second call with a key of its own; the jobs are those of the first.
 
@@ -70,6 +79,7 @@ def setup(
     async def context(app: web.Application) -> AsyncIterator[None]:
         if is_first:
             app[JOBS] = Jobs(reports) if make_jobs is None else make_jobs()
+            app[FIGURES] = Figures()
         async with make_client() as client:
             app[key] = client
             yield
@@ -111,6 +121,40 @@ async def alive(request: web.Request) -> web.Response:
 
 
 health = ready
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Answer Prometheus: what was counted, what clean-ups did, the quota. No request.
+
+    It needs the extra ``metrics``. No label takes more values than there are registries.
+    """
+    keys = request.config_dict.get(_KEYS, [CLIENT])
+    quotas = [request.config_dict[key].rate_limit_status for key in keys]
+    text, kind = request.config_dict[FIGURES].metrics(request.headers.get("Accept", ""), quotas)
+    return web.Response(body=text, headers={"Content-Type": kind})
+
+
+async def usage(request: web.Request) -> web.Response:
+    """Answer with the usage of ``{registry}`` as it was counted last: a page, or JSON.
+
+    Browsers get the page. It is 404 until `Figures.count` has counted the registry. No request.
+    """
+    name, figures = request.match_info["registry"], request.config_dict[FIGURES]
+    found = figures.page(name)
+    if found is None:
+        raise web.HTTPNotFound
+    if "text/html" in request.headers.get("Accept", ""):
+        return web.Response(body=found, headers=PAGE_HEADERS)
+    return web.json_response(figures.document(name))
+
+
+async def plan_page(plan: "Plan") -> web.Response:
+    """Return the page of a plan for those who review it. It needs the extra ``report``.
+
+    Args:
+        plan: The plan.
+    """
+    return web.Response(body=await page_of_plan(plan), headers=PAGE_HEADERS)
 
 
 def _worst(request: web.Request) -> Health:

@@ -16,9 +16,9 @@ from contextlib import (
 )
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -27,28 +27,37 @@ from starlette.types import Message, Send
 from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
 from aioregistry.web.events import HEADERS, last_event_id
+from aioregistry.web.figures import PAGE_HEADERS, Figures, page_of_plan
 from aioregistry.web.health import Health
 from aioregistry.web.jobs import Job, Jobs
 from aioregistry.web.page import read_page
 from aioregistry.web.problems import Problem
 
+if TYPE_CHECKING:
+    from aioregistry.cleanup.plan.plan import Plan
+
 __all__ = [
     "PROBLEMS",
     "Client",
+    "FiguresOf",
     "JobsOf",
     "State",
     "alive",
     "answer_problem",
     "client_named",
     "get_client",
+    "get_figures",
     "get_health",
     "get_jobs",
     "health",
     "job_router",
     "lifespan",
+    "metrics",
     "page",
+    "plan_page",
     "ready",
     "stream",
+    "usage",
 ]
 
 
@@ -58,6 +67,7 @@ class State(TypedDict):
     registry_client: RegistryClient
     registry_clients: Mapping[str, RegistryClient]
     registry_jobs: Jobs
+    registry_figures: Figures
 
 
 def lifespan(
@@ -95,7 +105,12 @@ def lifespan(
             }
             jobs = Jobs(reports) if make_jobs is None else make_jobs()
             closing: list[asyncio.Task[None]] = []
-            state = State(registry_client=client, registry_clients=clients, registry_jobs=jobs)
+            state = State(
+                registry_client=client,
+                registry_clients=clients,
+                registry_jobs=jobs,
+                registry_figures=Figures(),
+            )
             try:
                 with _close_at_signal(jobs, closing):
                     yield cast("State", {**(joined or {}), **state})
@@ -177,6 +192,11 @@ def get_jobs(connection: HTTPConnection) -> Jobs:
     return cast("Jobs", connection.state.registry_jobs)
 
 
+def get_figures(connection: HTTPConnection) -> Figures:
+    """Return what was counted: a dependency of requests and of WebSockets."""
+    return cast("Figures", connection.state.registry_figures)
+
+
 async def get_health(connection: HTTPConnection) -> Health:
     """Return the health of the client that is worst off: a dependency."""
     state = connection.state
@@ -186,6 +206,7 @@ async def get_health(connection: HTTPConnection) -> Health:
 
 Client = Annotated[RegistryClient, Depends(get_client)]
 JobsOf = Annotated[Jobs, Depends(get_jobs)]
+FiguresOf = Annotated[Figures, Depends(get_figures)]
 _Health = Annotated[Health, Depends(get_health)]
 
 
@@ -253,6 +274,40 @@ def job_router(prefix: str = "/jobs") -> APIRouter:
 def _no_such_job() -> Response:
     problem = Problem.no_such_job()
     return Response(problem.body(), problem.status, dict(problem.headers))
+
+
+async def metrics(request: Request, figures: FiguresOf) -> Response:
+    """Answer Prometheus: what was counted, what clean-ups did, the quota. No request.
+
+    It needs the extra ``metrics``. No label takes more values than there are registries.
+    """
+    state = request.state
+    clients = (state.registry_client, *state.registry_clients.values())
+    quotas = [client.rate_limit_status for client in clients]
+    text, kind = figures.metrics(request.headers.get("Accept", ""), quotas)
+    return Response(text, headers={"Content-Type": kind})
+
+
+async def usage(registry: str, request: Request, figures: FiguresOf) -> Response:
+    """Answer with the usage of ``{registry}`` as it was counted last: a page, or JSON.
+
+    Browsers get the page. It is 404 until `Figures.count` has counted the registry. No request.
+    """
+    found = figures.page(registry)
+    if found is None:
+        raise HTTPException(404)
+    if "text/html" in request.headers.get("Accept", ""):
+        return Response(found, headers=dict(PAGE_HEADERS))
+    return JSONResponse(figures.document(registry))
+
+
+async def plan_page(plan: "Plan") -> Response:
+    """Return the page of a plan for those who review it. It needs the extra ``report``.
+
+    Args:
+        plan: The plan.
+    """
+    return Response(await page_of_plan(plan), headers=dict(PAGE_HEADERS))
 
 
 def stream(job: Job, request: Request | None = None) -> Response:

@@ -30,7 +30,7 @@ DONE_AT_ONCE = {
     *(
         f"aioregistry.web.{server}.{name}"
         for server in ("aiohttp", "fastapi")
-        for name in (*HEALTH, "page")
+        for name in (*HEALTH, "metrics", "page", "usage")
     ),
 }
 NOT_COVERED = {

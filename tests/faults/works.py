@@ -3,8 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import redis.asyncio
 from aiohttp import web
@@ -22,6 +24,7 @@ from aioregistry.cleanup import (
     ContentCache,
     ContentReader,
     Delete,
+    Plan,
     Policy,
     apply_plan,
     collect_garbage,
@@ -41,6 +44,9 @@ LIMIT = RateLimit(windows=((3, 0.01), (1000, 60.0)), burst=1000)
 SHARED = RateLimit(windows=((4, 4.0),), burst=1000)
 
 HEALTH = ("alive", "health", "ready")
+# What they answer with is at hand: a registry that was counted.
+FIGURES = Mock(page=lambda _: b"", metrics=lambda *_: (b"", "text/plain"), document=lambda _: {})
+PLAN = Plan(registry="example", made_at=datetime(2026, 1, 1, tzinfo=UTC))
 
 # By what is covered; nothing is set up for these, and nothing more is checked.
 CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
@@ -115,6 +121,20 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
             state=SimpleNamespace(registry_client=at.client, registry_clients={"main": at.client})
         )
     ),
+    **{
+        f"aioregistry.web.aiohttp.{name}": lambda at, name=name: getattr(on_aiohttp, name)(
+            SimpleNamespace(
+                config_dict={on_aiohttp.CLIENT: at.client, on_aiohttp.FIGURES: FIGURES},
+                headers={},
+                match_info={"registry": "example"},
+            )
+        )
+        for name in ("metrics", "usage")
+    },
+    "aioregistry.web.fastapi.metrics": lambda at: on_fastapi.metrics(_asgi(at), FIGURES),
+    "aioregistry.web.fastapi.usage": lambda at: on_fastapi.usage("example", _asgi(at), FIGURES),
+    "aioregistry.web.aiohttp.plan_page": lambda _: on_aiohttp.plan_page(PLAN),
+    "aioregistry.web.fastapi.plan_page": lambda _: on_fastapi.plan_page(PLAN),
     "aioregistry.usage.measure_usage": lambda at: measure_usage(
         at.registry, ContentReader(at.distribution)
     ),
@@ -122,6 +142,11 @@ CALLS: dict[str, Callable[[Stage], Awaitable[Any]]] = {
         None, NotFoundError("gone")
     ),
 }
+
+
+def _asgi(at: Stage) -> Any:
+    state = SimpleNamespace(registry_client=at.client, registry_clients={})
+    return SimpleNamespace(state=state, headers={})
 
 
 @frozen

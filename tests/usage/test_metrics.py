@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aioregistry.api.models import Registry, SubscriptionTier
+from aioregistry.ratelimit.limits import RateLimitStatus, WindowStatus
 from aioregistry.usage.cost import Cost
 from aioregistry.usage.history import UsageRecord
 from aioregistry.usage.metrics import RegistryFigures, openmetrics
@@ -36,13 +37,16 @@ def samples(text: bytes) -> dict[tuple[str, ...], float]:
 
 def test_a_registry_has_its_figures_and_no_label_of_a_repository():
     reported = Registry(name="example", storage_usage_bytes=950, storage_usage_bytes_updated_at=NOW)
+    hour = timedelta(hours=1)
     records = [
-        UsageRecord(at=NOW, cause="cleanup", deleted=3),
-        UsageRecord(at=NOW + timedelta(hours=1), cause="cleanup", deleted=4),
-        UsageRecord(at=NOW + timedelta(hours=2), cause="usage", bytes=5),
+        UsageRecord(at=NOW, cause="cleanup", deleted=3, drift=2, seconds=30),
+        UsageRecord(at=NOW + hour, cause="cleanup", deleted=4, failed=1, seconds=40),
+        UsageRecord(at=NOW + 2 * hour, cause="usage", bytes=5),
     ]
-    figures = RegistryFigures(usage=USAGE, reported=reported, records=records)
-    assert samples(openmetrics([figures], seconds=1.5, remaining=4_000)) == {
+    figures = RegistryFigures(usage=USAGE, reported=reported, records=records, seconds=1.5)
+    windows = (WindowStatus(250, 60.0, 10, 0, 240), WindowStatus(5_000, 3_600.0, 10, 0, 4_000))
+    quota = RateLimitStatus(windows, 0, 0.0, None)
+    assert samples(openmetrics([figures], quota=quota)) == {
         ("bytes", "all", "example"): 900,
         ("bytes", "example", "untagged"): 100,
         ("bytes", "example", "referrer"): 10,
@@ -51,11 +55,18 @@ def test_a_registry_has_its_figures_and_no_label_of_a_repository():
         ("tags", "example"): 5,
         ("reported_bytes", "example"): 950,
         ("reported_timestamp_seconds", "example"): NOW.timestamp(),
-        ("usage_timestamp_seconds", "example"): NOW.timestamp(),
-        ("last_cleanup_deletes", "example"): 4,
-        ("last_cleanup_timestamp_seconds", "example"): NOW.timestamp() + 3_600,
-        ("usage_duration_seconds",): 1.5,
-        ("quota_remaining_requests",): 4_000,
+        ("deletes_total", "deleted", "example"): 7,
+        ("deletes_total", "absent", "example"): 0,
+        ("deletes_total", "drift", "example"): 2,
+        ("deletes_total", "example", "failed"): 1,
+        ("deletes_total", "example", "unknown"): 0,
+        ("deletes_total", "example", "not_attempted"): 0,
+        ("last_success_timestamp_seconds", "example", "usage"): NOW.timestamp(),
+        ("last_success_timestamp_seconds", "cleanup", "example"): NOW.timestamp(),
+        ("duration_seconds", "example", "usage"): 1.5,
+        ("duration_seconds", "cleanup", "example"): 40,
+        ("quota_remaining_requests", "60"): 240,
+        ("quota_remaining_requests", "3600"): 4_000,
     }
 
 

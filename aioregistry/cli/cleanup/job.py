@@ -231,7 +231,7 @@ class CleanupJob:
     ) -> int:
         """Show the outcomes, collect garbage if asked to, and return the exit code."""
         self.output.show_report(report)
-        record_cleanup(plan, report, to.settings)
+        record_cleanup(plan, report, to.settings, seconds=time.monotonic() - self._begun)
         collected = None
         try:
             if not report.done:

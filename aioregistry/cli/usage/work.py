@@ -68,6 +68,7 @@ def usage(
         counted = _Counted(to, await _reported(to), record=money.record)
         printer.begin()
         for handle in handles:
+            begun = time.monotonic()
             try:
                 found = await _measure(
                     to, handle, counting, matches, for_page=money.html is not None
@@ -81,7 +82,7 @@ def usage(
             known = counted.registries.get(handle.name)
             printer.rows(rows_of(found, known, counting.by))
             counted.notes += sentences(found, known, read=not counting.lists_only)
-            counted.add(found)
+            counted.add(found, time.monotonic() - begun)
         printer.end()
         await counted.add_cost()
         if money.openmetrics is not None:
@@ -188,8 +189,7 @@ class _Counted:
     failed: bool = False
     cost: Cost | None = None
     plans: dict[str, Plan] = Factory(dict)
-    _begun: float = Factory(time.monotonic)
-    _found: list[tuple[RegistryUsage, list[UsageRecord]]] = Factory(list)
+    _found: list[tuple[RegistryUsage, list[UsageRecord], float]] = Factory(list)
     _growths: list[Growth] = Factory(list)
     _bytes: int = 0
 
@@ -197,7 +197,7 @@ class _Counted:
     def registries(self) -> dict[str, Registry]:
         return {each.name: each for each in self.reported}
 
-    def add(self, found: RegistryUsage) -> None:
+    def add(self, found: RegistryUsage, seconds: float) -> None:
         """Take in a registry; its growth is of its records, if there are enough of them."""
         folder = _folder(found.registry, self.to.settings)
         known = self.registries.get(found.registry)
@@ -213,13 +213,14 @@ class _Counted:
                     untagged_bytes=total.untagged_bytes,
                     tags=total.tags,
                     manifests=total.manifests,
+                    seconds=round(seconds),
                 )
                 record_usage(folder, line)
             records = read_records(folder)
         except OSError as error:
             raise UsageError(f"{folder.usage}: {error.strerror or error}") from None
         sizes = [(each.at, each.stored_bytes) for each in records if each.stored_bytes is not None]
-        self._found.append((found, records))
+        self._found.append((found, records, seconds))
         self._growths.append(growth_of_records(sizes) or growth_by_push(found.grown))
         self._bytes += total.bytes
 
@@ -259,13 +260,7 @@ class _Counted:
         from aioregistry.usage.metrics import openmetrics
 
         figures = self._figures(per_repository=per_repository)
-        server = self.to.limiter.status.server
-        text = openmetrics(
-            figures,
-            cost=self.cost,
-            seconds=time.monotonic() - self._begun,
-            remaining=None if server is None else server.remaining,
-        )
+        text = openmetrics(figures, cost=self.cost, quota=self.to.limiter.status)
         # A collector may read it at any time; it runs as another user.
         _write(path, text, mode=0o644)
 
@@ -282,9 +277,10 @@ class _Counted:
                 usage=found,
                 reported=self.registries.get(found.registry),
                 records=records,
+                seconds=seconds,
                 by_repository=per_repository,
             )
-            for found, records in self._found
+            for found, records, seconds in self._found
         ]
 
     async def add_saving(self, handle: RegistryHandle, policy: Policy) -> None:
