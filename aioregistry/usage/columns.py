@@ -1,7 +1,7 @@
 """The manifests of one repository in columns, and which tag needs which of them: pure."""
 
 from array import array
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -102,12 +102,15 @@ class Needs:
         edges: What a manifest needs: its children and its referrers.
         referrers: The signatures, attestations and SBOMs.
         platforms: The platforms that indexes give their children.
+        documents: The blobs of the documents that an index names: its children's. A garbage
+            collection keeps them for as long as it keeps the index.
     """
 
     labels: "array[int]"
     edges: Mapping[int, Sequence[int]] = field(factory=dict)
     referrers: frozenset[int] = frozenset()
     platforms: Mapping[int, str] = field(factory=dict)
+    documents: Mapping[int, Sequence[int]] = field(factory=dict)
 
     @classmethod
     def of(cls, columns: Columns, described: Mapping[int, Described], sizes: BlobSizes) -> "Needs":
@@ -121,6 +124,7 @@ class Needs:
         edges: dict[int, list[int]] = {}
         referrers: set[int] = set()
         platforms: dict[int, str] = {}
+        documents: dict[int, list[int]] = {}
         signed = _signed(columns)
         if any(one.children or one.subject for one in described.values()) or signed:
             node_of = _finder(columns, sizes)
@@ -130,6 +134,7 @@ class Needs:
                     if child is None:
                         continue
                     edges.setdefault(node, []).append(child)
+                    documents.setdefault(node, []).append(columns.own[child])
                     if platform == _ATTESTATION:
                         referrers.add(child)
                     elif platform is not None:
@@ -140,7 +145,13 @@ class Needs:
                     if subject is not None:
                         edges.setdefault(subject, []).append(node)
             referrers.update(signed)
-        return cls(_spread(columns, edges), edges, frozenset(referrers), platforms)
+        labels = _spread(columns, edges)
+        return cls(labels, edges, frozenset(referrers), platforms, documents)
+
+    def blobs(self, columns: Columns, node: int) -> Iterable[int]:
+        """Return the numbers of the blobs that a manifest keeps, documents of children too."""
+        named = self.documents.get(node)
+        return columns.blobs(node) if named is None else [*columns.blobs(node), *named]
 
     def reached(self, node: int) -> Collection[int]:
         """Return a manifest, what it needs, and what that needs."""

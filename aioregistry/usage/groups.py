@@ -121,7 +121,7 @@ class Rows:
                 pushed=columns.pushed[node],
                 now=self._now,
             )
-            self._owners.note(columns.blobs(node), row)
+            self._owners.note(needs.blobs(columns, node), row)
 
     def _name(self, repository: str, columns: Columns, needs: Needs, node: int) -> str:
         if self._by is By.REPOSITORY:
@@ -148,7 +148,7 @@ class Rows:
         for node in range(len(columns)):
             if needs.labels[node] <= SHARED:
                 # No tag's alone.
-                self._owners.note(columns.blobs(node), None)
+                self._owners.note(needs.blobs(columns, node), None)
             tags = columns.tags(node)
             if not tags:
                 continue

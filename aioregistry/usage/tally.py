@@ -100,7 +100,7 @@ class Tally:
             pushed, label = columns.pushed[node], needs.labels[node]
             kind = Kinds.REFERRER if node in needs.referrers else Kinds.IMAGE
             self._kinds.note(
-                columns.blobs(node),
+                needs.blobs(columns, node),
                 kind if label else Kinds.UNTAGGED,
                 int(pushed // _DAY) if pushed == pushed else None,  # noqa: PLR0124  (no number)
             )
