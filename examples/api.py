@@ -1,19 +1,26 @@
 """A service that cleans up, with FastAPI: ``uvicorn api:api``."""
 
+import asyncio
+
 from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 
 from aioregistry import Registry, Repository, Tag
+from aioregistry.cleanup import Plan
 from aioregistry.web.fastapi import (
     PROBLEMS,
     Client,
+    FiguresOf,
     JobsOf,
     alive,
     job_router,
     lifespan,
+    metrics,
     page,
+    plan_page,
     ready,
+    usage,
 )
 from aioregistry.web.work import apply_work, plan_file, plan_work, usage_work
 
@@ -31,6 +38,8 @@ api = FastAPI(
 api.get("/", include_in_schema=False)(page)
 api.get("/alive")(alive)
 api.get("/ready")(ready)
+api.get("/metrics", include_in_schema=False)(metrics)
+api.get("/registries/{registry}/usage")(usage)
 api.include_router(job_router("/jobs"))
 
 
@@ -50,8 +59,8 @@ async def tags(registry: str, repository: str, client: Client) -> list[Tag]:
 
 
 @api.post("/registries/{registry}/usage", status_code=202)
-def measure(registry: str, client: Client, jobs: JobsOf) -> dict:
-    work = usage_work(client.registry(registry))
+def measure(registry: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
+    work = usage_work(client.registry(registry), figures=figures)
     return jobs.start(f"usage {registry}", work, once=True).document()
 
 
@@ -66,9 +75,14 @@ def review(identifier: str) -> FileResponse:
     return FileResponse(find_plan(identifier))
 
 
+@api.get("/plans/{identifier}/page")
+async def review_page(identifier: str) -> Response:
+    return await plan_page(await asyncio.to_thread(Plan.load, find_plan(identifier)))
+
+
 @api.post("/plans/{identifier}/approval", status_code=202)
-def approve(identifier: str, client: Client, jobs: JobsOf) -> dict:
-    work = apply_work(client, find_plan(identifier), caps=CAPS)
+def approve(identifier: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
+    work = apply_work(client, find_plan(identifier), caps=CAPS, figures=figures)
     return jobs.start(f"apply {identifier}", work, once=True).document()
 
 

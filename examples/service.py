@@ -1,17 +1,33 @@
 """A service that cleans up, with aiohttp: ``python service.py``."""
 
+import asyncio
 import os
 
 from aiohttp import web
 from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client
 
-from aioregistry.web.aiohttp import CLIENT, JOBS, alive, job_routes, page, ready, setup
+from aioregistry.cleanup import Plan
+from aioregistry.web.aiohttp import (
+    CLIENT,
+    FIGURES,
+    JOBS,
+    alive,
+    job_routes,
+    metrics,
+    page,
+    plan_page,
+    ready,
+    setup,
+    usage,
+)
 from aioregistry.web.work import apply_work, plan_file, plan_work, usage_work
 
 routes = web.RouteTableDef()
 routes.get("/")(page)
 routes.get("/alive")(alive)
 routes.get("/ready")(ready)
+routes.get("/metrics")(metrics)
+routes.get("/registries/{registry}/usage")(usage)
 
 
 @routes.get("/registries")
@@ -35,7 +51,8 @@ async def tags(request):
 @routes.post("/registries/{registry}/usage")
 async def measure(request):
     registry = registry_of(request)
-    return start(request, f"usage {registry.name}", usage_work(registry))
+    work = usage_work(registry, figures=request.config_dict[FIGURES])
+    return start(request, f"usage {registry.name}", work)
 
 
 @routes.post("/registries/{registry}/plans")
@@ -49,10 +66,16 @@ async def review(request):
     return web.FileResponse(find_plan(request))
 
 
+@routes.get("/plans/{id}/page")
+async def review_page(request):
+    return await plan_page(await asyncio.to_thread(Plan.load, find_plan(request)))
+
+
 @routes.post("/plans/{id}/approval")
 async def approve(request):
     path = find_plan(request)
-    work = apply_work(request.config_dict[CLIENT], path, caps=CAPS)
+    found = request.config_dict
+    work = apply_work(found[CLIENT], path, caps=CAPS, figures=found[FIGURES])
     return start(request, f"apply {path.stem}", work)
 
 

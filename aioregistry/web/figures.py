@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from aioregistry.cleanup.manifests.reader import ContentSource
     from aioregistry.cleanup.plan.plan import Plan
     from aioregistry.usage.metrics import CleanupFigures, RegistryFigures
-    from aioregistry.usage.model import RegistryUsage
+    from aioregistry.usage.model import By, RegistryUsage, UsageRow
 
 __all__ = ["PAGE_HEADERS", "Figures", "page_of_plan"]
+
+_MAX_ROWS = 500
 
 PAGE_HEADERS: Mapping[str, str] = {
     "Content-Type": "text/html; charset=utf-8",
@@ -36,6 +38,7 @@ PAGE_HEADERS: Mapping[str, str] = {
 @frozen
 class _Counted:
     figures: "RegistryFigures"
+    repositories: "Sequence[UsageRow]"
     page: bytes
 
 
@@ -54,6 +57,8 @@ class Figures:
         registry: RegistryHandle,
         contents: "ContentSource | None" = None,
         *,
+        by: "By | str" = "repository",
+        top: int | None = 500,
         reported: Registry | None = None,
         plan: "Plan | None" = None,
         on_progress: Callable[[int], Ignored] | None = None,
@@ -65,6 +70,8 @@ class Figures:
         Args:
             registry: The registry.
             contents: Reads manifests; None, the default, reads none.
+            by: What the rows are of what is returned; repositories by default.
+            top: How many there are, the largest; 500 by default, None for all.
             reported: What the API says of the registry; None, the default, leaves it out.
             plan: What a policy would delete, for the page; None, the default, for no policy.
             on_progress: Called with how many manifests were listed so far; None for no call.
@@ -77,15 +84,19 @@ class Figures:
         from aioregistry.report.usage_page import GROUPS, usage_page
         from aioregistry.usage.measuring import measure_usage
         from aioregistry.usage.metrics import RegistryFigures
+        from aioregistry.usage.model import By
 
         begun = time.monotonic()
-        usage = await measure_usage(registry, contents, also=GROUPS, on_progress=on_progress)
+        usage = await measure_usage(
+            registry, contents, by=by, top=top, also=GROUPS, on_progress=on_progress
+        )
         figures = RegistryFigures(usage=usage, reported=reported, seconds=time.monotonic() - begun)
         plans = None if plan is None else {plan.registry: plan}
         page = await asyncio.to_thread(usage_page, [figures], plans=plans)
         # The page has the rows: they are not kept twice.
-        few = evolve(figures, usage=evolve(usage, groups={}))
-        self._counted[registry.name] = _Counted(few, page)
+        few = evolve(figures, usage=evolve(usage, groups={}, rows=()))
+        rows = usage.groups[By.REPOSITORY].rows[:_MAX_ROWS]
+        self._counted[registry.name] = _Counted(few, rows, page)
         return usage
 
     def add_cleanup(self, registry: str, report: "CleanupReport", *, seconds: float) -> None:
@@ -116,7 +127,7 @@ class Figures:
     def document(self, registry: str) -> dict[str, Any] | None:
         """Return what was counted of a registry as JSON values; None if it was not yet."""
         counted = self._counted.get(registry)
-        return None if counted is None else _document(counted.figures.usage)
+        return None if counted is None else _document(counted)
 
     def metrics(
         self, accept: str = "", quotas: Iterable[RateLimitStatus | None] = ()
@@ -141,7 +152,8 @@ class Figures:
         )
 
 
-def _document(usage: "RegistryUsage") -> dict[str, Any]:
+def _document(counted: _Counted) -> dict[str, Any]:
+    usage = counted.figures.usage
     total = usage.total
     return {
         "registry": usage.registry,
@@ -163,7 +175,7 @@ def _document(usage: "RegistryUsage") -> dict[str, Any]:
                 "bytes": row.bytes,
                 "exclusive_bytes": row.exclusive_bytes,
             }
-            for row in usage.rows
+            for row in counted.repositories
         ],
     }
 

@@ -5,6 +5,7 @@ It needs the extra ``cleanup``.
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from aioregistry.client.registry import RegistryHandle
 from aioregistry.oci.distribution import Distribution
 from aioregistry.usage.measuring import measure_usage
 from aioregistry.usage.model import By
+from aioregistry.web.figures import Figures
 from aioregistry.web.job import Job
 
 __all__ = ["Work", "apply_work", "plan_file", "plan_work", "usage_work"]
@@ -82,7 +84,12 @@ def plan_file(folder: Path, identifier: str) -> Path | None:
 
 
 def apply_work(
-    client: RegistryClient, path: Path, *, caps: Caps | None = None, in_use: InUse | None = None
+    client: RegistryClient,
+    path: Path,
+    *,
+    caps: Caps | None = None,
+    in_use: InUse | None = None,
+    figures: Figures | None = None,
 ) -> Work:
     """Return the work of a job that carries a plan out, as far as no earlier job has done that.
 
@@ -96,9 +103,11 @@ def apply_work(
         path: The plan's file, as `plan_file` returns it.
         caps: How much may be deleted; None, the default, for the caps of `apply_plan`.
         in_use: What runs somewhere now; None, the default, for what the plan was made with.
+        figures: Where the outcomes are counted, for metrics; None, the default, for nowhere.
     """
 
     async def work(job: Job) -> None:
+        begun = time.monotonic()
         plan = await asyncio.to_thread(Plan.load, path)
         journal = path.with_suffix(".journal")
         registry = client.registry(plan.registry)
@@ -116,6 +125,8 @@ def apply_work(
                     done=step.done, total=step.total, seconds_left=step.seconds_left
                 ),
             )
+        if figures is not None:
+            figures.add_cleanup(plan.registry, report, seconds=time.monotonic() - begun)
         job.tell(done=report.total, total=report.total, report=str(report))
 
     return work
@@ -132,7 +143,11 @@ def _note(job: Job, outcome: ItemOutcome) -> None:
 
 
 def usage_work(
-    registry: RegistryHandle, *, by: By | str = By.REPOSITORY, top: int | None = 500
+    registry: RegistryHandle,
+    *,
+    by: By | str = By.REPOSITORY,
+    top: int | None = 500,
+    figures: Figures | None = None,
 ) -> Work:
     """Return the work of a job that counts bytes.
 
@@ -143,12 +158,21 @@ def usage_work(
         registry: The registry.
         by: What the rows are; repositories by default.
         top: How many rows, the largest; 500 by default, None for all.
+        figures: Where they are kept, for metrics and for the page of the registry; then indexes are
+            read, too, from the registry itself. None, the default, for nowhere.
     """
 
     async def work(job: Job) -> None:
-        usage = await measure_usage(
-            registry, by=by, top=top, on_progress=lambda listed: job.tell(manifests=listed)
-        )
+        def tell(listed: int) -> None:
+            job.tell(manifests=listed)
+
+        if figures is None:
+            usage = await measure_usage(registry, by=by, top=top, on_progress=tell)
+        else:
+            async with Distribution(registry) as distribution:
+                usage = await figures.count(
+                    registry, ContentReader(distribution), by=by, top=top, on_progress=tell
+                )
         rows = [{"name": row.name, "bytes": row.bytes} for row in usage.rows]
         job.tell(bytes=usage.total.bytes, rows=rows)
 
