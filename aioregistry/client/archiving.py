@@ -1,14 +1,23 @@
 """Writing down what is deleted before each DELETE of a bulk delete is sent."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Protocol
 
+from aioregistry.api.models import Manifest
 from aioregistry.errors import RegistryError
+from aioregistry.paging.pager import Pager
 from aioregistry.session.exchange import Verdict
 
-__all__ = ["DeletionArchive", "manifests_first", "tags_first"]
+__all__ = ["DeletionArchive", "archive_repository", "manifests_first", "tags_first"]
 
+# The tags are listed again before a DELETE when the list is so many seconds old, and where
+# that takes long, so many times what it took.
+_MIN_TAGS_AGE = 1.0
+_LISTINGS = 20.0
+_MAX_TAGS_AGE = 30.0
+_ATTEMPTS = 5
 _Check = Callable[[str], Awaitable[object]]
 
 
@@ -32,6 +41,15 @@ class DeletionArchive(Protocol):
 
     async def keep_manifest(self, repository: str, digest: str, tags: tuple[str, ...]) -> bool:
         """Write down a manifest, and the tags that are deleted with it; as `keep_tag`."""
+
+    async def new_tags(self, repository: str, known: Collection[str]) -> Mapping[str, str]:
+        """Return the digest of each tag that the registry itself has, without those known.
+
+        Empty where the registry does not list its tags.
+
+        Raises:
+            RegistryError: It cannot be asked.
+        """
 
 
 class _ArchiveFirst:
@@ -100,11 +118,106 @@ def manifests_first(
         return check
     _check_registry(archive, registry)
     kept = archive
+    late = _LateTags(archive, repository, tags)
 
-    def keep(digest: str) -> Awaitable[bool]:
-        return kept.keep_manifest(repository, digest, tags.get(digest, ()))
+    async def keep(digest: str) -> bool:
+        return await kept.keep_manifest(repository, digest, await late.of(digest))
 
     return _ArchiveFirst(keep, check)
+
+
+class _LateTags:
+    """The tags of manifests, those included that were set since the manifests were listed.
+
+    Args:
+        archive: Asks the registry itself, which costs none of the API's quota.
+        repository: The repository's name.
+        tags: The tags of each manifest, by digest, filled by the time of the first question.
+    """
+
+    def __init__(
+        self, archive: DeletionArchive, repository: str, tags: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._archive = archive
+        self._repository = repository
+        self._tags = tags
+        self._late: dict[str, str] = {}
+        self._due = 0.0
+        self._lock = asyncio.Lock()
+
+    async def of(self, digest: str) -> tuple[str, ...]:
+        """Return the tags of a manifest.
+
+        Raises:
+            RegistryError: The registry cannot be asked.
+        """
+        clock = asyncio.get_running_loop().time
+        async with self._lock:
+            if clock() >= self._due:
+                begun = clock()
+                known = {tag for some in self._tags.values() for tag in some} | self._late.keys()
+                self._late |= await self._archive.new_tags(self._repository, known)
+                most = max(_MIN_TAGS_AGE, _LISTINGS * (clock() - begun))
+                self._due = begun + min(most, _MAX_TAGS_AGE)
+        return (*self._tags.get(digest, ()), *(t for t, on in self._late.items() if on == digest))
+
+
+async def archive_repository(
+    archive: DeletionArchive,
+    registry: str,
+    repository: str,
+    manifests: Pager[Manifest],
+    most: int,
+) -> None:
+    """Write down all manifests of a repository, until a list shows none that is not written down.
+
+    Args:
+        archive: The open archive.
+        registry: The registry's name.
+        repository: The repository's name.
+        manifests: Its manifests, which are listed anew each time.
+        most: How many are read at once.
+
+    Raises:
+        ValueError: The archive is another registry's.
+        RegistryError: One cannot be archived, or images are pushed faster than they can be.
+    """
+    _check_registry(archive, registry)
+    kept: dict[str, tuple[str, ...]] = {}
+    left: list[str] = []
+    for _ in range(_ATTEMPTS):
+        listed = await manifests.collect(require_complete=True)
+        tags = {one.digest: one.tags for one in listed}
+        left = [digest for digest, some in tags.items() if kept.get(digest) != some]
+        if not left:
+            return
+        kept |= await _archive_all(archive, repository, {one: tags[one] for one in left}, most)
+    raise RegistryError(
+        f"manifests of {repository!r} cannot be archived, or are pushed faster than they can be:"
+        f" {left[0]} is one of them; nothing was deleted"
+    )
+
+
+async def _archive_all(
+    archive: DeletionArchive, repository: str, tags: Mapping[str, tuple[str, ...]], most: int
+) -> dict[str, tuple[str, ...]]:
+    """Write down manifests with their tags, and return those that the registry has."""
+    kept: dict[str, tuple[str, ...]] = {}
+    waiting = iter(tags.items())
+
+    async def work() -> None:
+        for digest, some in waiting:
+            if await archive.keep_manifest(repository, digest, some):
+                kept.update({digest: some})
+
+    workers = [asyncio.ensure_future(work()) for _ in range(min(most, len(tags)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return kept
 
 
 def _check_registry(archive: DeletionArchive, registry: str) -> None:

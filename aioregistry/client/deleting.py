@@ -6,10 +6,13 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Container,
+    Coroutine,
     Sized,
 )
 from functools import partial
+from typing import Any
 
 from attrs import frozen
 
@@ -29,6 +32,7 @@ __all__ = ["BulkDeletes", "Check", "DeletionOf", "OnOutcome", "deletion_of", "re
 
 OnOutcome = Callable[[Outcome], Ignored]
 Check = Callable[[str], Awaitable[object]]
+ListExisting = Callable[[], Awaitable[Collection[str]]]
 DeletionOf = Callable[[str], MakeRequest[None]]
 
 
@@ -51,7 +55,7 @@ class BulkDeletes:
         on_outcome: OnOutcome | None,
         on_progress: Callable[[Progress], Ignored] | None,
         check: Check | None = None,
-        list_existing: Callable[[], Awaitable[Container[str]]] | None = None,
+        list_existing: ListExisting | None = None,
     ) -> DeletionReport:
         """Delete what is named, and return the report; see `RepositoryHandle.delete_tags`.
 
@@ -89,13 +93,34 @@ class BulkDeletes:
         ).run()
         return DeletionReport.of(outcomes)
 
-    def iterate(self, names: Names, deletion_of: DeletionOf) -> OutcomeIterator:
-        """Return an iterator that deletes what is named, and yields each outcome."""
-        return OutcomeIterator(
-            lambda record, gate: self._deletion(names, deletion_of, record, gate).run,
-            self.families.session.start,
-            self.concurrency,
-        )
+    def iterate(
+        self,
+        names: Names,
+        deletion_of: DeletionOf,
+        check: Check | None = None,
+        list_existing: ListExisting | None = None,
+    ) -> OutcomeIterator:
+        """Return an iterator that deletes what is named, and yields each outcome; see `run`."""
+
+        def prepare(record: OnOutcome, gate: ReaderGate) -> Callable[[], Coroutine[Any, Any, None]]:
+            existing: set[str] = set()
+            deletion = self._deletion(
+                names,
+                deletion_of,
+                record,
+                gate,
+                check=check,
+                existing=None if list_existing is None else existing,
+            )
+
+            async def run() -> None:
+                if list_existing is not None:
+                    existing.update(await list_existing())
+                await deletion.run()
+
+            return run
+
+        return OutcomeIterator(prepare, self.families.session.start, self.concurrency)
 
     def _deletion(
         self,

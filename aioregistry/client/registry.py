@@ -19,6 +19,7 @@ from aioregistry.api.models import (
 from aioregistry.arguments import Ignored, Several, plain_callback
 from aioregistry.bulk.progress import Progress
 from aioregistry.bulk.report import DeletionReport
+from aioregistry.client.archiving import DeletionArchive, archive_repository
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.deleting import BulkDeletes, OnOutcome, deletion_of, references
 from aioregistry.client.families import PathFamilies
@@ -206,19 +207,28 @@ class RegistryHandle:
             on_progress,
         )
 
-    async def delete_repository(self, name: str) -> None:
+    async def delete_repository(self, name: str, *, archive: DeletionArchive | None = None) -> None:
         """Delete a repository with **all its tags and manifests**.
 
         ``DELETE /v2/registries/{registry}/repositories/{repository}``.
 
         Args:
             name: The repository's name.
+            archive: An open `aioregistry.cleanup.Archive`, in which all manifests and tags are
+                written down before, read from the registry itself and listed (a request for 200)
+                until nothing new is found; what is pushed later is not in it. None by default.
 
         Raises:
             InvalidNameError: No repository can have such a name; nothing was sent.
+            ValueError: The archive is another registry's; nothing was sent.
             NotFoundError: There is no such repository.
-            RegistryError: Any other of its kinds.
+            NotRecordedError: The archive cannot be written; nothing was deleted.
+            RegistryError: Any other of its kinds; so where a manifest cannot be archived, and
+                nothing was deleted.
         """
+        if archive is not None:
+            manifests = self.repository(name).manifests()
+            await archive_repository(archive, self.name, name, manifests, self._concurrency)
         await self._families.call(lambda endpoints: endpoints.delete_repository(self.name, name))
 
     async def docker_credentials(

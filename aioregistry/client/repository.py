@@ -251,11 +251,7 @@ class RepositoryHandle:
             RegistryError: With `list_first`, the list could not be had; nothing was deleted.
             Exception: Any that `names` or a callback raises.
         """
-
-        async def listed() -> set[str]:
-            return {one.tag for one in await self.tags().collect(require_complete=True)}
-
-        existing = listed if list_first or archive is not None else None
+        existing = self._list_tags if list_first or archive is not None else None
         check = tags_first(archive, self.registry_name, self.name, check)
         return await self._deletes.run(
             names, self._tag_deletion, on_outcome, on_progress, check, existing
@@ -281,7 +277,9 @@ class RepositoryHandle:
             on_progress: See `delete_tags`; None by default.
             check: See `delete_tags`; None by default.
             list_first: See `delete_tags`; by default the manifests are not listed first.
-            archive: See `delete_tags`; each manifest is archived with the tags of the list.
+            archive: See `delete_tags`; each manifest is archived with the tags of the list, and
+                with those that were set since by the registry's own list of tags, which is at most
+                30 seconds old, mostly one.
 
         Returns:
             The outcomes by status, each in the order of `digests`.
@@ -290,19 +288,16 @@ class RepositoryHandle:
             Exception: What `delete_tags` raises.
         """
         tags: dict[str, tuple[str, ...]] = {}
-
-        async def listed() -> dict[str, tuple[str, ...]]:
-            for one in await self.manifests().collect(require_complete=True):
-                tags[one.digest] = one.tags
-            return tags
-
-        existing = listed if list_first or archive is not None else None
+        lists = list_first or archive is not None
+        existing = partial(self._list_manifests, tags) if lists else None
         check = manifests_first(archive, self.registry_name, self.name, tags, check)
         return await self._deletes.run(
             digests, self._manifest_deletion, on_outcome, on_progress, check, existing
         )
 
-    def iter_delete_tags(self, names: Names) -> OutcomeIterator:
+    def iter_delete_tags(
+        self, names: Names, *, archive: DeletionArchive | None = None
+    ) -> OutcomeIterator:
         """Delete many tags as `delete_tags` does, and yield each `Outcome` as it is known.
 
         One ``DELETE …/repositories/{repository}/tags/{tag}`` for each. The deletes begin with the
@@ -317,26 +312,46 @@ class RepositoryHandle:
 
         Args:
             names: The tags.
+            archive: See `delete_tags`; None, the default, for no archive.
 
         Raises:
             TypeError: `names` is one string.
+            ValueError: The archive is another registry's.
             ClientClosedError: The client is closed.
         """
-        return self._deletes.iterate(names, self._tag_deletion)
+        check = tags_first(archive, self.registry_name, self.name, None)
+        existing = None if archive is None else self._list_tags
+        return self._deletes.iterate(names, self._tag_deletion, check, existing)
 
-    def iter_delete_manifests(self, digests: Names) -> OutcomeIterator:
+    def iter_delete_manifests(
+        self, digests: Names, *, archive: DeletionArchive | None = None
+    ) -> OutcomeIterator:
         """Delete many manifests as `iter_delete_tags` does tags; **all tags on them too**.
 
         One ``DELETE …/repositories/{repository}/digests/{digest}`` for each.
 
         Args:
             digests: The manifests' digests.
+            archive: See `delete_manifests`; None, the default, for no archive.
 
         Raises:
             TypeError: `digests` is one string.
+            ValueError: The archive is another registry's.
             ClientClosedError: The client is closed.
         """
-        return self._deletes.iterate(digests, self._manifest_deletion)
+        tags: dict[str, tuple[str, ...]] = {}
+        check = manifests_first(archive, self.registry_name, self.name, tags, None)
+        existing = None if archive is None else partial(self._list_manifests, tags)
+        return self._deletes.iterate(digests, self._manifest_deletion, check, existing)
+
+    async def _list_tags(self) -> set[str]:
+        return {one.tag for one in await self.tags().collect(require_complete=True)}
+
+    async def _list_manifests(self, tags: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """List the manifests, and add the tags of each to those given."""
+        for one in await self.manifests().collect(require_complete=True):
+            tags[one.digest] = one.tags
+        return tags
 
     def _tag_deletion(self, tag: str) -> MakeRequest[None]:
         return partial(Endpoints.delete_tag, path=self._path, tag=tag)

@@ -103,6 +103,20 @@ def test_a_repository_is_deleted(filled):
     assert "did not exist" in again.stderr
 
 
+def test_a_repository_that_was_deleted_is_restored_by_the_command_that_it_names(filled):
+    before = filled.tags()
+    result = filled.run("delete-repository", "web", "--yes")
+    archive = result.stderr.rpartition("aioregistry cleanup undo ")[2].strip()
+    assert filled.run("cleanup", "undo", archive).exit_code == 0
+    assert filled.tags() == before
+
+
+def test_a_repository_is_deleted_for_good_when_told_so(filled):
+    result = filled.run("delete-repository", "web", "--yes", "--no-archive")
+    assert result.stderr == "example/web: deleted\n"
+    assert not list(filled.folder.rglob("*.archive"))
+
+
 @pytest.mark.parametrize("repo", ["web:a", "web@sha256:" + "0" * 64])
 def test_a_tag_is_no_whole_repository(filled, repo):
     result = filled.run("delete-repository", repo, "--yes")

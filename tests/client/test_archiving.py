@@ -2,11 +2,20 @@
 
 import pytest
 
-from aioregistry import NotRecordedError, RegistryClient
+from aioregistry import (
+    NotFoundError,
+    NotRecordedError,
+    Pager,
+    PermissionDeniedError,
+    RegistryClient,
+    RegistryError,
+    ResponseError,
+    ServerError,
+)
 from aioregistry.cleanup import Archive, ArchiveError, ContentReader, read_archive, undo
 from aioregistry.errors import RegistryConnectionError
 from aioregistry.oci.writer import DistributionWriter
-from aioregistry.sandbox import Sandbox, State
+from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from tests.cleanup.registries import Builder
 
 
@@ -16,7 +25,8 @@ class Stage:
     def __init__(self, folder, sandbox, client) -> None:
         self.path = folder / "archive"
         self.sandbox = sandbox
-        builder = Builder(sandbox.state)
+        self.client = client
+        self.builder = builder = Builder(sandbox.state)
         self.digests = [builder.image("a", "b"), builder.image("c"), builder.image()]
         self.repo = client.registry("example").repository("web")
         self.writer = DistributionWriter(client.registry("example"), base_url=sandbox.url)
@@ -134,3 +144,121 @@ async def test_an_archive_that_cannot_read_manifests_says_so(stage, tmp_path):
     async with Archive(tmp_path / "other", "example") as archive:
         report = await stage.repo.delete_tags(["a"], archive=archive)
     assert "Archive(path, registry, contents)" in str(report.not_attempted[0].error)
+
+
+async def test_tags_that_are_deleted_as_an_iteration_goes_on_come_back(stage):
+    before = stage.held()
+    async with stage.repo.iter_delete_tags(["a", "b", "never"], archive=stage.archive) as outcomes:
+        statuses = {one.name: one.status async for one in outcomes}
+    assert statuses == {"a": "deleted", "b": "deleted", "never": "absent"}
+    assert (await undo(stage.writer, stage.path)).is_complete
+    assert stage.held() == before
+
+
+async def test_manifests_that_are_deleted_as_an_iteration_goes_on_come_back(stage):
+    before = stage.held()
+    iterator = stage.repo.iter_delete_manifests(stage.digests, archive=stage.archive)
+    async with iterator as outcomes:
+        assert [one.status async for one in outcomes] == ["deleted"] * 3
+    assert stage.held() == ({}, set())
+    assert (await undo(stage.writer, stage.path)).is_complete
+    assert stage.held() == before
+
+
+async def test_an_iteration_whose_list_fails_ends_with_its_error(stage):
+    stage.sandbox.faults = Faults(Fault(kind="status", status=403, method="GET"))
+    with pytest.raises(PermissionDeniedError):
+        async for _ in stage.repo.iter_delete_tags(["a"], archive=stage.archive):
+            pass
+    assert stage.held()[0].keys() == {"a", "b", "c"}
+
+
+async def test_a_tag_that_was_set_after_the_manifests_were_listed_comes_back(stage, monkeypatch):
+    collect = Pager.collect
+    one = stage.digests[0]
+
+    async def late(pager, **options):
+        listed = await collect(pager, **options)
+        stage.sandbox.state.push("example", "web", ["late"], digest=one)
+        return listed
+
+    monkeypatch.setattr(Pager, "collect", late)
+    report = await stage.repo.delete_manifests([one], archive=stage.archive)
+    assert len(report.deleted) == 1
+    assert stage.archived() == [(one, ("a", "b", "late"), True)]
+
+
+async def test_tags_are_listed_once_for_many_manifests(stage):
+    await stage.repo.delete_manifests(stage.digests, archive=stage.archive)
+    sent = [one for one in stage.sandbox.requests if "/tags/list" in one.raw_path]
+    assert sum(one.status == 200 for one in sent) == 1
+
+
+async def test_where_the_registry_lists_no_tags_those_of_the_api_are_archived(stage, monkeypatch):
+    async def refuse(repository):
+        raise ResponseError("no such list", status=405)
+
+    monkeypatch.setattr(stage.writer, "list_tags", refuse)
+    report = await stage.repo.delete_manifests(stage.digests[:1], archive=stage.archive)
+    assert len(report.deleted) == 1
+    assert stage.archived() == [(stage.digests[0], ("a", "b"), True)]
+
+
+async def test_a_manifest_is_kept_when_its_tags_cannot_be_asked_for(stage, monkeypatch):
+    async def fail(repository):
+        raise ServerError("try later", status=500)
+
+    monkeypatch.setattr(stage.writer, "list_tags", fail)
+    report = await stage.repo.delete_manifests(stage.digests[:1], archive=stage.archive)
+    assert len(report.not_attempted) == 1
+    assert stage.archived() == []
+
+
+async def test_a_repository_that_is_deleted_comes_back_whole(stage):
+    before = stage.held()
+    registry = stage.client.registry("example")
+    await registry.delete_repository("web", archive=stage.archive)
+    assert stage.held() == ({}, set())
+    assert (await undo(stage.writer, stage.path)).is_complete
+    assert stage.held() == before
+
+
+async def test_what_is_pushed_while_a_repository_is_archived_comes_back(stage, monkeypatch):
+    collect = Pager.collect
+    pushed = []
+
+    async def late(pager, **options):
+        listed = await collect(pager, **options)
+        if len(pushed) < 2:
+            pushed.append(stage.builder.image(f"late-{len(pushed)}"))
+        return listed
+
+    monkeypatch.setattr(Pager, "collect", late)
+    await stage.client.registry("example").delete_repository("web", archive=stage.archive)
+    assert {*pushed, *stage.digests} == {digest for digest, *_ in stage.archived()}
+
+
+async def test_a_repository_with_a_manifest_that_cannot_be_archived_is_kept(stage, monkeypatch):
+    find = stage.writer.get_manifest
+
+    async def lack(repository, reference):
+        if reference == stage.digests[1]:
+            raise NotFoundError("manifest unknown")
+        return await find(repository, reference)
+
+    before = stage.held()
+    monkeypatch.setattr(stage.writer, "get_manifest", lack)
+    with pytest.raises(RegistryError, match="nothing was deleted"):
+        await stage.client.registry("example").delete_repository("web", archive=stage.archive)
+    assert stage.held() == before
+
+
+async def test_a_repository_is_kept_when_the_archive_cannot_be_written(stage, monkeypatch):
+    async def full(*_, **__):
+        raise ArchiveError("archive: cannot be written: No space left on device")
+
+    before = stage.held()
+    monkeypatch.setattr(Archive, "add", full)
+    with pytest.raises(NotRecordedError, match="No space left"):
+        await stage.client.registry("example").delete_repository("web", archive=stage.archive)
+    assert stage.held() == before

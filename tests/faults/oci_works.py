@@ -91,7 +91,11 @@ async def image_that_is_inspected(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     yield inspect_image(at.registry, at.distribution, "web", "main", policy=POLICY)
 
 
-@covers("aioregistry.cleanup.Archive.keep_manifest", "aioregistry.cleanup.Archive.keep_tag")
+@covers(
+    "aioregistry.cleanup.Archive.keep_manifest",
+    "aioregistry.cleanup.Archive.keep_tag",
+    "aioregistry.cleanup.Archive.new_tags",
+)
 async def archive_of_what_exists(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     digest = (await at.distribution.get_manifest("web", "main")).digest
     path = at.folder / "archive.gz"
@@ -100,6 +104,7 @@ async def archive_of_what_exists(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
         async with Archive(path, "example", ContentReader(at.distribution)) as archive:
             assert await archive.keep_tag("web", "main")
             assert await archive.keep_manifest("web", digest, ("main",))
+            assert (await archive.new_tags("web", set()))["main"] == digest
 
     yield use()
     async with Archive(path, "example"):

@@ -1,7 +1,7 @@
 """The archive: documents and tags of what is deleted, on disk before each DELETE is sent."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,11 @@ from aioregistry.cleanup.apply.store import (
     JournalStore,
     store_of,
 )
+from aioregistry.cleanup.apply.watch import NOT_SERVED
 from aioregistry.cleanup.manifests.content import Document
 from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
 from aioregistry.cleanup.plan.items import Condemned
-from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
+from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError, ResponseError
 from aioregistry.session.exchange import Verdict
 
 __all__ = ["Archive", "BatchArchive"]
@@ -162,6 +163,30 @@ class Archive:
             return False
         await self.add(repository, digest, tags, document.body, document.media_type or "")
         return True
+
+    async def new_tags(self, repository: str, known: Collection[str]) -> dict[str, str]:
+        """Return the digest of each tag that the registry itself has, without those known.
+
+        ``GET /v2/{registry}/{repository}/tags/list``, and a ``HEAD`` for each that is not known.
+        Empty where the registry does not list its tags.
+
+        Raises:
+            ArchiveError: The archive has no contents.
+            RegistryError: The registry does not answer.
+        """
+        source = self._source()
+        try:
+            listed = await source.list_tags(repository)
+        except ResponseError as error:
+            if error.status not in NOT_SERVED:
+                raise
+            return {}
+        found: dict[str, str] = {}
+        for tag in sorted(set(listed).difference(known)):
+            digest = await source.current_digest(repository, tag)
+            if digest is not None:
+                found[tag] = digest
+        return found
 
     @property
     def registry(self) -> str:

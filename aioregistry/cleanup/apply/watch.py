@@ -10,7 +10,7 @@ from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.reasons import short
 from aioregistry.errors import RegistryError, ResponseError
 
-__all__ = ["MAX_TAGS_AGE", "TagWatch", "likely_to_move"]
+__all__ = ["MAX_TAGS_AGE", "NOT_SERVED", "TagWatch", "likely_to_move"]
 
 # The tags are never known longer than so many seconds; listed more often where that is quick.
 MAX_TAGS_AGE = 30.0
@@ -23,7 +23,7 @@ _LOOKS_AT_ONCE = 16
 _ATTEMPTS = 3
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # A registry that answers so does not serve its list of tags.
-_NOT_SERVED = {400, 401, 403, 404, 405, 501}
+NOT_SERVED = frozenset({400, 401, 403, 404, 405, 501})
 
 
 class TagWatch:
@@ -98,7 +98,7 @@ class TagWatch:
         try:
             tags = set(await self._contents.list_tags(self._repository))
         except ResponseError as error:
-            if error.status not in _NOT_SERVED or self._read_at is not None:
+            if error.status not in NOT_SERVED or self._read_at is not None:
                 raise
             self.is_served = False
             return

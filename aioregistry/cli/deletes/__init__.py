@@ -1,1 +1,1 @@
-"""The work of ``delete-tags`` and ``delete-manifests``, and their options."""
+"""The work of ``delete-tags``, ``delete-manifests`` and ``delete-repository``."""

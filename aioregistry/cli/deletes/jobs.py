@@ -1,6 +1,5 @@
 """The work of ``delete-tags`` and ``delete-manifests``."""
 
-import shlex
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from aioregistry.cleanup.plan.reasons import part_of
 from aioregistry.cli.asking import ask, read_text
 from aioregistry.cli.deletes.options import Deleting
 from aioregistry.cli.display.plan_tables import DeleteCounts
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, how_to_undo, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access
@@ -159,8 +158,7 @@ class _Job(ABC):
             report = await self.delete(repository, wanted, count, archive)
         code = await self._report(repository, report)
         if report.deleted and self._archive is not None:
-            undo = f"aioregistry cleanup undo {shlex.quote(str(self._archive))}"
-            typer.echo(f"until the next garbage collection, to restore: {undo}", err=True)
+            typer.echo(how_to_undo(self._archive), err=True)
         return SOME_FAILED if needed else code
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Options of ``delete-tags`` and ``delete-manifests``."""
+"""Options of ``delete-tags``, ``delete-manifests`` and ``delete-repository``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,30 @@ from typing import Annotated
 import typer
 from attrs import frozen
 
-__all__ = ["Deleting"]
+__all__ = ["Deleting", "Keeping"]
 
 
 @frozen
-class Deleting:
+class Keeping:
+    """Options on what is kept of what is deleted."""
+
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="FILE",
+            show_default="a new file in the state directory",
+            help="File that keeps what is deleted for `cleanup undo`; it grows.",
+        ),
+    ] = None
+    no_archive: Annotated[
+        bool,
+        typer.Option("--no-archive", help="Keep nothing: what is deleted cannot be restored."),
+    ] = False
+
+
+@frozen
+class Deleting(Keeping):
     """Options on how names are deleted."""
 
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")] = (
@@ -27,17 +46,4 @@ class Deleting:
             " that do not exist, manifests that an image needs are deleted, too, and nothing is"
             " archived without --archive.",
         ),
-    ] = False
-    archive: Annotated[
-        Path | None,
-        typer.Option(
-            "--archive",
-            metavar="FILE",
-            show_default="a new file in the state directory",
-            help="File that keeps what is deleted for `cleanup undo`; it grows.",
-        ),
-    ] = None
-    no_archive: Annotated[
-        bool,
-        typer.Option("--no-archive", help="Keep nothing: what is deleted cannot be restored."),
     ] = False

@@ -1,11 +1,21 @@
 """Text that is safe to show, and counts, sizes and times as people write them."""
 
 import re
+import shlex
+from pathlib import Path
 
 from aioregistry.errors import printable
 from aioregistry.sizes import counted, size_in_words
 
-__all__ = ["counted", "csv_cell", "parse_size", "safe", "size_in_words", "time_in_words"]
+__all__ = [
+    "counted",
+    "csv_cell",
+    "how_to_undo",
+    "parse_size",
+    "safe",
+    "size_in_words",
+    "time_in_words",
+]
 
 _UNITS = {
     "": 1, "B": 1,
@@ -37,6 +47,12 @@ def time_in_words(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def how_to_undo(archive: Path) -> str:
+    """Return how what was deleted is restored from an archive."""
+    undo = f"aioregistry cleanup undo {shlex.quote(str(archive))}"
+    return f"until the next garbage collection, to restore: {undo}"
 
 
 def csv_cell(text: str) -> str:

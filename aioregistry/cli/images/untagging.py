@@ -1,6 +1,5 @@
 """The work of ``aioregistry untag``."""
 
-import shlex
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from aioregistry.cli.asking import ask
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.progress import Stage
 from aioregistry.cli.display.rows import Column, printer_for
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, how_to_undo, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Output
@@ -100,8 +99,7 @@ def untag(
         for line in _summary(rows, dry_run):
             typer.echo(line, err=True)
         if kept is not None and any(row.status == "deleted" for row in rows):
-            undo = f"aioregistry cleanup undo {shlex.quote(str(kept))}"
-            typer.echo(f"until the next garbage collection, to restore: {undo}", err=True)
+            typer.echo(how_to_undo(kept), err=True)
         bad = {"failed", "unknown", "not_attempted"}
         return SOME_FAILED if any(row.status in bad for row in rows) else DONE
 
