@@ -4,8 +4,9 @@ import logging
 import os
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ __all__ = ["JobStore", "ReportFolder", "StoredJob", "to_json"]
 logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _MAX_NOTES = 1000
+_LINES_AT_ONCE = 500
 _AFTER_ALL_OTHERS = 10**15
 _EMPTY: Mapping[str, Any] = {
     "id": "",
@@ -96,8 +98,9 @@ class ReportFolder:
     """A folder with one file for each job, ``ID.jsonl``, of lines of JSON.
 
     Lines are written by a thread of their own, in order and soon after they come: the event loop
-    waits for no disk, and what was written is there after ``kill -9``. A file that cannot be
-    written is logged once, and harms no job.
+    waits for no disk, and what was written is there after ``kill -9``. A report that is complete is
+    also synced to the disk, when there is nothing to write. A file that cannot be written is logged
+    once, and harms no job.
 
     Args:
         path: The folder; it is made when the first line comes.
@@ -109,6 +112,7 @@ class ReportFolder:
         self._lock = Lock()
         self._lines: dict[str, list[bytes]] = {}
         self._complete: set[str] = set()
+        self._unsynced: set[str] = set()
         self._unwritable: set[str] = set()
 
     def write(self, job: str, line: bytes, *, last: bool = False) -> None:
@@ -117,7 +121,7 @@ class ReportFolder:
         Args:
             job: The job's identifier.
             line: JSON without a line break.
-            last: Whether the report is complete with it; it is then synced to the disk.
+            last: Whether the report is complete with it.
         """
         with self._lock:
             idle = not self._lines
@@ -174,18 +178,29 @@ class ReportFolder:
             batches, self._lines = self._lines, {}
             complete, self._complete = self._complete, set()
         for job, lines in batches.items():
-            try:
-                self._append(job, lines, sync=job in complete)
-            except OSError as error:
-                if job not in self._unwritable:
-                    self._unwritable.add(job)
-                    logger.warning("the report of job %s cannot be written: %s", job, error)
+            self._try(job, partial(self._append, job, lines))
+        self._unsynced |= complete - self._unwritable
         self._unwritable -= complete
+        # To sync takes longer than to write: lines that have come meanwhile go first.
+        while self._unsynced and not self._lines:
+            job = self._unsynced.pop()
+            self._try(job, partial(self._sync, job))
 
-    def _append(self, job: str, lines: list[bytes], *, sync: bool) -> None:
+    def _try(self, job: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            if job not in self._unwritable:
+                self._unwritable.add(job)
+                logger.warning("the report of job %s cannot be written: %s", job, error)
+
+    def _append(self, job: str, lines: list[bytes]) -> None:
         self._path.mkdir(parents=True, exist_ok=True)
         with (self._path / f"{job}.jsonl").open("ab") as file:
-            file.write(b"\n".join(lines) + b"\n")
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+            # In parts: while one is made, the event loop stands still.
+            for begin in range(0, len(lines), _LINES_AT_ONCE):
+                file.write(b"\n".join(lines[begin : begin + _LINES_AT_ONCE]) + b"\n")
+
+    def _sync(self, job: str) -> None:
+        with (self._path / f"{job}.jsonl").open("rb") as file:
+            os.fsync(file.fileno())
