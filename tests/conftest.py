@@ -110,7 +110,9 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # "needs redis-server: apt-get install redis-server", the reason of whoever skips.
-_NEEDS = re.compile(r"needs [^:]+: (?P<how>(?:apt-get|pip|snap) install) (?P<packages>[\w. -]+)")
+_NEEDS = re.compile(
+    r"needs [^:]+: (?P<how>(?:apt-get|pip|snap) install|\.ci/tools FOLDER) (?P<packages>[\w. -]+)"
+)
 
 QUICK = RetryPolicy(backoff=0.001, cap=0.01)
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -46,7 +47,9 @@ class RealRegistry:
         passwords: str | None = None,
         auth: str = "",
         schema1: bool = False,
+        binary: str = "docker-registry",
     ) -> None:
+        self.binary = binary
         self.folder = folder
         self.storage = folder / "storage"
         with socket.socket() as free:
@@ -77,7 +80,10 @@ class RealRegistry:
     async def running(self) -> "AsyncIterator[RealRegistry]":
         with (self.folder / "log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                "docker-registry", "serve", str(self._config), stdout=log, stderr=log
+                *(self.binary, "serve", str(self._config)),
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
             )
             try:
                 await self._answers()
@@ -99,7 +105,7 @@ class RealRegistry:
     async def collect_garbage(self) -> int:
         """Run the registry's own garbage collector, and return the bytes that went."""
         before = self.blob_bytes()
-        code, output = await execute("docker-registry", "garbage-collect", self._config)
+        code, output = await execute(self.binary, "garbage-collect", self._config)
         assert code == 0, output
         return before - self.blob_bytes()
 

@@ -164,6 +164,13 @@ def _cosign_bundle(shape: Shape) -> None:
     shape.referrer(shape.image(shape.tag), BUNDLE)
 
 
+def _tagged_as_its_own_list(shape: Shape) -> None:
+    """As `cosign copy` of version 3 leaves it."""
+    body = shape.store.contents[str(shape.image(shape.tag)["digest"])]
+    digest = shape.puts[-1].digest
+    shape.puts.append(Put(body, IMAGE, digest, digest.replace(":", "-")))
+
+
 def _notation(shape: Shape) -> None:
     """A signature of a signature's subject, an index; and one of an image in it."""
     image = shape.image()
@@ -207,7 +214,15 @@ SHAPES: dict[str, Callable[[Shape], None]] = {
     for make in (
         *(_plain, _without_media_type, _index_without_media_type, _docker_list, _nested),
         *(_empty_index, _zstd, _chart, _cache_index, _cache_image, _artifact, _cosign_tags),
-        *(_cosign_bundle, _notation, _subject_by_sha512, _largest, _data, _signed_schema_1),
+        *(
+            _cosign_bundle,
+            _tagged_as_its_own_list,
+            _notation,
+            _subject_by_sha512,
+            _largest,
+            _data,
+            _signed_schema_1,
+        ),
     )
 }
 

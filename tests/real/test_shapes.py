@@ -134,7 +134,7 @@ async def world(filled, tmp_path) -> AsyncIterator[World]:
 
 
 async def test_every_shape_that_is_kept_is_whole_after_a_collection(world, tmp_path):
-    assert len(SHAPES) == 18
+    assert len(SHAPES) == 19
     await world.clean_up(tmp_path / "archive")
     await world.registry.collect_garbage()
     for shape in world.kept:

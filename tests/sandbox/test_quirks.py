@@ -69,6 +69,13 @@ async def test_a_manifest_of_schema_1_has_the_digest_of_its_payload(registry, si
     assert pulled.headers["Docker-Content-Digest"] == digest
 
 
+async def test_a_manifest_of_schema_1_is_pushed_by_the_digest_of_its_payload(registry, signed):
+    body, digest = signed
+    assert (await registry.push(digest, body, kind=MEDIA_TYPE)).status == 201
+    wrong = await registry.push(digest_of(body), body, kind=MEDIA_TYPE)
+    assert code_of(wrong) == (400, "DIGEST_INVALID")
+
+
 async def test_a_manifest_of_schema_1_lists_the_blobs_that_it_needs(sandbox, call, signed):
     _, digest = signed
     reply = await call("GET", "/v2/registries/example/repositories/web/digests")

@@ -110,11 +110,9 @@ def put_manifest(
 ) -> Answer:
     """``PUT`` of a manifest, under a tag or its digest."""
     registry, repository = _split(state, name)
-    tags: tuple[str, ...] = ()
-    if is_tag(reference):
-        tags = (reference,)
-    else:
-        _checked(reference, body)
+    tags = (reference,) if is_tag(reference) else ()
+    if not tags and not is_digest(reference):
+        raise digest_invalid()
     if len(body) > _MAX_MANIFEST:
         raise ProtocolError(413, "SIZE_INVALID", "the manifest is larger than 4 MiB")
     media_type = headers.get("Content-Type", "").partition(";")[0].strip()
@@ -122,6 +120,8 @@ def put_manifest(
         manifest, blobs = images.described(state.now(), body, media_type)
     except (Refusal, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProtocolError(400, "MANIFEST_INVALID", f"manifest invalid: {error}") from None
+    if not tags and manifest.digest != digest_bytes(reference):
+        raise digest_invalid()
     missing = ", ".join(map(digest_text, _missing(registry, repository, manifest)))
     if missing:
         raise ProtocolError(400, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {missing}")
