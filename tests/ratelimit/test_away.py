@@ -135,6 +135,11 @@ async def test_a_connection_that_is_refused_is_waited_for():
         await asked(free_port(), RateLimit(max_wait=1.0))
 
 
+async def test_a_client_that_tries_ten_times_by_itself_does_not_hold_up_who_does_without():
+    """redis-py does since version 8, and waits for up to 10 seconds in between."""
+    await asked(free_port(), SHORT, when_away="fail_open")
+
+
 def caused(error: Exception, by: BaseException) -> Exception:
     error.__cause__ = by
     return error

@@ -371,6 +371,26 @@ async def test_nobody_overtakes_those_who_wait():
     assert overtaken == []
 
 
+@virtual
+async def test_one_at_a_time_waits_for_a_burst():
+    """aiolimiter since 1.3 wakes whom there is room for: small waiters overtake large ones."""
+    limiter = WindowLimiter(RateLimit(windows=((1000, 60.0),), burst=5))
+    granted, waiting = [], []
+
+    async def one(number: int) -> None:
+        await limiter.acquire("bulk" if number % 3 else "interactive")
+        waiting.append(len(limiter._bucket._waiters))
+        granted.append(number)
+        limiter.release(OK)
+
+    await asyncio.gather(*map(one, range(60)))
+    assert max(waiting) <= 1
+    late = granted[5:]
+    for kind in (True, False):
+        numbers = [number for number in late if bool(number % 3) is kind]
+        assert numbers == sorted(numbers)
+
+
 async def cancel_in(limiter: WindowLimiter, seconds: float) -> None:
     task = asyncio.ensure_future(limiter.acquire())
     await asyncio.sleep(seconds)

@@ -1,5 +1,6 @@
 """Each tool at each registry: what it does there, and what a clean-up leaves of it."""
 
+import asyncio
 import re
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,8 @@ from aioregistry.cleanup import (
     make_plan,
 )
 from aioregistry.cleanup.undo.undo import undo
-from tests.real.places import PLACES, Place, serving
+from aioregistry.sandbox import Quirks, Sandbox, State
+from tests.real.places import PLACES, Place, program, serving
 from tests.real.registry import NAMESPACE
 from tests.real.tools import COMMANDS, Tool
 
@@ -144,3 +146,30 @@ async def test_the_naive_way_breaks_signatures(name, tmp_path):
                 assert answer.status == 202
         await place.collect()
         assert not await tool.do("verify", "v1")
+
+
+async def test_dxf_works_at_the_sandbox_over_tls(tmp_path):
+    """It sends no credentials without."""
+    (tmp_path / "file").write_text("content")
+    state = State(quirks=Quirks(deletes=True))
+    state.add_registry(NAMESPACE)
+    secret = state.issue_credentials(NAMESPACE, read_write=True).secret
+    async with Sandbox(state, tls=True) as sandbox:
+        login = {"DXF_HOST": sandbox.url[8:], "DXF_USERNAME": secret, "DXF_PASSWORD": secret}
+        for command, printed in (
+            (f"push-blob example/web {tmp_path}/file @v1", "sha256:"),
+            ("list-repos", "example/web"),
+            ("list-aliases example/web", "v1"),
+            ("pull-blob example/web @v1", "content"),
+            ("del-alias example/web v1", "sha256:"),
+        ):
+            process = await asyncio.create_subprocess_exec(
+                program("dxf"),
+                *command.split(),
+                env={**login, "DXF_SKIPTLSVERIFY": "1", "PYTHONWARNINGS": "ignore"},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            output, _ = await process.communicate()
+            assert process.returncode == 0
+            assert output.decode().startswith(printed)
+    assert not state.registry(NAMESPACE).repositories
