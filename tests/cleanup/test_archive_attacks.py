@@ -14,7 +14,7 @@ from aioregistry.cleanup.undo.undo import undo
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Sandbox, State
 from tests.cleanup.registries import Builder
-from tests.cleanup.test_apply_then_undo import held
+from tests.cleanup.undoing import held
 
 HEAD = {"format": "aioregistry archive", "version": 1, "registry": "example"}
 LINE = {"at": "2026-06-01T00:00:00Z", "repository": "web", "digest": f"sha256:{'0' * 64}"}

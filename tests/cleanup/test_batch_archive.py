@@ -23,6 +23,8 @@ ITEMS = [
     for n, document in enumerate(DOCUMENTS)
 ]
 
+LISTED = {tag: item.digest for item in ITEMS for tag in item.tags}
+
 
 class Store:
     """Documents at hand, but for those that have to be fetched."""
@@ -30,6 +32,7 @@ class Store:
     def __init__(self, to_fetch=()):
         self.known = {item.digest: one for item, one in zip(ITEMS, DOCUMENTS, strict=True)}
         self.to_fetch = {item.digest for item in to_fetch}
+        self.tags = {}
         self.asked = []
         self.fetched = []
 
@@ -38,6 +41,9 @@ class Store:
         self.asked.append(len(wanted))
         await asyncio.sleep(0)
         return {one: Document(self.known[one], "x") for one in wanted if one not in self.to_fetch}
+
+    async def current_digest(self, repository, tag):
+        return self.tags.get(tag)
 
     async def document(self, repository, digest):
         self.fetched.append(digest)
@@ -63,7 +69,7 @@ async def run(path, items, store, statuses):
     """Work through items as an apply does; a status of None ends it before the item."""
     async with (
         Archive(path, "example") as archive,
-        BatchArchive(archive, store, "web", items) as batch,
+        BatchArchive(archive, store, "web", items, LISTED) as batch,
     ):
         for item, status in zip(items, statuses, strict=False):
             batch.start(item)
@@ -85,7 +91,7 @@ async def test_no_more_is_written_ahead_than_a_group_and_the_next_once_it_is_due
     store = Store()
     async with (
         Archive(path, "example") as archive,
-        BatchArchive(archive, store, "web", ITEMS) as batch,
+        BatchArchive(archive, store, "web", ITEMS, LISTED) as batch,
     ):
         batch.start(ITEMS[0])
         await batch.keep(ITEMS[0])
@@ -108,7 +114,7 @@ async def test_a_document_that_is_not_at_hand_is_read_when_its_item_is_begun(pat
 async def test_an_item_that_was_not_expected_is_archived_alone(path):
     async with (
         Archive(path, "example") as archive,
-        BatchArchive(archive, Store(), "web", ITEMS[:2]) as batch,
+        BatchArchive(archive, Store(), "web", ITEMS[:2], LISTED) as batch,
     ):
         batch.start(ITEMS[5])
         assert await batch.keep(ITEMS[5]) is None
@@ -121,7 +127,7 @@ async def test_an_item_whose_document_cannot_be_read_is_kept(path):
     del store.known[ITEMS[0].digest]
     async with (
         Archive(path, "example") as archive,
-        BatchArchive(archive, store, "web", ITEMS[:2]) as batch,
+        BatchArchive(archive, store, "web", ITEMS[:2], LISTED) as batch,
     ):
         batch.start(ITEMS[0])
         verdict = await batch.keep(ITEMS[0])
@@ -139,7 +145,7 @@ async def test_what_was_not_deleted_is_withdrawn(path, status):
 async def test_what_an_earlier_attempt_may_have_deleted_stays(path):
     async with (
         Archive(path, "example") as archive,
-        BatchArchive(archive, Store(), "web", ITEMS[:1]) as batch,
+        BatchArchive(archive, Store(), "web", ITEMS[:1], LISTED) as batch,
     ):
         batch.start(ITEMS[0])
         await batch.keep(ITEMS[0])
@@ -162,7 +168,7 @@ async def test_after_an_error_nothing_is_withdrawn(path):
     async def break_off():
         async with (
             Archive(path, "example") as archive,
-            BatchArchive(archive, Store(), "web", ITEMS[:3]) as batch,
+            BatchArchive(archive, Store(), "web", ITEMS[:3], LISTED) as batch,
         ):
             batch.start(ITEMS[0])
             await batch.keep(ITEMS[0])
@@ -176,7 +182,7 @@ async def test_after_an_error_nothing_is_withdrawn(path):
 async def test_one_that_is_stopped_while_it_waits_stops_no_other(path):
     async with (
         Archive(path, "example") as archive,
-        BatchArchive(archive, Store(), "web", ITEMS[:3]) as batch,
+        BatchArchive(archive, Store(), "web", ITEMS[:3], LISTED) as batch,
     ):
         for item in ITEMS[:2]:
             batch.start(item)
@@ -195,10 +201,33 @@ async def test_all_of_a_group_that_cannot_be_written_are_told(path, monkeypatch)
                 raise OSError(28, "No space left on device")
 
             patched.setattr(os, "fsync", full)
-            async with BatchArchive(archive, Store(), "web", ITEMS[:3]) as batch:
+            async with BatchArchive(archive, Store(), "web", ITEMS[:3], LISTED) as batch:
                 for item in ITEMS[:2]:
                     batch.start(item)
                     with pytest.raises(ArchiveError, match="No space left"):
                         await batch.keep(item)
                     batch.settle(item, outcome(item, "not_attempted", attempts=0))
     assert archived(path) == []
+
+
+@pytest.mark.parametrize("to_fetch", [(), ITEMS[:1]])
+@pytest.mark.parametrize(
+    ("found", "tags"),
+    [({}, set()), ({"v0": ITEMS[0].digest}, {"v0"}), ({"v0": ITEMS[1].digest}, set())],
+    ids=["gone", "there all the same", "moved"],
+)
+async def test_a_tag_that_is_not_listed_any_more_is_archived_if_the_registry_has_it(
+    path, to_fetch, found, tags
+):
+    store = Store(to_fetch)
+    store.tags = found
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, store, "web", ITEMS[:1], {}) as batch,
+    ):
+        batch.start(ITEMS[0])
+        assert await batch.keep(ITEMS[0]) is None
+        batch.settle(ITEMS[0], outcome(ITEMS[0]))
+    found = list(read_archive(path))
+    assert found[0].document == DOCUMENTS[0]
+    assert {tag for one in found for tag in one.tags} == tags

@@ -13,7 +13,7 @@ from aioregistry.cleanup.undo.undo import undo
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from tests.cleanup.registries import Builder
-from tests.cleanup.test_apply_then_undo import held
+from tests.cleanup.undoing import held
 
 
 class Others:

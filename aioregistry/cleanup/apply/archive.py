@@ -229,6 +229,8 @@ class BatchArchive:
         contents: Where manifests are read.
         repository: The repository's name.
         items: The items that are begun next, in order; others are archived one by one.
+        listed: The digest of each tag by the lists of this batch: one that somebody has deleted
+            since the plan is not archived, unless the registry has it all the same.
     """
 
     def __init__(
@@ -237,16 +239,18 @@ class BatchArchive:
         contents: ContentSource,
         repository: str,
         items: Sequence[Condemned],
+        listed: Mapping[str, str],
     ) -> None:
         self._archive = archive
         self._contents = contents
         self._store = contents if isinstance(contents, DocumentStore) else None
         self._repository = repository
         self._items = items
+        self._listed = listed
         self._places = {item.name: place for place, item in enumerate(items)}
         self._groups: list[asyncio.Task[None]] = []
-        # Each item whose DELETE cannot have taken effect yet, and when it was archived.
-        self._archived: dict[str, tuple[Condemned, datetime]] = {}
+        # What was archived of each item whose DELETE cannot have taken effect yet, and when.
+        self._archived: dict[str, tuple[str, tuple[str, ...], datetime]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -255,8 +259,8 @@ class BatchArchive:
         # Those that were to wait for a group may have been stopped before.
         await asyncio.gather(*self._groups, return_exceptions=True)
         if kind is None:
-            for item in [item for item, _ in self._archived.values()]:
-                self._withdraw(item)
+            for name in tuple(self._archived):
+                self._withdraw(name)
 
     def start(self, item: Condemned) -> None:
         """Begin to archive an item, and some of those after it, if they are at hand."""
@@ -283,10 +287,10 @@ class BatchArchive:
             group = self._groups[place // _GROUP_SIZE]
             if not group.done() or group.exception() is not None:
                 await asyncio.shield(group)
-            if item.name in self._archived:
-                return None
         try:
-            await self._keep_alone(item)
+            if item.name not in self._archived:
+                await self._keep_alone(item)
+            await self._keep_unlisted(item)
         except (ClientClosedError, JournalError):
             raise
         except RegistryError as error:
@@ -298,13 +302,12 @@ class BatchArchive:
         if outcome.status in {"deleted", "unknown"} or outcome.attempts > 1:
             self._archived.pop(item.name, None)
         else:
-            self._withdraw(item)
+            self._withdraw(item.name)
 
-    def _withdraw(self, item: Condemned) -> None:
-        if item.name in self._archived:
-            _, at = self._archived.pop(item.name)
+    def _withdraw(self, name: str) -> None:
+        if name in self._archived:
             # It is written with what comes next.
-            self._archive.withdraw(self._repository, item.digest, item.tags, at)
+            self._archive.withdraw(self._repository, *self._archived.pop(name))
 
     async def _keep_group(self, group: Sequence[Condemned], store: DocumentStore) -> None:
         wanted = [item.digest for item in group if item.delete == "manifest"]
@@ -324,6 +327,15 @@ class BatchArchive:
 
     def _add(self, item: Condemned, document: Document | None, at: datetime) -> None:
         body, kind = (None, "") if document is None else (document.body, document.media_type or "")
-        line = line_of(at, self._repository, item.digest, item.tags, body, kind)
+        tags = tuple(tag for tag in item.tags if self._listed.get(tag) == item.digest)
+        line = line_of(at, self._repository, item.digest, tags, body, kind)
         self._archive.lines.add(line)
-        self._archived[item.name] = item, at
+        self._archived[item.name] = item.digest, tags, at
+
+    async def _keep_unlisted(self, item: Condemned) -> None:
+        """Archive the tags that the API did not list, and that the registry has all the same."""
+        unlisted = [tag for tag in item.tags if self._listed.get(tag) != item.digest]
+        for tag in unlisted:
+            found = await self._contents.current_digest(self._repository, tag)
+            if found == item.digest:
+                await self._archive.add(self._repository, item.digest, (tag,))

@@ -250,10 +250,11 @@ class RepositoryJob:
 
     async def _delete(self, check: Recheck, batch: _Batch) -> None:
         self._recalled = None
-        most = batch_size(len(batch.inventory.manifests), sum(1 for _ in batch.inventory.tags))
+        tags = dict(batch.inventory.tags)
+        most = batch_size(len(batch.inventory.manifests), len(tags))
         if (archive := self._job.archive) is not None:
             soon = tuple(islice(chain(check.tags, *check.waves), most))
-            batch.archive = BatchArchive(archive, self._job.contents, self.name, soon)
+            batch.archive = BatchArchive(archive, self._job.contents, self.name, soon, tags)
         async with batch.archive or nullcontext():
             await self._send_all(check, batch, most)
 
@@ -377,8 +378,7 @@ class RepositoryJob:
         pending = {item.digest for item in self._pending}
         for one in inventory.manifests:
             needed = self._contents.get(one.digest, _NEEDS_NOTHING).children
-            missing = self._gone.intersection(needed)
-            if missing and one.digest not in pending:
+            if (missing := self._gone.intersection(needed)) and one.digest not in pending:
                 image = (*one.tags, one.digest)[0]
                 self.incomplete[image] = Incomplete(self.name, image, tuple(sorted(missing)))
 
