@@ -114,19 +114,15 @@ async def aiohttp_promises(job: Job) -> int:
     from aioregistry.api.endpoints import TAGS
     from aioregistry.paging.fingerprints import Fingerprints
     from aioregistry.session.deadlines import Deadlines
-    from aioregistry.session.transport import no_hidden_resend
+    from aioregistry.session.transport import own_session
 
     loop = asyncio.get_running_loop()
     limiter = WindowLimiter(RateLimit(**_UNLIMITED))
     deadlines = Deadlines(30.0)
     fingerprints = Fingerprints(job.count)
     outcomes: list[Outcome] = []
-    async with aiohttp.ClientSession(
-        headers=_HEADERS,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(no_hidden_resend,),
-        timeout=aiohttp.ClientTimeout(total=None, connect=25.0),
-    ) as session:
+    timeout = aiohttp.ClientTimeout(total=None, connect=25.0)
+    async with own_session(headers=_HEADERS, timeout=timeout) as session:
 
         async def send(method: str, url: str) -> bytes:
             if not limiter.acquire_at_once():

@@ -28,16 +28,16 @@ from aioregistry.session.origins import (
     API_URL,
     REVOCATION_URL,
     check_origin,
+    environment_proxy,
     is_vendors,
     origin_from_environment,
 )
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.transport import (
-    environment_proxy,
     foreign_error,
     most_connections,
-    no_hidden_resend,
+    own_session,
     read_answer,
     reason,
     request_options,
@@ -119,11 +119,9 @@ class RegistryRequests:
     async def open(self) -> Self:
         """Open it in the running event loop."""
         if self._http is None:
-            self._http = self._borrowed or aiohttp.ClientSession(
+            self._http = self._borrowed or own_session(
                 connector=aiohttp.TCPConnector(limit=self.concurrency),
-                cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Accept": ACCEPT},
-                middlewares=(no_hidden_resend,),
                 # One timer for all requests takes its place.
                 timeout=aiohttp.ClientTimeout(total=None),
             )

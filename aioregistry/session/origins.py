@@ -3,7 +3,11 @@
 import ipaddress
 import os
 import re
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from yarl import URL
 
 __all__ = [
     "API_URL",
@@ -12,6 +16,7 @@ __all__ = [
     "REVOCATION_URL",
     "TOKEN_VARIABLES",
     "check_origin",
+    "environment_proxy",
     "is_loopback",
     "is_vendors",
     "origin_from_environment",
@@ -96,3 +101,19 @@ def is_vendors(host: str) -> bool:
 def without_login(url: str) -> str:
     """Return a URL, or what was meant as one, fit to be shown."""
     return _LOGIN.sub("***@", url)
+
+
+def environment_proxy(url: str) -> dict[str, Any]:
+    """Return the options for the proxy that the environment names for a URL; none for no proxy.
+
+    ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``, in capitals or not. This machine is reached
+    without a proxy, whatever they say. aiohttp's own reading of the environment would take logins
+    from ``.netrc`` as well, in place of the token.
+    """
+    address = URL(url, encoded=True)
+    if is_loopback(address.host or ""):
+        return {}
+    proxy = getproxies().get(address.scheme)
+    if not proxy or proxy_bypass(address.host or ""):
+        return {}
+    return {"proxy": URL(proxy)}

@@ -64,6 +64,8 @@ class Session:
         self._on_request = on_request
         self.recent: RecentRequests = RecentRequests()
         self._loop: asyncio.AbstractEventLoop | None = None
+        # The loop's clock, which is the limiter's: what waits and what is measured agree.
+        self._now: Callable[[], float] = float
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Future[None] | None = None
@@ -83,6 +85,7 @@ class Session:
         if self._loop is not None:
             raise ClientClosedError("the client is open already")
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._closing = self._loop.create_future()
         self._transport.open()
 
@@ -181,7 +184,7 @@ class Session:
         priority = within(priority)
         log = RequestLog() if log is None else log
         log.request = request
-        begun = _now()
+        begun = self._now()
         failed: str | None = None
         try:
             while True:
@@ -206,9 +209,9 @@ class Session:
             failed = type(error).__name__
             raise
         finally:
-            self.recent.record(failed, log.status, _now())
+            self.recent.record(failed, log.status, self._now())
             if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
-                self._report(request, log, _now() - begun, failed)
+                self._report(request, log, self._now() - begun, failed)
 
     async def fetch(self, request: Request, decode: Callable[[bytes], T]) -> T:
         """Send `request` as `send` does, and return what `decode` makes of the body.
@@ -244,9 +247,10 @@ class Session:
         sent = connected = False
         connections = self._transport.connections
         try:
-            with interruptible(self):
-                await connections.acquire()
-                connected = True
+            if not connections.acquire_at_once():
+                with interruptible(self):
+                    await connections.acquire()
+            connected = True
             # Asked for only now: a token may have changed while this waited for quota.
             try:
                 authorization = await self._transport.authorization()
@@ -258,7 +262,7 @@ class Session:
             log.attempts += 1
             outcome_unknown = log.outcome_unknown
             log.outcome_unknown = sent = True
-            departed = _now()
+            departed = self._now()
             answer = await self._transport.attempt(request, authorization)
             if isinstance(answer, NoAnswer):
                 sent = answer.sent
@@ -267,7 +271,7 @@ class Session:
                 log.status = answer.status
                 log.outcome_unknown = outcome_unknown or is_ambiguous(answer)
                 if self._limiter is not None:
-                    took = _now() - departed
+                    took = self._now() - departed
                     reported = RateLimitHeaders.parse(
                         answer.status, answer.headers, time.time(), took
                     )
@@ -290,12 +294,12 @@ class Session:
                 await self._acquire(limiter, priority, log)
 
         return await acquire_and_check(
-            acquire, lambda: limiter.release(sent=False), check, now=_now
+            acquire, lambda: limiter.release(sent=False), check, now=self._now
         )
 
     async def _acquire(self, limiter: Limiter, priority: Priority, log: RequestLog) -> None:
         give_back_before()
-        begun = _now()
+        begun = self._now()
         try:
             with interruptible(self):
                 await limiter.acquire(priority)
@@ -303,7 +307,7 @@ class Session:
             self._located(error, log)
             raise
         finally:
-            log.quota_seconds += _now() - begun
+            log.quota_seconds += self._now() - begun
 
     def _wait_after(
         self,
@@ -358,9 +362,9 @@ class Session:
 
     def _wait_for_token(self, error: InvalidTokenError, log: RequestLog) -> float:
         if not log.token_failures:
-            log.token_failed_at = _now()
+            log.token_failed_at = self._now()
         log.token_failures += 1
-        left = log.token_failed_at + self._transport.token_seconds - _now()
+        left = log.token_failed_at + self._transport.token_seconds - self._now()
         wait = wait_for_token(self._retry, error.__cause__, log.token_failures, left)
         if wait is None:
             raise error
@@ -393,8 +397,3 @@ class Session:
             except Exception:
                 # A measurement that fails is no reason for a request to fail.
                 logger.exception("on_request raised")
-
-
-def _now() -> float:
-    # The limiter's clock, so that what waits and what is measured agree on any event loop.
-    return asyncio.get_running_loop().time()

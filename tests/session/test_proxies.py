@@ -8,7 +8,7 @@ from aiohttp import web
 
 from aioregistry import RegistryClient, RegistryConnectionError, RetryPolicy
 from aioregistry.oci.distribution import Distribution
-from aioregistry.session.transport import environment_proxy
+from aioregistry.session.origins import environment_proxy
 
 ONCE = RetryPolicy(attempts=1)
 API = "http://api.only-by-proxy.invalid"
