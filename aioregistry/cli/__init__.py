@@ -33,7 +33,10 @@ def _run(name: str, program: "Callable[[], object]") -> "NoReturn":
     try:
         from aioregistry.cli.process import run_program
     except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: interrupted\n")
+        if sys.stderr is not None:
+            # On a terminal, over the ^C that it echoes.
+            begin = "\r" if sys.stderr.isatty() else ""
+            sys.stderr.write(f"{begin}{name}: interrupted\n")
         sys.exit(_INTERRUPTED)
     run_program(name, program)
 

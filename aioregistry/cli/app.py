@@ -2,12 +2,14 @@
 
 import importlib
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
 from attrs import frozen
 from typer.core import TyperCommand
 
+from aioregistry.cli.exit_codes import INTERRUPTED
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.version import VERSION
 
@@ -108,6 +110,16 @@ class _Commands(CommandGroup):
 
             complete_names(found)
         return found
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # While a command is being loaded. Typer would end it without a word.
+            # On a terminal, over the ^C that it echoes.
+            begin = "\r" if sys.stderr.isatty() else ""
+            typer.echo(f"{begin}aioregistry: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)

@@ -48,7 +48,8 @@ def _code_of(name: str, program: Callable[[], object], output: "_Stream") -> Any
         code = ended.code
     except KeyboardInterrupt:
         code = _INTERRUPTED
-        sys.stderr.write(f"{name}: interrupted\n")
+        begin = "\r" if sys.stderr.isatty() else ""
+        sys.stderr.write(f"{begin}{name}: interrupted\n")
     except OSError:
         if output.error is None:
             raise

@@ -287,7 +287,16 @@ def test_sigterm_ends_what_a_script_started_deaf_to_ctrl_c(slow):
     assert errors == "aioregistry tags: interrupted; nothing was changed\n"
 
 
-@pytest.mark.parametrize("module", ["aioregistry.cli.process", "typer", "aiohttp"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "aioregistry.cli.process",
+        "typer",
+        "rich.console",
+        "aioregistry.cli.commands.lists",
+        "aiohttp",
+    ],
+)
 def test_ctrl_c_is_one_line_while_modules_are_loaded(module):
     code = f"""
 import signal, sys
