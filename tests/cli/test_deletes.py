@@ -181,3 +181,12 @@ def test_without_an_address_to_read_from_it_is_refused(shared, monkeypatch):
     assert result.exit_code == 2
     assert "or delete without the check: --no-check" in result.stderr
     assert shared.deletes() == 0
+
+
+@pytest.mark.parametrize("name", ["-x", "", "a b", "\x1b[31m"])
+def test_a_name_that_none_can_have_is_refused_before_anything_is_sent(shell, name):
+    result = shell.run("delete-tags", "web", "--yes", "--", name)
+    assert result.exit_code == 2
+    assert "not a valid tag" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert shell.sandbox.request_count == 0

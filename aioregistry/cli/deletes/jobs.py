@@ -22,11 +22,12 @@ from aioregistry.cli.running import run_connected
 from aioregistry.cli.settings.settings import SettingsError
 from aioregistry.client.archiving import manifests_first, tags_first
 from aioregistry.errors import NotFoundError
+from aioregistry.oci.references import Reference
 
 if TYPE_CHECKING:
     from aioregistry.api.models import Manifest
     from aioregistry.bulk.report import DeletionReport, Outcome
-    from aioregistry.cli.connection import Connection, Target
+    from aioregistry.cli.connection import Connection
     from aioregistry.client.repository import RepositoryHandle
 
 __all__ = ["delete_manifests", "delete_tags"]
@@ -67,7 +68,7 @@ class _Job(ABC):
         self._listed: dict[str, tuple[str, ...]] = {}
 
     @abstractmethod
-    def first(self, target: "Target") -> str | None:
+    def first(self, reference: Reference) -> str | None:
         """Return the name in the repository's reference."""
 
     @abstractmethod
@@ -103,13 +104,13 @@ class _Job(ABC):
 
     def run(self, repo: str, registry: str | None, given: list[str] | None) -> None:
         async def work(to: "Connection") -> int:
-            target = await to.target(repo, registry)
-            wanted = self._names(self.first(target), given)
+            wanted = self._names(self.first(Reference.parse(repo)), given)
             if not wanted and self._reads_stdin:
                 typer.echo("no names on stdin: nothing to delete", err=True)
                 return DONE
             if not wanted:
                 raise UsageError(f"no {self._unit} named: give names, or - to read them from stdin")
+            target = await to.target(repo, registry)
             return await self._run(to, target.repository, wanted)
 
         run_connected(self._command, self._access, work, lambda: str(self._counts))
@@ -235,8 +236,8 @@ class _Job(ABC):
 
 
 class _TagJob(_Job):
-    def first(self, target: "Target") -> str | None:
-        return target.reference.tag
+    def first(self, reference: Reference) -> str | None:
+        return reference.tag
 
     def check_name(self, name: str) -> str:
         return names.check_tag(name)
@@ -260,8 +261,8 @@ class _TagJob(_Job):
 class _ManifestJob(_Job):
     _lists_all = True
 
-    def first(self, target: "Target") -> str | None:
-        return target.reference.digest
+    def first(self, reference: Reference) -> str | None:
+        return reference.digest
 
     def check_name(self, name: str) -> str:
         return names.check_digest(name)
