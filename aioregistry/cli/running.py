@@ -16,7 +16,13 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, WRONG_USAGE
 from aioregistry.cli.options import Access
-from aioregistry.errors import InvalidNameError, InvalidTokenError, NotFoundError, RegistryError
+from aioregistry.errors import (
+    InvalidNameError,
+    InvalidTokenError,
+    NotFoundError,
+    RegistryConnectionError,
+    RegistryError,
+)
 
 if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
@@ -124,6 +130,8 @@ async def _until_interrupted(work: Coroutine[Any, Any, int], *, debug: bool) -> 
 
 def _described(error: RegistryError) -> str:
     """Return what went wrong; of something that does not exist, its name alone."""
+    if isinstance(error, RegistryConnectionError) and not error.hint:
+        return f"{error}; check the network and the address of the server"
     if not isinstance(error, NotFoundError) or not error.hint.startswith(_NOTHING_THERE):
         return str(error)
     missing = f"{error.hint[0].lower()}{error.hint[1:]}"

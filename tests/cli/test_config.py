@@ -40,7 +40,7 @@ def test_a_setting_of_another_profile_is_set_where_it_is_named(shell, path):
     [
         (["token", "secret"], "stays in the shell's history"),
         (["registri", "x"], "unknown key 'registri'"),
-        (["read-write", "perhaps"], "not TOML"),
+        (["read-write", "perhaps"], "must be true or false"),
         (["expiry", "soon"], "not a length of time"),
         (["api-url", "nowhere"], "api-url"),
         (["registry", "Bad Name"], "not a valid registry: 'Bad Name'"),
@@ -61,3 +61,16 @@ def test_a_mistake_in_another_profile_does_not_stop_it(shell, path):
     path.write_text("[profiles.bad]\nregistri = 'x'\n")
     assert shell.run("config", "set", "registry", "example").exit_code == 0
     assert path.read_text().startswith("[profiles.bad]\nregistri = 'x'\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("keep", "abc", "keep must be a number, not 'abc'"),
+        ("headroom", "nan", "headroom must be a number, not 'nan'"),
+        ("read-write", "yes", "read-write must be true or false, not 'yes'"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_its_setting(shell, key, value, told):
+    result = shell.run("config", "set", key, value)
+    assert (result.exit_code, result.stderr) == (2, f"aioregistry config set: {told}\n")

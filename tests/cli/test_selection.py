@@ -91,3 +91,19 @@ def test_times_are_told_apart_to_the_microsecond():
     late, later = NOW, NOW + timedelta(microseconds=1)
     facts: Facts = Facts(lambda _: ("x",), lambda moment: moment, lambda _: 0)
     assert Selection(sort=Order.UPDATED).in_order([late, later], facts) == [later, late]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--older-than", "5"),
+        ("--newer-than", "x"),
+        ("--larger-than", "huge"),
+        ("--regex", "("),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_option(shell, option, value):
+    result = shell.run("tags", "web", option, value)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"aioregistry tags: {option}: ")
+    assert shell.sandbox.request_count == 0

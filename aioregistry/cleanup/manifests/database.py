@@ -119,7 +119,8 @@ class OwnedDatabase:
 
     def _give_up(self, error: Exception) -> None:
         logger.warning(
-            "%s are not kept in %s: %s; delete it if it is broken", self._what, self.path, error
+            "%s are not kept in %s: %s; delete it if it is broken",
+            *(self._what, self.path, getattr(error, "strerror", None) or error),
         )
         self.close()
 

@@ -74,13 +74,14 @@ def plan(
         path = _save(command, made, planning, to)
         printer.show_plan(made)
         _say_recalled(printer, made)
-        for problem in Caps().exceeded(made):
+        problems = list(Caps().exceeded(made))
+        for problem in problems:
             printer.say(f"apply refuses this plan: {problem}")
         again = [word for name in reading.in_use or () for word in ("--in-use", name)]
         carry_out = f"aioregistry cleanup apply {as_argument(path)} {shlex.join(again)}".rstrip()
         deletes = next(made.condemned, None) is not None
         printer.say(f"plan written to {path}")
-        if deletes:
+        if deletes and not problems:
             printer.say(f"to carry it out: {carry_out}")
         printer.finish(made, path)
         if made.left_alone:

@@ -11,7 +11,13 @@ from aioregistry.cli.exit_codes import DONE, epilog
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Output, shows, with_groups
 from aioregistry.cli.running import run
-from aioregistry.cli.settings.config_file import KEYS, config_path, parse_config, with_setting
+from aioregistry.cli.settings.config_file import (
+    KEYS,
+    check_kind,
+    config_path,
+    parse_config,
+    with_setting,
+)
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
 from aioregistry.files import write_file
 from aioregistry.session.origins import without_login
@@ -126,6 +132,7 @@ def set_(
             )
         if key not in _SETTABLE:
             raise SettingsError(f"unknown key {key!r}; the keys are {', '.join(_SETTABLE)}")
+        check_kind(key, value)
         path = config_path(os.environ)
         text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
         config = parse_config(path, text)

@@ -1,6 +1,7 @@
 """Which items of a list are shown, and in which order: pure decisions."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -76,9 +77,13 @@ class Selection:
             raise UsageError("--reverse needs --sort")
         try:
             patterns = tuple(_patterns(filters))
-            size = None if filters.larger_than is None else parse_size(filters.larger_than)
-            until, since = _ago(filters.older_than, now), _ago(filters.newer_than, now)
-        except (ValueError, ModuleNotFoundError) as error:
+            with _wrong("--larger-than"):
+                size = None if filters.larger_than is None else parse_size(filters.larger_than)
+            with _wrong("--older-than"):
+                until = _ago(filters.older_than, now)
+            with _wrong("--newer-than"):
+                since = _ago(filters.newer_than, now)
+        except ModuleNotFoundError as error:
             raise UsageError(str(error)) from None
         return cls(
             patterns,
@@ -139,9 +144,20 @@ def _patterns(filters: Filters) -> "Iterator[Pattern]":
     from aioregistry.cleanup.policy.patterns import Glob, Regex
 
     if filters.match is not None:
-        yield Glob(filters.match)
+        with _wrong("--match"):
+            yield Glob(filters.match)
     if filters.regex is not None:
-        yield Regex(filters.regex)
+        with _wrong("--regex"):
+            yield Regex(filters.regex)
+
+
+@contextmanager
+def _wrong(option: str) -> "Iterator[None]":
+    """Name the option whose value is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _ago(length: str | None, now: datetime) -> datetime | None:

@@ -21,6 +21,7 @@ __all__ = [
     "KEYS",
     "Config",
     "SettingsError",
+    "check_kind",
     "config_path",
     "parse_config",
     "read_config",
@@ -44,6 +45,7 @@ KEYS = (
 _FLAGS = {"read-write"}
 _NUMBERS = {"headroom", "keep"}
 _SHORT_CHARACTERS = 4096
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -181,6 +183,18 @@ class _Reader:
         line = self._document().line_of(place)
         where = f"{self._path}, line {line}" if line is not None else str(self._path)
         return SettingsError(f"{where}: {'.'.join(map(str, place))}: {what}")
+
+
+def check_kind(key: str, value: str) -> None:
+    """Check that a value is of the kind that a setting has.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    if key in _FLAGS and value not in {"true", "false"}:
+        raise SettingsError(f"{key} must be true or false, not {value!r}")
+    if key in _NUMBERS and not _NUMBER.fullmatch(value):
+        raise SettingsError(f"{key} must be a number, not {value!r}")
 
 
 def with_setting(text: str, profile: str, key: str, value: str) -> str:
