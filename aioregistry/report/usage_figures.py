@@ -86,12 +86,16 @@ def figures_of(figures: Sequence[RegistryFigures], plans: Mapping[str, Plan]) ->
         note = "" if at is None else f"measured {at:%Y-%m-%d %H:%M} UTC"
         found.append(Figure("Reported by the API", size_in_words(reported), note))
     found += [
-        Figure("Tags", f"{sum(one.tags for one in totals):,}", f"{sum(pushes):.1f} pushes a day"),
+        Figure("Tags", f"{sum(one.tags for one in totals):,}", _pushes(sum(pushes))),
         Figure("Manifests", f"{manifests:,}", f"{untagged:,} untagged"),
     ]
     if plans:
         found.append(Figure("Freed by the policy", *_freed(plans)))
     return found
+
+
+def _pushes(a_day: float) -> str:
+    return f"{a_day:.1f} pushes a day" if a_day else "nothing pushed for 30 days"
 
 
 def _least(at_least: bool, size: int) -> str:
