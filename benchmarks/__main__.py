@@ -17,6 +17,7 @@ from benchmarks.overhead import at_the_sandbox, deletes, walks
 from benchmarks.report import document, section_text
 from benchmarks.results import Section
 from benchmarks.service import inside_services
+from benchmarks.usage import usage_and_pages
 
 __all__ = ["main", "measure", "write"]
 
@@ -35,6 +36,7 @@ def measure(effort: Effort) -> Iterator[Section]:
         clean_ups: effort.cleaned,
         beside_the_older_build: effort.compared,
         inside_services: effort.sharing,
+        usage_and_pages: effort.counted,
     }
     for part, wanted in parts.items():
         if wanted:

@@ -36,6 +36,8 @@ class Effort:
             it out.
         sharing: How many tags processes delete that share a quota; 0 leaves services out.
         sharing_job: How many tags the job in a service deletes.
+        counted: How many tags the registry has whose bytes are counted; 0 leaves it out.
+        paged: How many tags the pages have that are opened in Chromium; 0 leaves them out.
     """
 
     clock: Clock = "wall"
@@ -55,6 +57,8 @@ class Effort:
     nights: int = 20_000
     sharing: int = 2_000
     sharing_job: int = 5_000
+    counted: int = 1_000_000
+    paged: int = 100_000
 
 
 FULL = Effort(candidates=tuple(installed()))
@@ -72,4 +76,6 @@ SHORT = Effort(
     compared=0,
     nights=0,
     sharing=0,
+    counted=0,
+    paged=0,
 )

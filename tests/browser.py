@@ -18,12 +18,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-__all__ = ["Browser", "Page", "chromium", "needs_axe", "needs_chromium"]
+__all__ = ["HAS_CHROMIUM", "Browser", "Page", "chromium", "needs_axe", "needs_chromium"]
 
 _PROGRAM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-needs_chromium = pytest.mark.skipif(_PROGRAM is None, reason="chromium is not installed")
+HAS_CHROMIUM = _PROGRAM is not None
+needs_chromium = pytest.mark.skipif(not HAS_CHROMIUM, reason="chromium is not installed")
 _AXE = Path(sys.prefix) / "axe/node_modules/axe-core/axe.min.js"
 needs_axe = pytest.mark.skipif(not _AXE.is_file(), reason="axe-core is not installed")
 _FLAGS = (

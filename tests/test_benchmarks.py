@@ -5,16 +5,21 @@ import runpy
 import sys
 from importlib import import_module
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 from attrs import evolve
 
 import benchmarks
+from aioregistry.cli.demo.history import History
 from benchmarks.__main__ import measure
 from benchmarks.before import beside_the_older_build
 from benchmarks.candidates import OURS, Job, installed
 from benchmarks.chart import draw
 from benchmarks.effort import DECODER, SHORT
+from benchmarks.histories import measure as measure_history
+from benchmarks.histories import picture
 from benchmarks.measure import Samples, interleave, run_module
 from benchmarks.report import document, section_text
 from benchmarks.results import Comparison, Row, Section, Target
@@ -78,9 +83,11 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         cleaned=200,
         planned=200,
         nights=20,
+        counted=300,
+        paged=300,
     )
     sections = list(measure(tiny))
-    assert len(sections) == 7
+    assert len(sections) == 8
     for section in sections:
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
 
@@ -151,3 +158,22 @@ def test_a_target_is_lost_only_by_more_than_noise(target, figure, reached, lost)
 
 def test_a_row_of_the_worst_has_to_hold_each_time():
     assert Row("429s", (0, 0, 1), Target(0), worst=True).reached is False
+
+
+async def test_a_history_is_drawn_with_what_a_policy_keeps():
+    pushes = [
+        {
+            "at": f"2024-0{1 + number // 25}-{1 + number % 25:02}T10:00:00Z",
+            "sha": f"{number:040x}",
+            "on_default_branch": True,
+            "releases": [f"v1.{number}"] if number % 10 == 0 else [],
+        }
+        for number in range(60)
+    ]
+    history = msgspec.convert({"repository": "<owner>/name", "pushes": pushes}, History)
+    measured = await measure_history(history)
+    kept, whole = measured.sums(kept=True)[-1][1], measured.sums(kept=False)[-1][1]
+    assert whole == measured.usage.total.bytes
+    assert kept == whole - measured.plan.frees.bytes
+    found = ET.fromstring(picture(measured))
+    assert "<owner>/name" in "".join(found.itertext())

@@ -40,6 +40,7 @@ class Chart:
         left: Where the axes begin.
         right: Where they end.
         bottom: Where the horizontal one is.
+        top: The bytes at the highest mark.
         sizes: The marks of the vertical axis.
         times: The marks of the horizontal axis.
     """
@@ -52,6 +53,7 @@ class Chart:
     left: float
     right: float
     bottom: float
+    top: int
     sizes: Sequence[Tick]
     times: Sequence[Tick]
 
@@ -88,6 +90,7 @@ def chart(values: Sequence[tuple[date, int]], width: int, height: int) -> Chart:
         left=left,
         right=right,
         bottom=bottom,
+        top=steps[-1],
         sizes=[Tick(up(step), _short(step)) for step in steps],
         times=[Tick(across(day), text) for day, text in _times(first, last, width)],
     )

@@ -7,9 +7,11 @@ import pytest
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.client.client import RegistryClient
 from aioregistry.oci.distribution import Distribution
-from aioregistry.sandbox import Sandbox
+from aioregistry.sandbox import Sandbox, State
+from aioregistry.sandbox.state import images
 from aioregistry.usage import By, measure_usage
-from tests.cleanup.registries import NOW
+from tests.cleanup.registries import NOW, Builder, digest_of
+from tests.real.schema1 import signed_manifest
 from tests.usage.oracle import Oracle, random_state
 
 SEEDS = [
@@ -51,3 +53,30 @@ async def test_what_is_exclusive_is_what_a_garbage_collection_frees(seed):
         assert freed.get(name, 0) == oracle.of_days(least, most)
     assert by_repository.unread == 0
     assert by_repository.complete
+
+
+async def test_a_signed_manifest_of_schema_1_is_counted_with_the_layers_that_it_has():
+    state = State()
+    state.add_registry("example")
+    builder = Builder(state, "web")
+    builder.image("new", blobs=[(digest_of("config"), 10), (digest_of("base"), 500)])
+    builder.image("gone", blobs=[(digest_of("other"), 10), (digest_of("only"), 300)])
+    for name, layer in (("old", "base"), ("older", "only")):
+        body, _ = signed_manifest("example/web", digest_of(layer))
+        state.put("example", "web", [name], *images.described(state.now(), body))
+    state.delete_tag("example", "web", "gone")
+    oracle = Oracle(state)
+    async with (
+        Sandbox(state) as sandbox,
+        RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None) as client,
+        Distribution(client.registry("example"), base_url=sandbox.url) as distribution,
+    ):
+        usage = await measure_usage(
+            client.registry("example"), ContentReader(distribution), by=By.TAG
+        )
+    assert usage.total.bytes == oracle.stored
+    assert usage.unread == 0
+    assert {row.name: row.exclusive_bytes for row in usage.rows} == {
+        name: oracle.of_tag(name) for name in oracle.tags()
+    }
+    assert {row.name for row in usage.rows} == {"web:new", "web:old", "web:older"}
