@@ -50,6 +50,7 @@ class Others:
     def __init__(self, state: State, random: Random, share: float) -> None:
         self.expected = held(state)
         self.did = 0
+        self._moved: set[str] = set()
         self._state = state
         self._random = random
         self._share = share
@@ -64,8 +65,10 @@ class Others:
         tags, manifests = self.expected[name]
         here = sorted(repositories[name].tags)
         kind = self._random.choice(kinds)
-        if kind == "delete" and here:
-            tag = self._random.choice(here)
+        # One that they set again and delete before the undo leaves no trace: it comes back.
+        old = [tag for tag in here if tag not in self._moved]
+        if kind == "delete" and old:
+            tag = self._random.choice(old)
             self._state.delete_tag("example", name, tag)
             del tags[tag]
             return
@@ -74,6 +77,7 @@ class Others:
         tag = self._random.choice(names or [f"new-{self.did}"])
         digest = bytes.fromhex(self._state.push("example", name, [tag], at=NOW)[7:])
         tags[tag] = digest
+        self._moved.add(tag)
         manifests.add(digest)
 
 

@@ -248,7 +248,10 @@ class BatchArchive:
         self._items = items
         self._listed = listed
         self._places = {item.name: place for place, item in enumerate(items)}
+        self._started = 0
         self._groups: list[asyncio.Task[None]] = []
+        # Those on disk, with all of their tags.
+        self._ready: set[str] = set()
         # What was archived of each item whose DELETE cannot have taken effect yet, and when.
         self._archived: dict[str, tuple[str, tuple[str, ...], datetime]] = {}
 
@@ -264,13 +267,13 @@ class BatchArchive:
 
     def start(self, item: Condemned) -> None:
         """Begin to archive an item, and some of those after it, if they are at hand."""
-        place = self._places.get(item.name)
-        if self._store is not None and place is not None:
-            soon = min(place + _AHEAD, len(self._items) - 1)
-            while len(self._groups) <= soon // _GROUP_SIZE:
-                start = len(self._groups) * _GROUP_SIZE
-                group = self._keep_group(self._items[start : start + _GROUP_SIZE], self._store)
-                self._groups.append(asyncio.ensure_future(group))
+        if self._store is None or self._started == len(self._items):
+            return
+        soon = self._places.get(item.name, -1 - _AHEAD) + _AHEAD
+        while self._started <= soon and self._started < len(self._items):
+            group = self._items[self._started : self._started + _GROUP_SIZE]
+            self._started += len(group)
+            self._groups.append(asyncio.ensure_future(self._keep_group(group, self._store)))
 
     async def keep(self, item: Condemned) -> Verdict | None:
         """Archive an item that was started; it is on disk when this returns.
@@ -282,11 +285,11 @@ class BatchArchive:
             JournalError: The archive cannot be written.
             ClientClosedError: The client is closed.
         """
+        if item.name in self._ready:
+            return None
         place = self._places.get(item.name)
         if self._store is not None and place is not None:
-            group = self._groups[place // _GROUP_SIZE]
-            if not group.done() or group.exception() is not None:
-                await asyncio.shield(group)
+            await asyncio.shield(self._groups[place // _GROUP_SIZE])
         try:
             if item.name not in self._archived:
                 await self._keep_alone(item)
@@ -317,6 +320,11 @@ class BatchArchive:
             if item.delete == "tag" or item.digest in found:
                 self._add(item, found.get(item.digest), at)
         await self._archive.lines.flush()
+        self._ready.update(
+            item.name
+            for item in group
+            if (kept := self._archived.get(item.name)) is not None and kept[1] == item.tags
+        )
 
     async def _keep_alone(self, item: Condemned) -> None:
         document = None
