@@ -22,7 +22,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
@@ -332,11 +332,23 @@ class _EventStream(StreamingResponse):
         super().__init__(job.events(after=after), headers=dict(HEADERS))
         self._job = job
 
-    async def stream_response(self, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_in_time(message: Message) -> None:
             async with self._job.writing():
                 await send(message)
 
-        # The connection of a reader that is dropped is closed by the server.
-        with suppress(TimeoutError):
-            await super().stream_response(send_in_time)
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except TimeoutError:
+            _abort(receive)
+
+
+def _abort(receive: Receive) -> None:
+    """End a connection whose reader does not read.
+
+    ASGI has no message for it, and the server would keep the connection until everything is read,
+    also when it stops. uvicorn's is reached by its own method.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()

@@ -11,7 +11,7 @@ import aiohttp
 from aioregistry.sandbox import Sandbox
 from benchmarks.service import Service, running
 
-__all__ = ["COMMANDS", "Service", "end_of", "events", "get", "run", "start"]
+__all__ = ["COMMANDS", "Service", "end_of", "events", "get", "run", "running", "start"]
 
 COMMANDS = {
     "aiohttp": ("-m", "service"),

@@ -1,6 +1,7 @@
 """What many jobs, and jobs that say much, cost a service: memory, and the event loop's time."""
 
 import asyncio
+import socket
 import sys
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aioregistry.web import Jobs
+from tests.web.processes import events, running, start
 
 pytestmark = pytest.mark.exhaustive
 
@@ -70,3 +72,84 @@ async def test_no_report_holds_the_event_loop(tmp_path):
     assert len(again.noted) == 1_000
     assert max(rounds) < 0.02
     await jobs.close()
+
+
+TALK = {
+    "aiohttp": """
+from aiohttp import web
+from aioregistry import RegistryClient
+from aioregistry.web.aiohttp import JOBS, alive, job_routes, setup
+import asyncio, os
+
+async def talk(job):
+    while True:
+        job.tell(pad="x" * 100_000)
+        await asyncio.sleep(0.01)
+
+async def start(request):
+    return web.json_response(request.config_dict[JOBS].start("talk", talk).document(), status=202)
+
+app = web.Application()
+setup(app, lambda: RegistryClient("a-token"))
+app.add_routes([web.get("/alive", alive), web.post("/talk", start), *job_routes()])
+web.run_app(app, host="127.0.0.1", port=int(os.environ["PORT"]))
+""",
+    "fastapi": """
+from fastapi import FastAPI
+from aioregistry import RegistryClient
+from aioregistry.web.fastapi import JobsOf, alive, job_router, lifespan
+import asyncio
+
+async def talk(job):
+    while True:
+        job.tell(pad="x" * 100_000)
+        await asyncio.sleep(0.01)
+
+app = FastAPI(lifespan=lifespan(lambda: RegistryClient("a-token")))
+app.get("/alive")(alive)
+app.include_router(job_router())
+
+@app.post("/talk", status_code=202)
+def start(jobs: JobsOf) -> dict:
+    return jobs.start("talk", talk).document()
+""",
+}
+RUN = {
+    "aiohttp": ("-m", "talk"),
+    "fastapi": ("-m", "uvicorn", "talk:app", "--port", "PORT", "--log-level", "warning"),
+}
+
+
+@pytest.mark.parametrize("framework", TALK)
+async def test_a_hundred_readers_that_do_not_read_do_not_hold_the_end(framework, tmp_path):
+    (tmp_path / "talk.py").write_text(TALK[framework])
+    async with running(tmp_path, *RUN[framework]) as service:
+        job = await start(service, "/talk")
+        url = service.http._base_url
+        readers = []
+        for _ in range(100):
+            reader = socket.socket()
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect((url.host, url.port))
+            reader.sendall(b"GET /jobs/%s/events HTTP/1.1\r\nHost: x\r\n\r\n" % job["id"].encode())
+            readers.append(reader)
+        async with service.http.get(f"/jobs/{job['id']}/events") as answer:
+            kinds = events(answer)
+            assert await anext(kinds) == "running"
+            # All of them have been sent more than their buffers take.
+            await asyncio.sleep(3)
+            begun = time.monotonic()
+            following = asyncio.create_task(rest_of(kinds))
+            async with asyncio.timeout(20):
+                code, errors = await service.stop()
+            took = time.monotonic() - begun
+            assert (await following)[-1] == "cancelled"
+        for reader in readers:
+            reader.close()
+    assert took < 5
+    assert code in {0, -15}
+    assert "Traceback" not in errors, errors
+
+
+async def rest_of(kinds) -> list[str]:
+    return [kind async for kind in kinds]
