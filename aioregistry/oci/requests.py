@@ -199,6 +199,7 @@ class RegistryRequests:
                 error, failure = classify(
                     answer, *self._secrets(authorization), now=time.time(), server="registry"
                 )
+                error.url = url
                 self._explain(error, repository)
             error.method, error.url, error.attempts = method, url, attempts
             storage = None
@@ -212,6 +213,10 @@ class RegistryRequests:
             error.hint = "The registry refuses the docker credentials that the API made"
         elif error.status == 403:
             error.hint = f"The docker credentials give no access to {where!r}"
+        elif error.status == 404:
+            _, is_manifest, reference = (error.url or "").rpartition("/manifests/")
+            if is_manifest:
+                error.hint = f"There is no image {reference!r} in {where!r}"
 
     def _secrets(self, authorization: Secret | None) -> tuple[Secret, ...]:
         secrets = self._credentials.secrets()
