@@ -170,7 +170,7 @@ def create(
         printer = printer_for(_REGISTRIES, output)
         names.check_registry(name)
         if not yes:
-            price = await _price(to, tier)
+            price = await _price(to, tier, region)
             ask(command, f"Create {name!r} in tier {tier}, {price}?", "nothing was created")
         made = await to.client.create_registry(name, subscription_tier=tier, region=region)
         printer.all([made])
@@ -226,13 +226,17 @@ async def _size(to: "Connection", name: str) -> str:
     return f"{len(repositories):,} {word}, {counted(tags, 'tag')} and {stored}"
 
 
-async def _price(to: "Connection", slug: str) -> str:
+async def _price(to: "Connection", slug: str, region: str | None = None) -> str:
     """Return the price of a tier in words.
 
     Raises:
-        UsageError: There is no such tier.
+        UsageError: There is no such tier, or no such region.
     """
-    tiers = {tier.slug: tier for tier in (await to.client.options()).subscription_tiers}
+    options = await to.client.options()
+    regions = options.available_regions
+    if region is not None and region not in regions:
+        raise UsageError(f"no region {region!r}; the regions are {', '.join(regions)}")
+    tiers = {tier.slug: tier for tier in options.subscription_tiers}
     if slug not in tiers:
         raise UsageError(f"no tier {slug!r}; the tiers are {', '.join(filter(None, tiers))}")
     cents = tiers[slug].monthly_price_in_cents
