@@ -124,5 +124,5 @@ def _all_runs() -> Iterator[RunFiles]:
         folders = list(state_root().iterdir())
     except FileNotFoundError:
         return
-    for folder in folders:
+    for folder in filter(Path.is_dir, folders):
         yield from StateFolder(folder, "").runs()

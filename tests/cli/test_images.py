@@ -185,3 +185,11 @@ def test_a_copy_to_another_registry_is_refused(filled):
     result = filled.run("copy", f"{host}/example/web:v1", f"{host}/second/web")
     assert result.exit_code == 2, result.output
     assert "are in two registries" in result.stderr or "host is" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("inspect", "web:nix"), ("tag", "web:nix", "stable")])
+def test_an_image_that_does_not_exist_is_named(shell, words):
+    shell.builder.image("main")
+    result = shell.run(*words)
+    assert result.exit_code == 1
+    assert f"aioregistry {words[0]}: there is no image 'nix' in 'example/web'" in result.stderr

@@ -156,3 +156,15 @@ def test_where_no_run_was_a_person_is_told_how_to_begin_one(shell):
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("no runs yet: 'aioregistry cleanup plan")
     assert shell.run("cleanup", "runs", "-o", "json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["apply", "show", "undo"])
+def test_a_run_is_found_beside_other_files_of_the_state_directory(shell, command):
+    shell.builder.image("pr-1", days=300)
+    shell.builder.image("main")
+    shell.run("cleanup", "plan", "--policy", "policy.toml")
+    (shell.folder / "state" / "logins.json").write_text("{}")
+    result = shell.run("cleanup", command, "no-such-run")
+    assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
+    assert result.stderr.endswith("no-such-run: No such file or directory\n")
+    assert shell.run("cleanup", "show", shell.plans()[0].parent.name).exit_code == 0

@@ -113,10 +113,10 @@ class CleanupJob:
             OSError: A file cannot be read.
         """
         caps = Caps(max_deletes=applying.max_deletes, max_fraction=applying.max_fraction)
-        uses, seconds = read_uses(reading, recorded), _seconds(applying.deadline)
+        uses, seconds = read_uses(reading, recorded), _seconds("--deadline", applying.deadline)
         if applying.undo_window is not None and not applying.gc:
             raise ValueError("--undo-window is for --gc: without it no garbage is collected")
-        inputs = _Inputs(caps, uses, seconds, _seconds(applying.undo_window))
+        inputs = _Inputs(caps, uses, seconds, _seconds("--undo-window", applying.undo_window))
         return cls(command, path, inputs, CleanupOutput(form), applying, reading, access)
 
     def next(self) -> "CleanupJob":
@@ -384,5 +384,8 @@ def open_memory(
     return ListMemory(StateFolder.of(registry.name, api_url=registry.api_url).memory)
 
 
-def _seconds(deadline: str | None) -> float | None:
-    return None if deadline is None else parse_duration(deadline).total_seconds()
+def _seconds(option: str, length: str | None) -> float | None:
+    try:
+        return None if length is None else parse_duration(length).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None

@@ -34,6 +34,17 @@ _COMMAND = "cleanup undo"
 _GZIP = b"\x1f\x8b"
 
 
+def _read(source: str, access: Access) -> tuple[Path, ArchiveSummary]:
+    """Return the archive that an argument names, and what it has."""
+    try:
+        archive = _archive(find_plan(source, access))
+        return archive, summarize_archive(archive)
+    except (ArchiveError, UsageError) as error:
+        refuse(_COMMAND, error)
+    except OSError as error:
+        refuse(_COMMAND, f"{error.filename or source}: {error.strerror or error}")
+
+
 def undo(
     source: str | None,
     repositories: list[str] | None,
@@ -49,11 +60,7 @@ def undo(
         if only_list:
             list_restorable(access, form)
         refuse(_COMMAND, "name a plan, a run or an archive: 'cleanup undo --list' lists them")
-    try:
-        archive = _archive(find_plan(source, access))
-        summary = summarize_archive(archive)
-    except (ArchiveError, UsageError) as error:
-        refuse(_COMMAND, error)
+    archive, summary = _read(source, access)
     _check(summary, archive, repositories, tags)
     if only_list:
         print_table(table_of_archive(summary))
