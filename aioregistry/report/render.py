@@ -16,6 +16,7 @@ from aioregistry.sizes import size_in_words
 __all__ = ["MissingExtraError", "rendered"]
 
 _FOLDER = "pages"
+_SCRIPTS = ("lists.js", "map.js")
 
 
 class MissingExtraError(ModuleNotFoundError):
@@ -57,7 +58,7 @@ def rendered(template: str, data: Mapping[str, Any], **values: Any) -> bytes:
         "count": lambda number: f"{number:,}",
         "px": lambda number: f"{number:.1f}".removesuffix(".0"),
     }
-    style, script = _text("page.css"), _text("page.js")
+    style, script = _text("page.css"), "\n".join(map(_text, _SCRIPTS))
     policy = (
         f"default-src 'none'; script-src {_hash_of(script)}; style-src {_hash_of(style)};"
         " base-uri 'none'; form-action 'none'"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import accumulate
 
 from attrs import frozen
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _MAX_LAYERS = 12
-_MAX_REASONS = 30
+_MAX_REASONS = 12
 _MAX_CHARTS = 6
 _MAX_MONTHS = 36
 _LEAST_RECORDS = 2
@@ -170,7 +170,7 @@ def growth(usages: Sequence[RegistryUsage]) -> OverTime | None:
         return None
     ordered = sorted(days)
     sums = list(accumulate(days[day] for day in ordered))
-    values = list(zip(ordered, sums, strict=True))
+    values = _stepped(list(zip(ordered, sums, strict=True)))
     rows = _by_month(days)
     if unknown:
         rows.append(("unknown", size_in_words(unknown), ""))
@@ -184,6 +184,17 @@ def growth(usages: Sequence[RegistryUsage]) -> OverTime | None:
         heads=("Period", "Pushed", "In all"),
         rows=rows,
     )
+
+
+def _stepped(values: Sequence[tuple[date, int]]) -> list[tuple[date, int]]:
+    """Return sums so that a line stays where it is until the day before it rises."""
+    found = list(values[:1])
+    for day, size in values[1:]:
+        before = day - timedelta(days=1)
+        if found[-1][0] < before:
+            found.append((before, found[-1][1]))
+        found.append((day, size))
+    return found
 
 
 def _by_month(days: Mapping[date, int]) -> list[tuple[str, str, str]]:
