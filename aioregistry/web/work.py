@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aioregistry.arguments import Many
+from aioregistry.bulk.report import BulkDeleteError
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.apply.report import ItemOutcome
@@ -20,6 +21,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import RegistryError
 from aioregistry.oci.distribution import Distribution
 from aioregistry.usage.measuring import measure_usage
 from aioregistry.usage.model import By
@@ -29,6 +31,8 @@ from aioregistry.web.job import Job
 __all__ = ["Work", "apply_work", "plan_file", "plan_work", "usage_work"]
 
 Work = Callable[[Job], Awaitable[None]]
+
+_FACTS = re.compile(r"^\d{3}\b|request id [\w-]+")
 
 
 def plan_work(
@@ -96,7 +100,8 @@ def apply_work(
     A journal beside the plan has every DELETE: where a job was cancelled or killed, the next one
     continues, and what is done stays done. Its progress is ``done``, ``total`` and
     ``seconds_left``, and at the end the ``report`` in words; its notes are the outcomes, each with
-    ``name``, ``status`` and ``reason``. `apply_plan` has the requests.
+    ``name``, ``status`` and ``reason``; where an item was not deleted though it should be, the job
+    has failed. `apply_plan` has the requests.
 
     Args:
         client: The client.
@@ -128,6 +133,8 @@ def apply_work(
         if figures is not None:
             figures.add_cleanup(plan.registry, report, seconds=time.monotonic() - begun)
         job.tell(done=report.total, total=report.total, report=str(report))
+        if not report.done:
+            raise BulkDeleteError(str(report), [RegistryError(str(report))])
 
     return work
 
@@ -138,8 +145,19 @@ def _note(job: Job, outcome: ItemOutcome) -> None:
     job.note(
         name=name or f"{outcome.repository}@{item.digest}",
         status=outcome.status,
-        reason=outcome.reason,
+        reason=_for_outsiders(outcome.reason),
     )
+
+
+def _for_outsiders(reason: str) -> str:
+    """Return a reason without the texts of other libraries' errors, nor addresses.
+
+    Those come with the request that they are of, and so with its address.
+    """
+    if "://" not in reason:
+        return reason
+    facts = _FACTS.findall(reason)
+    return f"a request failed ({', '.join(facts)})" if facts else "a request failed"
 
 
 def usage_work(
