@@ -15,15 +15,20 @@ from aioregistry.errors import (
     InvalidNameError,
     InvalidRequestError,
     InvalidTokenError,
+    MountRefusedError,
     NotFoundError,
+    NotRecordedError,
     PartialListingError,
     PermissionDeniedError,
     PreconditionFailedError,
     RateLimitedError,
     RegistryConnectionError,
     RegistryError,
+    RegistryReadOnlyError,
     RegistryTimeoutError,
     ServerError,
+    SharedQuotaError,
+    TagExistsError,
 )
 
 __all__ = ["CONTENT_TYPE", "Problem", "describe"]
@@ -38,6 +43,11 @@ _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
     (RegistryTimeoutError, HTTPStatus.GATEWAY_TIMEOUT, "the API did not answer in time"),
     (RegistryConnectionError, HTTPStatus.BAD_GATEWAY, "the API cannot be reached"),
     (NotFoundError, HTTPStatus.NOT_FOUND, "the API knows nothing of this name"),
+    (TagExistsError, HTTPStatus.CONFLICT, "a tag is on another manifest"),
+    (NotRecordedError, HTTPStatus.CONFLICT, "a delete could not be recorded, and was not sent"),
+    (RegistryReadOnlyError, HTTPStatus.CONFLICT, "the registry is read-only for now"),
+    (SharedQuotaError, HTTPStatus.SERVICE_UNAVAILABLE, "the shared quota cannot be asked"),
+    (MountRefusedError, HTTPStatus.BAD_GATEWAY, "the registry did not mount a blob"),
     (ConflictError, HTTPStatus.CONFLICT, "the request conflicts with the present state"),
     (PreconditionFailedError, HTTPStatus.CONFLICT, "the account's state does not allow it"),
     (InvalidNameError, HTTPStatus.BAD_REQUEST, "the name is not valid"),
@@ -51,11 +61,19 @@ _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
     (RegistryError, HTTPStatus.BAD_GATEWAY, "the API answered otherwise than it promises"),
 )
 # Their modules need the extra `cleanup`.
-_CONFLICTS = {
-    "CapExceededError": "the plan exceeds a cap",
-    "GarbageCollectionError": "the garbage collection did not succeed",
-    "JournalError": "the journal cannot be used",
-    "PlanLockedError": "the plan is being applied already",
+_OF_CLEANUPS: Mapping[str, tuple[HTTPStatus, str]] = {
+    "ArchiveError": (HTTPStatus.CONFLICT, "the archive cannot be used"),
+    "CapExceededError": (HTTPStatus.CONFLICT, "the plan exceeds a cap"),
+    "GarbageCollectionError": (HTTPStatus.CONFLICT, "the garbage collection did not succeed"),
+    "InUseError": (HTTPStatus.CONFLICT, "what is in use is not known"),
+    "JournalError": (HTTPStatus.CONFLICT, "the journal cannot be used"),
+    "MissingContentError": (HTTPStatus.BAD_GATEWAY, "the registry lacks a manifest"),
+    "PlanFileError": (HTTPStatus.CONFLICT, "the plan's file cannot be used"),
+    "PlanLockedError": (HTTPStatus.CONFLICT, "the plan is being applied already"),
+    "PolicyFileError": (HTTPStatus.CONFLICT, "the policy's file cannot be used"),
+    "ReportError": (HTTPStatus.CONFLICT, "the report's file cannot be used"),
+    "UndoError": (HTTPStatus.BAD_GATEWAY, "some items were not put back"),
+    "UnreadableContentError": (HTTPStatus.BAD_GATEWAY, "a manifest cannot be read"),
 }
 
 
@@ -89,12 +107,9 @@ class Problem:
     def of(cls, error: RegistryError) -> "Problem":
         """Return the response to an error."""
         name = type(error).__name__
-        if name in _CONFLICTS:
-            status, detail = HTTPStatus.CONFLICT, _CONFLICTS[name]
-        else:
-            status, detail = next(
-                (status, detail) for kind, status, detail in _KINDS if isinstance(error, kind)
-            )
+        status, detail = _OF_CLEANUPS.get(name) or next(
+            (status, detail) for kind, status, detail in _KINDS if isinstance(error, kind)
+        )
         headers = {"Content-Type": CONTENT_TYPE}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             after = getattr(error, "retry_after", None)

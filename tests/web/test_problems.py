@@ -1,13 +1,17 @@
 """Errors of the client as answers of a service."""
 
+import importlib
 import json
+from contextlib import suppress
 
 import pytest
 
-from aioregistry import errors
+from aioregistry import BulkDeleteError, errors
 from aioregistry.cleanup import CapExceededError
 from aioregistry.errors import RateLimitedError, RegistryError
 from aioregistry.web import Problem
+from aioregistry.web.problems import describe
+from tests.test_layers import MODULES
 
 
 def limited(seconds: float | None) -> RateLimitedError:
@@ -60,3 +64,27 @@ def test_no_url_is_told_and_the_requests_id_is():
     body = Problem.of(error).body().decode()
     assert "internal" not in body
     assert json.loads(body)["request_id"] == "r-1"
+
+
+def every_error() -> list[type[RegistryError]]:
+    """All kinds of errors of the package, which are known once its modules are loaded."""
+    for name in MODULES:
+        if not name.startswith("aioregistry.cli") and not name.endswith("__main__"):
+            # What an extra that is not installed would bring has no errors here.
+            with suppress(ImportError):
+                importlib.import_module(name)
+    found, left = [], [RegistryError]
+    while left:
+        found.append(left.pop())
+        left += found[-1].__subclasses__()
+    return [kind for kind in found if kind.__module__.startswith("aioregistry.")]
+
+
+def test_each_kind_of_error_says_what_it_is():
+    general = {"RegistryError", "ResponseError", "InvalidResponseError"}
+    vague = set()
+    for kind in every_error():
+        error = kind("x", [RegistryError("x")]) if kind is BulkDeleteError else kind("x")
+        if "otherwise than it promises" in describe(error):
+            vague.add(kind.__name__)
+    assert vague == general
