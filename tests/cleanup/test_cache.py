@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,39 @@ def test_more_digests_than_a_query_takes(tmp_path):
         assert cache.get(contents) == contents
 
 
-def test_each_digest_is_asked_for_in_one_query_of_many(tmp_path):
+def queries(cache: ContentCache, digests: Iterable[str]) -> tuple[dict[str, Content], list[int]]:
+    """Return what is got, and how many digests each query names."""
     asked: list[str] = []
+    cache._kept._database.set_trace_callback(asked.append)
+    found = cache.get(digests)
+    return found, [query.count("x'") + query.count("X'") for query in asked]
+
+
+def test_digests_that_are_not_kept_are_asked_for_many_at_a_time(tmp_path):
     with ContentCache(tmp_path / "cache") as cache:
-        cache._kept._database.set_trace_callback(asked.append)
-        cache.get(f"sha256:{number:064x}" for number in range(1001))
-    assert [query.count("x'00") for query in asked] == [500, 500, 1]
+        _, asked = queries(cache, (f"sha256:{number:064x}" for number in range(1001)))
+    assert asked == [1, 500, 500, 1]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_documents_that_were_kept_one_after_the_other_are_read_so(tmp_path, order):
+    contents = dict(document(f'{{"mediaType": "{number}"}}') for number in range(1001))
+    with ContentCache(tmp_path / "cache") as cache:
+        cache.put(contents)
+        found, asked = queries(cache, [*contents][::order])
+    assert found == contents
+    assert set(asked) == {1}
+    assert len(asked) < 12
+
+
+def test_documents_that_lie_apart_are_found_by_the_index(tmp_path):
+    contents = dict(document(f'{{"mediaType": "{number}"}}') for number in range(1001))
+    wanted = [*contents][::20]
+    with ContentCache(tmp_path / "cache") as cache:
+        cache.put(contents)
+        found, asked = queries(cache, wanted)
+    assert found == {digest: contents[digest] for digest in wanted}
+    assert len(asked) == 2
 
 
 def test_another_process_that_writes_is_waited_for_ten_seconds(tmp_path):

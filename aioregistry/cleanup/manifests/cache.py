@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import platformdirs
 
@@ -23,6 +23,14 @@ _SCHEMA = 3
 # In the order in which they were read, so that those of one repository are neighbours.
 _COLUMNS = "(digest BLOB NOT NULL UNIQUE, type TEXT, body BLOB NOT NULL)"
 _BATCH_SIZE = 500
+# Of a stretch of the file, one row in so many at least is wanted, or the index is quicker.
+_NEIGHBOURS = 8
+_FIRST_STRETCH = 32
+_STRETCH = (
+    "WITH found AS (SELECT rowid AS place FROM documents WHERE digest = ?)"
+    " SELECT digest, type, body FROM found, documents"
+    " WHERE documents.rowid BETWEEN found.place - ? AND found.place + ?"
+)
 _SHA256 = "sha256:"
 _LONGER = {"sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
@@ -93,15 +101,38 @@ class ContentCache:
 
     def _documents(self, digests: Iterable[str]) -> Iterator[tuple[str, str | None, bytes]]:
         """Yield what is kept of each digest; without the digest, a document is read anew."""
-        for some in _batches(digests):
+        wanted = {_key(digest): digest for digest in digests}
+        for key, media_type, body in self._rows(wanted):
+            if type(body) is not bytes or not (media_type is None or type(media_type) is str):
+                continue
+            digest = wanted[key]
+            if sha256(body).digest() == key or _is_longer(digest, body):
+                yield digest, media_type, body
+
+    def _rows(self, keys: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of some keys: many with each query, by their place or by the index.
+
+        Those of one repository were written one after the other, mostly.
+        """
+        left = dict.fromkeys(keys)
+        most = _FIRST_STRETCH
+        for key in tuple(left) if len(left) > _FIRST_STRETCH else ():
+            if key not in left:
+                continue
+            found = self._kept.select(_STRETCH, (key, most, most))
+            here = [row for row in found if row[0] in left]
+            for row in here:
+                del left[row[0]]
+            yield from here
+            if len(here) * _NEIGHBOURS < most:
+                break
+            most = min(2 * most, _BATCH_SIZE)
+        waiting = sorted(left)
+        for start in range(0, len(waiting), _BATCH_SIZE):
+            some = waiting[start : start + _BATCH_SIZE]
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
-            for key, media_type, body in self._kept.select(query, list(some)):
-                if type(body) is not bytes or not (media_type is None or type(media_type) is str):
-                    continue
-                digest = some[key]
-                if sha256(body).digest() == key or _is_longer(digest, body):
-                    yield digest, media_type, body
+            yield from self._kept.select(query, some)
 
 
 def _key(digest: str) -> bytes:
@@ -112,13 +143,6 @@ def _key(digest: str) -> bytes:
             if key.hex() == digest[len(_SHA256) :]:
                 return key
     return digest.encode()
-
-
-def _batches(digests: Iterable[str]) -> Iterator[dict[bytes, str]]:
-    """Yield some digests at a time by their keys, in the order of the index."""
-    waiting = sorted((_key(digest), digest) for digest in digests)
-    for start in range(0, len(waiting), _BATCH_SIZE):
-        yield dict(waiting[start : start + _BATCH_SIZE])
 
 
 def _is_longer(digest: str, body: bytes) -> bool:

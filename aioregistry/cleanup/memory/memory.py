@@ -71,6 +71,8 @@ class ListMemory:
         self._writing: WriteBehind[_Row] = WriteBehind(self._write, _MAX_WAITING)
         # Pages that were read before are older than what a run may believe.
         self._since = 0.0
+        # A first run, and one that reads all anew, has nothing to look for.
+        self._has_pages = True
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +102,8 @@ class ListMemory:
         if full or not facts or runs >= _RUNS_PER_FULL_LOOK or since > now:
             runs, since = 0, now
         self._since = since
+        query = "SELECT 1 FROM pages WHERE read_at >= ? LIMIT 1"
+        self._has_pages = bool(self._kept.select(query, (since,)))
         rows = [("registry", registry), ("runs", str(runs)), ("since", repr(since))]
         self._kept.write((_PUT_FACT, rows))
 
@@ -166,6 +170,8 @@ class ListMemory:
             per_page: How many items it was asked to have.
             state: The state that the repository was in; None for any.
         """
+        if not self._has_pages:
+            return None
         query = (
             "SELECT page FROM pages WHERE repository = ? AND list = ? AND number = ?"
             " AND per_page = ? AND read_at >= ? AND state = coalesce(?, state)"
