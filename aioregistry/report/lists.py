@@ -1,19 +1,60 @@
 """Long lists: columns that the page's script draws a hundred rows at a time: pure."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from aioregistry.errors import printable
 
-__all__ = ["Column", "LongList", "choices", "digests", "minutes"]
+__all__ = ["MAX_ROWS", "Budget", "Column", "LongList", "choices", "digests", "minutes"]
+
+MAX_ROWS = 100_000
+# The rest of a page has its own megabyte.
+_MAX_BYTES = 7_000_000
+# Numbers, commas and the beginning of a digest.
+_ROW_BYTES = 40
 
 Kind = Literal["text", "choice", "bytes", "time", "digest"]
 _DIGEST_CHARACTERS = 12
 _MAX_CHOICES = 300
 _NOTHING = -1
+
+
+@define
+class Budget:
+    """What a page may still weigh: a browser opens some megabytes at once, and no more."""
+
+    _left: int = _MAX_BYTES
+    _known: set[str] = field(factory=set)
+
+    def take(self, weights: Iterable[int]) -> None:
+        """Take something else from what is left."""
+        self._left -= sum(weights)
+
+    def rows(self, texts: Iterable[Sequence[str]], least: int = 0) -> int:
+        """Return how many rows fit, and take them from what is left.
+
+        Args:
+            texts: The texts of each row; the first is its own, the others stand once for all rows.
+            least: Rows that fit in any case.
+        """
+        count = 0
+        for own, *shared in texts:
+            new = set(shared) - self._known
+            weight = _ROW_BYTES + sum(map(_weight, (own, *new)))
+            if count >= MAX_ROWS or (weight > self._left and count >= least):
+                break
+            self._known |= new
+            self._left -= weight
+            count += 1
+        return count
+
+
+def _weight(text: str) -> int:
+    return len(text) + 3 if text.isascii() else len(json.dumps(text))
 
 
 @frozen

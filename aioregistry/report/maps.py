@@ -14,7 +14,7 @@ _HEADER = 24.0
 _MARGIN = 4.0
 _LEAST_HEIGHT, _LEAST_WIDTH = 52.0, 58.0
 _MAX_PARTS = 140
-_LEAST_AREA = 30.0
+_LEAST_AREA = 40.0
 _MAX_TILES = 400
 # Of the fonts that the style names, at its size; what is wider is cut off.
 _CHARACTER = 7.2

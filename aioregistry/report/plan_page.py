@@ -8,7 +8,7 @@ from attrs import frozen
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import printable
-from aioregistry.report.lists import Column, LongList, choices, digests, minutes
+from aioregistry.report.lists import Budget, Column, LongList, choices, digests, minutes
 from aioregistry.report.parts import Bar, Figure, bars
 from aioregistry.report.render import rendered
 from aioregistry.report.usage_figures import reasons
@@ -16,8 +16,7 @@ from aioregistry.sizes import counted, size_in_words
 
 __all__ = ["plan_page"]
 
-_MAX_ITEMS = 100_000
-_LEAST_KEPT = 10_000
+_LEAST_KEPT = 5_000
 _MAX_REPOSITORIES = 20
 _MAX_SKIPPED = 100
 _MINUTE, _HOUR = 60, 3_600
@@ -46,9 +45,11 @@ def plan_page(plan: Plan) -> bytes:
     """
     going = [(name, item) for name, item in plan.condemned]
     kept = list(_kept(plan))
-    shown = going[:_MAX_ITEMS]
-    deletes = _list_of_deletes(shown, len(going) - len(shown))
-    stays = _list_of_kept(kept, max(_LEAST_KEPT, _MAX_ITEMS - len(shown)))
+    budget = Budget()
+    fitting = budget.rows((", ".join(item.tags), name, item.reason) for name, item in going)
+    deletes = _list_of_deletes(going[:fitting], len(going) - fitting)
+    fitting = budget.rows(((one.name, one.repository, one.reason) for one in kept), _LEAST_KEPT)
+    stays = _list_of_kept(kept[:fitting], len(kept) - fitting)
     changed = sorted(
         (one for one in plan.repositories if one.condemned),
         key=lambda one: (-len(one.condemned), one.name),
@@ -163,20 +164,19 @@ def _list_of_deletes(items: list[tuple[str, Condemned]], left_out: int) -> LongL
     )
 
 
-def _list_of_kept(kept: list[_Kept], most: int) -> LongList:
-    shown = kept[:most]
+def _list_of_kept(kept: list[_Kept], left_out: int) -> LongList:
     columns = [
-        Column("Repository", "choice", *choices(one.repository for one in shown)),
-        Column("Name", "text", [printable(one.name) for one in shown]),
-        Column("Kind", "choice", *choices(one.kind for one in shown)),
-        Column("Reason", "choice", *choices(one.reason for one in shown)),
+        Column("Repository", "choice", *choices(one.repository for one in kept)),
+        Column("Name", "text", [printable(one.name) for one in kept]),
+        Column("Kind", "choice", *choices(one.kind for one in kept)),
+        Column("Reason", "choice", *choices(one.reason for one in kept)),
     ]
     return LongList(
         name="stays",
         label="What stays",
         one="row",
         columns=columns,
-        rows=len(shown),
-        left_out=len(kept) - len(shown),
+        rows=len(kept),
+        left_out=left_out,
         all_rows="the plan's file",
     )

@@ -7,13 +7,14 @@ from attrs import field, frozen
 
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import printable
-from aioregistry.report.lists import Column, LongList, choices, minutes
+from aioregistry.report.lists import Budget, Column, LongList, choices, minutes
 from aioregistry.report.maps import BytesMap, Node, bytes_map
 from aioregistry.sizes import counted
 from aioregistry.usage.model import By, RegistryUsage, UsageRow
 
 __all__ = ["Mapped", "Repository", "Tag", "list_of_tags", "map_document", "map_of", "maps"]
 
+_REPOSITORY_BYTES = 50
 _WIDE, _NARROW = (1120, 500), (350, 480)
 
 
@@ -174,8 +175,12 @@ def map_document(mapped: Mapped) -> dict[str, Any]:
 
 
 def list_of_tags(mapped: Mapped) -> LongList:
-    """Return the list of all tags. Its first columns are those that the map reads."""
-    tags = mapped.tags
+    """Return the list of tags. Its first columns are those that the map reads."""
+    texts = ((tag.name, tag.reason or "") for tag in mapped.tags)
+    budget = Budget()
+    # Each name stands in the list and in the map, which also has numbers of it.
+    budget.take(2 * len(one.name) + _REPOSITORY_BYTES for one in mapped.repositories)
+    tags = mapped.tags[: budget.rows(texts)]
     columns = [
         Column(
             "Repository",
@@ -196,6 +201,6 @@ def list_of_tags(mapped: Mapped) -> LongList:
         one="tag",
         columns=columns,
         rows=len(tags),
-        left_out=mapped.left_out,
+        left_out=mapped.left_out + len(mapped.tags) - len(tags),
         all_rows="aioregistry usage --by tag",
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.report.lists import MAX_ROWS
 from aioregistry.report.render import rendered
 from aioregistry.report.usage_figures import (
     ages,
@@ -20,13 +21,12 @@ from aioregistry.usage.model import By
 
 __all__ = ["GROUPS", "usage_page"]
 
-_MAX_TAGS = 100_000
 _MAX_LAYERS = 10_000
 _MAX_REPOSITORIES = 100
 
 GROUPS: Mapping[By, int | None] = {
     By.REPOSITORY: None,
-    By.TAG: _MAX_TAGS,
+    By.TAG: MAX_ROWS,
     By.AGE: None,
     By.LAYER: _MAX_LAYERS,
 }

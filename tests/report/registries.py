@@ -89,7 +89,7 @@ def planned(repositories: dict[str, Sequence[str]], keep: int = 2) -> Plan:
                         delete="manifest",
                         digest=digest_of(f"{repository!a} {number}"),
                         tags=(tag,),
-                        reason="older than 30d" if number % 3 else f"matches {tag[:20]}",
+                        reason="older than 30d" if number % 40 else f"matches {tag[:20]}",
                         pushed_at=NOW - timedelta(hours=7 * number),
                         size_bytes=106_000_000 + number,
                     )

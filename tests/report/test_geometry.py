@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.report.charts import chart
-from aioregistry.report.lists import choices, digests, minutes
+from aioregistry.report.lists import MAX_ROWS, Budget, choices, digests, minutes
 from aioregistry.report.maps import Node, bytes_map
 from aioregistry.report.parts import bars
 from aioregistry.report.treemap import Box, squarified
@@ -91,3 +91,14 @@ def test_a_colon_in_a_name_does_not_mislead():
 def test_counts_have_the_plural_of_their_unit():
     assert [in_words(n, "repository") for n in (1, 2)] == ["1 repository", "2 repositories"]
     assert in_words(1_000, "tag") == "1,000 tags"
+
+
+def test_a_list_ends_where_a_page_would_be_too_heavy():
+    budget = Budget()
+    name, rows = "f" * 40, 200_000
+    fitting = budget.rows((name, "why") for _ in range(rows))
+    assert 60_000 < fitting < MAX_ROWS
+    assert budget.rows(((name, "why") for _ in range(rows)), 7) == 7
+    assert Budget().rows(("v1", "why") for _ in range(rows)) == MAX_ROWS
+    # Texts that are not shared weigh for each row.
+    assert Budget().rows((name, f"{n} {name}") for n in range(rows)) < 60_000
