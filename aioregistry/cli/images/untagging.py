@@ -38,7 +38,7 @@ class _Untagged:
     Attributes:
         repository: The repository's name.
         tag: The tag.
-        status: As in the outcomes of deletes, or ``to delete``.
+        status: As in the outcomes of deletes, or ``to-delete``.
         digest: The manifest that it was on; None for one that did not exist.
         left: The tags that are left on that manifest.
     """
@@ -91,7 +91,7 @@ def untag(
                 opened, kept = await stack.enter_async_context(to.archive(name, archive))
             stage = await stack.enter_async_context(to.display.stage("Delete", len(names), "tags"))
             for repository, manifests in found.items():
-                statuses = dict.fromkeys(manifests, "to delete")
+                statuses = dict.fromkeys(manifests, "to-delete")
                 if not dry_run:
                     statuses = await _delete(repository, list(manifests), opened, stage)
                 rows.extend(_rows(repository.name, manifests, statuses))
@@ -176,7 +176,7 @@ async def _find(
 def _rows(
     repository: str, manifests: "dict[str, Manifest]", statuses: dict[str, str]
 ) -> list[_Untagged]:
-    gone = {tag for tag, status in statuses.items() if status in {"deleted", "to delete"}}
+    gone = {tag for tag, status in statuses.items() if status in {"deleted", "to-delete"}}
     return [
         _Untagged(
             repository,
@@ -191,7 +191,7 @@ def _rows(
 
 def _summary(rows: list[_Untagged], dry_run: bool) -> list[str]:
     lines = [safe(f"{row.repository}:{row.tag}: did not exist") for row in rows if not row.digest]
-    gone = [row for row in rows if row.status in {"deleted", "to delete"}]
+    gone = [row for row in rows if row.status in {"deleted", "to-delete"}]
     tags = counted(len(gone), "tag")
     lines.append(f"a dry run: {tags} would be deleted" if dry_run else f"{tags} deleted")
     bare = {(row.repository, row.digest) for row in gone if not row.left}
