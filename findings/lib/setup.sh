@@ -12,6 +12,12 @@ trap leave EXIT
 
 go_tool() { GOBIN=$folder/bin go install "$1"; }
 
+# debian PROGRAM VERSION: Debian 12's own build, installed, since it needs its libraries.
+debian() {
+  command -v "$1" >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends "$1"; } >/dev/null 2>&1
+  "$1" --version | grep -qE " $2( |$)" || { echo "$1 is not $2: $("$1" --version)" >&2; exit 1; }
+}
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # wait_for PORT: until a server answers there, 20 seconds at most.

@@ -35,7 +35,7 @@ _IMAGES = frozenset(
     }
 )
 # An index may have blobs among its entries: buildx's caches have nothing else. Registries answer a
-# look for such a manifest with an error, distribution with a 500.
+# look for such a manifest with an error, distribution 2 with a 500.
 _BLOBS = (
     "application/vnd.oci.image.layer.",
     "application/vnd.oci.image.config.",
