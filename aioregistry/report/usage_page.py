@@ -49,8 +49,11 @@ def usage_page(
         plans: What a policy would delete, by the name of the registry; None for no policy.
 
     Raises:
+        ValueError: A registry was counted otherwise, or there is none.
         MissingExtraError: The extra is not installed.
     """
+    if not figures or not all(GROUPS.keys() <= each.usage.groups.keys() for each in figures):
+        raise ValueError("a page needs registries that were counted with also=GROUPS")
     usages, plans = [each.usage for each in figures], plans or {}
     mapped = map_of(usages, plans)
     total = sum(usage.total.bytes for usage in usages)

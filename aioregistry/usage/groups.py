@@ -80,22 +80,13 @@ class Rows:
         sizes: The blobs of the registry.
         kinds: Which kinds of manifests have each.
         now: Seconds since 1970.
-        matches: Returns whether a row of this name is wanted.
     """
 
-    def __init__(
-        self,
-        by: By,
-        sizes: BlobSizes,
-        kinds: Kinds,
-        now: float,
-        matches: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, by: By, sizes: BlobSizes, kinds: Kinds, now: float) -> None:
         self._by = by
         self._sizes = sizes
         self._kinds = kinds
         self._now = now
-        self._matches = matches
         self._names: list[str] = []
         self._known: dict[str, int] = {}
         self._counts: dict[int, Counts] = {}
@@ -161,14 +152,14 @@ class Rows:
                 self._times.append(columns.pushed[node])
                 self._manifests.append(len(reached))
 
-    def rows(self) -> Iterator[UsageRow]:
-        """Yield the rows that are wanted."""
+    def rows(self, matches: Callable[[str], bool]) -> Iterator[UsageRow]:
+        """Yield the rows whose name is wanted."""
         sizes, unknown = self._owners.bytes()
         exclusive, untagged, referrers = self._exclusive()
         has_kinds = self._by is not By.TAG
         for row, short in enumerate(self._names):
             name = short if has_kinds else f"{self._repositories[self._places[row]]}:{short}"
-            if not self._matches(name):
+            if not matches(name):
                 continue
             counts = self._counts[row] if has_kinds else self._counts_of_tag(row)
             yield row_of(

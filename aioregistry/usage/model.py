@@ -102,7 +102,7 @@ class RegistryUsage:
         total: The registry as a whole; nothing else shares its blobs.
         rows: The rows, the largest exclusive bytes first; of layers, the largest.
         left_out: How many further rows there are.
-        groups: All that the registry was counted by, with the rows of each.
+        groups: What else the registry was counted by, with the rows of each.
         image_bytes: The sum of the sizes of all manifests, in which shared blobs count many times.
         grown: For each day of the last 56, the oldest first, the bytes of the blobs that are left
             and were first pushed on it.

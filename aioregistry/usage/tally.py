@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from heapq import nlargest
 
+from attrs import frozen
+
 from aioregistry.api.models import Manifest
 from aioregistry.usage.blobs import BlobSizes
 from aioregistry.usage.columns import Columns, Described, Needs
@@ -16,6 +18,15 @@ __all__ = ["Tally"]
 GROWTH_DAYS = 56
 _DAY = 86_400
 _ALL = 2**31
+
+
+@frozen(eq=False)
+class _Wanted:
+    """What rows are wanted: by what, how many, of which names."""
+
+    by: By
+    top: int
+    matches: Callable[[str], bool] = lambda _: True
 
 
 class Tally:
@@ -37,35 +48,37 @@ class Tally:
         matches: Callable[[str], bool] = lambda _: True,
         also: Mapping[By, int | None] | None = None,
     ) -> None:
-        self._by = by
         self._at = now
         self._now = now.timestamp()
         self._sizes = BlobSizes()
         self._kinds = Kinds(self._sizes)
         self._counts = Counts()
-        self._tops = {**(also or {}), by: top}
+        self._wanted = _Wanted(by, _ALL if top is None else top, matches)
+        self._also = [
+            _Wanted(each, _ALL if most is None else most) for each, most in (also or {}).items()
+        ]
+        every = [self._wanted, *self._also]
         self._rows = {
-            each: Rows(
-                each, self._sizes, self._kinds, self._now, matches if each is by else lambda _: True
-            )
-            for each in self._tops
-            if each is not By.LAYER
+            each.by: Rows(each.by, self._sizes, self._kinds, self._now)
+            for each in every
+            if each.by is not By.LAYER
         }
-        self._layers: Layers | None = None
-        if By.LAYER in self._tops:
-            most = self._tops[By.LAYER]
-            wanted = matches if by is By.LAYER else lambda _: True
-            self._layers = Layers(_ALL if most is None else most, self._sizes, wanted)
+        # A layer is forgotten as soon as larger ones are known: each wish has its own.
+        self._layers = {
+            each: Layers(each.top, self._sizes, each.matches)
+            for each in every
+            if each.by is By.LAYER
+        }
         self._image_bytes = 0
         self._columns = Columns(self._sizes)
 
     def add(self, manifest: Manifest) -> None:
         """Take in a manifest of the current repository."""
         self._columns.add(manifest)
-        if self._layers is not None:
+        for layers in self._layers.values():
             for blob in manifest.blobs:
                 if blob.digest != manifest.digest:
-                    self._layers.see(blob.digest, blob.compressed_size_bytes)
+                    layers.see(blob.digest, blob.compressed_size_bytes)
 
     def naming(self) -> dict[int, str]:
         """Return the manifests of the repository that may be indexes or artifacts, by number."""
@@ -108,8 +121,8 @@ class Tally:
             self._counts.add(tags, untagged=not label, pushed=pushed, now=self._now)
         for rows in self._rows.values():
             rows.note(repository, columns, needs)
-        if self._layers is not None:
-            self._layers.note(columns)
+        for layers in self._layers.values():
+            layers.note(columns)
         self._image_bytes += columns.sized_bytes
         self._columns = Columns(self._sizes)
 
@@ -125,15 +138,15 @@ class Tally:
             unread: How many manifests could not be read.
             complete: Whether all of the lists was shown to be read.
         """
-        groups = {each: self._largest(each) for each in self._tops}
+        largest = self._largest(self._wanted)
         return RegistryUsage(
             registry=registry,
-            by=self._by,
+            by=self._wanted.by,
             at=self._at,
             total=self._total(registry),
-            rows=groups[self._by].rows,
-            left_out=groups[self._by].left_out,
-            groups=groups,
+            rows=largest.rows,
+            left_out=largest.left_out,
+            groups={each.by: self._largest(each) for each in self._also},
             image_bytes=self._image_bytes,
             grown=self._kinds.grown(int(self._now // _DAY), GROWTH_DAYS),
             pushed=self._kinds.pushed(),
@@ -141,18 +154,19 @@ class Tally:
             complete=complete,
         )
 
-    def _largest(self, by: By) -> UsageRows:
-        counted = self._layers if by is By.LAYER else self._rows[by]
-        most = self._tops[by]
-        kept = _ALL if most is None else most
-        found, largest, order = 0, list[UsageRow](), _by_bytes if by is By.LAYER else _by_exclusive
-        for row in () if counted is None else counted.rows():
+    def _largest(self, wanted: "_Wanted") -> UsageRows:
+        if wanted.by is By.LAYER:
+            rows, order = self._layers[wanted].rows(), _by_bytes
+        else:
+            rows, order = self._rows[wanted.by].rows(wanted.matches), _by_exclusive
+        found, largest = 0, list[UsageRow]()
+        for row in rows:
             found += 1
             largest.append(row)
-            if len(largest) >= 2 * kept:
-                largest = nlargest(kept, largest, key=order)
-        rows = tuple(nlargest(kept, largest, key=order))
-        return UsageRows(rows, found - len(rows))
+            if len(largest) >= 2 * wanted.top:
+                largest = nlargest(wanted.top, largest, key=order)
+        kept = tuple(nlargest(wanted.top, largest, key=order))
+        return UsageRows(kept, found - len(kept))
 
     def _total(self, registry: str) -> UsageRow:
         by_kind = dict.fromkeys(range(8), 0)

@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from attrs import evolve
 
 from aioregistry.errors import printable
 from aioregistry.report import plan_page, usage_page
@@ -100,3 +101,11 @@ def test_the_areas_of_a_map_add_up_to_what_is_stored():
         alone[repository] += size
     for number, size in enumerate(found["bytes"]):
         assert alone[number] + found["shared"][number] + found["untagged"][number] == size
+
+
+def test_a_registry_that_was_counted_otherwise_is_refused():
+    figures = counted(usual())
+    with pytest.raises(ValueError, match="also=GROUPS"):
+        usage_page([evolve(figures, usage=evolve(figures.usage, groups={}))])
+    with pytest.raises(ValueError, match="also=GROUPS"):
+        usage_page([])

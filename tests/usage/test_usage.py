@@ -207,16 +207,29 @@ def test_the_sum_of_images_counts_shared_layers_in_each():
 
 def test_several_groups_are_counted_in_one_pass():
     images = [manifest("image", "v1", layer=300, base=9), manifest("other", "v2", base=9)]
-    tally = Tally(By.REPOSITORY, NOW, also={By.TAG: 1, By.AGE: None, By.LAYER: 5})
+    also = {By.TAG: None, By.AGE: None, By.LAYER: 5}
+    tally = Tally(By.TAG, NOW, 1, lambda name: name == "web:v2", also)
     for one in images:
         tally.add(one)
     tally.end("web", {})
-    found = tally.usage("example", unread=0, complete=True).groups
-    assert [row.name for row in found[By.REPOSITORY].rows] == ["web"]
-    assert [row.name for row in found[By.TAG].rows] == ["web:v1"]
-    assert found[By.TAG].left_out == 1
-    assert {row.name for row in found[By.LAYER].rows} == {digest_of("layer"), digest_of("base")}
-    assert found[By.AGE].rows == usage(*images, by=By.AGE).rows
+    found = tally.usage("example", unread=0, complete=True)
+    assert [row.name for row in found.rows] == ["web:v2"]
+    # What is asked for besides has rows of any name, and as many as it asks for.
+    assert {row.name for row in found.groups[By.TAG].rows} == {"web:v1", "web:v2"}
+    assert {row.name for row in found.groups[By.LAYER].rows} == {
+        digest_of("layer"),
+        digest_of("base"),
+    }
+    assert found.groups[By.AGE].rows == usage(*images, by=By.AGE).rows
+
+
+def test_layers_that_match_are_counted_beside_all_layers():
+    tally = Tally(By.LAYER, NOW, 5, digest_of("base").__eq__, {By.LAYER: 1})
+    tally.add(manifest("image", "v1", layer=300, base=9))
+    tally.end("web", {})
+    found = tally.usage("example", unread=0, complete=True)
+    assert [row.name for row in found.rows] == [digest_of("base")]
+    assert [row.name for row in found.groups[By.LAYER].rows] == [digest_of("layer")]
 
 
 def test_bytes_have_the_day_of_their_first_push():
