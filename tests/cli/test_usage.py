@@ -1,5 +1,6 @@
 """The command `aioregistry usage`."""
 
+import importlib.util
 import json
 
 import pytest
@@ -180,4 +181,21 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_is_sent(filled
     result = filled.run("usage", "--html", str(tmp_path / "missing" / "usage.html"))
     assert result.exit_code == 2
     assert "is no folder" in result.stderr
+    assert filled.sandbox.request_count == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "package", "extra"),
+    [("--html", "jinja2", "report"), ("--openmetrics", "prometheus_client", "metrics")],
+)
+def test_a_missing_extra_is_named_before_anything_is_sent(
+    filled, monkeypatch, option, package, extra
+):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else found(name)
+    )
+    result = filled.run("usage", option, "file")
+    assert result.exit_code == 2
+    assert f"pip install 'aioregistry-do[{extra}]'" in result.stderr
     assert filled.sandbox.request_count == 0

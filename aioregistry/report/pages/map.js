@@ -30,6 +30,9 @@ function squarified(values, x, y, width, height) {
   return boxes;
 }
 
+// A letter, and the width from which on the beginning of a name is worth showing.
+const CHARACTER = 7.4;
+const LABEL = 110;
 const SVG = "http://www.w3.org/2000/svg";
 
 function drawn(name, attributes, ...children) {
@@ -165,18 +168,19 @@ class BytesMap {
     const opens = { class: "tile", role: "button", tabindex: first ? 0 : -1, "aria-label": sentence, "data-open": kind, "data-number": number };
     const made = drawn("g", number === undefined ? {} : opens, drawn("title", {}, sentence));
     made.append(drawn("rect", { ...box, class: number === undefined ? kind : "tag" }));
-    if (height > 24 && width > 48) made.append(...this.label(name, bytes, kind, x + gap, y + gap, width - 2 * gap, height));
+    const room = Math.min(LABEL, CHARACTER * name.length + 12);
+    if (height > 24 && width > room) made.append(...this.label(name, bytes, kind, x + gap, y + gap, width - 2 * gap, height));
     made.append(drawn("rect", { ...box, class: "edge" }));
     return made;
   }
 
   // What is wider than its tile is cut off at the edge. On hatching, text has a plate of its own.
   label(name, bytes, kind, x, y, width, height) {
-    const both = height > 44;
+    const both = height > 44 && width > CHARACTER * size(bytes).length + 12;
     const place = { x: px(x), y: px(y), width: px(width - 4), height: both ? 42 : 24 };
     const text = drawn("text", { x: 6, y: 17 }, `${name} `);
     if (both) text.append(drawn("tspan", { class: "size", x: 6, y: 35 }, size(bytes)));
-    const plate = { x: 3, y: 3, width: 12 + 7.4 * name.length, height: both ? 38 : 20, rx: 3, class: "plate" };
+    const plate = { x: 3, y: 3, width: 10 + CHARACTER * Math.max(name.length, both ? size(bytes).length : 0), height: both ? 38 : 20, rx: 3, class: "plate" };
     return [drawn("svg", { ...place, "aria-hidden": "true", class: "on-part" }, ...(kind === "going" ? [drawn("rect", plate)] : []), text)];
   }
 }
