@@ -151,7 +151,18 @@ def test_every_policy_is_one(text):
     assert isinstance(read_policy(text, "policy.toml"), Policy)
 
 
-@pytest.mark.parametrize("text", [text for text in TOML if "[[rules]]" not in text])
+@pytest.mark.parametrize("text", [text for text in TOML if "[[registries]]" in text])
+def test_every_fleet_is_one(text, tmp_path):
+    fleet = pytest.importorskip("aioregistry.fleet", exc_type=ImportError)
+    for name in re.findall(r'policy = "(.*)"', text):
+        (tmp_path / name).write_text("[[rules]]\nkeep-newest = 1\n")
+    (tmp_path / "fleet.toml").write_text(text)
+    assert fleet.load_fleet(tmp_path / "fleet.toml").registries
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in TOML if "[[rules]]" not in text and "[[registries]]" not in text]
+)
 def test_the_configuration_is_one(text, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(text)

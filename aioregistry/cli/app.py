@@ -55,6 +55,7 @@ _COMMANDS = {
         _CLEAN,
         "Delete the tags and manifests that a policy selects; keep what is needed or in use.",
     ),
+    "fleet": _Command("fleet", _CLEAN, "Clean many registries by themselves, with many workers."),
     "gc": _Command("gc", _CLEAN, "Start, watch and cancel garbage collections."),
     "login": _Command(
         "credentials",

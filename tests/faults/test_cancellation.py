@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("redis")
+pytest.importorskip("docket")
 
 import tests.faults.oci_works  # noqa: F401, they enter themselves
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
@@ -33,6 +34,7 @@ DONE_AT_ONCE = {
         for name in (*HEALTH, "metrics", "page", "usage")
     ),
 }
+BLOCK = ("__aenter__", "__aexit__")
 NOT_COVERED = {
     "aioregistry.Limiter.acquire": "a protocol: WindowLimiter and RedisLimiter are covered",
     "aioregistry.cleanup.ContentSource.read": "a protocol: ContentReader is covered",
@@ -43,6 +45,16 @@ NOT_COVERED = {
     "aioregistry.cleanup.ManifestStore.find_manifest": "a protocol: Distribution is covered",
     "aioregistry.cleanup.ManifestStore.get_manifest": "a protocol: Distribution is covered",
     "aioregistry.cleanup.ManifestStore.has_blob": "a protocol: DistributionWriter is covered",
+    **dict.fromkeys(
+        (
+            *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("begin", "runs", "progress")),
+            *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("work", *BLOCK)),
+            *(f"aioregistry.fleet.Lease.{name}" for name in ("read", "get", "write", *BLOCK)),
+            "aioregistry.fleet.SharedStore.open",
+            "aioregistry.fleet.TokenSource.read",
+        ),
+        "ended by kills and by stops in tests/fleet",
+    ),
     "aioregistry.cleanup.ManifestStore.put_manifest": "a protocol: DistributionWriter is covered",
 }
 

@@ -20,7 +20,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Format, Output
 from aioregistry.cli.process import reader_is_gone
 
-__all__ = ["Column", "Printer", "as_json", "choose_columns", "printer_for", "table_widths"]
+__all__ = ["Column", "Printer", "Value", "as_json", "choose_columns", "printer_for", "table_widths"]
 
 T = TypeVar("T")
 Value = str | int | datetime | tuple[str, ...] | None

@@ -1,0 +1,129 @@
+"""``aioregistry fleet``: many registries, cleaned by any number of workers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aioregistry.cli.exit_codes import epilog
+from aioregistry.cli.fleet.options import Joining, Names, TheFile
+from aioregistry.cli.groups import CommandGroup
+from aioregistry.cli.options import Access, Output, Yes, shows, with_groups
+from aioregistry.cli.running import refuse
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from aioregistry.cli.display.rows import Column
+    from aioregistry.cli.fleet.rows import Row
+
+__all__ = ["app"]
+
+app: typer.Typer = typer.Typer(
+    cls=CommandGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Clean many registries of many accounts, by themselves, with any number of workers.",
+)
+
+_FAILED = {1: "failure: of a registry, something could not be deleted, or nothing was"}
+
+
+def _work(command: str) -> "ModuleType":
+    try:
+        from aioregistry.cli.fleet import work
+    except ModuleNotFoundError as error:
+        refuse(command, f"{error.name} is missing: pip install 'aioregistry-do[fleet]'")
+    return work
+
+
+def _columns() -> "list[Column[Row]]":
+    from aioregistry.cli.fleet.rows import COLUMNS
+
+    return COLUMNS
+
+
+@app.command(name="run", epilog=epilog("aioregistry fleet run fleet.toml", _FAILED, asks=True))
+@with_groups
+def run_(
+    file: TheFile,
+    registries: Names = None,
+    yes: Yes = False,
+    any_time: Annotated[
+        bool, typer.Option("--any-time", help="Work outside the registries' windows, too.")
+    ] = False,
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """Clean registries now: plan, delete, collect garbage, and exit.
+
+    Other workers of the same server help. A registry whose earlier run has not ended is continued.
+    After an interruption, the same command continues.
+    """
+    _work("fleet run").clean(file, registries or (), yes, any_time, joining, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet worker fleet.toml", interrupts=False))
+@with_groups
+def worker(file: TheFile, joining: Joining = Joining(), access: Access = Access()) -> None:
+    """Begin the runs that are due by the file's schedules, and carry them out, until SIGTERM.
+
+    Any number of workers, on any number of machines, share the work of one server.
+    """
+    _work("fleet worker").work(file, joining, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet plan fleet.toml", _FAILED))
+@with_groups
+def plan(
+    file: TheFile,
+    registries: Names = None,
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """Plan for registries, and show what each plan deletes and frees; nothing is deleted."""
+    _work("fleet plan").plan(file, registries or (), joining, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet status fleet.toml --watch", _FAILED))
+@with_groups
+@shows(_columns)
+def status(
+    file: TheFile,
+    registries: Names = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")
+    ] = False,
+    joining: Joining = Joining(),
+    output: Output = Output(),
+    access: Access = Access(),
+) -> None:
+    """Show the newest run of each registry: its state, what it has deleted, when the next begins.
+
+    States: `plan`, `apply` and `gc` while it is under way; then `done`, `planned`, `unfinished`
+    (some items could not be deleted), `damaged` (images that were pushed meanwhile lack a part),
+    `refused` (by a limit or a mistake in a file) or `failed`.
+    """
+    _work("fleet status").status(file, registries or (), watch, joining, output, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet archive fleet.toml example --to example.archive"))
+@with_groups
+def archive(
+    file: TheFile,
+    registry: Annotated[
+        str, typer.Argument(metavar="REGISTRY", show_default=False, help="Registry of the file.")
+    ],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="PATH", show_default=False, help="File to write.")
+    ],
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", show_default="the newest", help="Run of it."),
+    ] = None,
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """Write what a run deleted to a file, from which `aioregistry cleanup undo` restores it."""
+    _work("fleet archive").archive(file, registry, to, run_id, joining, access)

