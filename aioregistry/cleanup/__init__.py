@@ -21,10 +21,13 @@ from aioregistry.cleanup.garbage import (
     collect_garbage,
     newest_collection,
 )
+from aioregistry.cleanup.in_use.cluster import ClusterInUse
 from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.kinds import cluster_role
 from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
-from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.cleanup.in_use.several import SeveralInUse
+from aioregistry.cleanup.in_use.summary import AskedServer, InUseSummary
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
@@ -71,10 +74,12 @@ __all__ = [
     "Archive",
     "ArchiveError",
     "ArchivedManifest",
+    "AskedServer",
     "Candidate",
     "CapExceededError",
     "Caps",
     "CleanupReport",
+    "ClusterInUse",
     "CollectedGarbage",
     "Condemned",
     "Content",
@@ -120,6 +125,7 @@ __all__ = [
     "RepositoryPlan",
     "Rule",
     "RuleAnswer",
+    "SeveralInUse",
     "TagRule",
     "UndoError",
     "UndoOutcome",
@@ -131,6 +137,7 @@ __all__ = [
     "apply_plan",
     "ask_kubernetes",
     "check_policy",
+    "cluster_role",
     "collect_garbage",
     "default_cache_path",
     "explain_image",

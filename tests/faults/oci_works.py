@@ -10,16 +10,19 @@ from typing import Any
 from aioregistry import MountRefusedError, NotFoundError
 from aioregistry.cleanup import (
     Archive,
+    ClusterInUse,
     ContentCache,
     ContentReader,
     DistributionWriter,
     ListMemory,
+    SeveralInUse,
     explain_image,
     explain_tag,
     make_plan,
     undo,
 )
 from aioregistry.cleanup.apply.archive_format import survey
+from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
 from aioregistry.images import copy_image, inspect_image
 from tests.faults.stage import NAMES, Stage
 from tests.faults.works import POLICY, covers
@@ -27,6 +30,27 @@ from tests.faults.works import POLICY, covers
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 _DOCUMENT = b'{"schemaVersion": 2}'
 _DIGEST = f"sha256:{sha256(_DOCUMENT).hexdigest()}"
+
+
+@covers(
+    "aioregistry.cleanup.ClusterInUse.__aiter__",
+    "aioregistry.cleanup.ClusterInUse.ask",
+    "aioregistry.cleanup.SeveralInUse.__aiter__",
+    "aioregistry.cleanup.SeveralInUse.ask",
+)
+async def cluster_that_is_asked(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    cluster = at.sandbox.state.add_cluster("blue")
+    cluster.run("registry.digitalocean.com/example/web:main")
+    server = f"{at.sandbox.url}/kubernetes/blue"
+
+    async def fetch() -> ClusterCredentials:
+        return ClusterCredentials(server=server, token=cluster.token or "")
+
+    async def ask() -> None:
+        sources = [ClusterInUse(connect=by_credentials(fetch), name=name) for name in ("a", "b")]
+        assert len([use async for use in SeveralInUse(*sources)]) == 2
+
+    yield ask()
 
 
 @covers("aioregistry.cleanup.ContentReader.document")

@@ -21,7 +21,7 @@ from aioregistry.cleanup.policy.documents import without_duplicates
 from aioregistry.errors import InvalidNameError
 from aioregistry.oci.references import Reference
 
-__all__ = ["read_in_use"]
+__all__ = ["describe", "read_in_use"]
 
 _NAME = re.compile(r"[A-Za-z0-9:._-]{1,253}")
 _ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
@@ -194,7 +194,7 @@ class _Documents:
             )
 
     def _uses(self, kind: str, item: Mapping[str, Any], never_ran: set[str]) -> Iterator[Use]:
-        where = _describe(kind, item)
+        where = describe(kind, item)
         is_ignored = kind in self.ignore_kinds or may_lack_images(kind)
         passed_over = found = False
         images = {image.name: image for image in sorted(images_of(item), key=_certain_last)}
@@ -237,7 +237,8 @@ def _certain_last(image: Image) -> bool:
     return image.is_certain
 
 
-def _describe(kind: str, item: Mapping[str, Any]) -> str:
+def describe(kind: str, item: Mapping[str, Any]) -> str:
+    """Return what an object is called in reasons: ``pod default/web-1``."""
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     spec = item.get("spec", item)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from attrs import frozen
 
 from aioregistry.arguments import Several, refuse_one
-from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.cleanup.in_use.summary import AskedServer, InUseSummary
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.references import Reference
 
@@ -46,16 +46,20 @@ class InUse:
 
     Args:
         uses: References, as texts or parsed. None by default: then nothing is in use.
+        asked: The servers that were asked for them. None by default.
 
     Raises:
         InUseError: One of them is no reference.
     """
 
-    def __init__(self, uses: Several[Use | Reference | str] = ()) -> None:
+    def __init__(
+        self, uses: Several[Use | Reference | str] = (), asked: Iterable[AskedServer] = ()
+    ) -> None:
         refuse_one("uses", uses)
         # By the last part of the path: only these are looked at more closely for a repository.
         self._uses: dict[str, list[Use]] = defaultdict(list)
         self.was_given = True
+        self.asked: tuple[AskedServer, ...] = tuple(asked)
         for use in map(_use, uses):
             self._uses[use.reference.path.rpartition("/")[2]].append(use)
 
@@ -146,6 +150,7 @@ class InUseTally:
             read=len(read),
             references=tuple(sorted(self._of_registry)),
             not_found=tuple(sorted({*self._of_registry} - self._found)),
+            asked=self._in_use.asked,
         )
 
 
@@ -172,8 +177,26 @@ async def collect_in_use(
 
     Raises:
         InUseError: One of it is no reference; or the source is empty, which is how a query that
-            failed looks like.
+            failed looks like; or another server was asked than for the plan.
     """
+    found = await _collect(source, recorded)
+    if source is not None and recorded is not None:
+        _check_servers(found.asked, recorded.asked)
+    return found
+
+
+def _check_servers(asked: Iterable[AskedServer], before: Iterable[AskedServer]) -> None:
+    """Raise `InUseError` unless all servers were asked that were asked for the plan."""
+    servers = {one.server for one in asked}
+    missing = [one for one in before if one.server not in servers]
+    if missing:
+        raise InUseError(
+            f"in use: the plan asked {missing[0].source} ({missing[0].server}), which was not asked"
+            " now: ask the same servers again, or make a new plan"
+        )
+
+
+async def _collect(source: InUse | InUseSource | None, recorded: InUseSummary | None) -> InUse:
     if source is None:
         if recorded is None or not recorded.read:
             return InUse.not_given()
@@ -192,4 +215,4 @@ async def collect_in_use(
             "in use: no reference at all, as after a query that failed; where nothing runs, pass"
             " InUse()"
         )
-    return InUse(uses)
+    return InUse(uses, getattr(source, "asked", ()))

@@ -1,14 +1,39 @@
 """What was read of images in use, as plans record it."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from attrs import frozen
 
-__all__ = ["InUseSummary"]
+__all__ = ["AskedServer", "InUseSummary"]
 
 _MAX_NAMES_SHOWN = 5
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+@frozen(kw_only=True)
+class AskedServer:
+    """A server that was asked what it runs.
+
+    Attributes:
+        source: What it was named by: ``kubernetes:production``.
+        server: Its address.
+        counts: How many objects of each kind were read.
+        at: When the first of them was asked for.
+    """
+
+    source: str
+    server: str
+    counts: Mapping[str, int]
+    at: datetime
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in self.counts.items() if count)
+        return (
+            f"{self.source} ({self.server}) at {self.at:%Y-%m-%d %H:%M:%S %Z}: {counts or 'none'}"
+        )
 
 
 @frozen(kw_only=True)
@@ -19,11 +44,13 @@ class InUseSummary:
         read: How many different references were read.
         references: Those that are of this registry.
         not_found: Those of them for which the registry has no tag or manifest.
+        asked: The servers that were asked; those of an apply have to be the same.
     """
 
     read: _Count
     references: tuple[str, ...] = ()
     not_found: tuple[str, ...] = ()
+    asked: tuple[AskedServer, ...] = ()
 
     def __str__(self) -> str:
         if not self.read:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from aioregistry.cleanup.in_use.summary import AskedServer
 from aioregistry.cleanup.memory.state import Recalled
 from aioregistry.cleanup.plan.condemned import Condemned, Row, in_columns, time_of
 from aioregistry.cleanup.plan.items import Kept, LeftAlone, PlanFields, RepositoryPlan
@@ -72,10 +73,25 @@ def _policy_and_use(plan: PlanFields) -> Iterator[str]:
         yield '  "in_use": {'
         yield f'    "read": {_text(plan.in_use.read)},'
         yield from _listed("    ", "references", map(_text, plan.in_use.references), ",")
-        yield from _listed("    ", "not_found", map(_text, plan.in_use.not_found), "")
+        asked = plan.in_use.asked
+        comma = "," if asked else ""
+        yield from _listed("    ", "not_found", map(_text, plan.in_use.not_found), comma)
+        if asked:
+            yield from _listed("    ", "asked", map(_asked, asked), "")
         yield "  },"
     if plan.notes:
         yield from _listed("  ", "notes", map(_text, plan.notes), ",")
+
+
+def _asked(server: AskedServer) -> str:
+    return _text(
+        {
+            "source": server.source,
+            "server": server.server,
+            "counts": dict(server.counts),
+            "at": server.at.isoformat(timespec="seconds"),
+        }
+    )
 
 
 def _left_alone(left: LeftAlone) -> str:

@@ -28,7 +28,7 @@ from aioregistry.cli.cleanup.options import (
     Reading,
     resume_line,
 )
-from aioregistry.cli.cleanup.uses import read_uses
+from aioregistry.cli.cleanup.uses import GivenUses, read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.garbage import show_status_of
@@ -52,6 +52,7 @@ class _Inputs:
 
     caps: Caps
     uses: InUse | None
+    given: GivenUses | None
     seconds: float | None
     window: float | None
 
@@ -113,10 +114,13 @@ class CleanupJob:
             OSError: A file cannot be read.
         """
         caps = Caps(max_deletes=applying.max_deletes, max_fraction=applying.max_fraction)
-        uses, seconds = read_uses(reading, recorded), _seconds("--deadline", applying.deadline)
+        given = GivenUses.read(reading, recorded)
+        seconds = _seconds("--deadline", applying.deadline)
         if applying.undo_window is not None and not applying.gc:
             raise ValueError("--undo-window is for --gc: without it no garbage is collected")
-        inputs = _Inputs(caps, uses, seconds, _seconds("--undo-window", applying.undo_window))
+        uses = None if given is None else given.now()
+        window = _seconds("--undo-window", applying.undo_window)
+        inputs = _Inputs(caps, uses, given, seconds, window)
         return cls(command, path, inputs, CleanupOutput(form), applying, reading, access)
 
     def next(self) -> "CleanupJob":
@@ -197,6 +201,10 @@ class CleanupJob:
         """Delete the items of a plan, and show the progress."""
         if self._archive is not None and self.counts.total:
             to.note_archive(registry.name, self._archive)
+        given = self._inputs.given
+        if given is not None and given.live and self.counts.total:
+            # What was started since the plan was made is in use, too.
+            self.uses = await given.ask()
         async with to.display.stage("Delete", self.counts.total, "requests") as stage:
 
             def count(outcome: ItemOutcome) -> None:

@@ -171,8 +171,20 @@ class Reading:
             rich_help_panel=_READING,
             help="Keep images in use: the output of `kubectl get pods -A -o json`, or image"
             " references, one per line; `-` is stdin. `kubernetes` or `kubernetes:CONTEXT` asks a"
-            " cluster by kubectl, `none` says that nothing runs, and `plan`, for apply, that the"
-            " images in use are those of the plan. Repeatable.",
+            " cluster of the kubeconfig, `in-cluster` the one that this runs in: before the plan,"
+            " and again before the deletes. `none` says that nothing runs, and `plan`, for apply,"
+            " that the images in use are those of the plan. Repeatable.",
+        ),
+    ] = None
+    in_use_kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in-use-kind",
+            metavar="GROUP/VERSION/PLURAL",
+            show_default=False,
+            rich_help_panel=_READING,
+            help="A further kind of objects that clusters are asked for, such as"
+            " `argoproj.io/v1alpha1/rollouts`. Repeatable.",
         ),
     ] = None
     in_use_ignore: Annotated[

@@ -1,53 +1,127 @@
 """The images in use that options name."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+from attrs import field, frozen
 
 from aioregistry.cleanup.in_use.files import read_in_use
-from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUse, Use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.display.text import safe
 
-__all__ = ["read_uses"]
+if TYPE_CHECKING:
+    from aioregistry.cleanup.in_use.cluster import ClusterInUse
+
+__all__ = ["GivenUses", "read_uses"]
+
+
+@frozen
+class GivenUses:
+    """What the options say is in use: what files name, and whom to ask.
+
+    Attributes:
+        stated: All of it, where the options state it outright; else None.
+        of_files: What files name.
+        live: The sources that are asked, by name.
+    """
+
+    stated: InUse | None
+    of_files: Sequence[Use] = ()
+    live: Sequence[str] = ()
+    _reading: Reading = field(factory=Reading, repr=False)
+
+    @classmethod
+    def read(cls, reading: Reading, recorded: InUseSummary | None = None) -> "GivenUses | None":
+        """Read the options, and the files that they name; None where they name none.
+
+        Args:
+            reading: The options.
+            recorded: What was in use for the plan, when there is a plan already.
+
+        Raises:
+            InUseError: A file is invalid, or may not name all that runs.
+            OSError: A file cannot be read.
+            ValueError: ``none`` or ``plan`` is given beside others, or there is no plan yet.
+        """
+        given = reading.in_use or []
+        for word in ("none", "plan"):
+            if word in given and len(given) > 1:
+                raise ValueError(f"--in-use {word} and other --in-use exclude each other")
+        if not given:
+            return None
+        if given == ["none"]:
+            return cls(InUse())
+        if given == ["plan"]:
+            if recorded is None:
+                raise ValueError("--in-use plan: no plan that recorded what is in use")
+            return cls(InUse(recorded.references, recorded.asked))
+        live = [name for name in given if _is_live(name)]
+        uses: list[Use] = []
+        notes: list[str] = []
+        for name in given:
+            if name not in live:
+                text = read_text(Path(name))
+                ignored = reading.in_use_ignore or ()
+                uses += read_in_use(text, name, ignore_kinds=ignored, notes=notes)
+        _print(notes)
+        return cls(None, uses, live, reading)
+
+    def now(self) -> InUse:
+        """Return what is in use now; no event loop may run in this thread.
+
+        Raises:
+            InUseError: What a source runs cannot be known.
+        """
+        return asyncio.run(self.ask()) if self.live else self._fixed()
+
+    async def ask(self) -> InUse:
+        """Return what is in use now; as `now`."""
+        if not self.live:
+            return self._fixed()
+        from aioregistry.cleanup.in_use.several import SeveralInUse
+
+        sources = SeveralInUse(*(self._source(name) for name in dict.fromkeys(self.live)))
+        found = await sources.ask()
+        _print(sources.notes)
+        return InUse([*self.of_files, *found], sources.asked)
+
+    def _fixed(self) -> InUse:
+        return InUse(self.of_files) if self.stated is None else self.stated
+
+    def _source(self, name: str) -> "ClusterInUse":
+        from aioregistry.cleanup.in_use.cluster import ClusterInUse
+
+        _, _, context = name.partition(":")
+        return ClusterInUse(
+            context or None,
+            in_cluster=name == "in-cluster",
+            further_kinds=self._reading.in_use_kind or (),
+            ignore_kinds=self._reading.in_use_ignore or (),
+        )
 
 
 def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse | None:
-    """Return the images in use that the options name; None where they name none.
-
-    Args:
-        reading: The options.
-        recorded: What was in use for the plan, when there is a plan already.
+    """Return the images in use that the options name, asked now; None where they name none.
 
     Raises:
-        InUseError: A file is invalid, or may not name all that runs.
+        InUseError: What runs cannot be known for certain.
         OSError: A file cannot be read.
-        ValueError: ``none`` or ``plan`` is given beside files, or there is no plan yet.
+        ValueError: Options exclude each other.
     """
-    given = reading.in_use or []
-    for word in ("none", "plan"):
-        if word in given and len(given) > 1:
-            raise ValueError(f"--in-use {word} and other --in-use exclude each other")
-    if not given:
-        return None
-    if given == ["none"]:
-        return InUse()
-    if given == ["plan"]:
-        if recorded is None:
-            raise ValueError("--in-use plan: no plan that recorded what is in use")
-        return InUse(recorded.references)
-    uses: list[Use] = []
-    notes: list[str] = []
-    ignored = reading.in_use_ignore or ()
-    for name in given:
-        source, _, context = name.partition(":")
-        if source == "kubernetes":
-            uses += ask_kubernetes(context or None, ignore_kinds=ignored, notes=notes)
-        else:
-            uses += read_in_use(read_text(Path(name)), name, ignore_kinds=ignored, notes=notes)
+    given = GivenUses.read(reading, recorded)
+    return None if given is None else given.now()
+
+
+def _is_live(name: str) -> bool:
+    return name == "in-cluster" or name.partition(":")[0] == "kubernetes"
+
+
+def _print(notes: Sequence[str]) -> None:
     for note in notes:
         typer.echo(f"in use: {safe(note)}", err=True)
-    return InUse(uses)

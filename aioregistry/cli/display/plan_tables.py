@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aioregistry.cli.display.tables import in_table
-from aioregistry.cli.display.text import counted, time_in_words
+from aioregistry.cli.display.text import counted, safe, time_in_words
 
 if TYPE_CHECKING:
     from aioregistry.bulk.report import Outcome
@@ -166,6 +166,7 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
         )
     if plan.in_use is not None:
         yield str(plan.in_use)
+        yield from (f"asked: {safe(str(server))}" for server in plan.in_use.asked)
     elif in_use:
         yield "in use: not known; --in-use FILE keeps the images that run"
     for note in plan.notes:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from aioregistry.sandbox.calls import rendering
+from aioregistry.sandbox.calls import account, rendering
 from aioregistry.sandbox.calls.answers import NO_CONTENT, Answer, answer_json
 from aioregistry.sandbox.calls.pages import links, natural, page_request, page_token
 from aioregistry.sandbox.calls.routing import Router
@@ -84,6 +84,8 @@ def router() -> Router[Handler]:
     """Every route of both families, and the one by which doctl asks for the quota."""
     routes: Router[Handler] = Router()
     routes.add("GET", "/v2/account", _get_account)
+    for method, path, handle in account.ROUTES:
+        routes.add(method, path, handle)
     for family in ("/v2/registry", "/v2/registries"):
         for method, path, handler in _SHARED:
             routes.add(method, family + path, handler)

@@ -120,6 +120,8 @@ class Sandbox:
         self.latency = latency
         self.faults: Faults = faults or Faults()
         self.certificates: Certificates | None = certificates(host) if tls else None
+        if self.certificates is not None:
+            state.certificate_authority = self.certificates.authority
         self.request_count: int = 0
         self.rejected_count: int = 0
         self._limits = limits
@@ -224,6 +226,8 @@ class Sandbox:
         except (aiohttp.ClientPayloadError, ConnectionError):
             # The client hung up; nobody reads this.
             return reset(request)
+        if path.startswith("/kubernetes/"):
+            return self._ask_cluster(request, path, body)
         match = self._routes.find(path)
         exchange = Exchange(
             self.state,
@@ -249,6 +253,19 @@ class Sandbox:
         if self.latency:
             await asyncio.sleep(self.latency / 2)
         return await Delivery(request, answer, headers, spoiling, faults.random).send()
+
+    def _ask_cluster(self, request: web.BaseRequest, path: str, body: bytes) -> web.StreamResponse:
+        """Answer in the place of a cluster's API server."""
+        name, _, rest = path.removeprefix("/kubernetes/").partition("/")
+        cluster = self.state.clusters.get(name)
+        if cluster is None:
+            return web.Response(status=404)
+        authorization = request.headers.get("Authorization", "")
+        answer = cluster.answer(request.method, f"/{rest}", request.query, authorization, body)
+        if answer is None:
+            return reset(request)
+        status, text, media_type = answer
+        return web.Response(status=status, body=text, content_type=media_type)
 
     async def _prepare(self, fault: Fault, exchange: Exchange) -> None:
         """Do what a fault does before the request is processed."""

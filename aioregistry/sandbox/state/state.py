@@ -20,6 +20,7 @@ from aioregistry.sandbox.refusal import (
     unprocessable,
 )
 from aioregistry.sandbox.state import images
+from aioregistry.sandbox.state.cluster import Cluster
 from aioregistry.sandbox.state.collection import KINDS, UNREFERENCED, Collection, Phases
 from aioregistry.sandbox.state.credentials import Credentials, Keyring
 from aioregistry.sandbox.state.documents import OCI_INDEX, compact, unix_microseconds
@@ -48,6 +49,9 @@ class State:
         tier: The subscription's.
         subscribed_at: When the account subscribed, Unix microseconds.
         subscription_updated_at: When it last changed its tier, Unix microseconds.
+        clusters: Its Kubernetes clusters, by ID.
+        apps: Its apps, as the API gives them; ``deployments`` of one are the earlier ones.
+        certificate_authority: What clients of clusters trust, as PEM; a sandbox with TLS sets it.
     """
 
     clock: Callable[[], float] = time.time
@@ -61,6 +65,9 @@ class State:
     tier: Tier = attrs.field(default=TIERS["basic"], init=False)
     subscribed_at: int = attrs.field(init=False)
     subscription_updated_at: int = attrs.field(init=False)
+    clusters: dict[str, Cluster] = attrs.field(factory=dict, init=False)
+    apps: list[dict[str, Any]] = attrs.field(factory=list, init=False)
+    certificate_authority: bytes = attrs.field(default=b"", init=False)
     _collections: dict[str, list[Collection]] = attrs.field(factory=dict, init=False)
     _pushes: int = attrs.field(default=0, init=False)
 
@@ -76,6 +83,13 @@ class State:
     def new_uuid(self) -> str:
         """A fresh identifier."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    # What runs images
+
+    def add_cluster(self, name: str) -> Cluster:
+        """Add a Kubernetes cluster, whose API server is served below ``/kubernetes/{name}``."""
+        self.clusters[name] = Cluster(name=name)
+        return self.clusters[name]
 
     # Registries and the subscription
 

@@ -1,0 +1,113 @@
+"""The kinds of objects that a cluster is asked for: pods, and what makes pods. Pure."""
+
+import re
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from aioregistry.cleanup.in_use.references import InUseError
+from aioregistry.errors import printable
+
+__all__ = ["KINDS", "ClusterError", "Kind", "cluster_role", "parse_kind"]
+
+_MAX_CHARACTERS = 300
+
+_KIND = re.compile(
+    r"(?:([a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?)/)?(v[0-9a-z]{1,20})/([a-z0-9-]{1,63})"
+)
+
+
+class ClusterError(Exception):
+    """A request to a cluster has no usable answer.
+
+    Attributes:
+        status: The status of the answer; None where there was none.
+        is_passing: Whether the same request may succeed a moment later.
+    """
+
+    def __init__(
+        self, message: str, status: int | None = None, *, is_passing: bool = False
+    ) -> None:
+        super().__init__(printable(message[:_MAX_CHARACTERS]))
+        self.status = status
+        self.is_passing = is_passing
+
+
+@frozen
+class Kind:
+    """A kind of objects.
+
+    Attributes:
+        resource: Its name in paths and roles: ``deployments``.
+        group: Its group; empty for the core one.
+        version: The version that is asked for.
+        lists: The kind of its lists; None where it is not known.
+    """
+
+    resource: str
+    group: str = ""
+    version: str = "v1"
+    lists: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of its objects in all namespaces."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return f"{root}/{self.version}/{self.resource}"
+
+    def __str__(self) -> str:
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+
+# What makes pods comes before pods: a pod that is made meanwhile is in one of both lists. Those
+# that nothing runs of now are what a rollback, or the next run of a cron job, starts.
+KINDS: tuple[Kind, ...] = (
+    Kind("cronjobs", "batch", lists="CronJobList"),
+    Kind("deployments", "apps", lists="DeploymentList"),
+    Kind("statefulsets", "apps", lists="StatefulSetList"),
+    Kind("daemonsets", "apps", lists="DaemonSetList"),
+    Kind("podtemplates", lists="PodTemplateList"),
+    Kind("controllerrevisions", "apps", lists="ControllerRevisionList"),
+    Kind("replicasets", "apps", lists="ReplicaSetList"),
+    Kind("replicationcontrollers", lists="ReplicationControllerList"),
+    Kind("jobs", "batch", lists="JobList"),
+    Kind("pods", lists="PodList"),
+)
+
+
+def parse_kind(text: str) -> Kind:
+    """Return a kind that is written as ``GROUP/VERSION/PLURAL``.
+
+    Raises:
+        InUseError: It is none.
+    """
+    found = _KIND.fullmatch(text)
+    if found is None:
+        raise InUseError(
+            f"no kind: {text[:80]!r}; write GROUP/VERSION/PLURAL, as argoproj.io/v1alpha1/rollouts"
+        )
+    group, version, resource = found.groups()
+    return Kind(resource, group or "", version)
+
+
+def cluster_role(further: Iterable[Kind] = (), name: str = "aioregistry-in-use") -> str:
+    """Return the role that a cluster has to give whoever asks it, as YAML: lists, nothing else.
+
+    Args:
+        further: Kinds besides `KINDS`.
+        name: The role's name.
+    """
+    rules: dict[str, list[str]] = {}
+    for kind in (*KINDS, *further):
+        rules.setdefault(kind.group, []).append(kind.resource)
+    lines = [
+        "apiVersion: rbac.authorization.k8s.io/v1",
+        "kind: ClusterRole",
+        "metadata:",
+        f"  name: {name}",
+        "rules:",
+    ]
+    for group, resources in sorted(rules.items()):
+        names = ", ".join(dict.fromkeys(resources))
+        lines += [f'  - apiGroups: ["{group}"]', f"    resources: [{names}]", "    verbs: [list]"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,249 @@
+"""Requests to a cluster: the one place that knows kubernetes_asyncio, and guards it."""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from aioregistry.cleanup.in_use.kinds import ClusterError
+from aioregistry.cleanup.in_use.kubeconfig import files_of_environment, load_kubeconfig
+from aioregistry.version import VERSION
+
+__all__ = [
+    "ClusterAPI",
+    "ClusterCredentials",
+    "Connect",
+    "by_account",
+    "by_credentials",
+    "by_kubeconfig",
+]
+
+_ATTEMPT_SECONDS = 60.0
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_THROTTLED = 429
+_SERVER_ERRORS = 500
+
+
+class ClusterAPI(Protocol):
+    """Sends requests to a cluster, each once, and none that changes anything."""
+
+    @property
+    def server(self) -> str:
+        """The cluster's address."""
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Any:
+        """Return the document at a path.
+
+        Raises:
+            ClusterError: There is no answer with a status of success.
+        """
+
+    async def post(self, path: str, document: Mapping[str, Any]) -> Any:
+        """Return the answer to a document; as `get`."""
+
+
+Connect = Callable[[], AbstractAsyncContextManager[ClusterAPI]]
+
+
+@frozen(kw_only=True)
+class ClusterCredentials:
+    """What lets a program ask a cluster.
+
+    Attributes:
+        server: The cluster's address.
+        certificate_authority: What its certificate is checked against, as PEM; empty for the
+            system's authorities.
+        token: A bearer token; empty for none.
+        client_certificate: A certificate in its place, as PEM.
+        client_key: Its key.
+    """
+
+    server: str
+    certificate_authority: bytes = b""
+    token: str = field(default="", repr=False)
+    client_certificate: bytes = field(default=b"", repr=False)
+    client_key: bytes = field(default=b"", repr=False)
+
+
+def by_kubeconfig(context: str | None = None, files: Sequence[Path] | None = None) -> Connect:
+    """Return how a cluster is reached that a kubeconfig names.
+
+    Args:
+        context: The context; None, the default, for the current one.
+        files: The files, the first of which wins; None for those of ``KUBECONFIG``, else
+            ``~/.kube/config``.
+    """
+
+    async def configure(configuration: Any, _: ExitStack) -> None:
+        chosen = files_of_environment() if files is None else files
+        await load_kubeconfig(configuration, context, chosen)
+
+    return lambda: _open(configure)
+
+
+def by_account() -> Connect:
+    """Return how a cluster is reached from one of its pods, by the pod's service account."""
+
+    async def configure(configuration: Any, _: ExitStack) -> None:
+        from kubernetes_asyncio.config import load_incluster_config  # noqa: PLC0415
+
+        load_incluster_config(client_configuration=configuration)
+        # A request takes no longer than a token lives on after it was replaced.
+        configuration.refresh_api_key_hook = None
+
+    return lambda: _open(configure)
+
+
+def by_credentials(fetch: Callable[[], Awaitable[ClusterCredentials]]) -> Connect:
+    """Return how a cluster is reached with credentials that are fetched for each connection."""
+
+    async def configure(configuration: Any, stack: ExitStack) -> None:
+        credentials = await fetch()
+        configuration.host = credentials.server.rstrip("/")
+        for name, text in (
+            ("ssl_ca_cert", credentials.certificate_authority),
+            ("cert_file", credentials.client_certificate),
+            ("key_file", credentials.client_key),
+        ):
+            if text:
+                # The library takes paths alone. The file is its owner's, and gone afterwards.
+                file = stack.enter_context(NamedTemporaryFile(suffix=".pem"))  # noqa: SIM115
+                file.write(text)
+                file.flush()
+                setattr(configuration, name, file.name)
+        if credentials.token:
+            configuration.api_key["BearerToken"] = f"Bearer {credentials.token}"
+
+    return lambda: _open(configure)
+
+
+@asynccontextmanager
+async def _open(
+    configure: Callable[[Any, ExitStack], Awaitable[None]],
+) -> AsyncGenerator[ClusterAPI]:
+    try:
+        from kubernetes_asyncio.client import ApiClient, Configuration  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "to ask a cluster needs kubernetes_asyncio: pip install 'aioregistry-do[kubernetes]'"
+        ) from None
+    _keep_bodies_out_of_logs()
+    # Made so, it is none of the defaults that the program may have set.
+    configuration = type.__call__(Configuration)
+    with ExitStack() as stack:
+        try:
+            await configure(configuration, stack)
+            _check(configuration)
+            client = ApiClient(configuration)
+        except ClusterError:
+            raise
+        except Exception as error:  # noqa: BLE001, of a dozen kinds
+            raise _failure(error) from None
+        client.user_agent = f"aioregistry/{VERSION}"
+        rest: Any = client.rest_client
+        rest.pool_manager = _WithoutRedirects(rest.pool_manager)
+        try:
+            yield _Library(client)
+        finally:
+            await client.close()
+
+
+def _check(configuration: Any) -> None:
+    address = urlsplit(configuration.host)
+    token = configuration.api_key.get("BearerToken")
+    if token is not None:
+        # Tokens in files end in a newline, which no header may have in it.
+        configuration.api_key["BearerToken"] = token.strip()
+    if address.scheme != "https" and token and address.hostname not in _LOOPBACK:
+        raise ClusterError(f"no token is sent to {configuration.host}: it is not https")
+
+
+def _keep_bodies_out_of_logs() -> None:
+    # The library logs whole answers at DEBUG, with the environment of every pod in them.
+    log = logging.getLogger("kubernetes_asyncio.client.rest")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)
+
+
+class _WithoutRedirects:
+    """A session of which no request follows a redirect: a page to log in is no list."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    async def request(self, **arguments: Any) -> Any:
+        return await self._session.request(**arguments, allow_redirects=False)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+@frozen
+class _Library:
+    """A cluster by a client of the library, none of whose models is used."""
+
+    client: Any
+
+    @property
+    def server(self) -> str:
+        return str(self.client.configuration.host)
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Any:
+        return await self._call("GET", path, query=query)
+
+    async def post(self, path: str, document: Mapping[str, Any]) -> Any:
+        return await self._call("POST", path, document=document)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        document: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            answer, _, _ = await self.client.call_api(
+                path,
+                method,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": "application/json"},
+                body=document,
+                response_types_map={200: "object", 201: "object"},
+                auth_settings=["BearerToken"],
+                _return_http_data_only=False,
+                _request_timeout=_ATTEMPT_SECONDS,
+            )
+        except Exception as error:  # noqa: BLE001, of a dozen kinds
+            raise _failure(error) from None
+        return answer
+
+
+def _failure(error: Exception) -> ClusterError:
+    """Return what went wrong, without headers, bodies and tokens."""
+    status = getattr(error, "status", None)
+    if isinstance(status, int) and hasattr(error, "body"):
+        passing = status == _THROTTLED or status >= _SERVER_ERRORS
+        message = f"{status} {getattr(error, 'reason', '')}: {_message(error.body)}"
+        return ClusterError(message.removesuffix(": "), status, is_passing=passing)
+    is_passing = isinstance(error, OSError | TimeoutError) or type(error).__module__.startswith(
+        "aiohttp"
+    )
+    text = str(error) or "no answer"
+    return ClusterError(f"{type(error).__name__}: {text}", is_passing=is_passing)
+
+
+def _message(body: Any) -> str:
+    """Return what a `Status` says; nothing of any other body."""
+    try:
+        said = json.loads(body)
+    except (TypeError, ValueError):
+        return ""
+    message = said.get("message") if isinstance(said, dict) else None
+    return message if isinstance(message, str) else ""

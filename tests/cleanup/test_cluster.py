@@ -1,0 +1,403 @@
+"""A cluster that is asked what it runs: all of it, or one error. The server is the sandbox's."""
+
+import asyncio
+import json
+import logging
+import shutil
+import subprocess
+from collections import deque
+
+import pytest
+
+from aioregistry.cleanup.in_use.cluster import ClusterInUse
+from aioregistry.cleanup.in_use.kinds import KINDS, cluster_role, parse_kind
+from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
+from aioregistry.cleanup.in_use.references import InUseError, collect_in_use
+from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.sandbox import Sandbox, State
+
+pytest.importorskip("kubernetes_asyncio")
+
+WEB = "registry.digitalocean.com/example/web"
+PODS = "/api/v1/pods"
+DEPLOYMENTS = "/apis/apps/v1/deployments"
+
+
+async def no_wait(_: float) -> None:
+    pass
+
+
+@pytest.fixture
+async def sandbox():
+    async with Sandbox(State()) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(sandbox):
+    made = sandbox.state.add_cluster("blue")
+    made.run(f"{WEB}:1")
+    return made
+
+
+@pytest.fixture
+def connect(sandbox, cluster):
+    """How it is reached, with the token that it takes at the moment."""
+
+    async def fetch():
+        return ClusterCredentials(
+            server=f"{sandbox.url}/kubernetes/blue", token=cluster.token or "none"
+        )
+
+    return by_credentials(fetch)
+
+
+@pytest.fixture
+def source(connect):
+    return ClusterInUse(connect=connect, name="blue", sleep=no_wait)
+
+
+async def refusal(source) -> str:
+    with pytest.raises(InUseError) as caught:
+        await source.ask()
+    assert caught.value.message.startswith("cannot know what runs in blue")
+    return caught.value.message
+
+
+def names(uses):
+    return sorted(str(use.reference) for use in uses)
+
+
+async def test_pods_and_what_makes_them_are_read(source, cluster):
+    def template(image):
+        return {"template": {"spec": {"containers": [{"name": "c", "image": f"{WEB}:{image}"}]}}}
+
+    for kind in ("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"):
+        cluster.add(kind, "x", template(kind))
+    cluster.add("CronJob", "nightly", {"jobTemplate": {"spec": template("CronJob")}})
+    revision = {"metadata": {"name": "r"}, "data": {"spec": template("revision")}}
+    cluster.objects["/apis/apps/v1/controllerrevisions"] = [revision]
+    pod_template = {"metadata": {"name": "t"}, **template("PodTemplate")}
+    cluster.objects["/api/v1/podtemplates"] = [pod_template]
+    kinds = ["CronJob", "DaemonSet", "Job", "PodTemplate", "ReplicaSet", "ReplicationController"]
+    tags = ["1", *kinds, "StatefulSet", "revision"]
+    assert names(await source.ask()) == sorted(f"{WEB}:{tag}" for tag in tags)
+    (asked,) = source.asked
+    assert asked.counts == dict.fromkeys(map(str, KINDS), 1)
+    assert asked.server.endswith("/kubernetes/blue")
+
+
+async def test_where_an_image_runs_names_object_and_cluster(source):
+    (use,) = await source.ask()
+    assert use.where == "deployment default/web of blue"
+
+
+async def test_pods_are_read_after_all_that_makes_them(source, cluster):
+    await source.ask()
+    lists = [path for method, path, _ in cluster.requests if method == "GET"]
+    assert len(lists) == len(KINDS)
+    assert lists[-1] == PODS
+
+
+async def test_every_list_is_read_to_its_end(source, cluster):
+    cluster.page = 3
+    for number in range(10):
+        cluster.run(f"{WEB}:{number}", name=f"app{number}")
+    assert len(await source.ask()) == 10
+    assert source.asked[0].counts["pods"] == 11
+    pages = [query for _, path, query in cluster.requests if path == PODS]
+    assert [query.get("continue") for query in pages] == [None, "3", "6", "9"]
+
+
+async def test_a_list_whose_place_is_forgotten_is_read_anew(source, cluster):
+    cluster.page, cluster.expired = 1, 2
+    cluster.run(f"{WEB}:2")
+    assert len(await source.ask()) == 2
+    cluster.expired = 3
+    assert "too old" in await refusal(source)
+
+
+async def test_asked_as_a_source_it_yields_only_once_all_was_read(source, cluster):
+    in_use = await collect_in_use(source)
+    assert dict(in_use.tags_of("example", "web")) == {"1": "deployment default/web of blue"}
+    assert in_use.asked == source.asked
+    cluster.answers[PODS] = deque([(403, "no")])
+    with pytest.raises(InUseError):
+        await anext(aiter(source))
+
+
+STATUS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+LIST = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, "<html>log in</html>"), "not PodList"),
+        ((200, {}), "not PodList"),
+        ((200, []), "not PodList"),
+        ((200, None), "not PodList"),
+        ((200, STATUS), "is Status"),
+        ((200, LIST | {"kind": "ServiceList"}), "is ServiceList"),
+        ((200, LIST | {"kind": "Table"}), "is Table"),
+        ((200, LIST | {"items": {}}), "no list of objects"),
+        ((200, LIST | {"items": ["x"]}), "no list of objects"),
+        ((200, {"kind": "PodList", "items": []}), "not PodList"),
+        ((200, LIST | {"metadata": {"remainingItemCount": 3}}), "a part of a list"),
+        ((200, LIST | {"metadata": {"continue": 5}}), "goes on at no place"),
+        ((200, LIST | {"metadata": {"continue": "0"}}), "in a circle"),
+        ((204, ""), "not PodList"),
+        ((302, "elsewhere"), "302"),
+        ((403, STATUS | {"message": "pods is forbidden"}), "pods is forbidden"),
+        ((403, "nothing to see here"), "403"),
+        ((404, "no"), "404"),
+    ],
+    ids=lambda value: None if isinstance(value, tuple) else value,
+)
+async def test_what_is_no_whole_list_of_its_kind_is_an_error(source, cluster, answer, said):
+    cluster.answers[PODS] = deque([answer] * 4)
+    assert said in await refusal(source)
+    assert source.asked == ()
+
+
+@pytest.mark.parametrize("status", [0, 429, 500, 503], ids=["broken", "throttled", "500", "503"])
+async def test_a_request_that_may_succeed_is_sent_again_and_then_given_up(source, cluster, status):
+    cluster.answers[PODS] = deque([(status, "later")] * 3)
+    assert len(await source.ask()) == 1
+    # A connection that breaks is tried once more by the library below.
+    cluster.answers[PODS] = deque([(status, "later")] * (8 if status == 0 else 4))
+    assert "pods" in await refusal(source)
+
+
+async def test_a_page_in_the_middle_that_fails_is_an_error(source, cluster):
+    cluster.page = 1
+    cluster.run(f"{WEB}:2")
+    first = (200, LIST | {"metadata": {"continue": "1"}})
+    cluster.answers[PODS] = deque([first, *[(500, "")] * 4])
+    assert "pods: 500" in await refusal(source)
+
+
+async def test_a_token_that_ends_meanwhile_is_replaced_once(source, cluster):
+    cluster.answers[PODS] = deque([(401, "")])
+    assert len(await source.ask()) == 1
+    cluster.answers[PODS] = deque([(401, ""), (401, "")])
+    assert "401" in await refusal(source)
+
+
+async def test_all_that_may_not_be_listed_is_named_in_one_error(source, cluster):
+    cluster.forbidden = {"pods", "deployments"}
+    message = await refusal(source)
+    assert "may not list deployments.apps, pods in all namespaces" in message
+    assert "kubectl create clusterrole" in message
+    assert not [path for method, path, _ in cluster.requests if method == "GET"]
+
+
+async def test_where_no_review_is_answered_the_lists_decide(source, cluster):
+    cluster.answers["/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"] = deque([(403, "")])
+    assert len(await source.ask()) == 1
+
+
+async def test_a_cluster_without_a_pod_is_refused_unless_told(source, cluster, connect):
+    cluster.objects = {}
+    assert "not one pod" in await refusal(source)
+    told = ClusterInUse(connect=connect, ignore_kinds=["Pod"], name="blue")
+    assert await told.ask() == []
+
+
+async def test_a_name_that_no_cluster_can_pull_is_reported_and_passed_over(source, cluster):
+    cluster.run("${IMAGE}:v1", name="broken")
+    assert names(await source.ask()) == [f"{WEB}:1"]
+    (note,) = source.notes
+    assert note.startswith("deployment default/broken of blue: passed over '${IMAGE}:v1'")
+
+
+async def test_an_object_without_an_image_is_an_error_unless_ignored(source, cluster, connect):
+    cluster.add("Deployment", "empty", {"template": {"spec": {"containers": [{"name": "c"}]}}})
+    assert "no image found in deployment default/empty of blue" in await refusal(source)
+    told = ClusterInUse(connect=connect, ignore_kinds=["Deployment"], name="blue")
+    assert len(await told.ask()) == 1
+
+
+async def test_further_kinds_are_read_before_the_others(connect, cluster):
+    path = "/apis/argoproj.io/v1alpha1/rollouts"
+    spec = {"template": {"spec": {"containers": [{"name": "c", "image": f"{WEB}:canary"}]}}}
+    cluster.objects[path] = [{"metadata": {"name": "r"}, "spec": spec}]
+    source = ClusterInUse(connect=connect, further_kinds=["argoproj.io/v1alpha1/rollouts"])
+    assert f"{WEB}:canary" in names(await source.ask())
+    assert source.asked[0].counts["rollouts.argoproj.io"] == 1
+
+
+async def test_one_that_does_not_answer_in_time_is_an_error(cluster, connect, sandbox):
+    sandbox.latency = 5.0
+    source = ClusterInUse(connect=connect, name="blue", timeout=0.05)
+    assert "no answer within 0.05 s" in await refusal(source)
+
+
+async def test_secrets_are_neither_logged_nor_in_errors(source, cluster, caplog):
+    caplog.set_level(logging.DEBUG)
+    cluster.objects[PODS][0]["spec"]["containers"][0]["env"] = [{"value": "hunter2"}]
+    cluster.answers[DEPLOYMENTS] = deque([(403, STATUS)])
+    message = await refusal(source)
+    assert len(await source.ask()) == 1
+    for text in (message, caplog.text):
+        assert "hunter2" not in text
+        assert "cluster-token" not in text
+
+
+async def test_a_token_is_not_sent_without_https():
+    async def fetch():
+        return ClusterCredentials(server="http://example.com", token="secret")
+
+    source = ClusterInUse(connect=by_credentials(fetch), name="blue")
+    assert "not https" in await refusal(source)
+
+
+async def test_an_authority_is_checked(cluster):
+    async with Sandbox(State(), tls=True) as sandbox:
+        sandbox.state.clusters["blue"] = cluster
+
+        async def fetch(authority):
+            return ClusterCredentials(
+                server=f"{sandbox.url}/kubernetes/blue",
+                token=cluster.token,
+                certificate_authority=authority,
+            )
+
+        trusting = by_credentials(lambda: fetch(sandbox.certificates.authority))
+        assert len(await ClusterInUse(connect=trusting, name="blue").ask()) == 1
+        doubting = by_credentials(lambda: fetch(b""))
+        source = ClusterInUse(connect=doubting, name="blue", sleep=no_wait)
+        assert "ertificate" in await refusal(source)
+
+
+async def test_an_apply_asks_the_servers_of_the_plan(source):
+    await source.ask()
+    plan = InUseSummary(read=1, references=(f"{WEB}:1",), asked=source.asked)
+    assert (await collect_in_use(source, plan)).asked[0].server == source.asked[0].server
+    with pytest.raises(InUseError, match="which was not asked now"):
+        await collect_in_use([f"{WEB}:1"], plan)
+
+
+def test_the_role_lists_and_does_nothing_else():
+    role = cluster_role([parse_kind("argoproj.io/v1alpha1/rollouts")])
+    assert role.count("verbs: [list]") == role.count("apiGroups") == 4
+    assert "secrets" not in role
+    assert "rollouts" in role
+
+
+@pytest.mark.parametrize("text", ["rollouts", "Rollouts.argoproj.io", "a/b", "../v1/pods", ""])
+def test_what_is_no_kind_is_refused(text):
+    with pytest.raises(InUseError, match="GROUP/VERSION/PLURAL"):
+        parse_kind(text)
+
+
+class TestKubeconfig:
+    """A cluster that a kubeconfig names."""
+
+    @pytest.fixture
+    def write(self, tmp_path, sandbox, cluster, monkeypatch):
+        def write(name, *, server=None, context="blue", current="blue", user=None, **more):
+            path = tmp_path / name
+            document = {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": current,
+                "clusters": [
+                    {
+                        "name": context,
+                        "cluster": {"server": server or f"{sandbox.url}/kubernetes/blue"} | more,
+                    }
+                ],
+                "contexts": [{"name": context, "context": {"cluster": context, "user": "me"}}],
+                "users": [{"name": "me", "user": user or {"token": cluster.token}}],
+            }
+            path.write_text(json.dumps(document))
+            monkeypatch.setenv("KUBECONFIG", str(path))
+            return path
+
+        return write
+
+    async def test_the_current_context_is_asked(self, write):
+        write("config")
+        source = ClusterInUse()
+        assert len(await source.ask()) == 1
+        assert source.asked[0].source == "kubernetes"
+
+    async def test_of_several_files_the_first_says_which_cluster(self, write, monkeypatch):
+        one = write("one")
+        two = write("two", server="http://127.0.0.1:1", context="red", current="red")
+        empty = one.with_name("empty")
+        empty.write_text("")
+        monkeypatch.setenv("KUBECONFIG", f"{one.with_name('missing')}:{empty}:{one}:{two}")
+        assert len(await ClusterInUse().ask()) == 1
+        with pytest.raises(InUseError, match="kubernetes:red"):
+            await ClusterInUse("red", sleep=no_wait).ask()
+
+    async def test_a_context_that_does_not_exist_is_an_error(self, write):
+        write("config")
+        with pytest.raises(InUseError, match="green"):
+            await ClusterInUse("green").ask()
+
+    async def test_without_a_current_context_one_must_be_named(self, write):
+        write("config", current="")
+        with pytest.raises(InUseError, match="no current context"):
+            await ClusterInUse().ask()
+        assert len(await ClusterInUse("blue").ask()) == 1
+
+    async def test_without_a_file_it_is_an_error_and_no_other_cluster(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+        with pytest.raises(InUseError, match="no kubeconfig"):
+            await ClusterInUse().ask()
+
+    async def test_a_token_file_is_read_without_its_newline(self, write, cluster, tmp_path):
+        (tmp_path / "token").write_text(f"{cluster.token}\n")
+        write("config", user={"tokenFile": "token", "token": "old"})
+        assert len(await ClusterInUse().ask()) == 1
+
+    async def test_a_plugin_beside_the_file_is_run_again_when_its_token_ends(
+        self, write, cluster, tmp_path
+    ):
+        plugin = tmp_path / "plugin"
+        credential = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": {"token": cluster.token},
+        }
+        plugin.write_text(
+            f"#!/bin/sh\necho run >> {tmp_path}/runs\necho '{json.dumps(credential)}'\n"
+        )
+        plugin.chmod(0o755)
+        command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}
+        write("config", user={"exec": command})
+        cluster.answers[PODS] = deque([(401, "")])
+        assert len(await ClusterInUse().ask()) == 1
+        assert (tmp_path / "runs").read_text().split() == ["run", "run"]
+
+    async def test_impersonation_is_refused(self, write, cluster):
+        write("config", user={"token": cluster.token, "as": "admin"})
+        with pytest.raises(InUseError, match="impersonates"):
+            await ClusterInUse().ask()
+
+    @pytest.mark.slow(1)
+    @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
+    async def test_kubectl_sees_the_same_pods(self, tmp_path, cluster, write):
+        cluster.page = 2
+        for number in range(5):
+            cluster.run(f"{WEB}:{number}", name=f"app{number}")
+        async with Sandbox(State(), tls=True) as sandbox:
+            sandbox.state.clusters["blue"] = cluster
+            (tmp_path / "ca.pem").write_bytes(sandbox.certificates.authority)
+            server = f"{sandbox.url}/kubernetes/blue"
+            path = write("config", server=server, **{"certificate-authority": "ca.pem"})
+            process = await asyncio.create_subprocess_exec(
+                *("kubectl", f"--kubeconfig={path}", f"--cache-dir={tmp_path}/cache"),
+                *("get", "pods", "-A", "-o", "json", "--chunk-size=2"),
+                stdout=subprocess.PIPE,
+            )
+            output, _ = await process.communicate()
+            source = ClusterInUse()
+            assert len(await source.ask()) == 5
+        assert process.returncode == 0
+        assert len(json.loads(output)["items"]) == source.asked[0].counts["pods"] == 6

@@ -1,0 +1,113 @@
+"""``--in-use kubernetes``: a cluster is asked before the plan, and again before the deletes."""
+
+import json
+
+import pytest
+
+pytest.importorskip("kubernetes_asyncio")
+
+WEB = "registry.digitalocean.com/example/web"
+
+
+@pytest.fixture
+def cluster(shell, monkeypatch):
+    """A cluster that runs one of three images, named by a kubeconfig."""
+    for tag in ("a", "b", "c"):
+        shell.builder.image(tag)
+    (shell.folder / "policy.toml").write_text('floor = 0\n[[rules]]\ntags = "*"\ndelete = true\n')
+    cluster = shell.sandbox.state.add_cluster("blue")
+    cluster.run(f"{WEB}:a")
+    server = f"{shell.sandbox.url}/kubernetes/blue"
+    document = {
+        "current-context": "blue",
+        "clusters": [{"name": "blue", "cluster": {"server": server}}],
+        "contexts": [{"name": "blue", "context": {"cluster": "blue", "user": "me"}}],
+        "users": [{"name": "me", "user": {"token": cluster.token}}],
+    }
+    (shell.folder / "kubeconfig").write_text(json.dumps(document))
+    monkeypatch.setenv("KUBECONFIG", str(shell.folder / "kubeconfig"))
+    return cluster
+
+
+def plan(shell, *more):
+    options = ("--policy", "policy.toml", "--plan-file", "plan.json", "--in-use", "kubernetes:blue")
+    return shell.run("cleanup", "plan", *options, *more)
+
+
+APPLY = ("cleanup", "apply", "plan.json", "--yes", "--force")
+
+
+def test_what_a_cluster_runs_is_kept_and_the_plan_says_whom_it_asked(shell, cluster):
+    result = plan(shell)
+    assert result.exit_code == 0, result.output
+    written = (shell.folder / "plan.json").read_text()
+    assert "in use: deployment default/web of kubernetes:blue" in written
+    assert "asked: kubernetes:blue (http://127.0.0.1:" in result.output
+    (asked,) = json.loads(written)["plan"]["in_use"]["asked"]
+    assert asked["counts"]["pods"] == 1
+    assert shell.run(*APPLY, "--in-use", "kubernetes:blue").exit_code == 0
+    assert shell.tags() == {"a"}
+
+
+def test_what_was_started_since_the_plan_is_kept(shell, cluster):
+    plan(shell)
+    cluster.run(f"{WEB}:b", name="late")
+    shell.run(*APPLY, "--in-use", "kubernetes:blue")
+    assert shell.tags() == {"a", "b"}
+
+
+def test_an_apply_that_asks_another_server_is_refused(shell, cluster):
+    plan(shell)
+    (shell.folder / "running").write_text(f"{WEB}:a\n")
+    result = shell.run(*APPLY, "--in-use", "running")
+    assert result.exit_code != 0
+    assert "which was not asked now" in result.stderr
+    assert shell.tags() == {"a", "b", "c"}
+
+
+def test_the_images_of_the_plan_do_where_that_is_said(shell, cluster):
+    plan(shell)
+    assert shell.run(*APPLY, "--in-use", "plan").exit_code == 0
+    assert shell.tags() == {"a"}
+
+
+def test_without_being_asked_again_nothing_is_deleted(shell, cluster):
+    plan(shell)
+    result = shell.run(*APPLY)
+    assert result.exit_code == 2
+    assert "--in-use" in result.stderr
+    assert shell.tags() == {"a", "b", "c"}
+
+
+def test_a_cluster_that_cannot_be_asked_stops_the_plan(shell, cluster):
+    cluster.token = None
+    result = plan(shell)
+    assert result.exit_code == 2
+    assert "cannot know what runs in kubernetes:blue" in result.stderr
+    assert not (shell.folder / "plan.json").exists()
+
+
+def test_a_cluster_that_cannot_be_asked_again_stops_the_deletes(shell, cluster):
+    plan(shell)
+    cluster.forbidden = {"pods"}
+    result = shell.run(*APPLY, "--in-use", "kubernetes:blue")
+    assert result.exit_code != 0
+    assert "may not list pods" in result.stderr
+    assert shell.tags() == {"a", "b", "c"}
+
+
+def test_files_and_several_clusters_are_taken_together(shell, cluster):
+    (shell.folder / "running").write_text(f"{WEB}:c\n")
+    result = plan(shell, "--in-use", "running", "--in-use", "kubernetes")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("asked: ") == 2
+    document = json.loads((shell.folder / "plan.json").read_text())
+    assert document["plan"]["in_use"]["read"] == 2
+
+
+def test_a_run_asks_before_the_plan_and_before_the_deletes(shell, cluster):
+    options = ("--policy", "policy.toml", "--yes", "--force", "--in-use", "kubernetes:blue")
+    assert shell.run("cleanup", "run", *options).exit_code == 0
+    assert shell.tags() == {"a"}
+    lists = [path for method, path, _ in cluster.requests if method == "GET"]
+    assert lists.count("/api/v1/pods") == 2
