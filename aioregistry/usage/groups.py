@@ -2,14 +2,14 @@
 
 import heapq
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from attrs import define
 
 from aioregistry.usage.blobs import BlobSizes
 from aioregistry.usage.columns import SHARED, Columns, Needs
-from aioregistry.usage.model import By, UsageRow
+from aioregistry.usage.model import By, UsageRow, UsageRows
 from aioregistry.usage.owners import Kinds, Masks, SoleOwners
 
 __all__ = ["AGES", "Counts", "Layers", "Rows", "row_of"]
@@ -152,25 +152,40 @@ class Rows:
                 self._times.append(columns.pushed[node])
                 self._manifests.append(len(reached))
 
-    def rows(self, matches: Callable[[str], bool]) -> Iterator[UsageRow]:
-        """Yield the rows whose name is wanted."""
+    def largest(self, most: int, matches: Callable[[str], bool]) -> UsageRows:
+        """Return the rows of the largest exclusive bytes, of those whose name is wanted.
+
+        Args:
+            most: How many rows are returned.
+            matches: Returns whether a row of this name is wanted.
+        """
         sizes, unknown = self._owners.bytes()
         exclusive, untagged, referrers = self._exclusive()
         has_kinds = self._by is not By.TAG
-        for row, short in enumerate(self._names):
-            name = short if has_kinds else f"{self._repositories[self._places[row]]}:{short}"
-            if not matches(name):
-                continue
-            counts = self._counts[row] if has_kinds else self._counts_of_tag(row)
-            yield row_of(
-                name,
-                counts,
+        # Numbers: of a million rows, all but some are never made.
+        wanted = array("I", (row for row in range(len(self._names)) if matches(self._called(row))))
+        kept = heapq.nlargest(
+            most, wanted, key=lambda row: (exclusive[row], sizes[row], self._called(row))
+        )
+        rows = tuple(
+            row_of(
+                self._called(row),
+                self._counts[row] if has_kinds else self._counts_of_tag(row),
                 bytes=sizes[row],
                 exclusive_bytes=exclusive[row],
                 untagged_bytes=untagged[row] if has_kinds else None,
                 referrer_bytes=referrers[row] if has_kinds else None,
                 at_least=row in unknown,
             )
+            for row in kept
+        )
+        return UsageRows(rows, len(wanted) - len(rows))
+
+    def _called(self, row: int) -> str:
+        short = self._names[row]
+        if self._by is not By.TAG:
+            return short
+        return f"{self._repositories[self._places[row]]}:{short}"
 
     def _counts_of_tag(self, row: int) -> Counts:
         counts = Counts(tags=1, manifests=self._manifests[row])
@@ -238,14 +253,13 @@ class Layers:
             for number in columns.blobs(node):
                 manifests[number] += 1
 
-    def rows(self) -> Iterator[UsageRow]:
-        """Yield the rows, in no order."""
+    def largest(self) -> UsageRows:
+        """Return the rows, the largest first."""
+        rows = []
         for number, digest in self._digests.items():
             size = self._sizes.size_of(number) or _NO_SIZE
             count = self._manifests[number]
-            yield UsageRow(
-                name=digest,
-                manifests=count,
-                bytes=size,
-                exclusive_bytes=size if count == 1 else 0,
-            )
+            alone = size if count == 1 else 0
+            row = UsageRow(name=digest, manifests=count, bytes=size, exclusive_bytes=alone)
+            rows.append(row)
+        return UsageRows(tuple(sorted(rows, key=lambda row: (row.bytes, row.name), reverse=True)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from heapq import nlargest
 
 from attrs import frozen
 
@@ -156,17 +155,8 @@ class Tally:
 
     def _largest(self, wanted: "_Wanted") -> UsageRows:
         if wanted.by is By.LAYER:
-            rows, order = self._layers[wanted].rows(), _by_bytes
-        else:
-            rows, order = self._rows[wanted.by].rows(wanted.matches), _by_exclusive
-        found, largest = 0, list[UsageRow]()
-        for row in rows:
-            found += 1
-            largest.append(row)
-            if len(largest) >= 2 * wanted.top:
-                largest = nlargest(wanted.top, largest, key=order)
-        kept = tuple(nlargest(wanted.top, largest, key=order))
-        return UsageRows(kept, found - len(kept))
+            return self._layers[wanted].largest()
+        return self._rows[wanted.by].largest(wanted.top, wanted.matches)
 
     def _total(self, registry: str) -> UsageRow:
         by_kind = dict.fromkeys(range(8), 0)
@@ -185,11 +175,3 @@ class Tally:
             referrer_bytes=by_kind[Kinds.REFERRER],
             at_least=unknown,
         )
-
-
-def _by_bytes(row: UsageRow) -> tuple[int, int, str]:
-    return row.bytes, row.bytes, row.name
-
-
-def _by_exclusive(row: UsageRow) -> tuple[int, int, str]:
-    return row.exclusive_bytes, row.bytes, row.name
