@@ -79,6 +79,7 @@ def _registry_to_json(registry: Registry) -> dict[str, Any]:
         "created_at": registry.created_at,
         "storage_at": registry.storage_at,
         "blobs": {digest_text(digest): size for digest, size in registry.blobs.items()},
+        "layers_made": registry.layers_made,
         "contents": [b64encode(content).decode() for content in registry.contents.values()],
         "repositories": [
             {
@@ -112,6 +113,7 @@ def _fill(registry: Registry, content: Mapping[str, Any]) -> None:
     registry.created_at = _time(content["created_at"])
     blobs = [(digest_bytes(digest), _size(size)) for digest, size in content["blobs"].items()]
     registry.store(blobs, _time(content["storage_at"]))
+    registry.layers_made = _size(content.get("layers_made", 0))
     for pushed in content.get("contents", ()):
         registry.store_content(b64decode(pushed, validate=True), registry.storage_at)
     for repository in content["repositories"]:

@@ -6,11 +6,13 @@ import io
 import json
 import re
 import shutil
+import tarfile
 
 import pytest
 from yarl import URL
 
-from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox import Fault, Faults, Sandbox
+from aioregistry.sandbox.seed import generated_state
 from aioregistry.sandbox.statefile import state_from_json, state_to_json
 from tests.real.images import Store
 from tests.real.registry import execute
@@ -374,6 +376,35 @@ async def test_what_was_pushed_survives_in_a_file(registry, sandbox, image_parts
     registry = Registry(registry.session, sandbox, secret)
     layer = await registry.ask("GET", f"/v2/example/web/blobs/{digest_of(LAYER)}")
     assert layer.content_read == LAYER
+
+
+@pytest.mark.parametrize("of", ["push", "generated", "file"])
+async def test_an_image_that_was_made_up_is_pulled_whole(session, of):
+    state = generated_state(tags=4, repositories=1, registry="example")
+    if of != "generated":
+        state.push("example", "web", ["other"])
+        state.push("example", "web", ["latest"], size=2000)
+    (tag, *_) = state.tag_names("example", "web")
+    if of == "file":
+        state = state_from_json(state_to_json(state))
+    async with Sandbox(state) as sandbox:
+        registry = Registry(session, sandbox, state.issue_credentials("example").secret)
+        pulled = await registry.ask("GET", f"/v2/example/web/manifests/{tag}")
+        document = json.loads(pulled.content_read)
+        # Of those that are generated, the first layers are large.
+        for part in (document["config"], document["layers"][-1]):
+            blob = await registry.ask("GET", f"/v2/example/web/blobs/{part['digest']}")
+            assert digest_of(blob.content_read) == part["digest"]
+            assert len(blob.content_read) == part["size"]
+            if part is not document["config"]:
+                with tarfile.open(fileobj=io.BytesIO(blob.content_read)) as archive:
+                    assert archive.getnames() == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 64 * 2**20 + 1, 2**50])
+def test_layers_that_cannot_be_made_up_differ_all_the_same(sandbox, size):
+    digests = {sandbox.state.push("example", "web", size=size) for _ in range(20)}
+    assert len(digests) == 20
 
 
 async def test_an_image_that_was_made_with_content_is_pulled_whole(registry, sandbox):

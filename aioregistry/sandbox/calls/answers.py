@@ -16,13 +16,15 @@ class Answer:
         status: The HTTP status.
         body: JSON, unless a header says otherwise.
         headers: More headers.
-        zeros: How many zero bytes follow the body: content of which only the size is known.
+        zeros: How many zero bytes follow the body: content that nobody has kept.
+        tail: What follows them.
     """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     zeros: int = 0
+    tail: bytes = b""
 
 
 NO_CONTENT = Answer(204)

@@ -268,7 +268,7 @@ class ProtocolCall:
 
 
 def _blob(registry: Registry, name: str, repository: Repository | None, reference: str) -> Answer:
-    """A blob: its content where that is known, else as many zeros as it is long."""
+    """A blob: its content where that is known, else that of a made-up layer, else zeros."""
     if repository is None and name not in registry.uploaded:
         raise name_unknown()
     if not is_digest(reference):
@@ -291,4 +291,7 @@ def _blob(registry: Registry, name: str, repository: Repository | None, referenc
         "Docker-Content-Digest": digest_text(digest),
         "Content-Type": "application/octet-stream",
     }
-    return Answer(200, content, headers, zeros=0 if content else size)
+    if content:
+        return Answer(200, content, headers)
+    tail = registry.tail_of(digest)
+    return Answer(200, b"", headers, zeros=size - len(tail), tail=tail)

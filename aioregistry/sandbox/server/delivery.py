@@ -58,7 +58,7 @@ class Delivery:
     async def _stream(self, body: bytes, headers: dict[str, str]) -> web.StreamResponse:
         response = web.StreamResponse(status=self.answer.status, headers=headers)
         if self.answer.status != 204:
-            response.content_length = len(body) + self.answer.zeros
+            response.content_length = len(body) + self.answer.zeros + len(self.answer.tail)
         try:
             await response.prepare(self.request)
             if self.request.method != "HEAD":
@@ -87,6 +87,8 @@ class Delivery:
             yield body
         for start in range(0, self.answer.zeros, len(_CHUNK)):
             yield _CHUNK[: self.answer.zeros - start]
+        if self.answer.tail:
+            yield self.answer.tail
 
 
 def reset(request: web.BaseRequest) -> web.Response:

@@ -142,7 +142,7 @@ class _Builds:
 
     def _layer(self, about: int) -> images.Sized:
         # Few different sizes: each is an object, and there may be a million layers.
-        return self.random.randbytes(32), about // 256 * (128 + self.random.getrandbits(8))
+        return self.held.make_layer(about // 256 * (128 + self.random.getrandbits(8)))
 
     def _image(self, at: int, platform: str = _PLATFORMS[0]) -> tuple[Manifest, list[images.Sized]]:
         if not self.application[1] or self.random.random() >= _SAME_LAYERS:

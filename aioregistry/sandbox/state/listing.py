@@ -1,9 +1,11 @@
-"""A long list in a fixed order, cheap to slice and to change anywhere."""
+"""Long lists in a fixed order, cheap to slice and to change anywhere; lists as they were."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
+
+import attrs
 
 T = TypeVar("T")
 
@@ -101,3 +103,27 @@ class Listing(Generic[T]):
         del block[_BLOCK // 2 :]
         self._blocks.insert(index + 1, tail)
         self._firsts.insert(index + 1, self._key(tail[0]))
+
+
+@attrs.define(eq=False)
+class Lag:
+    """What each list was when it was made last, by any key."""
+
+    _made: dict[Hashable, tuple[float, Sequence[str]]] = attrs.field(factory=dict, init=False)
+
+    def listed(
+        self, key: Hashable, now: float, seconds: float, make: Callable[[], Sequence[str]]
+    ) -> Sequence[str]:
+        """Return a list as it was at most so many seconds ago.
+
+        Args:
+            key: Which list.
+            now: Unix seconds.
+            seconds: How old it may be.
+            make: Makes it as it is now.
+        """
+        at, items = self._made.get(key, (now - seconds, ()))
+        if now - at >= seconds:
+            items = make()
+            self._made[key] = (now, items)
+        return items

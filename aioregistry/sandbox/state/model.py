@@ -8,6 +8,7 @@ import attrs
 
 from aioregistry.sandbox.refusal import not_found
 from aioregistry.sandbox.state import documents
+from aioregistry.sandbox.state.layers import layer_digest, layer_tail
 from aioregistry.sandbox.state.listing import Listing
 from aioregistry.sandbox.state.names import check_repository, check_tag, digest_bytes, is_digest
 
@@ -152,6 +153,7 @@ class Registry:
         storage_bytes: The sum of ``blobs``.
         storage_at: When that sum last changed, Unix microseconds.
         contents: The bytes of blobs that clients have pushed; of others only the size is known.
+        layers_made: How many layers were made up, each by its number.
         uploaded: The blobs that a repository has without a manifest: those that clients have
             pushed, and those of its deleted manifests until they are collected.
     """
@@ -165,6 +167,7 @@ class Registry:
     storage_bytes: int = 0
     storage_at: int = 0
     contents: dict[bytes, bytes] = attrs.field(factory=dict)
+    layers_made: int = 0
     uploaded: dict[str, set[bytes]] = attrs.field(factory=dict)
     # What the API wrote of tags, and of manifests with their tags, when they were listed last.
     texts: dict[Tag | tuple[Manifest, tuple[str, ...]], str] = attrs.field(
@@ -172,6 +175,7 @@ class Registry:
     )
     # One object for each size that occurs: configs and documents have few different ones.
     _sizes: dict[int, int] = attrs.field(factory=dict, init=False)
+    _tails: dict[bytes, bytes] = attrs.field(factory=dict, init=False)
 
     def repository(self, name: str) -> Repository:
         """A repository by name.
@@ -197,6 +201,22 @@ class Registry:
                 stored[digest] = sizes.setdefault(size, size)
                 self.storage_bytes += size
         self.storage_at = at
+
+    def make_layer(self, size: int) -> tuple[bytes, int]:
+        """Make up a layer that no other one is like, and return its digest and size."""
+        number, self.layers_made = self.layers_made, self.layers_made + 1
+        return layer_digest(self.name, number, size), size
+
+    def tail_of(self, layer: bytes) -> bytes:
+        """The last bytes of a made-up layer, which nobody kept; empty for any other blob."""
+        if layer not in self._tails:
+            size = self.blobs[layer]
+            numbers = range(self.layers_made - 1, -1, -1)
+            found = (n for n in numbers if layer_digest(self.name, n, size) == layer)
+            number = next(found, None)
+            tail = b"" if number is None else layer_tail(self.name, number)
+            self._tails[layer] = tail if len(tail) <= size else b""
+        return self._tails[layer]
 
     def store_content(self, content: bytes, at: int) -> None:
         """Store a blob with its bytes."""

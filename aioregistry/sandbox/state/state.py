@@ -24,7 +24,7 @@ from aioregistry.sandbox.state.cluster import Cluster
 from aioregistry.sandbox.state.collection import KINDS, UNREFERENCED, Collection, Phases
 from aioregistry.sandbox.state.credentials import Credentials, Keyring
 from aioregistry.sandbox.state.documents import OCI_INDEX, compact, unix_microseconds
-from aioregistry.sandbox.state.lag import Lag
+from aioregistry.sandbox.state.listing import Lag
 from aioregistry.sandbox.state.model import Manifest, Registry
 from aioregistry.sandbox.state.names import check_registry, digest_bytes, digest_text, is_digest
 from aioregistry.sandbox.state.tiers import REGIONS, TIERS, Tier
@@ -69,7 +69,6 @@ class State:
     apps: list[dict[str, Any]] = attrs.field(factory=list, init=False)
     certificate_authority: bytes = attrs.field(default=b"", init=False)
     _collections: dict[str, list[Collection]] = attrs.field(factory=dict, init=False)
-    _pushes: int = attrs.field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.keyring = Keyring(self.random)
@@ -168,8 +167,9 @@ class State:
             digest: The manifest's digest; without it, that of a document that the registry serves.
                 A digest that the repository has only gets the tags.
             size: Compressed bytes of the one layer that an image without ``blobs`` has, 2,803,255
-                by default. Its bytes are zeros, so clients that verify digests cannot pull it.
-            content: The bytes of that layer, for such clients; None (the default) for `size` zeros.
+                by default. From 2 KiB to 64 MiB it is an empty archive that can be pulled; beyond
+                that, its bytes are zeros, and its digest is not theirs.
+            content: The bytes of that layer; None (the default) for made-up ones.
             blobs: Digest and compressed size of each blob, config first.
             at: When, with a zone; without it, now.
             platform: ``os/architecture``.
@@ -178,12 +178,12 @@ class State:
             The manifest's digest.
         """
         moment = self.now() if at is None else unix_microseconds(at)
-        self._pushes += 1
         if blobs is None:
-            made_up = f"{registry}/{repository} {self._pushes}".encode()
-            layer = sha256(made_up if content is None else content).digest()
-            length = size if content is None else len(content)
-            manifest, stored = images.image(moment, platform, [(layer, length)])
+            if content is None:
+                layer = self.registry(registry).make_layer(size)
+            else:
+                layer = sha256(content).digest(), len(content)
+            manifest, stored = images.image(moment, platform, [layer])
         else:
             given = [(digest_bytes(blob), bytes_) for blob, bytes_ in blobs]
             manifest, stored = images.opaque(moment, platform, given)
