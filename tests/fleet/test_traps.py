@@ -1,0 +1,275 @@
+"""What is known to go wrong with pydocket on a server, and does no harm to a fleet."""
+
+import asyncio
+import os
+import pickletools
+import signal
+from contextlib import AsyncExitStack
+
+import msgspec
+import pytest
+import redis.asyncio
+from docket import Docket
+from redis.exceptions import AuthenticationError, NoPermissionError
+
+from aioregistry import RateLimit
+from aioregistry.fleet import Addresses, FleetEngine, Run
+from aioregistry.fleet.state import VERSION
+from aioregistry.sandbox import Limits
+from tests.fleet.fleets import (
+    addresses_of,
+    collections,
+    engine_of,
+    fleet_of,
+    sandbox_of,
+    wrong_repositories,
+)
+
+SCALE = 60.0
+
+
+def deletes(sandbox) -> list[str]:
+    return [one.raw_path for one in sandbox.requests if one.method == "DELETE"]
+
+
+async def until(condition, seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def stage(tmp_path, url):
+    """A sandbox whose quota makes a run of 120 DELETEs last for seconds, and its fleet."""
+    async with sandbox_of(1, 2, 60, limits=Limits(scale=SCALE)) as sandbox, AsyncExitStack() as at:
+
+        async def engine(**options) -> FleetEngine:
+            limit = RateLimit().scaled(SCALE)
+            given = {"addresses": addresses_of(sandbox, limit)} | options
+            return await at.enter_async_context(
+                engine_of(given.pop("fleet", fleet_of(tmp_path, 1)), sandbox, url, **given)
+            )
+
+        yield sandbox, engine
+
+
+def check(sandbox, run: Run) -> None:
+    assert (run.result, sum(run.counts.values())) == ("done", 120), run
+    assert wrong_repositories(sandbox) == []
+    assert collections(sandbox) == {"reg0": 1}
+    assert len(deletes(sandbox)) == len({*deletes(sandbox)}) == 120
+
+
+@pytest.mark.slow(3)
+async def test_a_worker_that_is_stopped_hands_its_slice_on_at_once_and_nothing_is_doubled(stage):
+    sandbox, engine = stage
+    first, second = await engine(), await engine()
+    await first.begin(["reg0"])
+    working = [asyncio.create_task(each.work(["reg0"])) for each in (first, second)]
+    await until(lambda: len(deletes(sandbox)) > 20)
+    # Whichever has the slice.
+    first.stop()
+    await working[0]
+    async with asyncio.timeout(30):
+        await working[1]
+    check(sandbox, (await second.runs())["reg0"])
+
+
+@pytest.mark.slow(4)
+async def test_connections_that_are_cut_double_nothing(stage, server):
+    sandbox, engine = stage
+    first, second = await engine(), await engine()
+    await first.begin(["reg0"])
+    working = [asyncio.create_task(each.work(["reg0"])) for each in (first, second)]
+    for count in (20, 60):
+        await until(lambda count=count: len(deletes(sandbox)) > count)
+        await server.client_kill_filter(_type="normal", skipme=True)
+        await server.client_kill_filter(_type="pubsub", skipme=True)
+    async with asyncio.timeout(40):
+        await asyncio.gather(*working)
+    check(sandbox, (await second.runs())["reg0"])
+
+
+@pytest.mark.slow(5)
+async def test_a_server_that_stands_still_holds_nothing_up_for_longer(stage, server_port, server):
+    sandbox, engine = stage
+    worker = await engine()
+    await worker.begin(["reg0"])
+    working = asyncio.create_task(worker.work(["reg0"]))
+    await until(lambda: len(deletes(sandbox)) > 20)
+    pid = (await server.info("server"))["process_id"]
+    os.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(1.0)
+    before = len(deletes(sandbox))
+    await asyncio.sleep(0.5)
+    # Nothing is deleted that cannot be noted.
+    assert len(deletes(sandbox)) == before
+    os.kill(pid, signal.SIGCONT)
+    async with asyncio.timeout(40):
+        await working
+    check(sandbox, (await worker.runs())["reg0"])
+
+
+async def test_what_is_queued_is_small_and_plain(stage, server):
+    _, engine = stage
+    worker = await engine()
+    await worker.begin(["reg0"])
+    await worker._tick()
+    messages = [fields for _, fields in await server.xrange("fleet:stream")]
+    assert len(messages) == 1
+    for message in messages:
+        assert sum(len(value) for value in message.values()) < 1000
+        for part in (message[b"args"], message[b"kwargs"]):
+            codes = {code.name for code, _, _ in pickletools.genops(part)}
+            assert not codes & {"GLOBAL", "STACK_GLOBAL", "REDUCE", "INST", "OBJ", "NEWOBJ"}
+    # Looked at again, and by another worker, it is queued once.
+    for each in (worker, await engine()):
+        await server.delete("fleet:tick")
+        await each._tick()
+    assert await server.xlen("fleet:stream") == 1
+
+
+async def test_a_step_that_was_lost_is_queued_again(stage, server):
+    sandbox, engine = stage
+    worker = await engine()
+    await worker.begin(["reg0"])
+    await worker._tick()
+    # As by a server that dropped keys.
+    await server.delete("fleet:stream", *await server.keys("fleet:runs:*"))
+    async with asyncio.timeout(40):
+        await worker.work(["reg0"])
+    assert (await worker.runs())["reg0"].result == "done"
+    assert wrong_repositories(sandbox) == []
+
+
+async def test_a_step_that_is_done_is_not_done_again(stage):
+    sandbox, engine = stage
+    worker = await engine()
+    await worker.begin(["reg0"], "20260601T000000Z", plan_only=True)
+    async with asyncio.timeout(20):
+        await worker.work(["reg0"])
+    before = sandbox.request_count
+    # As a redelivery after an acknowledgement that was lost.
+    await worker._step("reg0", "20260601T000000Z", "0.0")
+    assert sandbox.request_count == before
+
+
+async def test_of_two_workers_with_one_step_one_does_it(stage):
+    sandbox, engine = stage
+    first, second = await engine(), await engine()
+    await first.begin(["reg0"], "20260601T000000Z", plan_only=True)
+    before = sandbox.request_count
+    await asyncio.gather(
+        *(each._step("reg0", "20260601T000000Z", "0.0") for each in (first, second))
+    )
+    assert (await first.runs())["reg0"].result == "planned"
+    lists = [one for one in sandbox.requests if one.raw_path.partition("?")[0].endswith("sV2")]
+    assert sandbox.request_count > before
+    assert len(lists) == 1
+
+
+async def test_a_step_of_a_newer_version_is_not_lost(stage, url):
+    """An old worker takes it, does not know it, and a newer one carries it out all the same."""
+    _, engine = stage
+    worker = await engine()
+
+    async def fleet_sweep(registry: str) -> None:
+        raise AssertionError(registry)
+
+    async with Docket(name="fleet", url=url) as newer:
+        await newer.add(fleet_sweep, key="reg0:sweep")("reg0")
+    working = asyncio.create_task(worker.work())
+    await asyncio.sleep(0.6)
+    assert not working.done()
+    worker.stop()
+    await working
+
+
+@pytest.mark.slow(3)
+async def test_a_state_of_a_newer_version_is_left_to_newer_workers(stage, server):
+    sandbox, engine = stage
+    old = await engine()
+    await old.begin(["reg0"], "20260601T000000Z")
+    key = old.store.keys("reg0").state
+    text = await server.get(key)
+    newer = msgspec.json.encode(msgspec.json.decode(text) | {"version": VERSION + 1, "more": [1]})
+    await server.set(key, newer)
+    working = asyncio.create_task(old.work())
+    await asyncio.sleep(0.5)
+    assert await server.get(key) == newer
+    assert sandbox.request_count == 0
+    assert await old.begin(["reg0"]) == []
+    # The newer worker is there, which is one that reads it.
+    await server.set(key, text)
+    while (await old.runs())["reg0"].phase != "ended":
+        await asyncio.sleep(0.05)
+    old.stop()
+    await working
+    check(sandbox, (await old.runs())["reg0"])
+
+
+async def test_registries_that_only_another_workers_file_has_are_left_to_it(tmp_path, url):
+    async with sandbox_of(2, 1) as sandbox, AsyncExitStack() as at:
+        old, new = [
+            await at.enter_async_context(engine_of(fleet_of(tmp_path, count), sandbox, url))
+            for count in (1, 2)
+        ]
+        await new.begin(["reg0", "reg1"])
+        working = [asyncio.create_task(each.work()) for each in (old, new)]
+        async with asyncio.timeout(30):
+            while {run.phase for run in (await new.runs()).values()} != {"ended"}:
+                await asyncio.sleep(0.05)
+        for each in (old, new):
+            each.stop()
+        await asyncio.gather(*working)
+        assert [run.result for run in (await new.runs()).values()] == ["done", "done"]
+
+
+async def test_a_worker_with_a_wrong_password_ends_with_an_error(tmp_path, server, server_port):
+    await server.acl_setuser("fleet", enabled=True, passwords=["+right"], keys=["fleet:*"])
+    try:
+        url = f"redis://fleet:wrong@127.0.0.1:{server_port}/0"
+        with pytest.raises((AuthenticationError, NoPermissionError)):
+            async with (
+                asyncio.timeout(20),
+                FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()) as engine,
+            ):
+                await engine.work()
+    finally:
+        await server.acl_deluser("fleet")
+
+
+@pytest.mark.slow(2)
+async def test_the_user_of_the_guide_may_do_all_that_is_needed(tmp_path, server, server_port):
+    from tests.readme import ROOT  # noqa: PLC0415
+
+    text = (ROOT / "aioregistry/fleet/README.md").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("user fleet ")]
+    words = line.replace(">PASSWORD", ">secret").split()[2:]
+    await server.execute_command("ACL", "SETUSER", "fleet", *words)
+    try:
+        url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
+        async with sandbox_of(1, 1) as sandbox:
+            fleet = fleet_of(tmp_path, 1)
+            addresses = addresses_of(sandbox, RateLimit().scaled(SCALE))
+            async with engine_of(fleet, sandbox, url, addresses=addresses) as engine:
+                await engine.begin(["reg0"])
+                async with asyncio.timeout(20):
+                    await engine.work(["reg0"])
+                assert (await engine.runs())["reg0"].result == "done"
+        async with redis.asyncio.Redis.from_url(url) as client:
+            for forbidden in (("SET", "other", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*")):
+                with pytest.raises(NoPermissionError):
+                    await client.execute_command(*forbidden)
+    finally:
+        await server.acl_deluser("fleet")
+
+
+async def test_a_server_that_drops_keys_is_warned_of(tmp_path, url, server, caplog):
+    await server.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        async with FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()):
+            pass
+    finally:
+        await server.config_set("maxmemory-policy", "noeviction")
+    assert "maxmemory-policy noeviction" in caplog.text
