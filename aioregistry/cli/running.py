@@ -27,11 +27,24 @@ from aioregistry.errors import (
 if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
 
-__all__ = ["refuse", "relax_garbage_collector", "run", "run_connected"]
+__all__ = ["EndedError", "refuse", "relax_garbage_collector", "run", "run_connected"]
 
 # As session/hints.py begins to name what an answer of 404 is about.
 _NOTHING_THERE = "There is no "
 _SILENCE_SECONDS = 5.0
+
+
+class EndedError(typer.Exit):
+    """A command has ended.
+
+    Attributes:
+        exit_code: Its exit code.
+        problem: What was printed of why, without the command's name; empty for nothing.
+    """
+
+    def __init__(self, code: int, problem: str) -> None:
+        super().__init__(code)
+        self.problem = problem
 
 
 def relax_garbage_collector() -> None:
@@ -58,10 +71,13 @@ def run(
         interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
     """
     relax_garbage_collector()
+    problem = ""
     try:
         code = _run_to_its_end(work, access)
     except _TimeUpError:
-        _complain(command, f"not finished after {access.timeout}; {interrupted()}", access)
+        problem = _complain(
+            command, f"not finished after {access.timeout}; {interrupted()}", access
+        )
         code = SOME_FAILED
     except BrokenPipeError:
         # The reader of a list has closed the pipe.
@@ -70,18 +86,20 @@ def run(
         if sys.stderr.isatty():
             # Over the ^C that the terminal echoes.
             typer.echo("\r", err=True, nl=False)
-        _complain(command, f"interrupted; {interrupted()}", access)
+        problem = _complain(command, f"interrupted; {interrupted()}", access)
         code = INTERRUPTED
     except (InvalidNameError, InvalidTokenError, UsageError) as error:
-        _complain(command, error, access)
+        problem = _complain(command, error, access)
         code = WRONG_USAGE
     except RegistryError as error:
-        _complain(command, _described(error), access)
+        problem = _complain(command, _described(error), access)
         code = SOME_FAILED
     except OSError as error:
-        _complain(command, f"{error.filename or 'output'}: {error.strerror or error}", access)
+        problem = _complain(
+            command, f"{error.filename or 'output'}: {error.strerror or error}", access
+        )
         code = SOME_FAILED
-    raise typer.Exit(code)
+    raise EndedError(code, problem)
 
 
 def _run_to_its_end(work: Coroutine[Any, Any, int], access: Access) -> int:
@@ -239,11 +257,14 @@ def run_connected(
     run(command, access, connected(), interrupted)
 
 
-def _complain(command: str, problem: object, access: Access) -> None:
+def _complain(command: str, problem: object, access: Access) -> str:
+    """Print a problem on stderr, and return what was printed, without the command's name."""
     if access.debug:
         for line in traceback.format_exc().splitlines():
             typer.echo(safe(line), err=True)
-    typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
+    text = safe(str(problem))
+    typer.echo(f"aioregistry {command}: {text}", err=True)
+    return text
 
 
 def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
@@ -254,8 +275,9 @@ def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
         problem: Why it ends.
         code: The exit code.
     """
-    typer.echo(f"aioregistry {command}: {safe(str(problem))}", err=True)
-    raise typer.Exit(code)
+    text = safe(str(problem))
+    typer.echo(f"aioregistry {command}: {text}", err=True)
+    raise EndedError(code, text)
 
 
 def check_file(command: str, option: str, path: Path, package: str, extra: str) -> None:

@@ -18,6 +18,7 @@ from aioregistry.cli.options import (
 
 __all__ = [
     "Applying",
+    "Notice",
     "PlanFormat",
     "PlanName",
     "PlanReport",
@@ -26,11 +27,13 @@ __all__ = [
     "Reading",
     "Report",
     "Resume",
+    "is_address",
     "resume_line",
 ]
 
 _READING = "Evidence"
 _APPLYING = "Limits"
+_AFTERWARDS = "After the run"
 
 PolicyFile = Annotated[
     Path, typer.Option("--policy", metavar="FILE", help="Policy file: TOML, YAML or JSON.")
@@ -217,6 +220,13 @@ class Reading:
     ] = False
 
 
+class Notice(StrEnum):
+    """What others are told after a run."""
+
+    JSON = "json"
+    CHAT = "chat"
+
+
 @frozen
 class Applying:
     """Options that limit what an apply may delete, and for how long."""
@@ -281,6 +291,32 @@ class Applying:
             " nothing.",
         ),
     ] = None
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--notify",
+            metavar="COMMAND|URL",
+            show_default=False,
+            rich_help_panel=_AFTERWARDS,
+            help="Tell others how it ended: the summary goes to the stdin of a command, or by POST"
+            " to an http(s) address. Repeatable. An address that is a secret is better kept in"
+            " AIOREGISTRY_NOTIFY. If it fails, that is told, and the exit code stays.",
+        ),
+    ] = None
+    notify_as: Annotated[
+        Notice,
+        typer.Option(
+            "--notify-as",
+            rich_help_panel=_AFTERWARDS,
+            help="What they get: `json`, the whole summary; or `chat`, its text, for an address as"
+            " the JSON that Slack, Mattermost and others take.",
+        ),
+    ] = Notice.JSON
+
+
+def is_address(target: str) -> bool:
+    """Return whether a value of ``--notify`` is the address of a webhook, not a command."""
+    return target.lower().startswith(("http://", "https://"))
 
 
 def resume_line(plan: str, applying: Applying, reading: Reading, access: Access) -> str:
@@ -293,6 +329,8 @@ def resume_line(plan: str, applying: Applying, reading: Reading, access: Access)
         access: Options of the run.
     """
     words = ["--resume"]
-    for group in (applying, reading, access):
+    # An address may be a secret, which is not printed.
+    commands = [each for each in applying.notify or () if not is_address(each)]
+    for group in (evolve(applying, notify=commands or None), reading, access):
         words += as_arguments(group)
     return f"aioregistry cleanup apply {plan} {shlex.join(words)}"

@@ -20,6 +20,7 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.state_folder import RunFiles, state_root
 from aioregistry.cli.asking import ask
 from aioregistry.cli.cleanup.job import CleanupJob, open_memory
+from aioregistry.cli.cleanup.notifying import Notifications
 from aioregistry.cli.cleanup.options import Applying, PlanFormat, Planning, Reading
 from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.cleanup.uses import read_uses
@@ -123,6 +124,7 @@ def apply(
     applying: Applying,
     reading: Reading,
     access: Access,
+    notes: Notifications,
 ) -> None:
     """Carry out a plan."""
     command = "cleanup apply"
@@ -132,6 +134,7 @@ def apply(
         path = find_plan(name, access)
         made = Plan.load(path)
         job = CleanupJob.of(command, path, form, applying, reading, access, made.in_use)
+        job.output.on_finish = notes.add
         job.check_begun(resume)
         _check_in_use(made, job)
     job.output.show_plan(made)
@@ -164,6 +167,7 @@ def plan_and_apply(
     applying: Applying,
     reading: Reading,
     access: Access,
+    notes: Notifications,
 ) -> None:
     """Make a plan, ask, and carry it out."""
     command = "cleanup run"
@@ -171,6 +175,7 @@ def plan_and_apply(
         rules = _load_policy(command, planning.policy)
         job = CleanupJob.of(command, planning.plan_file, form, applying, reading, access)
         job.output.several = planning.all_registries
+        job.output.on_finish, job.output.on_problem = notes.add, notes.add_problem
         _check_planning(planning)
         if planning.all_registries and applying.archive is not None:
             raise UsageError("--archive is for one registry, not for --all-registries")
@@ -228,10 +233,12 @@ async def _for_each(
                 raise
             except RegistryError as error:
                 typer.echo(f"aioregistry {command}: {handle.name}: {safe(str(error))}", err=True)
+                output.on_problem(handle.name, safe(str(error)))
                 codes.append(SOME_FAILED)
             except typer.Exit as ended:
                 if ended.exit_code == INTERRUPTED:
                     raise
+                output.on_problem(handle.name, getattr(ended, "problem", ""))
                 codes.append(ended.exit_code)
     finally:
         output.end()

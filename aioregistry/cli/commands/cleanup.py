@@ -124,8 +124,10 @@ def apply(
     Without PLAN, the newest one in the state directory is shown before the question.
     """
     from aioregistry.cli.cleanup import work
+    from aioregistry.cli.cleanup.notifying import notifications
 
-    work.apply(plan, resume, yes, output, applying, reading, access)
+    with notifications("cleanup apply", applying, access) as notes:
+        work.apply(plan, resume, yes, output, applying, reading, access, notes)
 
 
 @app.command(
@@ -142,8 +144,10 @@ def plan_and_apply(
 ) -> None:
     """Plan, ask, and apply. Without a terminal to ask on, `--yes` is required."""
     from aioregistry.cli.cleanup import work
+    from aioregistry.cli.cleanup.notifying import notifications
 
-    work.plan_and_apply(*planning.with_output(output), yes, applying, reading, access)
+    with notifications("cleanup run", applying, access) as notes:
+        work.plan_and_apply(*planning.with_output(output), yes, applying, reading, access, notes)
 
 
 @app.command(epilog=epilog("aioregistry cleanup runs --limit 5", interrupts=False))

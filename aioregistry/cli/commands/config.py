@@ -2,6 +2,7 @@
 
 import os
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from attrs import frozen
@@ -154,12 +155,20 @@ def set_(
     run("config set", access, work())
 
 
+def _shown(key: str, value: str) -> str:
+    """Return the value of a setting without secrets: of a webhook, its path is one."""
+    if key == "notify" and "://" in value:
+        host = urlsplit(value).netloc.rpartition("@")[2]
+        return f"{value.partition('://')[0]}://{host}/…"
+    return without_login(value) if key in _URLS else value
+
+
 def _lines(settings: Settings) -> list[_Line]:
     found = {"profile": settings.profile}
     found |= {key: settings.get(key) for key in KEYS if key != _SECRET_KEY}
     lines = [_Line("config", str(settings.config.path), "AIOREGISTRY_CONFIG, or the default path")]
     lines += [
-        _Line(key, without_login(setting.value) if key in _URLS else setting.value, setting.source)
+        _Line(key, _shown(key, setting.value), setting.source)
         for key, setting in found.items()
         if setting is not None
     ]

@@ -19,6 +19,8 @@ from aioregistry.cli.display.tables import print_table
 from aioregistry.cli.options import ReportFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aioregistry.cleanup.apply.report import CleanupReport
     from aioregistry.cleanup.garbage import CollectedGarbage
     from aioregistry.cleanup.plan.plan import Plan
@@ -33,10 +35,14 @@ class CleanupOutput:
     Attributes:
         form: The format.
         several: Whether there are several plans: their JSON is one list, which `end` prints.
+        on_finish: Is told what each plan came to, in any format.
+        on_problem: Is told why there is no plan of a registry, or why it was refused.
     """
 
     form: ReportFormat
     several: bool = False
+    on_finish: "Callable[..., object]" = lambda *_: None
+    on_problem: "Callable[[str, str], object]" = lambda *_: None
     _documents: list[dict[str, Any]] = field(factory=list, init=False)
 
     def say(self, text: str) -> None:
@@ -74,6 +80,7 @@ class CleanupOutput:
             report: The outcomes; None for a plan that was not carried out.
             collected: The garbage collection after it.
         """
+        self.on_finish(plan, path, report, collected)
         if not self._is_json:
             return
         documents = documents_of_run(plan, path, report, collected)

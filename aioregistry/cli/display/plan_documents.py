@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from aioregistry.cleanup.plan.items import Condemned
     from aioregistry.cleanup.plan.plan import Plan
 
-__all__ = ["csv_of_plan", "document_of_plan", "documents_of_run", "markdown_of_plan"]
+__all__ = [
+    "csv_of_plan",
+    "document_of_plan",
+    "documents_of_run",
+    "markdown_of_plan",
+    "summary_of_run",
+]
 
 _MAX_TOP_ITEMS = 10
 _STATUSES = ("deleted", "absent", "drift", "failed", "unknown", "not_attempted")
@@ -130,15 +136,12 @@ def documents_of_run(
         report: The outcomes; None for a plan that was not carried out.
         collected: The garbage collection after it, if there was one.
     """
-    summary: dict[str, Any] = {"kind": "summary", **document_of_plan(plan, path)}
     if report is None:
         for name, item in plan.condemned:
             yield {"kind": "item", "registry": plan.registry, **_item(name, item)}
     else:
-        counts = {}
         for status in _STATUSES:
             outcomes: tuple[ItemOutcome, ...] = getattr(report, status)
-            counts[status] = len(outcomes)
             for one in outcomes:
                 yield {
                     "kind": "outcome",
@@ -147,7 +150,19 @@ def documents_of_run(
                     "status": one.status,
                     "status_reason": one.reason,
                 }
-        summary["outcomes"] = counts
+    yield summary_of_run(plan, path, report, collected)
+
+
+def summary_of_run(
+    plan: "Plan",
+    path: Path | None,
+    report: "CleanupReport | None",
+    collected: "CollectedGarbage | None",
+) -> dict[str, Any]:
+    """Return what a plan came to, as the last document of `documents_of_run` says it."""
+    summary: dict[str, Any] = {"kind": "summary", **document_of_plan(plan, path)}
+    if report is not None:
+        summary["outcomes"] = {status: len(getattr(report, status)) for status in _STATUSES}
         summary["incomplete"] = [asdict(one) for one in report.incomplete]
         summary["unchecked"] = list(report.unchecked)
     if collected is not None:
@@ -158,7 +173,7 @@ def documents_of_run(
             "freed_bytes": run.freed_bytes,
             "blobs_deleted": run.blobs_deleted,
         }
-    yield summary
+    return summary
 
 
 def _item(repository: str, item: "Condemned") -> dict[str, Any]:

@@ -41,6 +41,7 @@ KEYS = (
     "rate-limit",
     "redis",
     "keep",
+    "notify",
 )
 _FLAGS = {"read-write"}
 _NUMBERS = {"headroom", "keep"}

@@ -1,0 +1,182 @@
+"""What others are told after a run: by a command's stdin, or by a webhook."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from aioregistry.sandbox import Fault, Faults
+
+RUN = ("cleanup", "run", "--policy", "policy.toml", "--yes")
+KEEP = "sh -c 'cat > told.json'"
+
+
+@pytest.fixture
+def filled(shell):
+    for tag in ("main", "dev", "pr-1", "pr-2"):
+        shell.builder.image(tag, days=300)
+    shell.told = lambda: json.loads((shell.folder / "told.json").read_text())
+    return shell
+
+
+class Webhook:
+    def __init__(self, server):
+        self.bodies = []
+        self.status = 200
+        self.url = f"http://127.0.0.1:{server.server_port}/a-secret"
+
+
+@pytest.fixture
+def webhook():
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            hook.bodies.append(json.loads(self.rfile.read(length)))
+            self.send_response(hook.status)
+            self.send_header("Location", hook.url)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        hook = Webhook(server)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield hook
+        server.shutdown()
+        thread.join()
+
+
+def test_a_command_gets_the_summary_with_how_to_undo(filled):
+    assert filled.run(*RUN, "--notify", KEEP).exit_code == 0
+    told = filled.told()
+    (run,) = told["runs"]
+    assert (told["command"], told["exit_code"], told["problem"]) == ("cleanup run", 0, None)
+    assert run["outcomes"]["deleted"] == 2
+    assert run["skipped"] == []
+    name = filled.plans()[0].parent.name
+    assert told["text"].splitlines() == [
+        "example: 2 of 2 deleted",
+        f"example: a garbage collection frees {run['frees_bytes'] / 1e6:.1f} MB",
+        f"to restore what was deleted: aioregistry cleanup undo {name}",
+    ]
+
+
+def test_a_webhook_gets_the_same(filled, webhook):
+    filled.run(*RUN, "--notify", webhook.url, "--notify", KEEP)
+    assert webhook.bodies == [filled.told()]
+
+
+def test_a_chat_gets_text_without_markup_or_mentions(filled, webhook):
+    result = filled.run(*RUN, "--max-deletes", "1", "--notify", webhook.url, "--notify-as", "chat")
+    assert result.exit_code == 4
+    (body,) = webhook.bodies
+    assert list(body) == ["text"]
+    assert body["text"].startswith("aioregistry cleanup run: exit code 4\n")
+    filled.run("cleanup", "run", "--policy", "<!channel>@all", "--notify", webhook.url)
+    filled.sandbox.faults = Faults(
+        Fault(kind="status", status=418, body='{"message": "<!x> @all"}')
+    )
+    filled.run(*RUN, "--notify", webhook.url, "--notify-as", "chat")
+    assert not set("<>") & set(webhook.bodies[-1]["text"])
+    assert "@a" not in webhook.bodies[-1]["text"]
+
+
+def test_the_text_alone_is_what_a_command_gets_as_chat(filled):
+    filled.run(*RUN, "--notify", "sh -c 'cat > told.txt'", "--notify-as", "chat")
+    assert (filled.folder / "told.txt").read_text().startswith("example: 2 of 2 deleted\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "problem"),
+    [
+        (("--max-deletes", "1"), 4, "2 DELETEs"),
+        (("--policy", "nix.toml"), 2, "nix.toml: No such file"),
+        (("--token-file", "nix"), 2, "nix"),
+        (("--repository", "nix"), 1, "nix"),
+    ],
+)
+def test_a_run_that_failed_or_was_refused_is_told_with_why(filled, options, code, problem):
+    result = filled.run(*RUN, *options, "--notify", KEEP)
+    told = filled.told()
+    assert (result.exit_code, told["exit_code"]) == (code, code)
+    assert problem in told["problem"]
+    assert told["problem"] in result.stderr
+    assert told["text"].splitlines()[0] == f"aioregistry cleanup run: exit code {code}"
+
+
+def test_what_was_skipped_is_told(filled):
+    fault = Fault(kind="status", status=404, route="/v2/*/manifests/*")
+    filled.sandbox.faults = Faults(fault)
+    filled.run(*RUN, "--notify", KEEP)
+    (run,) = filled.told()["runs"]
+    assert [one["repository"] for one in run["skipped"]] == ["web"]
+    assert "example: skipped: web: " in filled.told()["text"]
+
+
+def test_several_registries_are_told_at_once(filled):
+    filled.sandbox.state.add_registry("second")
+    filled.run(*RUN, "--all-registries", "--notify", KEEP)
+    assert [run["registry"] for run in filled.told()["runs"]] == ["example", "second"]
+
+
+def test_apply_tells_what_a_collection_freed(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
+    words = ("cleanup", "apply", "plan.json", "--yes", "--gc", "--notify", KEEP)
+    assert filled.run(*words).exit_code == 0
+    told = filled.told()
+    assert told["runs"][0]["undo"] is None
+    assert told["text"].endswith("MB freed")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("false", "false: exit code 1"),
+        ("no-such-command", "no-such-command: No such file or directory"),
+        ("http://127.0.0.1:1/secret", "webhook at 127.0.0.1: [Errno 111] Connection refused"),
+    ],
+)
+def test_one_that_fails_is_told_and_changes_no_exit_code(filled, target, said):
+    result = filled.run(*RUN, "--notify", target, "--notify", KEEP)
+    assert result.exit_code == 0
+    assert f"notification failed: {said}\n" in result.stderr
+    assert "secret" not in result.stderr
+    assert filled.told()["exit_code"] == 0
+
+
+@pytest.mark.parametrize("status", [302, 307, 404, 500])
+def test_an_answer_that_is_none_of_success_is_a_failure(filled, webhook, status):
+    webhook.status = status
+    result = filled.run(*RUN, "--notify", webhook.url)
+    assert f"notification failed: webhook at 127.0.0.1: the answer was {status}\n" in result.stderr
+    assert len(webhook.bodies) == 1
+
+
+@pytest.mark.parametrize("target", ["", "  ", "'", "https://"])
+def test_what_is_neither_a_command_nor_an_address_is_refused_first(filled, target):
+    result = filled.run(*RUN, "--notify", target)
+    assert result.exit_code == 2
+    assert "--notify: " in result.stderr
+    assert filled.sandbox.request_count == 0
+
+
+def test_an_address_may_be_kept_in_the_configuration(filled, webhook, monkeypatch):
+    monkeypatch.setenv("AIOREGISTRY_NOTIFY", webhook.url)
+    assert filled.run(*RUN).exit_code == 0
+    assert len(webhook.bodies) == 1
+    shown = filled.run("config", "show").stdout
+    assert "a-secret" not in shown
+    assert "http://127.0.0.1:" in shown
+
+
+def test_an_address_is_in_no_line_that_is_printed(filled, webhook):
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
+    words = ("cleanup", "apply", "plan.json", "--yes", "--deadline", "0s")
+    result = filled.run(*words, "--notify", webhook.url, "--notify", KEEP)
+    assert "to try again: " in result.stderr
+    assert "a-secret" not in result.stderr
+    assert "cat > told.json" in result.stderr
