@@ -5,9 +5,6 @@ import os
 import re
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
-
-from yarl import URL
 
 __all__ = [
     "API_URL",
@@ -110,6 +107,11 @@ def environment_proxy(url: str) -> dict[str, Any]:
     without a proxy, whatever they say. aiohttp's own reading of the environment would take logins
     from ``.netrc`` as well, in place of the token.
     """
+    # Commands that send nothing know origins, too, and their help would wait for these.
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
+
+    from yarl import URL  # noqa: PLC0415
+
     address = URL(url, encoded=True)
     if is_loopback(address.host or ""):
         return {}
