@@ -144,7 +144,7 @@ LIST = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
         ((200, LIST | {"items": ["x"]}), "no list of objects"),
         ((200, {"kind": "PodList", "items": []}), "not PodList"),
         ((200, LIST | {"metadata": {"remainingItemCount": 3}}), "a part of a list"),
-        ((200, LIST | {"metadata": {"continue": 5}}), "goes on at no place"),
+        ((200, LIST | {"metadata": {"continue": 5}}), "continues at no place"),
         ((200, LIST | {"metadata": {"continue": "0"}}), "in a circle"),
         ((204, ""), "not PodList"),
         ((302, "elsewhere"), "302"),

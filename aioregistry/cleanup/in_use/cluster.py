@@ -265,7 +265,7 @@ def _checked(page: Any, kind: Kind) -> tuple[str, list[dict[str, Any]], str | No
         raise ClusterError(f"the items of {lists} are no list of objects")
     token = metadata.get("continue") or None
     if token is not None and not isinstance(token, str):
-        raise ClusterError(f"{lists} goes on at no place: {type(token).__name__}")
+        raise ClusterError(f"{lists} continues at no place: {type(token).__name__}")
     if token is None and metadata.get("remainingItemCount"):
-        raise ClusterError(f"{lists} is a part of a list, and does not say where it goes on")
+        raise ClusterError(f"{lists} is a part of a list, and does not say where it continues")
     return lists, items, token
