@@ -18,14 +18,16 @@ from aioregistry.usage.model import By, RegistryUsage, UsageRow
 parser = pytest.importorskip("prometheus_client.openmetrics.parser")
 
 FILE = Path(aioregistry.usage.__file__).parent / "dashboard.json"
+ROW = UsageRow(name="web")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def written() -> dict[str, set[str]]:
+def written(*, by_repository: bool = False) -> dict[str, set[str]]:
     """The names of all metrics that are written, with their labels."""
-    usage = RegistryUsage(registry="example", by=By.REPOSITORY, at=NOW, total=UsageRow(name=""))
+    usage = RegistryUsage(registry="example", by=By.REPOSITORY, at=NOW, total=ROW, rows=(ROW,))
     figures = RegistryFigures(
         usage=usage,
+        by_repository=by_repository,
         reported=Registry(storage_usage_bytes=1, storage_usage_bytes_updated_at=NOW),
         records=[UsageRecord(at=NOW, cause="cleanup", deleted=1, seconds=1)],
         seconds=1.0,
@@ -38,6 +40,11 @@ def written() -> dict[str, set[str]]:
         for family in parser.text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def test_the_readme_has_every_metric():
+    text = (FILE.parent / "README.md").read_text("utf-8")
+    assert set(re.findall(r"`(aioregistry_\w+)`", text)) == set(written(by_repository=True))
 
 
 def expressions() -> list[str]:
