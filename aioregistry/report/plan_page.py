@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from attrs import frozen
 
-from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
+from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import printable
 from aioregistry.report.lists import Budget, Column, LongList, choices, digests, minutes
@@ -43,13 +44,18 @@ def plan_page(plan: Plan) -> bytes:
     Raises:
         MissingExtraError: The extra is not installed.
     """
-    going = [(name, item) for name, item in plan.condemned]
-    kept = list(_kept(plan))
+    # A plan of a million items is in columns; all of them at once would take much more.
+    count = sum(len(one.condemned) for one in plan.repositories)
     budget = Budget()
-    fitting = budget.rows((", ".join(item.tags), name, item.reason) for name, item in going)
-    deletes = _list_of_deletes(going[:fitting], len(going) - fitting)
-    fitting = budget.rows(((one.name, one.repository, one.reason) for one in kept), _LEAST_KEPT)
-    stays = _list_of_kept(kept[:fitting], len(kept) - fitting)
+    fitting = budget.rows(
+        (", ".join(item.tags), name, item.reason) for name, item in plan.condemned
+    )
+    deletes = _list_of_deletes(list(islice(plan.condemned, fitting)), count - fitting)
+    fitting = budget.rows(
+        ((one.name, one.repository, one.reason) for one in _kept(plan)), _LEAST_KEPT
+    )
+    kept = sum(len(each.tags) + len(each.untagged) for each in _groups(plan))
+    stays = _list_of_kept(list(islice(_kept(plan), fitting)), kept - fitting)
     changed = sorted(
         (one for one in plan.repositories if one.condemned),
         key=lambda one: (-len(one.condemned), one.name),
@@ -58,18 +64,22 @@ def plan_page(plan: Plan) -> bytes:
         "plan.html.j2",
         {"lists": {each.name: each.document() for each in (deletes, stays)}},
         plan=plan,
-        figures=_figures(plan, len(going)),
-        meanings=_meanings(plan, going),
+        figures=_figures(plan, count),
+        meanings=_meanings(plan),
         repositories=_before_and_after(changed[:_MAX_REPOSITORIES]),
         more_repositories=max(0, len(changed) - _MAX_REPOSITORIES),
         untouched=len(plan.repositories) - len(changed),
-        reasons=reasons(item.reason for _, item in going),
-        kept_reasons=_why_kept(kept),
+        reasons=reasons(item.reason for _, item in plan.condemned),
+        kept_reasons=_why_kept(plan),
         deletes=deletes,
         stays=stays,
         skipped=plan.left_alone[:_MAX_SKIPPED],
         more_skipped=max(0, len(plan.left_alone) - _MAX_SKIPPED),
     )
+
+
+def _groups(plan: Plan) -> Iterator[Kept]:
+    return (kept for repository in plan.repositories for kept in repository.kept)
 
 
 def _kept(plan: Plan) -> Iterator[_Kept]:
@@ -105,8 +115,8 @@ def _time(seconds: float) -> str:
     return f"{seconds / _MINUTE:.0f} min" if seconds >= _MINUTE else f"{seconds:.0f} s"
 
 
-def _meanings(plan: Plan, going: list[tuple[str, Condemned]]) -> list[Bar]:
-    sizes = sum(item.size_bytes or 0 for _, item in going if item.delete == "manifest")
+def _meanings(plan: Plan) -> list[Bar]:
+    sizes = sum(item.size_bytes or 0 for _, item in plan.condemned if item.delete == "manifest")
     rows = [
         ("Sizes of the deleted images, added up", "rest", sizes, size_in_words(sizes)),
         ("Freed by a garbage collection", "going", plan.frees.bytes, str(plan.frees)),
@@ -124,9 +134,12 @@ def _before_and_after(repositories: list[RepositoryPlan]) -> list[Bar]:
     return bars(rows)
 
 
-def _why_kept(kept: list[_Kept]) -> list[Bar]:
-    tags = Counter(one.reason for one in kept if one.kind == "tag")
-    untagged = Counter(one.reason for one in kept if one.kind != "tag")
+def _why_kept(plan: Plan) -> list[Bar]:
+    tags: Counter[str] = Counter()
+    untagged: Counter[str] = Counter()
+    for kept in _groups(plan):
+        tags[kept.reason] += len(kept.tags)
+        untagged[kept.reason] += len(kept.untagged)
     ordered = sorted({*tags, *untagged}, key=lambda why: (-tags[why] - untagged[why], why))
     shown = ordered[:_MAX_REPOSITORIES]
     rows = [(why, tags[why], untagged[why]) for why in shown]

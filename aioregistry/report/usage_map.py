@@ -1,6 +1,6 @@
 """The map of bytes by registry, repository and tag, and the list of tags behind it: pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
@@ -113,8 +113,9 @@ def map_of(usages: Sequence[RegistryUsage], plans: Mapping[str, Plan]) -> Mapped
             repositories.append(Repository(printable(f"{before}{row.name}"), registry, row))
             left -= row.exclusive_bytes
         between.append(max(0, left))
-        reasons = _reasons(plans.get(usage.registry))
-        for row in usage.groups[By.TAG].rows:
+        rows = usage.groups[By.TAG].rows
+        reasons = _reasons(plans.get(usage.registry), {row.name for row in rows})
+        for row in rows:
             where, name = _split(row.name, numbers)
             tag = Tag(printable(name), numbers[where], row, reasons.get(row.name))
             repositories[tag.repository].tags.append(tag)
@@ -133,11 +134,16 @@ def _split(name: str, repositories: Mapping[str, int]) -> tuple[str, str]:
     return ":".join(parts[:end]), ":".join(parts[end:])
 
 
-def _reasons(plan: Plan | None) -> dict[str, str]:
-    """Return why each tag is deleted that is."""
+def _reasons(plan: Plan | None, tags: Collection[str]) -> dict[str, str]:
+    """Return why each of some tags is deleted that is."""
     if plan is None:
         return {}
-    return {f"{name}:{tag}": item.reason for name, item in plan.condemned for tag in item.tags}
+    return {
+        called: item.reason
+        for name, item in plan.condemned
+        for tag in item.tags
+        if (called := f"{name}:{tag}") in tags
+    }
 
 
 def maps(mapped: Mapped) -> list[BytesMap]:
