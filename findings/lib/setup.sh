@@ -1,5 +1,5 @@
 # Sourced by every finding: a temporary folder, pinned public packages in it, registries on loopback.
-# Nothing of aioregistry is used. Needs bash, curl, Python 3.11, Go 1.26 and apt-get (Debian 12).
+# Nothing of aioregistry is used. Needs bash, curl, Python 3.11, Go 1.26, for one of them Node.js 20, and apt-get (Debian 12).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d)

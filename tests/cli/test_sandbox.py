@@ -14,6 +14,8 @@ import aiohttp
 import pytest
 from typer.testing import CliRunner
 
+from aioregistry import RegistryError
+from aioregistry.cleanup import Distribution
 from aioregistry.cli.app import app
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
@@ -170,6 +172,17 @@ def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):
 async def test_tags_are_made_up_in_the_number_asked_for(use):
     _, client = await use("--tags", "3")
     assert sum((await counts(client)).values()) == 3
+
+
+async def test_it_is_strange_if_that_is_asked_for(use):
+    _, client = await use("--tags", "20", "--strange")
+    (registry,) = await client.registries()
+    handle = client.registry(registry.name)
+    (name, *_) = [one.name async for one in handle.repositories()]
+    async with Distribution(handle) as distribution:
+        with pytest.raises(RegistryError) as refused:
+            await distribution.list_tags(name)
+    assert refused.value.status == 405
 
 
 async def test_it_holds_a_projects_history(use, tmp_path):
