@@ -21,6 +21,7 @@ from aioregistry.cleanup.garbage import (
     collect_garbage,
     newest_collection,
 )
+from aioregistry.cleanup.in_use.account import AccountInUse
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.kinds import cluster_role
@@ -71,6 +72,7 @@ from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.writer import DistributionWriter
 
 __all__ = [
+    "AccountInUse",
     "Archive",
     "ArchiveError",
     "ArchivedManifest",

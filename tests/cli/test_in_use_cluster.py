@@ -111,3 +111,27 @@ def test_a_run_asks_before_the_plan_and_before_the_deletes(shell, cluster):
     assert shell.tags() == {"a"}
     lists = [path for method, path, _ in cluster.requests if method == "GET"]
     assert lists.count("/api/v1/pods") == 2
+
+
+def test_the_account_is_asked_for_its_clusters_and_apps(shell, cluster, monkeypatch):
+    monkeypatch.delenv("KUBECONFIG")
+    image = {"registry_type": "DOCR", "repository": "web", "tag": "b"}
+    spec = {"name": "shop", "services": [{"name": "s", "image": image}]}
+    shell.sandbox.state.apps.append({"id": "1", "spec": spec})
+    options = ("--policy", "policy.toml", "--yes", "--force", "--in-use", "digitalocean")
+    result = shell.run("cleanup", "run", *options)
+    assert result.exit_code == 0, result.output
+    assert "asked: digitalocean (http://127.0.0.1:" in result.output
+    assert "asked: digitalocean cluster blue" in result.output
+    assert shell.tags() == {"a", "b"}
+
+
+def test_a_cluster_of_the_account_can_be_left_out(shell, cluster):
+    shell.sandbox.state.add_cluster("new").state = "provisioning"
+    options = ("--policy", "policy.toml", "--in-use", "digitalocean")
+    result = shell.run("cleanup", "plan", *options)
+    assert result.exit_code == 2
+    assert "its cluster new is provisioning" in result.stderr
+    result = shell.run("cleanup", "plan", *options, "--in-use-ignore", "cluster/new")
+    assert result.exit_code == 0, result.output
+    assert "in use: cluster/new was not asked, as told" in result.stderr

@@ -1,7 +1,6 @@
 """The commands on policies, and what clean-ups ask of images in use."""
 
 import json
-import sys
 
 import pytest
 
@@ -190,22 +189,6 @@ def test_a_signature_in_use_is_kept(filled):
         "1",
     )
     assert signature_tag(image) in filled.tags()
-
-
-def test_a_cluster_is_asked_by_kubectl(filled, monkeypatch):
-    pod = {"kind": "Pod", "spec": {"containers": [{"image": "example/web:old"}]}}
-    script = filled.folder / "kubectl"
-    text = json.dumps({"kind": "List", "items": [pod]})
-    script.write_text(f"#!{sys.executable}\nprint({text!r})\n")
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", str(filled.folder))
-    result = plan(filled, "--in-use", "kubernetes:blue")
-    assert result.exit_code == 0, result.output
-    assert "in use: 1 reference read, 1 of this registry, 1 found" in result.stdout
-    script.write_text(f"#!{sys.executable}\nimport sys\nprint({text!r})\nsys.exit('forbidden')\n")
-    refused = plan(filled, "--in-use", "kubernetes", "--plan-file", "other.json")
-    assert refused.exit_code == 2
-    assert "kubectl failed with exit code 1: forbidden" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "run", "explain web:pr-1"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from aioregistry import MountRefusedError, NotFoundError
 from aioregistry.cleanup import (
+    AccountInUse,
     Archive,
     ClusterInUse,
     ContentCache,
@@ -49,6 +50,16 @@ async def cluster_that_is_asked(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     async def ask() -> None:
         sources = [ClusterInUse(connect=by_credentials(fetch), name=name) for name in ("a", "b")]
         assert len([use async for use in SeveralInUse(*sources)]) == 2
+
+    yield ask()
+
+
+@covers("aioregistry.cleanup.AccountInUse.__aiter__", "aioregistry.cleanup.AccountInUse.ask")
+async def account_that_is_asked(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    at.sandbox.state.add_cluster("blue").run("registry.digitalocean.com/example/web:main")
+
+    async def ask() -> None:
+        assert len([use async for use in AccountInUse(at.client)]) == 1
 
     yield ask()
 

@@ -118,7 +118,7 @@ class CleanupJob:
         seconds = _seconds("--deadline", applying.deadline)
         if applying.undo_window is not None and not applying.gc:
             raise ValueError("--undo-window is for --gc: without it no garbage is collected")
-        uses = None if given is None else given.now()
+        uses = None if given is None else given.now(access)
         window = _seconds("--undo-window", applying.undo_window)
         inputs = _Inputs(caps, uses, given, seconds, window)
         return cls(command, path, inputs, CleanupOutput(form), applying, reading, access)
@@ -204,7 +204,7 @@ class CleanupJob:
         given = self._inputs.given
         if given is not None and given.live and self.counts.total:
             # What was started since the plan was made is in use, too.
-            self.uses = await given.ask()
+            self.uses = await given.ask(to.client)
         async with to.display.stage("Delete", self.counts.total, "requests") as stage:
 
             def count(outcome: ItemOutcome) -> None:

@@ -174,8 +174,9 @@ class Reading:
             rich_help_panel=_READING,
             help="Keep images in use: the output of `kubectl get pods -A -o json`, or image"
             " references, one per line; `-` is stdin. `kubernetes` or `kubernetes:CONTEXT` asks a"
-            " cluster of the kubeconfig, `in-cluster` the one that this runs in: before the plan,"
-            " and again before the deletes. `none` says that nothing runs, and `plan`, for apply,"
+            " cluster of the kubeconfig, `in-cluster` the one that this runs in, `digitalocean`"
+            " every cluster and app of the account: before the plan, and again before the deletes."
+            " `none` says that nothing runs, and `plan`, for apply,"
             " that the images in use are those of the plan. Repeatable.",
         ),
     ] = None
@@ -197,7 +198,8 @@ class Reading:
             metavar="KIND",
             show_default=False,
             rich_help_panel=_READING,
-            help="Objects of this kind in --in-use need not name an image. Repeatable.",
+            help="Objects of this kind in --in-use need not name an image. `cluster/NAME` and"
+            " `app/NAME` leave one of the account out. Repeatable.",
         ),
     ] = None
     registry_url: Annotated[

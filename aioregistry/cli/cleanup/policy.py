@@ -59,7 +59,7 @@ def explain(
     """Print what each rule of a policy says of a tag, and why the tag is kept or deleted."""
     command = "cleanup explain"
     try:
-        rules, uses = read_rules(command, policy), read_uses(reading)
+        rules, uses = read_rules(command, policy), read_uses(reading, access)
     except OSError as error:
         refuse(command, f"{error.filename}: {error.strerror}")
     except (PolicyFileError, InUseError, ModuleNotFoundError, ValueError) as error:

@@ -14,11 +14,16 @@ from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.display.text import safe
+from aioregistry.cli.options import Access
 
 if TYPE_CHECKING:
+    from aioregistry.cleanup.in_use.account import AccountInUse
     from aioregistry.cleanup.in_use.cluster import ClusterInUse
+    from aioregistry.client.client import RegistryClient
 
 __all__ = ["GivenUses", "read_uses"]
+
+_ACCOUNT = "digitalocean"
 
 
 @frozen
@@ -72,21 +77,38 @@ class GivenUses:
         _print(notes)
         return cls(None, uses, live, reading)
 
-    def now(self) -> InUse:
+    def now(self, access: Access) -> InUse:
         """Return what is in use now; no event loop may run in this thread.
+
+        Args:
+            access: How the account is reached, if it is asked.
 
         Raises:
             InUseError: What a source runs cannot be known.
         """
-        return asyncio.run(self.ask()) if self.live else self._fixed()
 
-    async def ask(self) -> InUse:
-        """Return what is in use now; as `now`."""
+        async def ask() -> InUse:
+            if _ACCOUNT not in self.live:
+                return await self.ask(None)
+            from aioregistry.cli.connection import Connection
+
+            async with Connection.open(access) as to:
+                return await self.ask(to.client)
+
+        return asyncio.run(ask()) if self.live else self._fixed()
+
+    async def ask(self, client: "RegistryClient | None") -> InUse:
+        """Return what is in use now; as `now`.
+
+        Args:
+            client: The account's, if that is asked; else None.
+        """
         if not self.live:
             return self._fixed()
         from aioregistry.cleanup.in_use.several import SeveralInUse
 
-        sources = SeveralInUse(*(self._source(name) for name in dict.fromkeys(self.live)))
+        names = dict.fromkeys(self.live)
+        sources = SeveralInUse(*(self._source(name, client) for name in names))
         found = await sources.ask()
         _print(sources.notes)
         return InUse([*self.of_files, *found], sources.asked)
@@ -94,32 +116,43 @@ class GivenUses:
     def _fixed(self) -> InUse:
         return InUse(self.of_files) if self.stated is None else self.stated
 
-    def _source(self, name: str) -> "ClusterInUse":
+    def _source(self, name: str, client: "RegistryClient | None") -> "ClusterInUse | AccountInUse":
+        from aioregistry.cleanup.in_use.account import AccountInUse
         from aioregistry.cleanup.in_use.cluster import ClusterInUse
 
+        further = self._reading.in_use_kind or ()
+        ignored = self._reading.in_use_ignore or ()
+        kinds = [kind for kind in ignored if "/" not in kind]
+        if name == _ACCOUNT and client is not None:
+            left_out = [one for one in ignored if "/" in one]
+            return AccountInUse(client, ignore=left_out, further_kinds=further, ignore_kinds=kinds)
         _, _, context = name.partition(":")
         return ClusterInUse(
             context or None,
             in_cluster=name == "in-cluster",
-            further_kinds=self._reading.in_use_kind or (),
-            ignore_kinds=self._reading.in_use_ignore or (),
+            further_kinds=further,
+            ignore_kinds=kinds,
         )
 
 
-def read_uses(reading: Reading, recorded: InUseSummary | None = None) -> InUse | None:
+def read_uses(reading: Reading, access: Access) -> InUse | None:
     """Return the images in use that the options name, asked now; None where they name none.
+
+    Args:
+        reading: The options.
+        access: How the account is reached, if it is asked.
 
     Raises:
         InUseError: What runs cannot be known for certain.
         OSError: A file cannot be read.
         ValueError: Options exclude each other.
     """
-    given = GivenUses.read(reading, recorded)
-    return None if given is None else given.now()
+    given = GivenUses.read(reading)
+    return None if given is None else given.now(access)
 
 
 def _is_live(name: str) -> bool:
-    return name == "in-cluster" or name.partition(":")[0] == "kubernetes"
+    return name in {"in-cluster", _ACCOUNT} or name.partition(":")[0] == "kubernetes"
 
 
 def _print(notes: Sequence[str]) -> None:

@@ -64,7 +64,7 @@ def plan(
     command = "cleanup plan"
     printer = CleanupOutput(form, several=planning.all_registries)
     with _usage(command):
-        rules, uses = _load_policy(command, planning.policy), read_uses(reading)
+        rules, uses = _load_policy(command, planning.policy), read_uses(reading, access)
         _check_planning(planning)
 
     async def one(to: Connection, handle: RegistryHandle) -> int:

@@ -42,7 +42,7 @@ def inspect(
     access: Access,
 ) -> None:
     """Show what the image that ``repo`` names is made of."""
-    rules, uses = _policy(policy, reading)
+    rules, uses = _policy(policy, reading, access)
 
     async def work(to: Connection) -> int:
         target = await to.target(repo, registry)
@@ -78,13 +78,15 @@ def inspect(
     run_connected(_COMMAND, access, work)
 
 
-def _policy(policy: Path | None, reading: Reading) -> tuple[Policy | None, InUse | None]:
+def _policy(
+    policy: Path | None, reading: Reading, access: Access
+) -> tuple[Policy | None, InUse | None]:
     if policy is None:
         if reading.in_use or reading.in_use_ignore:
             refuse(_COMMAND, "--in-use is for --policy: add --policy FILE")
         return None, None
     try:
-        return load_policy(policy), read_uses(reading)
+        return load_policy(policy), read_uses(reading, access)
     except OSError as error:
         refuse(_COMMAND, f"{error.filename}: {error.strerror}")
     except (PolicyFileError, InUseError, ModuleNotFoundError, ValueError) as error:

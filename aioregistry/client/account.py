@@ -1,0 +1,66 @@
+"""What runs images in the account, besides its registries: clusters and apps."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from aioregistry.api import account
+from aioregistry.api.account import App, AppDeployment, ClusterAccess, KubernetesCluster
+from aioregistry.client.families import PathFamilies
+from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.paging.pager import Pager
+
+if TYPE_CHECKING:
+    from aioregistry.client.client import RegistryClient
+
+__all__ = ["Account"]
+
+
+@frozen
+class Account:
+    """The account of a client; to make one sends nothing.
+
+    Attributes:
+        url: The API's address.
+    """
+
+    url: str
+    _families: PathFamilies
+    _pagers: PagerFactory
+
+    @classmethod
+    def of(cls, client: "RegistryClient") -> "Account":
+        """Return the account that a client's token is for."""
+        families = client._families  # noqa: SLF001, of the same room
+        return cls(families.session.base_url, families, client._pagers)  # noqa: SLF001
+
+    def clusters(self) -> Pager[KubernetesCluster]:
+        """Return a pager over the Kubernetes clusters: ``GET /v2/kubernetes/clusters``."""
+        return self._pagers.pager(ListEndpoint(lambda _: account.list_clusters(), known_by="id"))
+
+    async def cluster_access(self, cluster: str, expiry_seconds: int) -> ClusterAccess:
+        """Return credentials for a cluster: ``GET /v2/kubernetes/clusters/{id}/credentials``.
+
+        Args:
+            cluster: Its ID.
+            expiry_seconds: For how many seconds.
+
+        Raises:
+            RegistryError: Any of its kinds.
+        """
+        call = account.get_cluster_access(cluster, expiry_seconds)
+        return await self._families.call(lambda _: call)
+
+    def apps(self) -> Pager[App]:
+        """Return a pager over the apps: ``GET /v2/apps``."""
+        return self._pagers.pager(ListEndpoint(lambda _: account.list_apps(), known_by="id"))
+
+    def deployments(self, app: str) -> Pager[AppDeployment]:
+        """Return a pager over an app's deployments: ``GET /v2/apps/{id}/deployments``."""
+        make: Any = partial(_deployments, app)
+        return self._pagers.pager(ListEndpoint(make, known_by="id"))
+
+
+def _deployments(app: str, _: object) -> Any:
+    return account.list_app_deployments(app)
