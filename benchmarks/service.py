@@ -23,7 +23,7 @@ from benchmarks.results import Row, Section, Target
 from benchmarks.sharing import RedisServer, Worker, redis_is_there
 from benchmarks.simulate import best_possible
 
-__all__ = ["Service", "inside_services", "running"]
+__all__ = ["Service", "free_port", "inside_services", "running"]
 
 _ROOT = Path(__file__).parent.parent
 _EXAMPLES = _ROOT / "examples"
@@ -69,10 +69,7 @@ async def running(
         command: What Python is to run, in which ``PORT`` stands for a free port.
         environment: What is added to the environment.
     """
-    if port is None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    port = free_port() if port is None else port
     words = [sys.executable, "-W", "error", *command]
     process = await asyncio.create_subprocess_exec(
         *(str(port) if word == "PORT" else word for word in words),
@@ -95,6 +92,14 @@ async def running(
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def inside_services(effort: Effort) -> Section:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client
+from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client, make_jobs
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 
@@ -31,7 +31,7 @@ def own_pages_only(request: Request):
 
 
 api = FastAPI(
-    lifespan=lifespan(make_client, reports=PLANS / "reports"),
+    lifespan=lifespan(make_client, make_jobs=make_jobs),
     exception_handlers=PROBLEMS,
     dependencies=[Depends(own_pages_only)],
 )

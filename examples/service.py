@@ -4,7 +4,7 @@ import asyncio
 import os
 
 from aiohttp import web
-from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client
+from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client, make_jobs
 
 from aioregistry.cleanup import Plan
 from aioregistry.web.aiohttp import (
@@ -104,7 +104,7 @@ async def own_pages_only(request, handler):
 
 def make_app():
     app = web.Application(middlewares=[own_pages_only])
-    setup(app, make_client, reports=PLANS / "reports")
+    setup(app, make_client, make_jobs=make_jobs)
     app.add_routes([*routes, *job_routes("/jobs")])
     return app
 

@@ -20,6 +20,7 @@ MODULES = (
     "aioregistry.web",
     "aioregistry.web.aiohttp",
     "aioregistry.web.fastapi",
+    "aioregistry.web.redis",
     "aioregistry.web.work",
 )
 SNAPSHOT = Path(__file__).with_name("public_api.txt")

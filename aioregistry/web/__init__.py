@@ -3,7 +3,7 @@
 from aioregistry.web.health import Health, HealthStatus
 from aioregistry.web.jobs import Job, Jobs, JobStatus, ServiceStoppingError
 from aioregistry.web.problems import Problem
-from aioregistry.web.reports import JobStore, StoredJob
+from aioregistry.web.reports import JobStore, SharedJobStore, StoredJob
 
 __all__ = [
     "Health",
@@ -14,5 +14,6 @@ __all__ = [
     "Jobs",
     "Problem",
     "ServiceStoppingError",
+    "SharedJobStore",
     "StoredJob",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, Self
 import msgspec
 
 from aioregistry.web.problems import describe
-from aioregistry.web.reports import StoredJob, to_json
+from aioregistry.web.reports import SERVICE_STOPPED, StoredJob, to_json
 
 __all__ = ["Job", "JobOwner", "JobStatus"]
 
@@ -42,6 +42,9 @@ class JobOwner(Protocol):
     def call(self, function: Callable[[], object]) -> None:
         """Call a function in the event loop."""
 
+    def cancel_elsewhere(self, identifier: str) -> None:
+        """Have a job cancelled that runs in another replica."""
+
     def limit_writing(self, seconds: float) -> AbstractAsyncContextManager[None]:
         """Return a context that ends after some seconds."""
 
@@ -55,7 +58,8 @@ class Job:
         status: ``running``, and then ``done``, ``failed`` or ``cancelled``.
         progress: The newest values that `tell` was given, as JSON values.
         error: Why it failed: the error's class, and for errors of the client what a `Problem` says;
-            no text of a foreign exception. None unless it failed.
+            no text of a foreign exception. For one that was cancelled, that the service stopped.
+            None otherwise.
         begun_at: When it was started.
         ended_at: When it ended; None while it runs.
     """
@@ -73,6 +77,9 @@ class Job:
         self._progress_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
+        self._is_elsewhere = False
+        self._stopped = False
+        self._left = False
         self._version = 0
         self._event: tuple[int, bytes] = (-1, b"")
         self._changed = asyncio.Event()
@@ -85,16 +92,34 @@ class Job:
             stored: What the store has of it.
             owner: Whom it belongs to.
         """
-        document = stored.document
-        job = cls(document["name"], owner)
-        job.id, job.status = document["id"], document["status"]
-        job.progress, job.error = document["progress"], document["error"]
-        job.begun_at = datetime.fromisoformat(document["begun_at"])
-        if document["ended_at"] is not None:
-            job.ended_at = datetime.fromisoformat(document["ended_at"])
-        job._notes.extend(stored.notes)
-        job._version = stored.event
+        job = cls(stored.document["name"], owner)
+        job.id = stored.document["id"]
+        job.begun_at = datetime.fromisoformat(stored.document["begun_at"])
+        job._is_elsewhere = True
+        job.take_over(stored)
         return job
+
+    def take_over(self, stored: StoredJob) -> None:
+        """Take in how a job of another replica is by now.
+
+        Args:
+            stored: What the store has of it.
+        """
+        document = stored.document
+        self.status, self.error = document["status"], document["error"]
+        self.progress = document["progress"]
+        if document["ended_at"] is not None:
+            self.ended_at = datetime.fromisoformat(document["ended_at"])
+        self._notes.clear()
+        self._notes.extend(stored.notes)
+        if stored.event != self._version:
+            self._version = stored.event
+            self._wake()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs, or ran, in another process."""
+        return self._is_elsewhere
 
     @property
     def event_number(self) -> int:
@@ -133,7 +158,8 @@ class Job:
         now = time.monotonic()
         if now - self._progress_at >= _SECONDS_BETWEEN_PROGRESS:
             self._progress_at = now
-            self._owner.report(self.id, b'{"progress":' + line + b"}")
+            number = self._version + 1
+            self._owner.report(self.id, b'{"progress":%s,"event":%d}' % (line, number))
         self._change()
 
     def note(self, **outcome: Any) -> None:
@@ -151,9 +177,22 @@ class Job:
         self._owner.report(self.id, b'{"note":' + line + b"}")
 
     def cancel(self) -> None:
-        """End the job early. Any thread may call it; what the job did is in its report."""
+        """End the job early, also in another replica. Any thread may call it.
+
+        What the job did is in its report.
+        """
+        if self._is_elsewhere:
+            self._owner.cancel_elsewhere(self.id)
+            return
         self._cancelled = True
         self._owner.call(self._cancel_task)
+
+    def stop(self) -> None:
+        """Cancel the job because the service stops: `Jobs` does this."""
+        # A second cancellation would interrupt what a job does at its end.
+        if not self._cancelled:
+            self._stopped = True
+            self.cancel()
 
     @property
     def was_cancelled(self) -> bool:
@@ -165,9 +204,17 @@ class Job:
             self._task.cancel()
 
     async def wait(self) -> None:
-        """Wait until the job has ended, whatever came of it."""
-        while self.status == "running":
+        """Wait until the job has ended, whatever came of it.
+
+        For one of another replica that is until this one stops, if that is sooner.
+        """
+        while self.status == "running" and not self._left:
             await self._changed.wait()
+
+    def leave(self) -> None:
+        """Follow a job of another replica no more: who follows it here comes back elsewhere."""
+        self._left = True
+        self._wake()
 
     def document(self) -> dict[str, Any]:
         """Return the job's state as JSON values, without its notes."""
@@ -207,7 +254,7 @@ class Job:
             if seen < self._version:
                 seen, event = self._encoded_event()
                 yield event
-            if self.status != "running" and seen == self._version:
+            if self._left or (self.status != "running" and seen == self._version):
                 return
             if changed.is_set():
                 continue
@@ -247,7 +294,7 @@ class Job:
         if self._cancelled:
             task.cancel()
         # Cancelled before it had begun, it never ran.
-        task.add_done_callback(lambda _: self.end("cancelled"))
+        task.add_done_callback(lambda _: self._end_cancelled())
 
     async def _run(self, work: "Callable[[Job], Awaitable[object]]") -> None:
         try:
@@ -255,7 +302,7 @@ class Job:
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                self.end("cancelled")
+                self._end_cancelled()
             else:
                 # Something that the job awaits was cancelled, and not the job.
                 self._fail(error)
@@ -263,6 +310,9 @@ class Job:
             self._fail(error)
         else:
             self.end("done")
+
+    def _end_cancelled(self) -> None:
+        self.end("cancelled", SERVICE_STOPPED if self._stopped else None)
 
     def _fail(self, error: BaseException) -> None:
         logger.warning("job %s (%s) failed", self.id, self.name, exc_info=error)

@@ -11,7 +11,8 @@ import msgspec
 
 from aioregistry.errors import ClientClosedError
 from aioregistry.web.job import Job, JobStatus
-from aioregistry.web.reports import JobStore, ReportFolder
+from aioregistry.web.replicas import Replicas
+from aioregistry.web.reports import JobStore, ReportFolder, StoredJob
 
 __all__ = ["Job", "JobStatus", "Jobs", "ServiceStoppingError"]
 
@@ -32,7 +33,8 @@ class Jobs:
         reports: A folder for the jobs' reports, ``ID.jsonl``, which belongs to this process alone:
             a line with the job's state when it begins and when it ends, a line for each note, and
             in between its progress, once a second at most. None (the default) for no reports.
-        store: Where jobs are kept instead; None (the default) for the folder.
+        store: Where jobs are kept instead; None (the default) for the folder. A `SharedJobStore`
+            shows each replica the jobs of all.
         max_ended: How many jobs that have ended are remembered; 500 unless given.
         max_age: For how many seconds after their end they are remembered; 3600 unless given.
         grace: How many seconds `close` waits for jobs that it has cancelled; 2.5 unless given.
@@ -58,6 +60,7 @@ class Jobs:
         self._old: dict[str, float] = {}
         self._deadlines: set[asyncio.Timeout] = set()
         self._closed = False
+        self._replicas = Replicas.of(self._store)
         self._starting = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -78,7 +81,8 @@ class Jobs:
             name: Its name.
             work: Does it: is called with the `Job` in the event loop, and awaited.
             once: Whether a job of this name that runs is returned instead of a second one; by
-                default every call starts a job.
+                default every call starts a job. Where such a job runs in another replica, the new
+                one does no work, and goes and ends as that does.
 
         Raises:
             ServiceStoppingError: The service is about to stop.
@@ -112,6 +116,8 @@ class Jobs:
                 return running
             self._jobs[job.id] = job
         self._report_state(job)
+        if once and self._replicas is not None:
+            work = self._replicas.once(work, self.recall)
         self.call(lambda: self._begin(job, work))
         return job
 
@@ -136,7 +142,19 @@ class Jobs:
         if job is not None or self._store is None:
             return job
         stored = await asyncio.to_thread(self._store.read, identifier)
-        return None if stored is None else Job.recalled(stored, self)
+        # Another request may have found it meanwhile.
+        return None if stored is None else self.get(identifier) or self._recalled(stored)
+
+    def _recalled(self, stored: StoredJob) -> Job:
+        job = Job.recalled(stored, self)
+        if self._replicas is not None and job.status == "running":
+            self._jobs[job.id] = job
+            self._replicas.follow(job, self._forget)
+        return job
+
+    def _forget(self, job: Job) -> None:
+        self._old[job.id] = self._now()
+        self._drop_old()
 
     def _running(self, name: str) -> Job | None:
         for job in self._jobs.values():
@@ -158,9 +176,11 @@ class Jobs:
         self._closed = True
         running = [job for job in self if job.status == "running"]
         for job in running:
-            # A second cancellation would interrupt what a job does at its end.
-            if not job.was_cancelled:
-                job.cancel()
+            if job.is_elsewhere:
+                job.leave()
+        running = [job for job in running if not job.is_elsewhere]
+        for job in running:
+            job.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 for job in running:
@@ -172,6 +192,8 @@ class Jobs:
         now = asyncio.get_running_loop().time()
         for deadline in self._deadlines:
             deadline.reschedule(min(deadline.when() or now, now + _WRITE_SECONDS_AT_THE_END))
+        if self._replicas is not None:
+            await self._replicas.close()
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
 
@@ -193,6 +215,14 @@ class Jobs:
             job.end("cancelled")
         else:
             job.begin(work)
+            if self._replicas is not None:
+                self._replicas.keep_alive(self._jobs.values())
+
+    def cancel_elsewhere(self, identifier: str) -> None:
+        """Have a job cancelled that runs in another replica."""
+        replicas = self._replicas
+        if replicas is not None:
+            self.call(lambda: replicas.cancel(identifier))
 
     def report_end(self, job: Job) -> None:
         """Take in that a job has ended."""

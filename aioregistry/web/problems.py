@@ -60,8 +60,8 @@ _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
     (BulkDeleteError, HTTPStatus.BAD_GATEWAY, "some items were not deleted"),
     (RegistryError, HTTPStatus.BAD_GATEWAY, "the API answered otherwise than it promises"),
 )
-# Their modules need the extra `cleanup`.
-_OF_CLEANUPS: Mapping[str, tuple[HTTPStatus, str]] = {
+# Their modules need extras.
+_OF_EXTRAS: Mapping[str, tuple[HTTPStatus, str]] = {
     "ArchiveError": (HTTPStatus.CONFLICT, "the archive cannot be used"),
     "CapExceededError": (HTTPStatus.CONFLICT, "the plan exceeds a cap"),
     "GarbageCollectionError": (HTTPStatus.CONFLICT, "the garbage collection did not succeed"),
@@ -107,7 +107,7 @@ class Problem:
     def of(cls, error: RegistryError) -> "Problem":
         """Return the response to an error."""
         name = type(error).__name__
-        status, detail = _OF_CLEANUPS.get(name) or next(
+        status, detail = _OF_EXTRAS.get(name) or next(
             (status, detail) for kind, status, detail in _KINDS if isinstance(error, kind)
         )
         headers = {"Content-Type": CONTENT_TYPE}

@@ -3,23 +3,40 @@
 import logging
 import os
 import re
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from attrs import frozen
 
-__all__ = ["JobStore", "ReportFolder", "StoredJob", "to_json"]
+__all__ = [
+    "MAX_NOTES",
+    "SERVICE_ENDED",
+    "SERVICE_STOPPED",
+    "JobStore",
+    "LineWriter",
+    "ReportFolder",
+    "SharedJobStore",
+    "StoredJob",
+    "ended",
+    "is_identifier",
+    "stored_of",
+    "to_json",
+]
 
 logger: logging.Logger = logging.getLogger("aioregistry.web")
 
-_MAX_NOTES = 1000
+MAX_NOTES = 1000
 _LINES_AT_ONCE = 500
+# Why a job ended with its process. It may be done by another one.
+SERVICE_ENDED = "the service ended before the job did"
+SERVICE_STOPPED = "the service stopped"
 _AFTER_ALL_OTHERS = 10**15
 _EMPTY: Mapping[str, Any] = {
     "id": "",
@@ -53,7 +70,7 @@ class StoredJob:
     Attributes:
         document: Its state, as `Job.document` returns it.
         notes: Its notes, each as JSON.
-        event: The number of its newest event.
+        event: The number of its newest event that is known here.
     """
 
     document: dict[str, Any]
@@ -70,7 +87,7 @@ class JobStore(Protocol):
         Args:
             job: The job's identifier.
             line: JSON without a line break: ``{"job": …, "event": N}`` when the job begins and
-                when it ends, ``{"note": …}`` and ``{"progress": …}`` in between.
+                when it ends, ``{"note": …}`` and ``{"progress": …, "event": N}`` in between.
             last: Whether the job has ended with it; by default it has not.
         """
 
@@ -85,6 +102,41 @@ class JobStore(Protocol):
         """Return when everything is kept. It may block."""
 
 
+@runtime_checkable
+class SharedJobStore(JobStore, Protocol):
+    """A store that the replicas of a service have in common: `RedisJobStore`, or one of your own.
+
+    Of a job that runs in another replica, `read` returns the state ``running`` for as long as that
+    replica keeps it alive.
+    """
+
+    async def claim(self, name: str, job: str) -> str:
+        """Return the job that has a name: this one, unless another one that is alive has it.
+
+        Args:
+            name: The job's name.
+            job: Its identifier.
+        """
+
+    async def keep_alive(self, jobs: Mapping[str, str]) -> Collection[str]:
+        """Keep jobs of this replica alive, for `alive_seconds`, and return those to be cancelled.
+
+        Args:
+            jobs: The names of the jobs that run here, by identifier.
+        """
+
+    async def cancel(self, job: str) -> None:
+        """Have the replica in which a job runs cancel it.
+
+        Args:
+            job: The job's identifier.
+        """
+
+    @property
+    def alive_seconds(self) -> float:
+        """For how many seconds a job is taken for alive after `keep_alive`."""
+
+
 def _parsed(line: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(line)
@@ -94,25 +146,14 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class ReportFolder:
-    """A folder with one file for each job, ``ID.jsonl``, of lines of JSON.
+class LineWriter(ABC):
+    """Writes lines of jobs, in a thread of its own, in order and soon after they come."""
 
-    Lines are written by a thread of their own, in order and soon after they come: the event loop
-    waits for no disk, and what was written is there after ``kill -9``. A report that is complete is
-    also synced to the disk, when there is nothing to write. A file that cannot be written is logged
-    once, and harms no job.
-
-    Args:
-        path: The folder; it is made when the first line comes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aioregistry-reports")
         self._lock = Lock()
         self._lines: dict[str, list[bytes]] = {}
         self._complete: set[str] = set()
-        self._unsynced: set[str] = set()
         self._unwritable: set[str] = set()
 
     def write(self, job: str, line: bytes, *, last: bool = False) -> None:
@@ -135,6 +176,65 @@ class ReportFolder:
                 # Closed: this comes from a job that went on after its end.
                 self._flush()
 
+    def close(self) -> None:
+        """Return when every line is written; it blocks."""
+        self._thread.shutdown(wait=True)
+
+    @abstractmethod
+    def append(self, job: str, lines: list[bytes], *, last: bool) -> None:
+        """Write lines of a job; it blocks.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+
+    def rest(self, complete: Collection[str]) -> None:  # noqa: B027, there may be nothing
+        """Do what is left to do when all lines are written; it blocks.
+
+        Args:
+            complete: The jobs whose reports are now complete.
+        """
+
+    def has_more(self) -> bool:
+        """Whether lines have come meanwhile."""
+        return bool(self._lines)
+
+    def attempt(self, job: str, action: Callable[[], None]) -> None:
+        """Do something for a job; that it cannot be done is logged once."""
+        try:
+            action()
+        except OSError as error:
+            if job not in self._unwritable:
+                self._unwritable.add(job)
+                logger.warning("the report of job %s cannot be written: %s", job, error)
+
+    def _flush(self) -> None:
+        with self._lock:
+            batches, self._lines = self._lines, {}
+            complete, self._complete = self._complete, set()
+        for job, lines in batches.items():
+            self.attempt(job, partial(self.append, job, lines, last=job in complete))
+        written = complete - self._unwritable
+        self._unwritable -= complete
+        self.rest(written)
+
+
+class ReportFolder(LineWriter):
+    """A folder with one file for each job, ``ID.jsonl``, of lines of JSON.
+
+    The event loop waits for no disk, and what was written is there after ``kill -9``. A report that
+    is complete is also synced to the disk, when there is nothing to write. A file that cannot be
+    written is logged once, and harms no job.
+
+    Args:
+        path: The folder; it is made when the first line comes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._unsynced: set[str] = set()
+
     def read(self, job: str) -> StoredJob | None:
         """Return what the report of a job says; it blocks.
 
@@ -143,64 +243,65 @@ class ReportFolder:
         Args:
             job: The job's identifier, which may be any text.
         """
-        if re.fullmatch(r"[\w-]+", job, re.ASCII) is None:
+        if not is_identifier(job):
             return None
-        document: dict[str, Any] | None = None
-        event = 0
-        notes: deque[bytes] = deque(maxlen=_MAX_NOTES)
         try:
             with (self._path / f"{job}.jsonl").open("rb") as file:
-                for line in file:
-                    found = _parsed(line)
-                    if isinstance(found.get("job"), dict):
-                        document = {**_EMPTY, **found["job"]}
-                        event = int(found.get("event", 0))
-                    elif "note" in found:
-                        notes.append(msgspec.json.encode(found["note"]))
-                    elif document is not None and "progress" in found:
-                        document["progress"] = found["progress"]
+                stored = stored_of(file)
         except OSError:
             return None
-        if document is None or document["id"] != job:
-            return None
-        if document["status"] == "running":
-            document |= {"status": "failed", "error": "the service ended before the job did"}
-            # Whatever its followers have seen, they have not seen this.
-            event = _AFTER_ALL_OTHERS
-        return StoredJob(document, tuple(notes), event)
+        return None if stored is None or stored.document["id"] != job else ended(stored)
 
-    def close(self) -> None:
-        """Return when every line is written; it blocks."""
-        self._thread.shutdown(wait=True)
-
-    def _flush(self) -> None:
-        with self._lock:
-            batches, self._lines = self._lines, {}
-            complete, self._complete = self._complete, set()
-        for job, lines in batches.items():
-            self._try(job, partial(self._append, job, lines))
-        self._unsynced |= complete - self._unwritable
-        self._unwritable -= complete
-        # To sync takes longer than to write: lines that have come meanwhile go first.
-        while self._unsynced and not self._lines:
-            job = self._unsynced.pop()
-            self._try(job, partial(self._sync, job))
-
-    def _try(self, job: str, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except OSError as error:
-            if job not in self._unwritable:
-                self._unwritable.add(job)
-                logger.warning("the report of job %s cannot be written: %s", job, error)
-
-    def _append(self, job: str, lines: list[bytes]) -> None:
+    def append(self, job: str, lines: list[bytes], *, last: bool) -> None:  # noqa: ARG002
+        """Write lines of a job to its file; it blocks."""
         self._path.mkdir(parents=True, exist_ok=True)
         with (self._path / f"{job}.jsonl").open("ab") as file:
             # In parts: while one is made, the event loop stands still.
             for begin in range(0, len(lines), _LINES_AT_ONCE):
                 file.write(b"\n".join(lines[begin : begin + _LINES_AT_ONCE]) + b"\n")
 
+    def rest(self, complete: Collection[str]) -> None:
+        """Sync what is complete. That takes longer than to write: lines that come go first."""
+        self._unsynced.update(complete)
+        while self._unsynced and not self.has_more():
+            job = self._unsynced.pop()
+            self.attempt(job, partial(self._sync, job))
+
     def _sync(self, job: str) -> None:
         with (self._path / f"{job}.jsonl").open("rb") as file:
             os.fsync(file.fileno())
+
+
+def is_identifier(job: str) -> bool:
+    """Return whether a text may be the identifier of a job, and so a part of a path or a key."""
+    return re.fullmatch(r"[\w-]{1,100}", job, re.ASCII) is not None
+
+
+def stored_of(lines: Iterable[bytes]) -> StoredJob | None:
+    """Return what the lines of a job say; None without its state."""
+    document: dict[str, Any] | None = None
+    event = 0
+    notes: deque[bytes] = deque(maxlen=MAX_NOTES)
+    for line in lines:
+        found = _parsed(line)
+        if isinstance(found.get("job"), dict):
+            document = {**_EMPTY, **found["job"]}
+            event = int(found.get("event", 0))
+        elif "note" in found:
+            notes.append(msgspec.json.encode(found["note"]))
+        elif document is not None and "progress" in found:
+            document["progress"] = found["progress"]
+            event = int(found.get("event", event))
+    return None if document is None else StoredJob(document, tuple(notes), event)
+
+
+def ended(stored: StoredJob) -> StoredJob:
+    """Return a job as it is now that its process has ended: one that ran has failed."""
+    if stored.document["status"] != "running":
+        return stored
+    document = stored.document | {
+        "status": "failed",
+        "error": SERVICE_ENDED,
+    }
+    # Whatever its followers have seen, they have not seen this.
+    return StoredJob(document, stored.notes, _AFTER_ALL_OTHERS)

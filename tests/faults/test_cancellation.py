@@ -55,6 +55,14 @@ NOT_COVERED = {
         ),
         "ended by kills and by stops in tests/fleet",
     ),
+    **dict.fromkeys(
+        (
+            f"aioregistry.web.{store}.{name}"
+            for store in ("SharedJobStore", "redis.RedisJobStore")
+            for name in ("cancel", "claim", "keep_alive")
+        ),
+        "ended by kills and by stops in tests/web/test_replicas.py",
+    ),
     "aioregistry.cleanup.ManifestStore.put_manifest": "a protocol: DistributionWriter is covered",
 }
 

@@ -104,7 +104,7 @@ async def test_what_is_told_and_noted_is_json(tmp_path, value, shown):
     assert job.noted == [{"value": shown}]
     await jobs.close()
     lines = (tmp_path / f"{job.id}.jsonl").read_text().splitlines()
-    assert json.loads(lines[1]) == {"progress": {"value": shown}}
+    assert json.loads(lines[1]) == {"progress": {"value": shown}, "event": 1}
     assert json.loads(lines[2]) == {"note": {"value": shown}}
 
 
@@ -379,7 +379,7 @@ async def test_a_job_that_was_killed_is_recalled_as_failed_with_what_it_noted(tm
     lines = [
         {"job": {"id": "a-1", "name": "delete", "begun_at": "2026-01-02T00:00:00+00:00"}},
         {"note": {"tag": "a"}},
-        {"progress": {"done": 1}},
+        {"progress": {"done": 1}, "event": 1},
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines) + '{"note": {"ta'
     (tmp_path / "a-1.jsonl").write_text(text)

@@ -1,0 +1,163 @@
+"""Jobs that all replicas of a service see, on a server of Redis or Valkey.
+
+It needs the extra ``redis``.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as NotConnectedError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as NoAnswerError
+from redis.retry import Retry
+
+from aioregistry.web.reports import (
+    MAX_NOTES,
+    LineWriter,
+    StoredJob,
+    ended,
+    is_identifier,
+    stored_of,
+)
+
+__all__ = ["RedisJobStore"]
+
+# Takes a name for a job, unless another one has it that is alive; returns whose it is.
+_CLAIM = """
+local holder = redis.call('get', KEYS[1])
+if holder and holder ~= ARGV[1] and redis.call('exists', ARGV[2] .. holder) == 1 then
+  return holder
+end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('set', ARGV[2] .. ARGV[1], '1', 'PX', ARGV[3])
+return ARGV[1]
+"""
+# Ends the life of a job, and gives its name back where it has it.
+_RELEASE = """
+if redis.call('get', KEYS[1]) == ARGV[1] then
+  redis.call('del', KEYS[1])
+end
+redis.call('del', KEYS[2], KEYS[3])
+"""
+_MILLISECONDS = 1000
+
+
+class RedisJobStore(LineWriter):
+    """Keeps jobs on a server, so that every replica can show, follow and cancel them.
+
+    The event loop waits for no server. While it does not answer, lines wait, for some seconds. A
+    job whose replica has not said for `alive_seconds` that it lives has failed.
+
+    Args:
+        url: The server: ``redis://``, ``rediss://`` or ``unix://``.
+        prefix: What all keys begin with; ``aioregistry:jobs`` by default.
+        keep: For how many seconds a job is kept after its last line; a day by default.
+        alive_seconds: For how many seconds a job is taken for alive; 10 by default.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "aioregistry:jobs",
+        keep: float = 86400.0,
+        alive_seconds: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self._prefix = prefix
+        self._keep = int(keep * _MILLISECONDS)
+        self._alive_seconds = alive_seconds
+        self._client: Any = redis.Redis.from_url(
+            url,
+            socket_timeout=5.0,
+            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 10),
+            retry_on_error=[NotConnectedError, NoAnswerError],
+        )
+        self._names: dict[str, str] = {}
+
+    @property
+    def alive_seconds(self) -> float:
+        """For how many seconds a job is taken for alive after `keep_alive`."""
+        return self._alive_seconds
+
+    async def claim(self, name: str, job: str) -> str:
+        """Return the job that has a name: this one, unless another one that is alive has it."""
+        arguments = (self._key("name", name), job, self._key("alive", ""), self._alive())
+        holder = await asyncio.to_thread(lambda: self._client.eval(_CLAIM, 1, *arguments))
+        return bytes(holder).decode()
+
+    async def keep_alive(self, jobs: Mapping[str, str]) -> Collection[str]:
+        """Keep jobs of this replica alive, and return those that are to be cancelled."""
+        return await asyncio.to_thread(self._keep_alive, dict(jobs))
+
+    def _keep_alive(self, jobs: dict[str, str]) -> list[str]:
+        self._names |= jobs
+        with self._client.pipeline(transaction=False) as pipe:
+            for job, name in jobs.items():
+                pipe.set(self._key("alive", job), "1", px=self._alive())
+                pipe.pexpire(self._key("name", name), self._alive())
+                pipe.exists(self._key("cancel", job))
+            answers = pipe.execute()
+        return [job for job, asked in zip(jobs, answers[2::3], strict=True) if asked]
+
+    async def cancel(self, job: str) -> None:
+        """Have the replica in which a job runs cancel it."""
+        await asyncio.to_thread(self._client.set, self._key("cancel", job), "1", px=self._keep)
+
+    def read(self, job: str) -> StoredJob | None:
+        """Return what is kept of a job; it blocks.
+
+        Args:
+            job: The job's identifier, which may be any text.
+        """
+        if not is_identifier(job):
+            return None
+        with self._client.pipeline() as pipe:
+            pipe.mget(*(self._key(kind, job) for kind in ("state", "progress", "alive")))
+            pipe.lrange(self._key("notes", job), 0, -1)
+            (state, progress, alive), notes = pipe.execute()
+        stored = stored_of(line for line in (state, progress, *notes) if line is not None)
+        if stored is None or alive is not None:
+            return stored
+        return ended(stored)
+
+    def append(self, job: str, lines: list[bytes], *, last: bool) -> None:
+        """Send lines of a job; it blocks."""
+        notes = [line for line in lines if line.startswith(b'{"note"')]
+        try:
+            with self._client.pipeline() as pipe:
+                if notes:
+                    pipe.rpush(self._key("notes", job), *notes[-MAX_NOTES:])
+                    pipe.ltrim(self._key("notes", job), -MAX_NOTES, -1)
+                    pipe.pexpire(self._key("notes", job), self._keep)
+                for kind, begin in (("progress", b'{"progress"'), ("state", b'{"job"')):
+                    newest = next((line for line in lines[::-1] if line.startswith(begin)), None)
+                    if newest is not None:
+                        pipe.set(self._key(kind, job), newest, px=self._keep)
+                        # Its progress is in its state; what was before is older.
+                        if kind == "state" and last:
+                            pipe.delete(self._key("progress", job))
+                        # Until it is kept alive, and after its end for all who look meanwhile.
+                        if kind == "state" and not last:
+                            pipe.set(self._key("alive", job), "1", px=self._alive())
+                if last:
+                    name = self._key("name", self._names.pop(job, ""))
+                    keys = (name, self._key("alive", job), self._key("cancel", job))
+                    pipe.eval(_RELEASE, len(keys), *keys, job)
+                pipe.execute()
+        except RedisError as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Return when every line is sent; it blocks."""
+        super().close()
+        self._client.close()
+
+    def _alive(self) -> int:
+        return int(self._alive_seconds * _MILLISECONDS)
+
+    def _key(self, kind: str, of: str) -> str:
+        return f"{self._prefix}:{kind}:{of}"

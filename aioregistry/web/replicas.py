@@ -1,0 +1,128 @@
+"""The jobs of other replicas, by a store that all of them have in common."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+from aioregistry.web.job import Job
+from aioregistry.web.reports import SERVICE_ENDED, SERVICE_STOPPED, JobStore, SharedJobStore
+
+__all__ = ["Replicas"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.web")
+
+_LOOK_SECONDS = 0.5
+_Work = Callable[[Job], Awaitable[object]]
+
+
+class Replicas:
+    """Keeps this replica's jobs alive, and follows those of others, once for all who follow them.
+
+    Args:
+        store: The store that the replicas have in common.
+    """
+
+    def __init__(self, store: SharedJobStore) -> None:
+        self._store = store
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keeping: asyncio.Task[None] | None = None
+
+    @classmethod
+    def of(cls, store: JobStore | None) -> "Replicas | None":
+        """Return what a store makes possible; None where it is this process's alone."""
+        return cls(store) if isinstance(store, SharedJobStore) else None
+
+    def keep_alive(self, jobs: Iterable[Job]) -> None:
+        """Keep the jobs that run here alive, until none is left.
+
+        Args:
+            jobs: All jobs, as they are at any time.
+        """
+        if self._keeping is None or self._keeping.done():
+            self._keeping = self._start(self._keep_alive(jobs))
+
+    async def _keep_alive(self, jobs: Iterable[Job]) -> None:
+        while here := {
+            job.id: job for job in jobs if job.status == "running" and not job.is_elsewhere
+        }:
+            names = {identifier: job.name for identifier, job in here.items()}
+            try:
+                for identifier in await self._store.keep_alive(names):
+                    if not here[identifier].was_cancelled:
+                        here[identifier].cancel()
+            except Exception as error:  # noqa: BLE001, the server may come back in time
+                logger.warning("jobs cannot be kept alive: %s", error)
+            await asyncio.sleep(min(_LOOK_SECONDS, self._store.alive_seconds / 4))
+
+    def follow(self, job: Job, on_end: Callable[[Job], None]) -> None:
+        """Have a job of another replica show how it is there, until it has ended.
+
+        Args:
+            job: The job.
+            on_end: Called with it then.
+        """
+        self._start(self._follow(job, on_end))
+
+    async def _follow(self, job: Job, on_end: Callable[[Job], None]) -> None:
+        while job.status == "running":
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                stored = await asyncio.to_thread(self._store.read, job.id)
+            except Exception as error:  # noqa: BLE001, the server may come back
+                logger.warning("job %s cannot be followed: %s", job.id, error)
+                continue
+            if stored is None:
+                job.end("failed", "the job is no longer kept")
+            else:
+                job.take_over(stored)
+        on_end(job)
+
+    def cancel(self, identifier: str) -> None:
+        """Have the replica in which a job runs cancel it."""
+        self._start(self._store.cancel(identifier))
+
+    def once(self, work: _Work, recall: Callable[[str], Awaitable[Job | None]]) -> _Work:
+        """Return work that is done unless a job of the same name runs anywhere.
+
+        Args:
+            work: The work.
+            recall: Returns the job of an identifier.
+        """
+
+        async def do(job: Job) -> None:
+            while (holder := await self._store.claim(job.name, job.id)) != job.id:
+                other = await recall(holder)
+                if other is not None and await _mirrored(other, job):
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
+            await work(job)
+
+        return do
+
+    async def close(self) -> None:
+        """Follow nothing any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _mirrored(other: Job, job: Job) -> bool:
+    """Have a job go and end as another one does; return whether that has come to an end.
+
+    It has not where its replica stopped or was killed: then this job does the work.
+    """
+    async for _ in other.events():
+        job.tell(**other.progress)
+    if other.status == "running" or other.error in {SERVICE_ENDED, SERVICE_STOPPED}:
+        return False
+    for note in other.noted:
+        job.note(**note)
+    job.end(other.status, other.error)
+    return True

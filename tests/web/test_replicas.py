@@ -1,0 +1,173 @@
+"""Jobs that all replicas of a service see, on a real server of Redis's protocol."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+
+from aioregistry.web import Jobs
+from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
+
+redis = pytest.importorskip("aioregistry.web.redis")
+
+pytestmark = [
+    pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS),
+    pytest.mark.slow(1),
+]
+
+
+@pytest.fixture
+async def server():
+    async with RedisServer().running() as server:
+        yield server
+
+
+@asynccontextmanager
+async def replicas(server, count: int = 2, **options):
+    url = f"redis://127.0.0.1:{server.port}"
+    made = [Jobs(store=redis.RedisJobStore(url, **options)) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for jobs in made:
+            await jobs.close()
+
+
+async def seen_by(jobs: Jobs, identifier: str):
+    async with asyncio.timeout(10):
+        while (job := await jobs.recall(identifier)) is None:
+            await asyncio.sleep(0.01)
+        return job
+
+
+async def states(job) -> list[dict]:
+    return [
+        json.loads(event.partition(b"data: ")[2])
+        async for event in job.events()
+        if event.startswith(b"id: ")
+    ]
+
+
+async def test_a_job_of_another_replica_is_followed_to_its_end(server):
+    step = asyncio.Event()
+
+    async def work(job):
+        job.tell(done=1)
+        job.note(tag="v1")
+        await step.wait()
+        job.tell(done=2)
+
+    async with replicas(server) as (here, there):
+        job = here.start("count", work)
+        other = await seen_by(there, job.id)
+        following = asyncio.create_task(states(other))
+        while other.progress != {"done": 1}:
+            await asyncio.sleep(0.01)
+        assert await seen_by(there, job.id) is other
+        step.set()
+        last = (await following)[-1]
+        assert (last["status"], last["progress"]) == ("done", {"done": 2})
+        assert other.noted == [{"tag": "v1"}]
+        # A reader that comes back to another replica has seen the same numbers of events.
+        assert other.event_number == job.event_number
+        assert other.has_ended_for(job.event_number)
+
+
+async def test_a_job_is_cancelled_from_another_replica(server):
+    async with replicas(server) as (here, there):
+        job = here.start("wait", lambda _: asyncio.sleep(60))
+        (await seen_by(there, job.id)).cancel()
+        async with asyncio.timeout(10):
+            await job.wait()
+        assert (job.status, job.error) == ("cancelled", None)
+
+
+async def test_of_a_name_one_job_works_and_the_others_go_and_end_as_it_does(server):
+    step, begun = asyncio.Event(), []
+
+    async def work(job):
+        begun.append(job)
+        job.note(tag="v1")
+        await step.wait()
+        job.tell(done=2)
+
+    async with replicas(server, 3) as made:
+        jobs = [each.start("apply 1", work, once=True) for each in made]
+        while not begun:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        step.set()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(job.wait() for job in jobs))
+        assert len(begun) == 1
+        assert {job.status for job in jobs} == {"done"}
+        assert [job.progress for job in jobs] == [{"done": 2}] * 3
+        assert [job.noted for job in jobs] == [[{"tag": "v1"}]] * 3
+        again = made[1].start("apply 1", work, once=True)
+        await again.wait()
+        assert begun[1:] == [again]
+
+
+@pytest.mark.parametrize("way", ["stopped", "killed"])
+async def test_another_replica_does_the_work_of_one_that_has_ended(server, way):
+    begun = []
+
+    async def work(job):
+        begun.append(job)
+        if len(begun) == 1:
+            await asyncio.sleep(60)
+
+    async with replicas(server, 2, alive_seconds=1.0) as (here, there):
+        first = here.start("apply 1", work, once=True)
+        while not begun:
+            await asyncio.sleep(0.01)
+        second = there.start("apply 1", work, once=True)
+        await asyncio.sleep(0.2)
+        if way == "stopped":
+            await here.close()
+            assert (first.status, first.error) == ("cancelled", "the service stopped")
+        else:
+            # What a killed process does no more.
+            here._replicas._keeping.cancel()
+        async with asyncio.timeout(15):
+            await second.wait()
+        assert second.status == "done"
+        assert begun == [first, second]
+
+
+async def test_what_a_killed_replica_ran_has_failed_for_the_others(server):
+    async with replicas(server, 2, alive_seconds=0.5) as (here, there):
+        job = here.start("wait", lambda _: asyncio.sleep(60))
+        other = await seen_by(there, job.id)
+        following = asyncio.create_task(states(other))
+        here._replicas._keeping.cancel()
+        async with asyncio.timeout(10):
+            last = (await following)[-1]
+        assert (last["status"], last["error"]) == (
+            "failed",
+            "the service ended before the job did",
+        )
+
+
+async def test_a_server_that_is_away_for_a_moment_ends_no_job(server):
+    async def work(job):
+        for number in range(20):
+            job.note(number=number)
+            await asyncio.sleep(0.05)
+
+    async with replicas(server) as (here, there):
+        job = here.start("count", work)
+        await seen_by(there, job.id)
+        await server.stop()
+        await asyncio.sleep(0.3)
+        await server.start()
+        await job.wait()
+        assert job.status == "done"
+        assert len(job.noted) == 20
+
+
+@pytest.mark.parametrize("name", ["", "nix", "../x", "a:b", "a\0", "x" * 5000])
+async def test_what_is_no_identifier_is_no_job(server, name):
+    async with replicas(server, 1) as (jobs,):
+        assert await jobs.recall(name) is None
