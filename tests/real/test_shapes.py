@@ -24,6 +24,7 @@ from aioregistry.cleanup import (
     make_plan,
 )
 from aioregistry.cleanup.undo.undo import undo
+from aioregistry.images import copy_image, inspect_image
 from tests.real.images import Store
 from tests.real.registry import NAMESPACE, ApiServer, RealRegistry, require_programs
 from tests.real.shapes import SHAPES, Shape, make_shapes
@@ -188,3 +189,19 @@ def test_the_shapes_differ():
         json.loads(put.body).get("mediaType", put.media_type) for one in shapes for put in one.puts
     }
     assert len(kinds) == 5
+
+
+@pytest.mark.exhaustive
+async def test_every_shape_is_inspected_and_copied(world):
+    async with (
+        ApiServer(world.registry).running() as url,
+        RegistryClient("token", base_url=url, rate_limit=None) as client,
+        DistributionWriter(client.registry(NAMESPACE), base_url=world.registry.url) as writer,
+    ):
+        for shape in world.kept:
+            found = await inspect_image(client.registry(NAMESPACE), writer, "web", shape.tag)
+            assert not [one for one in found.manifests if one.kind == "unreadable"], shape.name
+            report = await copy_image(writer, "web", shape.tag, f"copy/{shape.name}")
+            assert report.is_complete, shape.name
+            expected = {one.digest for one in shape.puts}
+            assert set(world.registry.revisions(f"copy/{shape.name}")) == expected, shape.name
