@@ -29,6 +29,7 @@ AGES: Sequence[str] = (*(name for _, name in _AGES), _UNKNOWN_AGE)
 _NO_PLATFORM = "not in an index"
 _OTHER_PLATFORMS = "other platforms"
 _NO_SIZE = 0
+_ENCODING = ("utf-8", "surrogatepass")
 
 
 @define
@@ -72,6 +73,24 @@ def _time(seconds: float) -> datetime | None:
     )
 
 
+class _Names:
+    """Names by number, in a fifth of the memory that a list of texts takes."""
+
+    def __init__(self) -> None:
+        self._text = bytearray()
+        self._ends = array("Q", [0])
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> str:
+        return self._text[self._ends[number] : self._ends[number + 1]].decode(*_ENCODING)
+
+    def append(self, name: str) -> None:
+        self._text += name.encode(*_ENCODING)
+        self._ends.append(len(self._text))
+
+
 class Rows:
     """Rows of repositories, tags, ages or platforms.
 
@@ -87,7 +106,7 @@ class Rows:
         self._sizes = sizes
         self._kinds = kinds
         self._now = now
-        self._names: list[str] = []
+        self._names = _Names()
         self._known: dict[str, int] = {}
         self._counts: dict[int, Counts] = {}
         # Of tags, which have one manifest each: numbers of repositories, and times.

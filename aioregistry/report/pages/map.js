@@ -167,7 +167,7 @@ class BytesMap {
     const sentence = `${name} ${size(bytes)}`;
     const opens = { class: "tile", role: "button", tabindex: first ? 0 : -1, "aria-label": sentence, "data-open": kind, "data-number": number };
     const made = drawn("g", number === undefined ? {} : opens, drawn("title", {}, sentence));
-    made.append(drawn("rect", { ...box, class: number === undefined ? kind : "tag" }));
+    made.append(drawn("rect", { ...box, class: number === undefined ? kind : `base ${kind}` }));
     const room = Math.min(LABEL, CHARACTER * name.length + 12);
     if (height > 24 && width > room) made.append(...this.label(name, bytes, kind, x + gap, y + gap, width - 2 * gap, height));
     made.append(drawn("rect", { ...box, class: "edge" }));
