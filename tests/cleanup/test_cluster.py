@@ -8,10 +8,11 @@ import subprocess
 from collections import deque
 
 import pytest
+import trustme
 
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
 from aioregistry.cleanup.in_use.kinds import KINDS, cluster_role, parse_kind
-from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
+from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_account, by_credentials
 from aioregistry.cleanup.in_use.references import InUseError, collect_in_use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.sandbox import Sandbox, State
@@ -401,3 +402,38 @@ class TestKubeconfig:
             assert len(await source.ask()) == 5
         assert process.returncode == 0
         assert len(json.loads(output)["items"]) == source.asked[0].counts["pods"] == 6
+
+
+class TestAccountOfAPod:
+    """The cluster in which this runs; here nothing answers at its address."""
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+        (tmp_path / "token").write_text("a-secret\n")
+        return tmp_path
+
+    async def test_it_is_asked_at_the_address_that_the_pod_is_given(self, folder):
+        source = ClusterInUse(connect=by_account(folder), name="blue", sleep=no_wait)
+        message = await refusal(source)
+        assert "(https://127.0.0.1:1)" in message
+        assert "a-secret" not in message
+
+    @pytest.mark.parametrize("missing", ["token", "ca.crt"])
+    async def test_without_an_account_it_is_an_error(self, folder, missing):
+        (folder / missing).unlink()
+        source = ClusterInUse(connect=by_account(folder), name="blue")
+        assert "does not exist" in await refusal(source)
+
+    async def test_outside_of_a_cluster_it_is_an_error(self, folder, monkeypatch):
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+        source = ClusterInUse(connect=by_account(folder), name="blue")
+        assert "Service host/port is not set" in await refusal(source)
+
+    def test_it_is_used_only_where_it_is_asked_for(self):
+        with pytest.raises(ValueError, match="exclude each other"):
+            ClusterInUse("blue", in_cluster=True)
+        assert ClusterInUse(in_cluster=True).name == "in-cluster"

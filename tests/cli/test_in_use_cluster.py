@@ -14,7 +14,9 @@ def cluster(shell, monkeypatch):
     """A cluster that runs one of three images, named by a kubeconfig."""
     for tag in ("a", "b", "c"):
         shell.builder.image(tag)
-    (shell.folder / "policy.toml").write_text('floor = 0\n[[rules]]\ntags = "*"\ndelete = true\n')
+    (shell.folder / "policy.toml").write_text(
+        'floor = 0\nmax-fraction = 1.0\n[[rules]]\ntags = "*"\ndelete = true\n'
+    )
     cluster = shell.sandbox.state.add_cluster("blue")
     cluster.run(f"{WEB}:a")
     server = f"{shell.sandbox.url}/kubernetes/blue"
@@ -135,3 +137,4 @@ def test_a_cluster_of_the_account_can_be_left_out(shell, cluster):
     result = shell.run("cleanup", "plan", *options, "--in-use-ignore", "cluster/new")
     assert result.exit_code == 0, result.output
     assert "in use: cluster/new was not asked, as told" in result.stderr
+    assert "--in-use digitalocean --in-use-ignore cluster/new" in result.output

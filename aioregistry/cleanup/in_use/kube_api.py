@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _ATTEMPT_SECONDS = 60.0
+_ACCOUNT_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _THROTTLED = 429
 _SERVER_ERRORS = 500
@@ -87,15 +88,24 @@ def by_kubeconfig(context: str | None = None, files: Sequence[Path] | None = Non
     return lambda: _open(configure)
 
 
-def by_account() -> Connect:
-    """Return how a cluster is reached from one of its pods, by the pod's service account."""
+def by_account(folder: Path = _ACCOUNT_FOLDER) -> Connect:
+    """Return how a cluster is reached from one of its pods, by the pod's service account.
+
+    Args:
+        folder: Where the account's token and the cluster's authority are; by default where
+            Kubernetes mounts them.
+    """
 
     async def configure(configuration: Any, _: ExitStack) -> None:
         from kubernetes_asyncio.config import load_incluster_config  # noqa: PLC0415
 
-        load_incluster_config(client_configuration=configuration)
-        # A request takes no longer than a token lives on after it was replaced.
-        configuration.refresh_api_key_hook = None
+        load_incluster_config(
+            client_configuration=configuration,
+            # Each connection reads it anew, and a token lives on for minutes after it is replaced.
+            try_refresh_token=False,
+            token_filename=str(folder / "token"),
+            cert_filename=str(folder / "ca.crt"),
+        )
 
     return lambda: _open(configure)
 

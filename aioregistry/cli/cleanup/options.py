@@ -221,6 +221,17 @@ class Reading:
         ),
     ] = False
 
+    def in_use_again(self) -> list[str]:
+        """Return the words that ask again what is in use."""
+        given = (
+            ("--in-use", self.in_use),
+            ("--in-use-kind", self.in_use_kind),
+            ("--in-use-ignore", self.in_use_ignore),
+        )
+        return [
+            word for option, values in given for each in values or () for word in (option, each)
+        ]
+
 
 class Notice(StrEnum):
     """What others are told after a run."""

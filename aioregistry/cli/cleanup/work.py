@@ -78,7 +78,7 @@ def plan(
         problems = list(Caps().exceeded(made))
         for problem in problems:
             printer.say(f"apply refuses this plan: {problem}")
-        again = [word for name in reading.in_use or () for word in ("--in-use", name)]
+        again = reading.in_use_again()
         carry_out = f"aioregistry cleanup apply {as_argument(path)} {shlex.join(again)}".rstrip()
         deletes = next(made.condemned, None) is not None
         printer.say(f"plan written to {path}")
