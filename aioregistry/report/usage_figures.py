@@ -7,11 +7,13 @@ from itertools import accumulate
 
 from attrs import frozen
 
+from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.errors import printable
 from aioregistry.report.charts import Chart, chart
 from aioregistry.report.parts import Bar, Figure, bars
 from aioregistry.sizes import counted, size_in_words
+from aioregistry.usage.difference import difference
 from aioregistry.usage.groups import AGES
 from aioregistry.usage.metrics import RegistryFigures
 from aioregistry.usage.model import By, RegistryUsage
@@ -20,6 +22,7 @@ __all__ = [
     "Layer",
     "OverTime",
     "ages",
+    "differences",
     "figures_of",
     "growth",
     "layers",
@@ -83,14 +86,15 @@ def figures_of(figures: Sequence[RegistryFigures], plans: Mapping[str, Plan]) ->
     if reported is not None:
         times = [each.reported.storage_usage_bytes_updated_at for each in figures if each.reported]
         at = max((time for time in times if time is not None), default=None)
-        note = "" if at is None else f"measured {at:%Y-%m-%d %H:%M} UTC"
+        note = "" if at is None else f"measured on {at:%Y-%m-%d}"
         found.append(Figure("Reported by the API", size_in_words(reported), note))
     found += [
         Figure("Tags", f"{sum(one.tags for one in totals):,}", _pushes(sum(pushes))),
         Figure("Manifests", f"{manifests:,}", f"{untagged:,} untagged"),
     ]
     if plans:
-        found.append(Figure("Freed by the policy", *_freed(plans)))
+        deletes = sum(len(one.condemned) for plan in plans.values() for one in plan.repositories)
+        found.append(Figure("Freed by the policy", str(_freed(plans)), counted(deletes, "DELETE")))
     return found
 
 
@@ -102,14 +106,14 @@ def _least(at_least: bool, size: int) -> str:
     return f"{'≥ ' if at_least else ''}{size_in_words(size)}"
 
 
-def _freed(plans: Mapping[str, Plan]) -> tuple[str, str]:
-    deletes = sum(1 for plan in plans.values() for _ in plan.condemned)
-    freed = " + ".join(str(plan.frees) for plan in plans.values())
-    return freed if len(plans) == 1 else size_in_words(_frees(plans)), counted(deletes, "DELETE")
-
-
-def _frees(plans: Mapping[str, Plan]) -> int:
-    return sum(plan.frees.bytes for plan in plans.values())
+def _freed(plans: Mapping[str, Plan]) -> FreedBytes:
+    """Return what all plans free; registries share no blobs."""
+    each = [plan.frees for plan in plans.values()]
+    return FreedBytes(
+        bytes=sum(one.bytes for one in each),
+        at_least=any(one.at_least for one in each),
+        at_most=any(one.at_most for one in each),
+    )
 
 
 def _reported(figures: Sequence[RegistryFigures]) -> int | None:
@@ -134,8 +138,20 @@ def meanings(figures: Sequence[RegistryFigures], plans: Mapping[str, Plan]) -> l
         ("Only untagged manifests", "untagged", sum(one.untagged_bytes or 0 for one in totals))
     )
     if plans:
-        rows.append(("Freed by the policy", "going", _frees(plans)))
+        rows.append(("Freed by the policy", "going", _freed(plans).bytes))
     return bars([(text, [(kind, size)], [size_in_words(size)]) for text, kind, size in rows])
+
+
+def differences(figures: Sequence[RegistryFigures]) -> list[str]:
+    """Return what it means that the API reports more, or less, a sentence for each registry."""
+    found = []
+    for each in figures[:_MAX_CHARTS]:
+        if each.reported is not None and each.reported.storage_usage_bytes is not None:
+            total, stored = each.usage.total, each.reported.storage_usage_bytes
+            before = f"{each.usage.registry}: " if len(figures) > 1 else ""
+            text = difference(total, stored, each.reported)
+            found.append(f"{before}{text[0].upper() if not before else text[0]}{text[1:]}.")
+    return found
 
 
 def notes_of(usage: RegistryUsage) -> list[str]:

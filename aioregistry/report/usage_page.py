@@ -7,6 +7,7 @@ from aioregistry.report.lists import MAX_ROWS
 from aioregistry.report.render import rendered
 from aioregistry.report.usage_figures import (
     ages,
+    differences,
     figures_of,
     growth,
     layers,
@@ -68,6 +69,7 @@ def usage_page(
         at=max(usage.at for usage in usages),
         figures=figures_of(figures, plans),
         meanings=meanings(figures, plans),
+        differences=differences(figures),
         notes=[note for usage in usages for note in notes_of(usage)],
         total=total,
         maps=maps(mapped),

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from aioregistry.errors import printable
 from aioregistry.report import plan_page, usage_page
+from aioregistry.sizes import size_in_words
 from tests.report.registries import HOSTILE, counted, planned, usual
 
 pytest.importorskip("jinja2")
@@ -109,3 +110,13 @@ def test_a_registry_that_was_counted_otherwise_is_refused():
         usage_page([evolve(figures, usage=evolve(figures.usage, groups={}))])
     with pytest.raises(ValueError, match="also=GROUPS"):
         usage_page([])
+
+
+def test_a_page_says_what_the_sizes_mean():
+    figures = counted(usual())
+    text = usage_page([figures]).decode()
+    assert "Images share layers" in text
+    assert "5.0 MB more: no manifest needs them; a garbage collection frees them" in text
+    for size in (figures.usage.image_bytes, figures.usage.total.bytes):
+        assert f'<td class="number">{size_in_words(size)}</td>' in text
+    assert "Images share layers" in plan_page(planned(usual())).decode()

@@ -8,6 +8,7 @@ from attrs import frozen
 from aioregistry.api.models import Registry
 from aioregistry.cli.display.rows import Column
 from aioregistry.cli.display.text import counted, size_in_words
+from aioregistry.usage.difference import difference
 from aioregistry.usage.model import RegistryUsage, UsageRow
 
 __all__ = ["Shown", "columns_by", "rows_of", "sentences"]
@@ -116,7 +117,7 @@ def sentences(usage: RegistryUsage, reported: Registry | None, *, read: bool) ->
             f" {least}{size_in_words(total.referrer_bytes)}"
         )
     if reported is not None and reported.storage_usage_bytes is not None:
-        yield f"{name}: {_difference(total, reported.storage_usage_bytes, reported)}"
+        yield f"{name}: {difference(total, reported.storage_usage_bytes, reported)}"
     if usage.left_out:
         yield f"{name}: {counted(usage.left_out, 'further row')}; to print more: --top"
     if usage.unread:
@@ -126,20 +127,3 @@ def sentences(usage: RegistryUsage, reported: Registry | None, *, read: bool) ->
         )
     if not usage.complete:
         yield f"{name}: the lists changed while they were read: the figures are near, not exact"
-
-
-def _difference(total: UsageRow, stored: int, reported: Registry) -> str:
-    at = reported.storage_usage_bytes_updated_at
-    when = "" if at is None else f" (measured {at:%Y-%m-%d %H:%M} UTC)"
-    said = f"the API reports {size_in_words(stored)} stored{when}"
-    if stored > total.bytes:
-        more = size_in_words(stored - total.bytes)
-        if total.at_least:
-            return f"{said}, {more} more: not collected yet, or left out of the lists"
-        return (
-            f"{said}, {more} more: no manifest needs them; a garbage collection frees them:"
-            " aioregistry gc start"
-        )
-    if stored < total.bytes:
-        return f"{said}, {size_in_words(total.bytes - stored)} less: pushed since it measured"
-    return f"{said}, as counted"
