@@ -3,7 +3,7 @@
 from aioregistry.web.health import Health, HealthStatus
 from aioregistry.web.jobs import Job, Jobs, JobStatus, ServiceStoppingError
 from aioregistry.web.problems import Problem
-from aioregistry.web.reports import JobStore, SharedJobStore, StoredJob
+from aioregistry.web.reports import JobStore, JobStoreError, SharedJobStore, StoredJob
 
 __all__ = [
     "Health",
@@ -11,6 +11,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "JobStore",
+    "JobStoreError",
     "Jobs",
     "Problem",
     "ServiceStoppingError",

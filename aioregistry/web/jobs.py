@@ -216,7 +216,7 @@ class Jobs:
         else:
             job.begin(work)
             if self._replicas is not None:
-                self._replicas.keep_alive(self._jobs.values())
+                self._replicas.keep_alive(self._jobs.values(), self._report_state)
 
     def cancel_elsewhere(self, identifier: str) -> None:
         """Have a job cancelled that runs in another replica."""
@@ -226,7 +226,8 @@ class Jobs:
 
     def report_end(self, job: Job) -> None:
         """Take in that a job has ended."""
-        self._report_state(job, last=True)
+        if not job.is_elsewhere:
+            self._report_state(job, last=True)
         self._old[job.id] = self._now()
         self._drop_old()
 

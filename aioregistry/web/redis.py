@@ -4,8 +4,10 @@ It needs the extra ``redis``.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -16,6 +18,7 @@ from redis.retry import Retry
 
 from aioregistry.web.reports import (
     MAX_NOTES,
+    JobStoreError,
     LineWriter,
     StoredJob,
     ended,
@@ -24,6 +27,8 @@ from aioregistry.web.reports import (
 )
 
 __all__ = ["RedisJobStore"]
+
+T = TypeVar("T")
 
 # Takes a name for a job, unless another one has it that is alive; returns whose it is.
 _CLAIM = """
@@ -40,16 +45,18 @@ _RELEASE = """
 if redis.call('get', KEYS[1]) == ARGV[1] then
   redis.call('del', KEYS[1])
 end
-redis.call('del', KEYS[2], KEYS[3])
+redis.call('del', KEYS[2], KEYS[3], KEYS[4])
 """
 _MILLISECONDS = 1000
+_MAX_LINES = 2 * MAX_NOTES
+_AWAY_SECONDS = 1.0
 
 
 class RedisJobStore(LineWriter):
     """Keeps jobs on a server, so that every replica can show, follow and cancel them.
 
-    The event loop waits for no server. While it does not answer, lines wait, for some seconds. A
-    job whose replica has not said for `alive_seconds` that it lives has failed.
+    The event loop waits for no server. While that does not answer, the last lines of each job wait.
+    A job whose replica has not said for `alive_seconds` that it lives has failed.
 
     Args:
         url: The server: ``redis://``, ``rediss://`` or ``unix://``.
@@ -73,10 +80,13 @@ class RedisJobStore(LineWriter):
         self._client: Any = redis.Redis.from_url(
             url,
             socket_timeout=5.0,
-            retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), 10),
+            retry=Retry(ExponentialBackoff(cap=0.4, base=0.05), 5),
             retry_on_error=[NotConnectedError, NoAnswerError],
         )
         self._names: dict[str, str] = {}
+        # Lines that could not be sent, by job, and whether it has ended with them.
+        self._unsent: dict[str, tuple[list[bytes], bool]] = {}
+        self._away_until = 0.0
 
     @property
     def alive_seconds(self) -> float:
@@ -86,15 +96,20 @@ class RedisJobStore(LineWriter):
     async def claim(self, name: str, job: str) -> str:
         """Return the job that has a name: this one, unless another one that is alive has it."""
         arguments = (self._key("name", name), job, self._key("alive", ""), self._alive())
-        holder = await asyncio.to_thread(lambda: self._client.eval(_CLAIM, 1, *arguments))
+        holder = await asyncio.to_thread(
+            self._ask, lambda: self._client.eval(_CLAIM, 1, *arguments)
+        )
         return bytes(holder).decode()
 
     async def keep_alive(self, jobs: Mapping[str, str]) -> Collection[str]:
         """Keep jobs of this replica alive, and return those that are to be cancelled."""
-        return await asyncio.to_thread(self._keep_alive, dict(jobs))
+        return await asyncio.to_thread(self._ask, lambda: self._keep_alive(dict(jobs)))
 
     def _keep_alive(self, jobs: dict[str, str]) -> list[str]:
         self._names |= jobs
+        if self._unsent:
+            with suppress(RuntimeError):
+                self._thread.submit(self._resend)
         with self._client.pipeline(transaction=False) as pipe:
             for job, name in jobs.items():
                 pipe.set(self._key("alive", job), "1", px=self._alive())
@@ -105,16 +120,21 @@ class RedisJobStore(LineWriter):
 
     async def cancel(self, job: str) -> None:
         """Have the replica in which a job runs cancel it."""
-        await asyncio.to_thread(self._client.set, self._key("cancel", job), "1", px=self._keep)
+        key = self._key("cancel", job)
+        await asyncio.to_thread(self._ask, lambda: self._client.set(key, "1", px=self._keep))
 
     def read(self, job: str) -> StoredJob | None:
         """Return what is kept of a job; it blocks.
 
         Args:
             job: The job's identifier, which may be any text.
+
+        Raises:
+            JobStoreError: The server cannot be reached.
         """
-        if not is_identifier(job):
-            return None
+        return self._ask(lambda: self._read(job)) if is_identifier(job) else None
+
+    def _read(self, job: str) -> StoredJob | None:
         with self._client.pipeline() as pipe:
             pipe.mget(*(self._key(kind, job) for kind in ("state", "progress", "alive")))
             pipe.lrange(self._key("notes", job), 0, -1)
@@ -126,35 +146,59 @@ class RedisJobStore(LineWriter):
 
     def append(self, job: str, lines: list[bytes], *, last: bool) -> None:
         """Send lines of a job; it blocks."""
-        notes = [line for line in lines if line.startswith(b'{"note"')]
+        before, had_ended = self._unsent.pop(job, ([], False))
+        lines, last = [*before, *lines][-_MAX_LINES:], last or had_ended
         try:
-            with self._client.pipeline() as pipe:
-                if notes:
-                    pipe.rpush(self._key("notes", job), *notes[-MAX_NOTES:])
-                    pipe.ltrim(self._key("notes", job), -MAX_NOTES, -1)
-                    pipe.pexpire(self._key("notes", job), self._keep)
-                for kind, begin in (("progress", b'{"progress"'), ("state", b'{"job"')):
-                    newest = next((line for line in lines[::-1] if line.startswith(begin)), None)
-                    if newest is not None:
-                        pipe.set(self._key(kind, job), newest, px=self._keep)
-                        # Its progress is in its state; what was before is older.
-                        if kind == "state" and last:
-                            pipe.delete(self._key("progress", job))
-                        # Until it is kept alive, and after its end for all who look meanwhile.
-                        if kind == "state" and not last:
-                            pipe.set(self._key("alive", job), "1", px=self._alive())
-                if last:
-                    name = self._key("name", self._names.pop(job, ""))
-                    keys = (name, self._key("alive", job), self._key("cancel", job))
-                    pipe.eval(_RELEASE, len(keys), *keys, job)
-                pipe.execute()
+            if time.monotonic() < self._away_until:
+                raise NotConnectedError("the server was away just now")
+            self._send(job, lines, last=last)
         except RedisError as error:
+            self._unsent[job] = (lines, last)
+            self._away_until = time.monotonic() + _AWAY_SECONDS
             raise OSError(f"{type(error).__name__}: {error}") from error
+
+    def _resend(self) -> None:
+        for job, (lines, last) in tuple(self._unsent.items()):
+            try:
+                self._send(job, lines, last=last)
+            except RedisError:
+                return
+            del self._unsent[job]
+
+    def _send(self, job: str, lines: list[bytes], *, last: bool) -> None:
+        notes = [line for line in lines if line.startswith(b'{"note"')]
+        with self._client.pipeline() as pipe:
+            if notes:
+                pipe.rpush(self._key("notes", job), *notes[-MAX_NOTES:])
+                pipe.ltrim(self._key("notes", job), -MAX_NOTES, -1)
+                pipe.pexpire(self._key("notes", job), self._keep)
+            for kind, begin in (("progress", b'{"progress"'), ("state", b'{"job"')):
+                newest = next((line for line in lines[::-1] if line.startswith(begin)), None)
+                if newest is not None:
+                    pipe.set(self._key(kind, job), newest, px=self._keep)
+            if last:
+                # The last state has the last progress.
+                name = self._key("name", self._names.pop(job, ""))
+                keys = (name, *(self._key(kind, job) for kind in ("alive", "cancel", "progress")))
+                pipe.eval(_RELEASE, len(keys), *keys, job)
+            else:
+                # Until it is kept alive.
+                pipe.set(self._key("alive", job), "1", px=self._alive())
+            pipe.execute()
 
     def close(self) -> None:
         """Return when every line is sent; it blocks."""
         super().close()
+        self._resend()
         self._client.close()
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return question()
+        except RedisError as error:
+            raise JobStoreError(
+                f"the server of the jobs cannot be asked: {type(error).__name__}"
+            ) from error
 
     def _alive(self) -> int:
         return int(self._alive_seconds * _MILLISECONDS)

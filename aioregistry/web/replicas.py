@@ -33,19 +33,23 @@ class Replicas:
         """Return what a store makes possible; None where it is this process's alone."""
         return cls(store) if isinstance(store, SharedJobStore) else None
 
-    def keep_alive(self, jobs: Iterable[Job]) -> None:
+    def keep_alive(self, jobs: Iterable[Job], report: Callable[[Job], None]) -> None:
         """Keep the jobs that run here alive, until none is left.
 
         Args:
             jobs: All jobs, as they are at any time.
+            report: Has the state of a job written.
         """
         if self._keeping is None or self._keeping.done():
-            self._keeping = self._start(self._keep_alive(jobs))
+            self._keeping = self._start(self._keep_alive(jobs, report))
 
-    async def _keep_alive(self, jobs: Iterable[Job]) -> None:
+    async def _keep_alive(self, jobs: Iterable[Job], report: Callable[[Job], None]) -> None:
         while here := {
             job.id: job for job in jobs if job.status == "running" and not job.is_elsewhere
         }:
+            # Again and again: the store may have forgotten it.
+            for job in here.values():
+                report(job)
             names = {identifier: job.name for identifier, job in here.items()}
             try:
                 for identifier in await self._store.keep_alive(names):
@@ -65,6 +69,8 @@ class Replicas:
         self._start(self._follow(job, on_end))
 
     async def _follow(self, job: Job, on_end: Callable[[Job], None]) -> None:
+        clock = asyncio.get_running_loop().time
+        seen_at = clock()
         while job.status == "running":
             await asyncio.sleep(_LOOK_SECONDS)
             try:
@@ -72,10 +78,11 @@ class Replicas:
             except Exception as error:  # noqa: BLE001, the server may come back
                 logger.warning("job %s cannot be followed: %s", job.id, error)
                 continue
-            if stored is None:
-                job.end("failed", "the job is no longer kept")
-            else:
+            if stored is not None:
                 job.take_over(stored)
+                seen_at = clock()
+            elif clock() - seen_at > self._store.alive_seconds:
+                job.end("failed", SERVICE_ENDED)
         on_end(job)
 
     def cancel(self, identifier: str) -> None:

@@ -15,11 +15,14 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 from attrs import frozen
 
+from aioregistry.errors import RegistryError
+
 __all__ = [
     "MAX_NOTES",
     "SERVICE_ENDED",
     "SERVICE_STOPPED",
     "JobStore",
+    "JobStoreError",
     "LineWriter",
     "ReportFolder",
     "SharedJobStore",
@@ -63,6 +66,10 @@ def to_json(values: Mapping[str, Any]) -> bytes:
         raise ValueError(f"no JSON: {type(error).__name__}") from error
 
 
+class JobStoreError(RegistryError):
+    """The store of the jobs cannot be reached; as a response it is a 503."""
+
+
 @frozen
 class StoredJob:
     """What a store has of a job.
@@ -96,6 +103,9 @@ class JobStore(Protocol):
 
         Args:
             job: The job's identifier, which may be any text.
+
+        Raises:
+            JobStoreError: The store cannot be reached.
         """
 
     def close(self) -> None:
@@ -116,6 +126,9 @@ class SharedJobStore(JobStore, Protocol):
         Args:
             name: The job's name.
             job: Its identifier.
+
+        Raises:
+            JobStoreError: The store cannot be reached.
         """
 
     async def keep_alive(self, jobs: Mapping[str, str]) -> Collection[str]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from aioregistry.web import Jobs
+from aioregistry.web import Jobs, JobStoreError, Problem
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 
 redis = pytest.importorskip("aioregistry.web.redis")
@@ -162,9 +162,25 @@ async def test_a_server_that_is_away_for_a_moment_ends_no_job(server):
         await server.stop()
         await asyncio.sleep(0.3)
         await server.start()
+        other = await seen_by(there, job.id)
+        async with asyncio.timeout(15):
+            await other.wait()
+        assert (job.status, other.status) == ("done", "done")
+        # What was said before it was away is forgotten; what was said then, and since, is there.
+        assert other.noted[-1] == {"number": 19}
+        assert len(other.noted) > 10
+
+
+async def test_without_its_server_a_job_that_needs_a_name_fails_and_none_is_found(server):
+    async with replicas(server, 1) as (jobs,):
+        await server.stop()
+        job = jobs.start("apply 1", lambda _: asyncio.sleep(0), once=True)
+        with pytest.raises(JobStoreError) as caught:
+            await jobs.recall("another")
+        assert Problem.of(caught.value).status == 503
         await job.wait()
-        assert job.status == "done"
-        assert len(job.noted) == 20
+        assert job.status == "failed"
+        assert job.error == "JobStoreError: the store of the jobs cannot be reached"
 
 
 @pytest.mark.parametrize("name", ["", "nix", "../x", "a:b", "a\0", "x" * 5000])
