@@ -13,6 +13,7 @@ from aioregistry.paging.pager import Pager
 
 if TYPE_CHECKING:
     from aioregistry.client.client import RegistryClient
+    from aioregistry.client.registry import RegistryHandle
 
 __all__ = ["Account"]
 
@@ -30,8 +31,8 @@ class Account:
     _pagers: PagerFactory
 
     @classmethod
-    def of(cls, client: "RegistryClient") -> "Account":
-        """Return the account that a client's token is for."""
+    def of(cls, client: "RegistryClient | RegistryHandle") -> "Account":
+        """Return the account that the token of a client, or of a registry's handle, is for."""
         families = client._families  # noqa: SLF001, of the same room
         return cls(families.session.base_url, families, client._pagers)  # noqa: SLF001
 

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from aioregistry.api.names import check_registry
 from aioregistry.cleanup.apply.caps import Caps
+from aioregistry.cleanup.in_use.named import is_live
 from aioregistry.cleanup.policy.documents import Document, DocumentError, Place, read_document
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.policy.file import Mistake, PolicyFileError, load_policy
@@ -21,7 +22,6 @@ from aioregistry.fleet.tokens import TokenSource
 __all__ = ["Fleet", "FleetFileError", "FleetRegistry", "load_fleet"]
 
 _TOKEN_KINDS = ("env", "file", "command")
-_SOURCES = ("none", "kubernetes")
 
 
 class FleetFileError(RegistryError, ValueError):
@@ -51,7 +51,7 @@ class FleetRegistry:
         policy: The file of its policy.
         schedule: When its runs begin; None for only when somebody asks.
         window: When work may be done; None for always.
-        in_use: What is asked for images that run: ``kubernetes``, ``kubernetes:CONTEXT``,
+        in_use: What is asked for images that run: ``digitalocean``, ``kubernetes:CONTEXT``,
             ``none``, or files.
         caps: The limits on how much one run may delete.
         gc: Whether garbage is collected after deletes.
@@ -198,7 +198,7 @@ class _Reader:
 
     def _source(self, text: str) -> str:
         """Return a source of images in use; a file is found beside the fleet's."""
-        if text.partition(":")[0] in _SOURCES:
+        if text == "none" or is_live(text):
             return text
         return str(self._path.parent / Path(text).expanduser())
 
@@ -262,7 +262,7 @@ def _token(value: Any) -> TokenSource:
 def _sources(value: Any) -> tuple[str, ...]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not given:
-        raise ValueError(f"must be a list such as ['kubernetes'], or ['none'], not {value!r}")
+        raise ValueError(f"must be a list such as ['digitalocean'], or ['none'], not {value!r}")
     texts = tuple(map(_text, given))
     if "none" in texts and len(texts) > 1:
         raise ValueError("'none' and other sources exclude each other")

@@ -110,8 +110,8 @@ class Steps:
 
     async def _plan(self, registry: FleetRegistry, run: Run) -> tuple[Run, tuple[Write, ...]]:
         policy = load_policy(registry.policy)
-        in_use = await ask_sources(registry.in_use)
         async with self.accounts.open(registry) as (handle, contents):
+            in_use = await ask_sources(registry.in_use, handle)
             plan = await make_plan(handle, policy, contents, in_use=in_use)
         if not run.plan_only:
             registry.caps.check(plan)
@@ -125,11 +125,11 @@ class Steps:
         plan = await self.store.plan(run)
         if plan is None:
             raise PlanFileError(f"the plan of the run {run.id} is no longer kept")
-        in_use = await ask_sources(registry.in_use)
         async with (
             self.accounts.open(registry) as (handle, contents),
             self._showing(run) as show,
         ):
+            in_use = await ask_sources(registry.in_use, handle)
             try:
                 report = await apply_plan(
                     handle,

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aioregistry.cleanup.in_use.files import read_in_use
-from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
+from aioregistry.cleanup.in_use.named import is_live, live_source
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
+from aioregistry.cleanup.in_use.several import SeveralInUse
+from aioregistry.client.registry import RegistryHandle
 
 __all__ = ["ask_sources"]
 
 
-async def ask_sources(sources: Sequence[str]) -> InUse | None:
+async def ask_sources(sources: Sequence[str], registry: RegistryHandle) -> InUse | None:
     """Return the images that run by all sources; None without a source.
 
     Args:
-        sources: ``kubernetes``, ``kubernetes:CONTEXT``, ``none``, or files.
+        sources: ``digitalocean``, ``kubernetes``, ``kubernetes:CONTEXT``, ``in-cluster``, ``none``,
+            or files.
+        registry: A registry of the account that ``digitalocean`` asks.
 
     Raises:
         InUseError: One of them may not name all that runs.
@@ -26,16 +30,16 @@ async def ask_sources(sources: Sequence[str]) -> InUse | None:
         return InUse()
     uses: list[Use] = []
     for source in sources:
-        uses += await asyncio.to_thread(_ask, source)
-    return InUse(uses)
+        if not is_live(source):
+            uses += await asyncio.to_thread(_read, source)
+    several = SeveralInUse(*(live_source(one, registry) for one in sources if is_live(one)))
+    found = await several.ask()
+    return InUse([*uses, *found], several.asked)
 
 
-def _ask(source: str) -> list[Use]:
-    kind, _, context = source.partition(":")
-    if kind == "kubernetes":
-        return ask_kubernetes(context or None)
+def _read(path: str) -> list[Use]:
     try:
-        text = Path(source).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InUseError(f"{source}: cannot be read: {error}") from None
-    return read_in_use(text, source)
+        raise InUseError(f"{path}: cannot be read: {error}") from None
+    return read_in_use(text, path)

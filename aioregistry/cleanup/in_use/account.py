@@ -17,6 +17,7 @@ from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.cleanup.in_use.summary import AskedServer
 from aioregistry.client.account import Account
 from aioregistry.client.client import RegistryClient
+from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, PermissionDeniedError, RegistryError
 
 __all__ = ["AccountInUse"]
@@ -49,7 +50,7 @@ class AccountInUse:
         ```
 
     Args:
-        client: An open client.
+        client: An open client, or a handle on one of the account's registries.
         ignore: What is not asked, as ``cluster/NAME`` and ``app/NAME``. None by default.
         further_kinds: See `ClusterInUse`; a cluster that lacks one cannot be known. None by
             default.
@@ -68,7 +69,7 @@ class AccountInUse:
 
     def __init__(
         self,
-        client: RegistryClient,
+        client: RegistryClient | RegistryHandle,
         *,
         ignore: Many[str] = (),
         further_kinds: Many[str] = (),

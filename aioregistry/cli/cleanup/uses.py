@@ -9,7 +9,9 @@ import typer
 from attrs import field, frozen
 
 from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.named import ACCOUNT, is_live, live_source
 from aioregistry.cleanup.in_use.references import InUse, Use
+from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import Reading
@@ -17,13 +19,9 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.options import Access
 
 if TYPE_CHECKING:
-    from aioregistry.cleanup.in_use.account import AccountInUse
-    from aioregistry.cleanup.in_use.cluster import ClusterInUse
     from aioregistry.client.client import RegistryClient
 
 __all__ = ["GivenUses", "read_uses"]
-
-_ACCOUNT = "digitalocean"
 
 
 @frozen
@@ -66,7 +64,7 @@ class GivenUses:
             if recorded is None:
                 raise ValueError("--in-use plan: no plan that recorded what is in use")
             return cls(InUse(recorded.references, recorded.asked))
-        live = [name for name in given if _is_live(name)]
+        live = [name for name in given if is_live(name)]
         uses: list[Use] = []
         notes: list[str] = []
         for name in given:
@@ -88,7 +86,7 @@ class GivenUses:
         """
 
         async def ask() -> InUse:
-            if _ACCOUNT not in self.live:
+            if ACCOUNT not in self.live:
                 return await self.ask(None)
             from aioregistry.cli.connection import Connection
 
@@ -105,34 +103,20 @@ class GivenUses:
         """
         if not self.live:
             return self._fixed()
-        from aioregistry.cleanup.in_use.several import SeveralInUse
-
-        names = dict.fromkeys(self.live)
-        sources = SeveralInUse(*(self._source(name, client) for name in names))
+        further = self._reading.in_use_kind or ()
+        ignore = self._reading.in_use_ignore or ()
+        sources = SeveralInUse(
+            *(
+                live_source(name, client, further_kinds=further, ignore=ignore)
+                for name in dict.fromkeys(self.live)
+            )
+        )
         found = await sources.ask()
         _print(sources.notes)
         return InUse([*self.of_files, *found], sources.asked)
 
     def _fixed(self) -> InUse:
         return InUse(self.of_files) if self.stated is None else self.stated
-
-    def _source(self, name: str, client: "RegistryClient | None") -> "ClusterInUse | AccountInUse":
-        from aioregistry.cleanup.in_use.account import AccountInUse
-        from aioregistry.cleanup.in_use.cluster import ClusterInUse
-
-        further = self._reading.in_use_kind or ()
-        ignored = self._reading.in_use_ignore or ()
-        kinds = [kind for kind in ignored if "/" not in kind]
-        if name == _ACCOUNT and client is not None:
-            left_out = [one for one in ignored if "/" in one]
-            return AccountInUse(client, ignore=left_out, further_kinds=further, ignore_kinds=kinds)
-        _, _, context = name.partition(":")
-        return ClusterInUse(
-            context or None,
-            in_cluster=name == "in-cluster",
-            further_kinds=further,
-            ignore_kinds=kinds,
-        )
 
 
 def read_uses(reading: Reading, access: Access) -> InUse | None:
@@ -149,10 +133,6 @@ def read_uses(reading: Reading, access: Access) -> InUse | None:
     """
     given = GivenUses.read(reading)
     return None if given is None else given.now(access)
-
-
-def _is_live(name: str) -> bool:
-    return name in {"in-cluster", _ACCOUNT} or name.partition(":")[0] == "kubernetes"
 
 
 def _print(notes: Sequence[str]) -> None:
