@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 from attrs import evolve
@@ -120,3 +121,9 @@ def test_a_page_says_what_the_sizes_mean():
     for size in (figures.usage.image_bytes, figures.usage.total.bytes):
         assert f'<td class="number">{size_in_words(size)}</td>' in text
     assert "Images share layers" in plan_page(planned(usual())).decode()
+
+
+@pytest.mark.parametrize("name", ["page.css", "lists.js", "map.js"])
+def test_nothing_in_a_style_or_script_ends_its_element(name):
+    text = (files("aioregistry.report") / "pages" / name).read_bytes()
+    assert not [end for end in (b"</", b"<!--", b"\r", b"innerHTML") if end in text]
