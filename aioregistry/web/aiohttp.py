@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from aioregistry.client.client import RegistryClient
 from aioregistry.errors import RegistryError
@@ -232,6 +232,9 @@ async def stream(request: web.Request, job: Job, **headers: Any) -> web.StreamRe
     response = web.StreamResponse(headers={**HEADERS, **headers})
     try:
         await response.prepare(request)
+        if request.method == hdrs.METH_HEAD:
+            # Routes of aiohttp answer these, too, and nothing may follow the headers.
+            return response
         async for event in job.events(after=after):
             async with job.writing():
                 await response.write(event)

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from aioregistry import RegistryClient
 from aioregistry.sandbox import Sandbox
-from aioregistry.web.aiohttp import CLIENT, JOBS, alive, ready, setup, stream
+from aioregistry.web.aiohttp import CLIENT, JOBS, alive, job_routes, ready, setup, stream
+from tests.web.test_accounts import served
 
 
 @pytest.fixture
@@ -56,6 +57,19 @@ async def test_readers_that_do_not_read_do_not_hold_the_end(tmp_path):
     assert job.status == "cancelled"
     for reader in readers:
         reader.close()
+
+
+async def test_a_request_for_the_headers_of_a_stream_gets_them_alone():
+    app = web.Application()
+    setup(app, lambda: RegistryClient("a-token"))
+    app.add_routes(job_routes())
+    async with served(app) as http:
+        job = app[JOBS].start("wait", lambda _: asyncio.sleep(60))
+        async with asyncio.timeout(10), http.head(f"/jobs/{job.id}/events") as answer:
+            assert (answer.status, answer.content_type) == (200, "text/event-stream")
+        # The connection can be used again.
+        async with http.get(f"/jobs/{job.id}") as answer:
+            assert (await answer.json())["status"] == "running"
 
 
 async def test_a_sub_application_finds_the_client(sandbox):
