@@ -43,12 +43,14 @@ class Repository:
         name: Its name; with that of the registry if there are several.
         registry: The number of its registry.
         row: Its figures.
+        going: How many of its tags a policy deletes; None where no policy was asked.
         tags: Its tags, as far as they are on the page.
     """
 
     name: str
     registry: int
     row: UsageRow
+    going: int | None = None
     tags: list[Tag] = field(factory=list, repr=False)
 
     @property
@@ -70,6 +72,8 @@ class Repository:
         ]
         parts += [Node("", self.shared, "shared"), Node("", self.untagged, "untagged")]
         note = counted(self.row.tags, "tag")
+        if self.going is not None:
+            note += f" of which the policy deletes {self.going:,}"
         return Node(self.name, self.row.exclusive_bytes, "repository", note, parts, number)
 
 
@@ -107,14 +111,18 @@ def map_of(usages: Sequence[RegistryUsage], plans: Mapping[str, Plan]) -> Mapped
     for registry, usage in enumerate(usages):
         before = f"{usage.registry}/" if len(usages) > 1 else ""
         numbers: dict[str, int] = {}
+        plan = plans.get(usage.registry)
+        going = {} if plan is None else {one.name: one.tags_going for one in plan.repositories}
         left = usage.total.bytes
         for row in usage.groups[By.REPOSITORY].rows:
             numbers[row.name] = len(repositories)
-            repositories.append(Repository(printable(f"{before}{row.name}"), registry, row))
+            name = printable(f"{before}{row.name}")
+            deleted = None if plan is None else going.get(row.name, 0)
+            repositories.append(Repository(name, registry, row, deleted))
             left -= row.exclusive_bytes
         between.append(max(0, left))
         rows = usage.groups[By.TAG].rows
-        reasons = _reasons(plans.get(usage.registry), {row.name for row in rows})
+        reasons = _reasons(plan, {row.name for row in rows})
         for row in rows:
             where, name = _split(row.name, numbers)
             tag = Tag(printable(name), numbers[where], row, reasons.get(row.name))

@@ -86,6 +86,7 @@ def test_a_colon_in_a_name_does_not_mislead():
     named = {(found.repositories[tag.repository].name, tag.name) for tag in found.tags}
     assert named == {("web", "a:b"), ("web", "c"), ("web:x", "d")}
     assert all(tag.reason for tag in found.tags)
+    assert {one.name: one.going for one in found.repositories} == {"web": 2, "web:x": 1}
 
 
 def test_counts_have_the_plural_of_their_unit():
