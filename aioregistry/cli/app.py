@@ -56,6 +56,9 @@ _COMMANDS = {
         "Delete the tags and manifests that a policy selects; keep what is needed or in use.",
     ),
     "fleet": _Command("fleet", _CLEAN, "Clean many registries by themselves, with many workers."),
+    "deploy": _Command(
+        "deploy", _CLEAN, "Print what lets a clean-up run by itself, ready to apply."
+    ),
     "gc": _Command("gc", _CLEAN, "Start, watch and cancel garbage collections."),
     "login": _Command(
         "credentials",
@@ -75,7 +78,7 @@ _COMMANDS = {
     "validate-name": _Command(
         "registries", _ACCOUNT, "Check whether a registry name is available."
     ),
-    "quota": _Command("quota", _ACCOUNT, "Show the remaining requests of the API's quota."),
+    "quota": _Command("registries", _ACCOUNT, "Show the remaining requests of the API's quota."),
     "config": _Command("config", _PROGRAM, "Show and edit the configuration."),
     "man": _Command("man", _PROGRAM, "Print the manual page."),
     "demo": _Command(

@@ -29,7 +29,6 @@ _CONTEXT.set_forkserver_preload(
         "aioregistry.cli.commands.deletes",
         "aioregistry.cli.commands.gc",
         "aioregistry.cli.commands.lists",
-        "aioregistry.cli.commands.quota",
         "aioregistry.cli.commands.registries",
     ]
 )

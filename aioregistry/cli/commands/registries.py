@@ -1,8 +1,11 @@
-"""``aioregistry registry``, ``options``, ``subscription`` and ``validate-name``."""
+"""``aioregistry registry``, ``options``, ``subscription``, ``validate-name`` and ``quota``."""
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from attrs import frozen
 
 from aioregistry.api import names
 from aioregistry.cli.asking import ask
@@ -15,11 +18,17 @@ from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Filters, Output, RegistryName, Yes, shows, with_groups
 from aioregistry.cli.running import run_connected
-from aioregistry.errors import ConflictError, InvalidNameError
+from aioregistry.errors import (
+    ConflictError,
+    InvalidNameError,
+    PermissionDeniedError,
+    RateLimitedError,
+)
 
 if TYPE_CHECKING:
     from aioregistry.api.models import Registry, Subscription, SubscriptionTier
     from aioregistry.cli.connection import Connection
+    from aioregistry.ratelimit.headers import RateLimitHeaders
 
 __all__ = ["app"]
 
@@ -40,6 +49,14 @@ options_app: typer.Typer = typer.Typer(
 )
 app.add_typer(registry_app, name="registry")
 app.add_typer(options_app, name="options")
+
+
+@frozen
+class _Quota:
+    limit: int | None
+    remaining: int | None
+    frees_at: datetime | None
+    frees_in: int | None
 
 
 def _tier_slug(subscription: "Subscription | None") -> str | None:
@@ -96,6 +113,12 @@ _SUBSCRIPTIONS: "list[Column[Subscription]]" = [
 ]
 _NOTHING_DELETED = "nothing was deleted"
 _REGIONS: list[Column[str]] = [Column("region", lambda item: item, width=6)]
+_QUOTAS: list[Column[_Quota]] = [
+    Column("remaining", lambda item: item.remaining, kind="count", width=9),
+    Column("limit", lambda item: item.limit, kind="count", width=7),
+    Column("frees_at", lambda item: item.frees_at, kind="time", width=25),
+    Column("frees_in", lambda item: item.frees_in, kind="count", width=8),
+]
 
 
 def _yes_or_no(value: bool | None) -> str | None:
@@ -330,3 +353,34 @@ def validate_name(
         return DONE
 
     run_connected("validate-name", access, work)
+
+
+@app.command(epilog=epilog("aioregistry quota -o json"))
+@with_groups
+@shows(lambda: _QUOTAS)
+def quota(
+    output: Output = Output(),
+    access: Access = Access(),
+) -> None:
+    """Show the token's remaining requests in this hour, and when the next one is freed.
+
+    This sends one request. `frees_in` is in seconds.
+    """
+
+    async def work(to: "Connection") -> int:
+        printer = printer_for(_QUOTAS, output)
+        # Every answer has the headers, refusals included.
+        with suppress(PermissionDeniedError, RateLimitedError):
+            await to.client.registries()
+        printer.all([_quota(to.limiter.status.server)])
+        return DONE
+
+    run_connected("quota", access, work)
+
+
+def _quota(reported: "RateLimitHeaders | None") -> _Quota:
+    if reported is None:
+        return _Quota(None, None, None, None)
+    at = None if reported.reset_at is None else datetime.fromtimestamp(reported.reset_at, UTC)
+    after = reported.retry_after if reported.retry_after is not None else reported.reset_after
+    return _Quota(reported.limit, reported.remaining, at, None if after is None else round(after))
