@@ -44,7 +44,7 @@ CLI_FLOORS = [
     {"running"},
     {"asking", "undo"},
     {"cleanup"},
-    {"images", "deletes", "usage", "fleet"},
+    {"images", "deletes", "usage", "fleet", "deploy"},
     {"commands", "completion"},
     {"app"},
 ]

@@ -1,0 +1,123 @@
+"""A workflow for GitHub: a plan beside each change of the policy, a clean-up after it. Pure."""
+
+import json
+
+from aioregistry.cli.deploy.plan import CODES, Deployment, package
+
+__all__ = ["workflow_of"]
+
+# A shell reads this: drift is no failure, and what was deleted is kept to undo.
+_APPLY = """\
+          code=0
+          aioregistry cleanup apply plan.json --yes {options} || code=$?
+          if [ "$code" -eq 3 ]; then
+            echo "::notice::items that had changed meanwhile were kept"
+            code=0
+          fi
+          exit "$code"
+"""
+
+
+def workflow_of(deployment: Deployment, branch: str, secret: str) -> str:
+    """Return the workflow, for ``.github/workflows/``.
+
+    Args:
+        deployment: The run; its policy is at `policy_name` in the repository.
+        branch: The branch whose policy is carried out.
+        secret: The name of the secret with the token.
+    """
+    policy, install = deployment.policy_name, package("cli")
+    registry = [] if deployment.registry is None else [deployment.registry]
+    words = ["cleanup", "plan", *registry, "--policy", policy, "--plan-file", "plan.json"]
+    plan = " ".join(["aioregistry", *words, *deployment.evidence])
+    applying = " ".join([*deployment.evidence, *deployment.limits])
+    codes = "".join(f"# {line}\n" for line in CODES)
+    return f"""\
+# .github/workflows/{deployment.name}.yml
+# A pull request that changes {policy} gets its plan as a comment. Once it is merged, and at each
+# date of the schedule, a new plan is made and carried out. It needs the secret {secret}.
+{codes}name: {deployment.name}
+
+on:
+  pull_request:
+    paths: [{json.dumps(policy)}]
+  push:
+    branches: [{json.dumps(branch)}]
+    paths: [{json.dumps(policy)}]
+  schedule:
+    - cron: "{deployment.when.cron}"
+  workflow_dispatch:
+
+permissions:
+  contents: read
+
+jobs:
+  plan:
+    # A fork has no secret; its policy is checked all the same.
+    if: github.event_name == 'pull_request'
+    runs-on: ubuntu-latest
+    timeout-minutes: 60
+    permissions:
+      contents: read
+      pull-requests: write
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          persist-credentials: false
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.13"
+      - run: pip install '{install}'
+      - run: aioregistry cleanup check {policy}
+      - name: Plan
+        if: github.event.pull_request.head.repo.full_name == github.repository
+        env:
+          DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
+        run: |
+          {plan}
+          aioregistry cleanup show plan.json -o md > plan.md
+      - name: Comment
+        if: github.event.pull_request.head.repo.full_name == github.repository
+        env:
+          GH_TOKEN: ${{{{ github.token }}}}
+          NUMBER: ${{{{ github.event.pull_request.number }}}}
+          GH_REPO: ${{{{ github.repository }}}}
+        run: gh pr comment "$NUMBER" --body-file plan.md
+      - uses: actions/upload-artifact@v4
+        if: github.event.pull_request.head.repo.full_name == github.repository
+        with:
+          name: plan
+          path: plan.json
+
+  apply:
+    if: github.event_name != 'pull_request'
+    runs-on: ubuntu-latest
+    timeout-minutes: 350
+    concurrency:
+      group: {deployment.name}
+      cancel-in-progress: false
+    env:
+      DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          persist-credentials: false
+          ref: {branch}
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.13"
+      - run: pip install '{install}'
+      - name: Plan
+        run: |
+          {plan}
+          aioregistry cleanup show plan.json -o md >> "$GITHUB_STEP_SUMMARY"
+      - name: Apply
+        run: |
+{_APPLY.format(options=applying).rstrip()}
+      # With plan.json.archive, `aioregistry cleanup undo plan.json` restores what was deleted.
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with:
+          name: plan
+          path: plan.json*
+"""

@@ -1,0 +1,102 @@
+"""A timer of systemd, and a line of a crontab: a run on one machine. Pure."""
+
+from aioregistry.cli.deploy.plan import CODES, Deployment
+
+__all__ = ["crontab_of", "units_of"]
+
+_FOLDER = "/etc/aioregistry"
+_STATE = "/var/lib/aioregistry"
+_CACHE = "/var/cache/aioregistry"
+
+
+def units_of(deployment: Deployment, program: str) -> dict[str, str]:
+    """Return a service and its timer, for ``/etc/systemd/system``.
+
+    Args:
+        deployment: The run.
+        program: The path of the program.
+    """
+    # systemd knows %d as the folder of the credentials.
+    line = deployment.line(f"{_FOLDER}/{deployment.policy_name}", program)
+    command = f"{line} --token-file %d/token"
+    codes = "".join(f"# {line}\n" for line in CODES)
+    service = f"""\
+# {deployment.name}.service: one run of a clean-up.
+# The policy is at {_FOLDER}/{deployment.policy_name}, the API token in {_FOLDER}/token
+# (chown root, chmod 600). Then: systemctl enable --now {deployment.name}.timer
+{codes}[Unit]
+Description=Clean up a container registry
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={command}
+LoadCredential=token:{_FOLDER}/token
+SuccessExitStatus=3
+TimeoutStartSec=8h
+# A run that is ended finishes what it has sent.
+TimeoutStopSec=120
+# Measured: a plan of 100,000 tags takes 165 MiB at its peak, one of a million 512 MiB.
+MemoryMax=768M
+Nice=10
+DynamicUser=yes
+StateDirectory=aioregistry
+CacheDirectory=aioregistry
+Environment=AIOREGISTRY_STATE_DIR={_STATE} XDG_CACHE_HOME={_CACHE} HOME={_STATE}
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+LockPersonality=yes
+CapabilityBoundingSet=
+SystemCallFilter=@system-service
+"""
+    timer = f"""\
+# {deployment.name}.timer: when {deployment.name}.service runs.
+[Unit]
+Description=Clean up a container registry by itself
+
+[Timer]
+OnCalendar={deployment.when.calendar}
+RandomizedDelaySec=10min
+# A machine that was off catches up.
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+    return {f"{deployment.name}.service": service, f"{deployment.name}.timer": timer}
+
+
+def crontab_of(deployment: Deployment, program: str, user: str) -> str:
+    """Return a file for ``/etc/cron.d``.
+
+    Args:
+        deployment: The run.
+        program: The path of the program.
+        user: Who runs it.
+    """
+    line = deployment.line(f"{_FOLDER}/{deployment.policy_name}", program)
+    # One at a time; drift is no failure.
+    run = f"flock -n {_STATE}/lock {line} --token-file {_FOLDER}/token || [ $? -eq 3 ]"
+    codes = "".join(f"# {each}\n" for each in CODES)
+    return f"""\
+# /etc/cron.d/{deployment.name}: what it prints is mailed to MAILTO.
+# The user {user} may read {_FOLDER}/{deployment.policy_name} and {_FOLDER}/token, and write
+# {_STATE} and {_CACHE}. The time is that of the machine.
+{codes}SHELL=/bin/sh
+PATH=/usr/local/bin:/usr/bin:/bin
+MAILTO=root
+AIOREGISTRY_STATE_DIR={_STATE}
+XDG_CACHE_HOME={_CACHE}
+
+{deployment.when.cron} {user} {run}
+"""

@@ -1,0 +1,143 @@
+"""The work of ``aioregistry deploy``: reads the options and the policy, and writes files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from aioregistry.api.names import check_registry
+from aioregistry.cleanup.policy.durations import parse_duration
+from aioregistry.cleanup.policy.file import PolicyFileError
+from aioregistry.cli.cleanup.rules import read_rules
+from aioregistry.cli.deploy.dockerfile import dockerfile_of
+from aioregistry.cli.deploy.github import workflow_of
+from aioregistry.cli.deploy.kubernetes import Cluster, manifests_of
+from aioregistry.cli.deploy.machine import crontab_of, units_of
+from aioregistry.cli.deploy.options import Deploying
+from aioregistry.cli.deploy.plan import Deployment, When, checked
+from aioregistry.cli.display.text import safe
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.exit_codes import DONE, SOME_FAILED
+from aioregistry.cli.running import refuse
+
+__all__ = ["cron", "dockerfile", "github", "kubernetes", "systemd"]
+
+_IN_CLUSTER = "in-cluster"
+
+
+def kubernetes(
+    deploying: Deploying, namespace: str, image: str, secret: str, to: Path | None
+) -> NoReturn:
+    """Print a CronJob and what it needs, and exit."""
+
+    def files() -> dict[str, str]:
+        cluster = Cluster(
+            checked("--namespace", namespace),
+            checked("--image", image),
+            checked("--secret", secret),
+            _IN_CLUSTER in (deploying.in_use or ()),
+        )
+        deployment = _deployment("deploy kubernetes", deploying)
+        return {f"{deployment.name}.yaml": manifests_of(deployment, cluster)}
+
+    _write("deploy kubernetes", files, to)
+
+
+def github(deploying: Deploying, branch: str, token_secret: str, to: Path | None) -> NoReturn:
+    """Print a workflow, and exit."""
+
+    def files() -> dict[str, str]:
+        _refuse_in_cluster(deploying)
+        branch_name, secret = checked("--branch", branch), checked("--token-secret", token_secret)
+        if deploying.policy.is_absolute() or ".." in deploying.policy.parts:
+            raise UsageError("--policy: name the file as it is called in the repository")
+        checked("--policy", deploying.policy.as_posix())
+        deployment = _deployment("deploy github", deploying, deploying.policy.as_posix())
+        return {f"{deployment.name}.yml": workflow_of(deployment, branch_name, secret)}
+
+    _write("deploy github", files, to)
+
+
+def systemd(deploying: Deploying, program: str, to: Path | None) -> NoReturn:
+    """Print a service and its timer, and exit."""
+
+    def files() -> dict[str, str]:
+        _refuse_in_cluster(deploying)
+        path = checked("--program", program)
+        return units_of(_deployment("deploy systemd", deploying), path)
+
+    _write("deploy systemd", files, to)
+
+
+def cron(deploying: Deploying, program: str, user: str, to: Path | None) -> NoReturn:
+    """Print a crontab, and exit."""
+
+    def files() -> dict[str, str]:
+        _refuse_in_cluster(deploying)
+        path, who = checked("--program", program), checked("--user", user)
+        deployment = _deployment("deploy cron", deploying)
+        return {deployment.name: crontab_of(deployment, path, who)}
+
+    _write("deploy cron", files, to)
+
+
+def dockerfile(base: str, to: Path | None) -> NoReturn:
+    """Print a Dockerfile, and exit."""
+    _write("deploy dockerfile", lambda: {"Dockerfile": dockerfile_of(checked("--base", base))}, to)
+
+
+def _deployment(command: str, deploying: Deploying, policy_name: str = "") -> Deployment:
+    """Return what is deployed; refuse a policy with mistakes, and exit."""
+    read_rules(command, deploying.policy)
+    limits = ["--deadline", _length("--deadline", deploying.deadline)]
+    if deploying.gc:
+        limits.append("--gc")
+    if deploying.undo_window is not None:
+        if not deploying.gc:
+            raise UsageError("--undo-window is for --gc: without it no garbage is collected")
+        limits += ["--undo-window", _length("--undo-window", deploying.undo_window)]
+    return Deployment(
+        checked("--name", deploying.name),
+        None if deploying.registry is None else check_registry(deploying.registry),
+        [checked("--in-use", source) for source in deploying.in_use or ()],
+        limits,
+        deploying.policy.read_text(encoding="utf-8-sig"),
+        policy_name or f"policy{deploying.policy.suffix.lower()}",
+        When.of(deploying.at, deploying.on),
+    )
+
+
+def _length(option: str, text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+    return "".join(text.split())
+
+
+def _refuse_in_cluster(deploying: Deploying) -> None:
+    if _IN_CLUSTER in (deploying.in_use or ()):
+        raise UsageError("--in-use in-cluster is for `deploy kubernetes`: elsewhere is no cluster")
+
+
+def _write(command: str, make: Callable[[], dict[str, str]], to: Path | None) -> NoReturn:
+    """Print files, or write them into a folder, and exit."""
+    try:
+        files = make()
+    except (ValueError, PolicyFileError, ModuleNotFoundError) as error:
+        refuse(command, error)
+    except OSError as error:
+        refuse(command, f"{error.filename}: {error.strerror}")
+    if to is None:
+        typer.echo("\n".join(files.values()), nl=False)
+        raise typer.Exit(DONE)
+    try:
+        for name, text in files.items():
+            # None of somebody else's is overwritten.
+            with (to / name).open("x", encoding="utf-8") as file:
+                file.write(text)
+            typer.echo(f"written: {safe(str(to / name))}", err=True)
+    except OSError as error:
+        refuse(command, f"{error.filename}: {error.strerror}", SOME_FAILED)
+    raise typer.Exit(DONE)

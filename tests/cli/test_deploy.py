@@ -1,0 +1,223 @@
+"""What `aioregistry deploy` prints: held to the checkers of those who read it, and run."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioregistry.cli.deploy.kubernetes import yaml_text
+from aioregistry.cli.deploy.plan import When
+
+KINDS = ("kubernetes", "github", "systemd", "cron")
+
+
+PLACES = f"{os.environ['PATH']}:{os.environ.get('AIOREGISTRY_TOOLS', '')}"
+
+
+def has(program):
+    found = shutil.which(program, path=PLACES)
+    return pytest.mark.skipif(found is None, reason=f"needs {program}")
+
+
+@pytest.fixture
+def filled(shell):
+    for tag in ("main", "dev", "pr-1", "pr-2"):
+        shell.builder.image(tag, days=300)
+    return shell
+
+
+def deploy(shell, kind, *options):
+    result = shell.run("deploy", kind, "example", "--policy", "policy.toml", *options)
+    assert result.exit_code == 0, result.output
+    assert shell.sandbox.request_count == 0
+    return result.stdout
+
+
+def objects(text):
+    return {each["kind"]: each for each in yaml.safe_load_all(text)}
+
+
+@pytest.mark.parametrize("options", [(), ("--in-use", "in-cluster", "--gc", "--on", "sun,mon")])
+def test_a_cron_job_is_valid_to_kubernetes(shell, options):
+    validate = pytest.importorskip("kubernetes_validate")
+    for each in yaml.safe_load_all(deploy(shell, "kubernetes", *options)):
+        validate.validate(each, "1.33", strict=True)
+
+
+def test_a_cron_job_runs_alone_as_nobody_on_a_file_system_that_it_cannot_write(shell):
+    job = objects(deploy(shell, "kubernetes"))["CronJob"]["spec"]
+    pod = job["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (job["schedule"], job["timeZone"], job["concurrencyPolicy"]) == (
+        "17 3 * * *",
+        "Etc/UTC",
+        "Forbid",
+    )
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    mounted = {each["name"] for each in container["volumeMounts"]}
+    assert mounted == {each["name"] for each in pod["volumes"]}
+
+
+def test_a_role_and_an_account_come_only_with_the_question_what_runs(shell):
+    without = objects(deploy(shell, "kubernetes"))
+    assert "ClusterRole" not in without
+    assert not _pod(without)["automountServiceAccountToken"]
+    asking = objects(deploy(shell, "kubernetes", "--in-use", "in-cluster"))
+    assert {verb for rule in asking["ClusterRole"]["rules"] for verb in rule["verbs"]} == {"list"}
+    assert (
+        asking["ClusterRoleBinding"]["roleRef"]["name"] == asking["ClusterRole"]["metadata"]["name"]
+    )
+    assert _pod(asking)["automountServiceAccountToken"]
+
+
+def _pod(made):
+    return made["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+
+@given(st.text(max_size=40) | st.text("a\n\r\t -:{}#|>\"'%\u2028\x85\x1b", max_size=20))
+def test_any_policy_comes_out_as_it_went_in(text):
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return
+    value = yaml.safe_load(f"data:\n  policy.toml: {yaml_text(text, 4)}\nnext: 1\n")
+    assert value["next"] == 1
+    came = value["data"]["policy.toml"]
+    assert came == text or came == text.replace("\r\n", "\n").rstrip("\n") + "\n"
+
+
+def test_the_command_of_a_cron_job_cleans_up(filled):
+    made = objects(deploy(filled, "kubernetes"))
+    (filled.folder / "copy.toml").write_text(made["ConfigMap"]["data"]["policy.toml"])
+    words = _pod(made)["containers"][0]["command"]
+    assert words[0] == "aioregistry"
+    words[words.index("--policy") + 1] = "copy.toml"
+    result = filled.run(*words[1:])
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"main", "dev"}
+
+
+@has("actionlint")
+@pytest.mark.parametrize("options", [(), ("--in-use", "digitalocean", "--gc")])
+def test_a_workflow_is_valid_to_actionlint(shell, options):
+    folder = shell.folder / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    deploy(shell, "github", *options, "--to", str(folder))
+    subprocess.run(["git", "init", "-q"], cwd=shell.folder, check=True)
+    checker = str(shutil.which("actionlint", path=PLACES))
+    done = subprocess.run([checker], cwd=shell.folder, capture_output=True, check=False)
+    assert (done.stdout, done.returncode) == (b"", 0)
+
+
+@pytest.mark.slow(3)
+def test_the_steps_of_a_workflow_plan_and_clean_up(filled, monkeypatch):
+    jobs = yaml.safe_load(deploy(filled, "github"))["jobs"]
+    steps = {step["name"]: step["run"] for step in jobs["apply"]["steps"] if "name" in step}
+    (filled.folder / "aioregistry").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m aioregistry "$@"\n'
+    )
+    (filled.folder / "aioregistry").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{filled.folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    for name in ("Plan", "Apply"):
+        done = subprocess.run(
+            ["bash", "-e", "-c", steps[name]], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert "delete 2 tags" in (filled.folder / "summary.md").read_text()
+    assert filled.tags() == {"main", "dev"}
+
+
+@has("systemd-analyze")
+@pytest.mark.parametrize("options", [(), ("--on", "fri,mon", "--at", "23:59")])
+def test_units_are_valid_to_systemd(shell, options):
+    folder = shell.folder / "units"
+    folder.mkdir()
+    deploy(shell, "systemd", *options, "--program", "/bin/true", "--to", str(folder))
+    units = sorted(map(str, folder.iterdir()))
+    assert len(units) == 2
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.slow(2)
+def test_the_line_of_a_crontab_cleans_up(filled):
+    *_, line = deploy(filled, "cron").splitlines()
+    schedule, command = line.split(" aioregistry ", 1)
+    assert schedule == "17 3 * * *"
+    for old, new in {
+        "/etc/aioregistry/token": "token",
+        "/etc/aioregistry/policy.toml": "policy.toml",
+        "/var/lib/aioregistry/lock": "lock",
+        "/usr/local/bin/aioregistry": f"{sys.executable} -m aioregistry",
+    }.items():
+        command = command.replace(old, new)
+    (filled.folder / "token").write_text(filled.sandbox.token)
+    (filled.folder / "token").chmod(0o600)
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert filled.tags() == {"main", "dev"}
+
+
+@pytest.mark.parametrize(
+    ("at", "on", "cron", "calendar"),
+    [
+        ("03:17", None, "17 3 * * *", "*-*-* 03:17:00 UTC"),
+        ("0:00", "sun", "0 0 * * 0", "Sun *-*-* 00:00:00 UTC"),
+        ("23:59", "fri, mon,FRI", "59 23 * * 1,5", "Mon,Fri *-*-* 23:59:00 UTC"),
+    ],
+)
+def test_a_time_is_the_same_to_cron_and_systemd(at, on, cron, calendar):
+    when = When.of(at, on)
+    assert (when.cron, when.calendar) == (cron, calendar)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("kubernetes", ("--at", "24:00"), "--at: "),
+        ("kubernetes", ("--on", "funday"), "--on: no day 'funday'"),
+        ("kubernetes", ("--image", "x\n  evil: 1"), "--image: cannot be"),
+        ("kubernetes", ("--namespace", "A"), "--namespace: cannot be"),
+        ("kubernetes", ("--name", "x" * 60), "--name: cannot be"),
+        ("kubernetes", ("--in-use", "$(TOKEN)"), "--in-use: cannot be"),
+        ("kubernetes", ("--undo-window", "1h"), "--undo-window is for --gc"),
+        ("kubernetes", ("--deadline", "soon"), "--deadline: not a length of time"),
+        ("github", ("--branch", "${{ x }}"), "--branch: cannot be"),
+        ("github", ("--token-secret", "a b"), "--token-secret: cannot be"),
+        ("github", ("--in-use", "in-cluster"), "--in-use in-cluster is for"),
+        ("systemd", ("--program", "aioregistry"), "--program: cannot be"),
+        ("cron", ("--user", "a b"), "--user: cannot be"),
+    ],
+)
+def test_what_would_be_read_as_something_else_is_refused(shell, kind, options, said):
+    result = shell.run("deploy", kind, "example", "--policy", "policy.toml", *options)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"aioregistry deploy {kind}: {said}")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_policy_with_mistakes_is_not_deployed(shell, kind):
+    (shell.folder / "policy.toml").write_text("flor = 1\n")
+    result = shell.run("deploy", kind, "--policy", "policy.toml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "policy.toml" in result.stderr
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "dockerfile"])
+def test_no_file_is_overwritten(shell, kind):
+    words = ["deploy", kind, "--to", "."]
+    if kind != "dockerfile":
+        words += ["--policy", "policy.toml"]
+    assert shell.run(*words).exit_code == 0
+    result = shell.run(*words)
+    assert result.exit_code == 1
+    assert "File exists" in result.stderr
