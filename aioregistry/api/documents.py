@@ -13,12 +13,12 @@ __all__ = ["Document", "json_default"]
 
 
 class Document:
-    """What models have in common: `to_dict`, and a schema for pydantic and FastAPI."""
+    """What models and reports have in common: `to_dict`, and a schema for pydantic and FastAPI."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the model as JSON values: times are text in ISO 8601, tuples are lists.
+        """Return it as JSON values: times are text in ISO 8601, tuples are lists.
 
         Example:
             ```python
@@ -72,6 +72,9 @@ def _plain(value: object) -> Any:
         return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if has(type(value)):
+        # A part of a report.
+        return {field.name: _plain(getattr(value, field.name)) for field in _fields(type(value))}
     return msgspec.to_builtins(value)
 
 

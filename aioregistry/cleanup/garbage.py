@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.api.models import GarbageCollection
 from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.cleanup.plan.items import FreedBytes
@@ -37,7 +38,7 @@ class GarbageCollectionError(RegistryError):
 
 
 @frozen
-class CollectedGarbage:
+class CollectedGarbage(Document):
     """A garbage collection that has ended well.
 
     Attributes:

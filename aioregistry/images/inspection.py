@@ -4,6 +4,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.cleanup.plan.explain import Explanation
 from aioregistry.images.config import ImageConfig
 
@@ -71,7 +72,7 @@ class InspectedManifest:
 
 
 @frozen
-class ImageInspection:
+class ImageInspection(Document):
     """An image.
 
     Attributes:

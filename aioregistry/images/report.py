@@ -4,13 +4,15 @@ from typing import Literal
 
 from attrs import frozen
 
+from aioregistry.api.documents import Document
+
 __all__ = ["CopyOutcome", "CopyReport", "CopyStatus"]
 
 CopyStatus = Literal["copied", "moved", "present", "kept", "missing"]
 
 
 @frozen
-class CopyOutcome:
+class CopyOutcome(Document):
     """What became of one manifest or tag.
 
     Attributes:
@@ -39,7 +41,7 @@ class CopyOutcome:
 
 
 @frozen
-class CopyReport:
+class CopyReport(Document):
     """What became of a copy.
 
     Attributes:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.errors import TagExistsError
 
 __all__ = ["TagOutcome", "outcome_of", "refuse_others"]
@@ -13,7 +14,7 @@ TagStatus = Literal["set", "moved", "present"]
 
 
 @frozen
-class TagOutcome:
+class TagOutcome(Document):
     """What became of one tag.
 
     Attributes:

@@ -6,6 +6,7 @@ from math import sqrt
 
 from attrs import frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.api.models import SubscriptionTier
 
 __all__ = ["Cost", "Growth", "growth_by_push", "growth_of_records"]
@@ -19,7 +20,7 @@ _LEAST_DAYS = 3.0
 
 
 @frozen
-class Growth:
+class Growth(Document):
     """How fast the stored bytes grow.
 
     Attributes:
@@ -102,7 +103,7 @@ def growth_of_records(records: Iterable[tuple[datetime, int]]) -> Growth | None:
 
 
 @frozen
-class Cost:
+class Cost(Document):
     """The storage of an account against its plan, which all of its registries share.
 
     Attributes:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from attrs import asdict, frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.cleanup.state_folder import StateFolder
 
 __all__ = ["RESULTS", "UsageRecord", "read_records", "record_usage"]
@@ -18,7 +19,7 @@ _MODE = 0o600
 
 
 @frozen(kw_only=True)
-class UsageRecord:
+class UsageRecord(Document):
     """The figures of a registry at one time; None where nobody counted.
 
     Attributes:

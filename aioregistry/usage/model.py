@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from aioregistry.api.documents import Document
+
 __all__ = ["By", "RegistryUsage", "UsageRow", "UsageRows"]
 
 
@@ -20,7 +22,7 @@ class By(StrEnum):
 
 
 @frozen(kw_only=True)
-class UsageRow:
+class UsageRow(Document):
     """The bytes of a registry, or of one of its repositories, tags, ages, platforms or layers.
 
     A manifest is untagged here if no tag needs it: children of a tagged index and referrers of
@@ -92,7 +94,7 @@ class UsageRows:
 
 
 @frozen(kw_only=True)
-class RegistryUsage:
+class RegistryUsage(Document):
     """Where the bytes of a registry are.
 
     Attributes:

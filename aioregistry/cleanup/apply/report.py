@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 from attrs import frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.errors import RegistryError
 
@@ -30,7 +31,7 @@ class ReportError(RegistryError, ValueError):
 
 
 @frozen
-class ItemOutcome:
+class ItemOutcome(Document):
     """What became of one item of a plan.
 
     Attributes:
@@ -50,7 +51,7 @@ class ItemOutcome:
 
 
 @frozen
-class Incomplete:
+class Incomplete(Document):
     """An image that was pushed or tagged in the moment in which it, or a part of it, was deleted.
 
     Attributes:
@@ -76,7 +77,7 @@ class Incomplete:
 
 
 @frozen(kw_only=True)
-class CleanupReport:
+class CleanupReport(Document):
     """What became of every item of a plan, by status, each in the order of the plan.
 
     Attributes:

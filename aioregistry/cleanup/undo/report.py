@@ -5,6 +5,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from aioregistry.api.documents import Document
 from aioregistry.errors import RegistryError
 
 __all__ = ["UndoError", "UndoOutcome", "UndoReport", "UndoStatus"]
@@ -23,7 +24,7 @@ class UndoError(RegistryError):
 
 
 @frozen
-class UndoOutcome:
+class UndoOutcome(Document):
     """What became of one manifest or tag.
 
     Attributes:
@@ -53,7 +54,7 @@ class UndoOutcome:
 
 
 @frozen
-class UndoReport:
+class UndoReport(Document):
     """All outcomes of an undo, by status, in the order in which they became known."""
 
     restored: tuple[UndoOutcome, ...] = ()
