@@ -93,13 +93,18 @@ class RealRegistry:
                 await process.wait()
 
     async def _answers(self) -> None:
-        async with aiohttp.ClientSession() as http:
-            for _ in range(500):
-                try:
-                    async with http.get(f"{self.url}/v2/"):
-                        return
-                except aiohttp.ClientConnectionError:
-                    await asyncio.sleep(0.02)
+        host, port = self.host.split(":")
+        wait = 0.01
+        while wait < 5:
+            await asyncio.sleep(wait)
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except ConnectionRefusedError:
+                wait *= 1.5
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return
         raise AssertionError((self.folder / "log").read_text())
 
     async def collect_garbage(self) -> int:

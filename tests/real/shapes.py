@@ -26,7 +26,7 @@ BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 LARGEST = 4 * 2**20
 
 
-@frozen
+@frozen(repr=False)
 class Put:
     """One manifest to be put: its bytes, its type, and its tag, if it has one."""
 
@@ -36,7 +36,8 @@ class Put:
     tag: str | None = None
 
 
-@define
+# pytest shows what fixtures return, and some of these have megabytes.
+@define(repr=False)
 class Shape:
     """What one shape is made of, in the order in which it is pushed."""
 
@@ -171,6 +172,13 @@ def _tagged_as_its_own_list(shape: Shape) -> None:
     shape.puts.append(Put(body, IMAGE, digest, digest.replace(":", "-")))
 
 
+def _attached_in_place_of_its_list(shape: Shape) -> None:
+    """As `skopeo sync` leaves it."""
+    subject = shape.image(shape.tag)
+    fallback = str(subject["digest"]).replace(":", "-")
+    shape.image(fallback, artifactType="text/plain", subject=subject)
+
+
 def _notation(shape: Shape) -> None:
     """A signature of a signature's subject, an index; and one of an image in it."""
     image = shape.image()
@@ -217,6 +225,7 @@ SHAPES: dict[str, Callable[[Shape], None]] = {
         *(
             _cosign_bundle,
             _tagged_as_its_own_list,
+            _attached_in_place_of_its_list,
             _notation,
             _subject_by_sha512,
             _largest,
