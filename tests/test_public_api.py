@@ -21,6 +21,7 @@ MODULES = (
     "aioregistry.web.aiohttp",
     "aioregistry.web.fastapi",
     "aioregistry.web.redis",
+    "aioregistry.web.runs",
     "aioregistry.web.work",
 )
 SNAPSHOT = Path(__file__).with_name("public_api.txt")

@@ -10,12 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from attrs import evolve
 from docket import Docket, Worker
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from aioregistry.fleet.accounts import Accounts, Addresses
-from aioregistry.fleet.file import Fleet
-from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError
+from aioregistry.fleet.file import Fleet, FleetRegistry
+from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError
 from aioregistry.fleet.state import Run, StateError, Step, next_step
 from aioregistry.fleet.steps import Steps
 from aioregistry.fleet.store import FleetStore, Progress
@@ -26,6 +27,7 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _IN_THIS_PROCESS = "memory://"
 _ADD_SECONDS = 30.0
+_SECONDS_BETWEEN_LOOKS = 1.0
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
 
 
@@ -151,6 +153,37 @@ class FleetEngine:
                 begun.append(name)
         return begun
 
+    async def approve(self, registry: str, run: str) -> bool:
+        """Have the plan of a run carried out that was begun with `plan_only`.
+
+        Args:
+            registry: The registry's name.
+            run: The run's `Run.id`.
+
+        Returns:
+            Whether it was approved now: False where somebody has done so before, where it does not
+            wait for it, or where a newer run has begun.
+        """
+        return await self.store.approve(registry, run)
+
+    async def cancel(self, registry: str, run: str) -> None:
+        """End a run early, wherever it is carried out; what it has deleted is in its report.
+
+        Args:
+            registry: The registry's name.
+            run: The run's `Run.id`; one that has ended stays as it is.
+        """
+        await self.store.cancel(registry, run)
+
+    async def find(self, registry: str, run: str) -> Run | None:
+        """Return a run, also one that has ended; None where there is none, or none any more.
+
+        Args:
+            registry: The registry's name.
+            run: The run's `Run.id`.
+        """
+        return await self.store.find(registry, run)
+
     async def runs(self) -> dict[str, Run | StateError | None]:
         """Return the newest run of each registry; None where there was none."""
         return await self.store.runs(self._fleet.registries)
@@ -211,6 +244,7 @@ class FleetEngine:
                 self.stop()
                 running.cancel()
                 await asyncio.wait([running])
+                self._stopping.clear()
         if not running.cancelled() and (error := running.exception()) is not None:
             raise error
 
@@ -233,6 +267,8 @@ class FleetEngine:
         """Queue the next step of a run, if it may begin now and is not queued or under way."""
         registry = self._fleet.registries[run.registry]
         step = next_step(run, registry.window)
+        if step is not None and await self.store.is_cancelled(run):
+            step = evolve(step, when=datetime.now(UTC))
         if step is None or step.when > datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
             return
         async with asyncio.timeout(_ADD_SECONDS):
@@ -285,8 +321,10 @@ class FleetEngine:
                 if run is None or step is None or (run.id, step.part) != (run_id, part):
                     # Somebody has done it.
                     return
-                if step.when <= datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
-                    await self._steps.carry_out(registry, run, lease)
+                if await self.store.is_cancelled(run):
+                    await self._steps.end(registry, run, lease)
+                elif step.when <= datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
+                    await self._until_cancelled(self._steps, registry, run, lease)
                 after = await self.store.load(lease, name)
         except LeaseTakenError:
             # Whoever has it goes on; if that one is dead, the next tick sees it.
@@ -300,6 +338,25 @@ class FleetEngine:
         if after is not None and not self._stopping.is_set():
             with suppress(RedisError, OSError):
                 await self._queue(after)
+
+    async def _until_cancelled(
+        self, steps: Steps, registry: FleetRegistry, run: Run, lease: Lease
+    ) -> None:
+        """Carry out a step, unless somebody ends its run meanwhile."""
+        working = asyncio.create_task(steps.carry_out(registry, run, lease))
+        try:
+            while not working.done():
+                await asyncio.wait([working], timeout=_SECONDS_BETWEEN_LOOKS)
+                with suppress(RedisError, OSError):
+                    if not working.done() and await self.store.is_cancelled(run):
+                        working.cancel()
+                        await asyncio.wait([working])
+                        await steps.end(registry, run, lease)
+                        return
+            await working
+        finally:
+            working.cancel()
+            await asyncio.wait([working])
 
 
 async def _check_eviction(server: Any) -> None:

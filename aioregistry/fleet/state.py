@@ -34,7 +34,7 @@ _MAX_DELAY_SECONDS = 300.0
 _MAX_ERROR_CHARACTERS = 500
 
 Phase = Literal["plan", "apply", "gc", "ended"]
-Result = Literal["", "planned", "done", "unfinished", "damaged", "refused", "failed"]
+Result = Literal["", "planned", "done", "unfinished", "damaged", "refused", "failed", "cancelled"]
 
 
 class StateError(RegistryError):
@@ -66,8 +66,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
             none.
         result: ``planned``, ``done``; ``unfinished``, items are left that could not be deleted;
             ``damaged``, images that were pushed meanwhile lack a part, and nothing is collected;
-            ``refused``, by a limit or a mistake in a file; ``failed``, by an error; empty before
-            the end.
+            ``refused``, by a limit or a mistake in a file; ``failed``, by an error; ``cancelled``,
+            by somebody; empty before the end.
         error: The last error.
     """
 
@@ -202,6 +202,19 @@ def after_collection(run: Run, freed_bytes: int | None, now: float) -> Run:
     """Return a run whose garbage collection has ended."""
     known = msgspec.structs.replace(run, freed_bytes=freed_bytes, error="")
     return _ended(known, run.result or "done", now)
+
+
+def after_approval(run: Run) -> Run | None:
+    """Return a run whose plan is to be carried out; None for one that does not wait for that."""
+    if run.result != "planned":
+        return None
+    kept = msgspec.structs.replace(run, plan_only=False, result="", ended_at=0.0)
+    return _next(kept, "apply")
+
+
+def after_cancellation(run: Run, now: float) -> Run:
+    """Return a run that somebody has ended."""
+    return run if run.phase == "ended" else _ended(run, "cancelled", now)
 
 
 def after_error(run: Run, error: str, now: float, *, is_final: bool = False) -> Run:

@@ -31,7 +31,14 @@ from aioregistry.fleet.accounts import Accounts
 from aioregistry.fleet.file import FleetRegistry
 from aioregistry.fleet.journals import SharedStore
 from aioregistry.fleet.lease import Lease, LeaseLostError, Write
-from aioregistry.fleet.state import Run, after_collection, after_error, after_plan, after_slice
+from aioregistry.fleet.state import (
+    Run,
+    after_cancellation,
+    after_collection,
+    after_error,
+    after_plan,
+    after_slice,
+)
 from aioregistry.fleet.store import FleetStore, Progress
 from aioregistry.fleet.uses import ask_sources
 
@@ -49,6 +56,8 @@ _FINAL = (
     PolicyFileError,
 )
 _SECONDS_BETWEEN_PROGRESS = 2.0
+# To list the largest of repositories takes longer than a slice.
+_MAX_DOUBLINGS = 4
 
 
 class HasDone(Protocol):
@@ -71,7 +80,7 @@ class Steps:
         store: Where everything is kept.
         accounts: Opens the registries.
         worker: Who this is.
-        slice_seconds: How long a slice takes at most.
+        slice_seconds: How long a slice takes, unless nothing was achieved in the one before.
         look_seconds: How long it is between two looks at a garbage collection.
         clock: Returns the seconds since 1970.
     """
@@ -108,6 +117,22 @@ class Steps:
             after, writes = after_error(run, why, self.clock(), is_final=is_final), ()
         await lease.write(*self.store.writes_of(after), *writes)
 
+    async def end(self, registry: FleetRegistry, run: Run, lease: Lease) -> None:
+        """End a run that was cancelled; what it has deleted is in its report.
+
+        Raises:
+            LeaseLostError: Another process has taken over; nothing was saved.
+            RedisError: The server is away; nothing was saved.
+        """
+        writes: tuple[Write, ...] = ()
+        after = after_cancellation(run, self.clock())
+        if run.phase == "apply":
+            with suppress(RegistryError):
+                # Of no time: what the journal has, and nothing is begun.
+                told, writes = await self._apply(registry, run, lease, seconds=0.001)
+                after = msgspec.structs.replace(after, counts=told.counts)
+        await lease.write(*self.store.writes_of(after), *writes)
+
     async def _plan(self, registry: FleetRegistry, run: Run) -> tuple[Run, tuple[Write, ...]]:
         policy = load_policy(registry.policy)
         async with self.accounts.open(registry) as (handle, contents):
@@ -120,7 +145,7 @@ class Steps:
         return after, (self._write(run, "plan", text.encode()),)
 
     async def _apply(
-        self, registry: FleetRegistry, run: Run, lease: Lease
+        self, registry: FleetRegistry, run: Run, lease: Lease, seconds: float | None = None
     ) -> tuple[Run, tuple[Write, ...]]:
         plan = await self.store.plan(run)
         if plan is None:
@@ -140,7 +165,7 @@ class Steps:
                     resume=True,
                     caps=registry.caps,
                     in_use=in_use,
-                    deadline=self._seconds(registry, run),
+                    deadline=self._seconds(registry, run) if seconds is None else seconds,
                     on_progress=show,
                 )
             except JournalError as error:
@@ -185,12 +210,14 @@ class Steps:
         return after_collection(run, done.run.freed_bytes, self.clock()), ()
 
     def _seconds(self, registry: FleetRegistry, run: Run) -> float:
+        """Return how long a slice takes: longer after one in which no DELETE was reached."""
+        seconds: float = self.slice_seconds * 2 ** min(run.attempt, _MAX_DOUBLINGS)
         if registry.window is None or run.at_any_time:
-            return self.slice_seconds
+            return seconds
         now = datetime.fromtimestamp(self.clock(), UTC)
         closes = registry.window.closes(now)
         left = 0.0 if closes is None else (closes - now).total_seconds()
-        return max(0.001, min(self.slice_seconds, left))
+        return max(0.001, min(seconds, left))
 
     def _shared(self, run: Run, what: str, lease: Lease) -> SharedStore:
         key = self.store.keys(run.registry).of_run(run.id, what)

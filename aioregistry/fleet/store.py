@@ -10,7 +10,7 @@ from attrs import frozen
 from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.fleet.lease import Connect, Lease, Write, run_script
-from aioregistry.fleet.state import Run, StateError, read_run
+from aioregistry.fleet.state import Run, StateError, after_approval, read_run
 
 __all__ = ["FleetStore", "Progress", "RegistryKeys"]
 
@@ -66,6 +66,11 @@ class RegistryKeys:
     def progress(self) -> str:
         """How far a slice is."""
         return f"{self.base}:progress"
+
+    @property
+    def cancelled(self) -> str:
+        """The run that somebody wants to end."""
+        return f"{self.base}:cancelled"
 
     @property
     def history(self) -> str:
@@ -144,6 +149,44 @@ class FleetStore:
         async with self._connect() as server:
             done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
         return bool(done) and not goes_on
+
+    async def approve(self, registry: str, run: str) -> bool:
+        """Have the plan of a run carried out that has ended with it.
+
+        Returns:
+            Whether it was; it was not when somebody has approved it before, or a newer run has
+            begun.
+        """
+        keys = self.keys(registry)
+        (before,) = await self._states([registry])
+        known = _run(before)
+        if not isinstance(known, Run) or known.id != run:
+            return False
+        after = after_approval(known)
+        if after is None:
+            return False
+        arguments: list[bytes | str] = [before or b"", after.to_json(), str(_RUNS_KEPT)]
+        async with self._connect() as server:
+            done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
+        return bool(done)
+
+    async def cancel(self, registry: str, run: str) -> None:
+        """Ask whoever carries out a run to end it."""
+        async with self._connect() as server:
+            await server.set(self.keys(registry).cancelled, run, ex=self.keep_seconds)
+
+    async def is_cancelled(self, run: Run) -> bool:
+        """Return whether somebody has asked to end a run."""
+        (found,) = await self._values([self.keys(run.registry).cancelled])
+        return bool(found == run.id.encode())
+
+    async def find(self, registry: str, run: str) -> Run | None:
+        """Return a run, also one that has ended; None where it is not known, or not any more."""
+        newest = (await self.runs([registry]))[registry]
+        if isinstance(newest, Run) and newest.id == run:
+            return newest
+        past = await self.history(registry)
+        return next((one for one in reversed(past) if one.id == run), None)
 
     async def load(self, lease: Lease, registry: str) -> Run | None:
         """Return the newest run of a registry, under its lease.

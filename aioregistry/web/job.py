@@ -199,6 +199,11 @@ class Job:
         """Whether `cancel` was called."""
         return self._cancelled
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was cancelled because the service stops."""
+        return self._stopped
+
     def _cancel_task(self) -> None:
         if self._task is not None:
             self._task.cancel()

@@ -90,6 +90,24 @@ def test_a_fleet_is_planned_run_and_shown(folder, sandbox, monkeypatch):
     assert (folder / "reg1.archive").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow(3)
+def test_plans_are_approved_and_runs_cancelled(folder, sandbox, monkeypatch):
+    monkeypatch.setitem(FleetEngine.__init__.__kwdefaults__, "look_seconds", 0.05)
+    done = invoke("approve", "fleet.toml", "--yes")
+    assert done.exit_code == 1
+    assert "no plan waits for approval" in done.stderr
+    assert invoke("plan", "fleet.toml").exit_code == 0
+    assert "nothing was deleted" in invoke("approve", "fleet.toml", "reg1").stderr
+    done = invoke("approve", "fleet.toml", "reg1", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "reg1: done; 20 deleted" in done.stdout
+    assert {one.partition("/")[0] for one in wrong_repositories(sandbox)} == {"reg0"}
+    # One that has ended stays as it is.
+    assert invoke("cancel", "fleet.toml", "reg0").stdout == ""
+    rows = json.loads(invoke("status", "fleet.toml", "-o", "json").stdout)
+    assert [row["state"] for row in rows] == ["planned", "done"]
+
+
 @pytest.mark.slow(6)
 def test_a_worker_keeps_the_schedule_and_ends_at_sigterm(folder, sandbox):
     minute = (datetime.now(UTC) - timedelta(minutes=3)).minute

@@ -48,7 +48,8 @@ NOT_COVERED = {
     **dict.fromkeys(
         (
             *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("begin", "runs", "progress")),
-            *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("work", *BLOCK)),
+            *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("work", "find", *BLOCK)),
+            *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("approve", "cancel")),
             *(f"aioregistry.fleet.Lease.{name}" for name in ("read", "get", "write", *BLOCK)),
             "aioregistry.fleet.SharedStore.open",
             "aioregistry.fleet.TokenSource.read",

@@ -51,20 +51,22 @@ async def test_registries_are_planned_applied_and_collected_once(tmp_path):
 
 
 @pytest.mark.slow(3)
-async def test_a_long_run_is_carried_out_in_slices(tmp_path):
-    limit = RateLimit().scaled(240)
-    async with sandbox_of(1, 4, 80, limits=Limits(scale=240.0)) as sandbox:
+async def test_a_long_run_is_carried_out_in_slices(tmp_path, monkeypatch):
+    monkeypatch.setattr("aioregistry.fleet.state._FIRST_DELAY_SECONDS", 0.0)
+    limit = RateLimit(windows=((30, 0.4), (1000, 60.0)))
+    async with sandbox_of(1, 2, 50) as sandbox:
         fleet = fleet_of(tmp_path, 1)
-        options = {"addresses": addresses_of(sandbox, limit), "slice_seconds": 0.2}
+        options = {"addresses": addresses_of(sandbox, limit), "slice_seconds": 0.4}
         async with engine_of(fleet, sandbox, **options) as engine:
             await engine.begin(fleet.registries)
             run = (await finished(engine, fleet.registries))["reg0"]
             report = await engine.store.report(run)
-        assert (run.result, run.counts) == ("done", {"deleted": 320})
-        assert (report.done, report.total) == (True, 320)
-        assert sandbox.rejected_count == 0
+        assert (run.result, run.counts) == ("done", {"deleted": 100})
+        assert (report.done, report.total) == (True, 100)
         # Nothing is deleted twice.
-        assert len(deletes(sandbox)) == len({*deletes(sandbox)}) == 320
+        assert len(deletes(sandbox)) == len({*deletes(sandbox)}) == 100
+        credentials = [one for one in sandbox.requests if "docker-credentials" in one.raw_path]
+        assert len(credentials) > 3
 
 
 async def test_a_slice_takes_five_minutes_at_most(tmp_path):
@@ -336,3 +338,34 @@ async def test_stopping_breaks_a_slice_off_and_another_worker_continues(tmp_path
         assert sum(run.counts.values()) == 120
         assert wrong_repositories(sandbox) == []
         assert collections(sandbox) == {"reg0": 1}
+
+
+async def test_a_plan_is_approved_once(tmp_path):
+    async with sandbox_of(1, 1) as sandbox:
+        fleet = fleet_of(tmp_path, 1)
+        async with engine_of(fleet, sandbox) as engine:
+            await engine.begin(["reg0"], "20260601T000000Z", plan_only=True)
+            assert not await engine.approve("reg0", "20260601T000000Z")
+            await finished(engine, ["reg0"])
+            assert not await engine.approve("reg0", "another")
+            assert await engine.approve("reg0", "20260601T000000Z")
+            assert not await engine.approve("reg0", "20260601T000000Z")
+            run = (await finished(engine, ["reg0"]))["reg0"]
+            assert (run.result, run.counts) == ("done", {"deleted": 10})
+            # A newer run has begun.
+            await engine.begin(["reg0"], "20260602T000000Z")
+            assert not await engine.approve("reg0", "20260601T000000Z")
+            assert (await engine.find("reg0", "20260601T000000Z")).result == "done"
+            assert await engine.find("reg0", "20260603T000000Z") is None
+
+
+async def test_a_run_that_waits_for_its_window_is_cancelled_at_once(tmp_path):
+    now = datetime.now(UTC)
+    closed = Window((now + timedelta(hours=2)).time(), (now + timedelta(hours=3)).time())
+    async with sandbox_of(1, 1) as sandbox:
+        fleet = fleet_of(tmp_path, 1, window=closed)
+        async with engine_of(fleet, sandbox) as engine:
+            await engine.begin(["reg0"], "20260601T000000Z")
+            await engine.cancel("reg0", "20260601T000000Z")
+            run = (await finished(engine, ["reg0"]))["reg0"]
+        assert (run.result, sandbox.request_count) == ("cancelled", 0)

@@ -86,6 +86,36 @@ def plan(
     _work("fleet plan").plan(file, registries or (), joining, access)
 
 
+@app.command(epilog=epilog("aioregistry fleet approve fleet.toml", _FAILED, asks=True))
+@with_groups
+def approve(
+    file: TheFile,
+    registries: Names = None,
+    yes: Yes = False,
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """Carry out the plans that `fleet plan` made last: delete, collect garbage, and exit."""
+    _work("fleet approve").approve(file, registries or (), yes, joining, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet cancel fleet.toml example"))
+@with_groups
+def cancel(
+    file: TheFile,
+    registries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REGISTRY…", show_default=False, help="Registries of the file whose runs end."
+        ),
+    ],
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """End runs early, on whichever worker they are; what they have deleted stays deleted."""
+    _work("fleet cancel").cancel(file, registries, joining, access)
+
+
 @app.command(epilog=epilog("aioregistry fleet status fleet.toml --watch", _FAILED))
 @with_groups
 @shows(_columns)
@@ -103,7 +133,7 @@ def status(
 
     States: `plan`, `apply` and `gc` while it is under way; then `done`, `planned`, `unfinished`
     (some items could not be deleted), `damaged` (images that were pushed meanwhile lack a part),
-    `refused` (by a limit or a mistake in a file) or `failed`.
+    `refused` (by a limit or a mistake in a file), `failed` or `cancelled`.
     """
     _work("fleet status").status(file, registries or (), watch, joining, output, access)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aioregistry.fleet.engine import FleetEngine
     from aioregistry.fleet.state import Run
 
-__all__ = ["archive", "clean", "plan", "status", "work"]
+__all__ = ["approve", "archive", "cancel", "clean", "plan", "status", "work"]
 
 _MEMORY = "memory://"
 # No registry has an @ in its name.
@@ -73,6 +73,58 @@ def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> 
         )
 
     run("fleet plan", access, work(), lambda: "nothing was deleted")
+
+
+def approve(file: Path, names: Sequence[str], yes: bool, joining: Joining, access: Access) -> None:
+    """Carry out the plans that were made last."""
+    from aioregistry.fleet.state import Run
+
+    command = "fleet approve"
+
+    async def work() -> int:
+        fleet, chosen = _load(file, names)
+        async with _engine(fleet, joining, access, needs_server=True) as engine:
+            runs = await engine.runs()
+            waiting = [
+                run
+                for name in chosen
+                if isinstance(run := runs[name], Run) and run.result == "planned"
+            ]
+            if not waiting:
+                raise NotFoundError(
+                    "no plan waits for approval: 'aioregistry fleet plan' makes one"
+                )
+            for run in waiting:
+                typer.echo(safe(_described(run)))
+            if not yes:
+                items = sum(run.items for run in waiting)
+                question = (
+                    f"Send {counted(items, 'DELETE')} to {counted(len(waiting), 'registry')}?"
+                )
+                ask(command, question, "nothing was deleted")
+            for run in waiting:
+                await engine.approve(run.registry, run.id)
+            return await _work_to_the_end(engine, [run.registry for run in waiting])
+
+    run(command, access, work(), lambda: "'aioregistry fleet run' continues")
+
+
+def cancel(file: Path, names: Sequence[str], joining: Joining, access: Access) -> None:
+    """End the runs of registries, wherever they are carried out."""
+    from aioregistry.fleet.state import Run
+
+    async def work() -> int:
+        fleet, chosen = _load(file, names)
+        async with _engine(fleet, joining, access, needs_server=True) as engine:
+            runs = await engine.runs()
+            for name in chosen:
+                found = runs[name]
+                if isinstance(found, Run) and found.phase != "ended":
+                    await engine.cancel(name, found.id)
+                    typer.echo(f"{name}: the run {found.id} ends within seconds")
+        return DONE
+
+    run("fleet cancel", access, work(), lambda: "to see their states: aioregistry fleet status")
 
 
 def work(file: Path, joining: Joining, access: Access) -> None:
@@ -188,23 +240,32 @@ async def _run_to_the_end(
     at_any_time: bool,
 ) -> int:
     """Begin runs, work until all of them have ended, and say what came of them."""
-    from aioregistry.cli.fleet.rows import describe
-    from aioregistry.fleet.state import Run
-
     async with _engine(fleet, joining, access, needs_server=False) as engine:
         begun = await engine.begin(names, plan_only=plan_only, at_any_time=at_any_time)
         for name in names:
             if name not in begun:
                 typer.echo(f"{name}: an earlier run has not ended, and is continued", err=True)
-        await engine.work(names)
-        runs = await engine.runs()
+        return await _work_to_the_end(engine, names)
+
+
+async def _work_to_the_end(engine: "FleetEngine", names: Sequence[str]) -> int:
+    from aioregistry.fleet.state import Run
+
+    await engine.work(names)
+    runs = await engine.runs()
     results = set()
     for name in names:
         ended = runs[name]
         if isinstance(ended, Run):
-            typer.echo(safe(describe(ended)))
+            typer.echo(safe(_described(ended)))
             results.add(ended.result)
     return DONE if results <= {"done", "planned"} else SOME_FAILED
+
+
+def _described(run: "Run") -> str:
+    from aioregistry.cli.fleet.rows import describe
+
+    return describe(run)
 
 
 def _load(file: Path, names: Sequence[str]) -> tuple[Fleet, list[str]]:
