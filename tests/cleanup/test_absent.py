@@ -4,6 +4,7 @@ import pytest
 
 from aioregistry import NotFoundError, RegistryConnectionError, RegistryTimeoutError
 from aioregistry.cleanup.apply.apply import _Job
+from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
@@ -177,13 +178,14 @@ async def test_what_others_delete_right_before_its_delete_is_absent(job, monkeyp
     digest = job.builder.image("a")
     job.builder.image("keep")
     plan = await job.plan()
-    begin = _Job.begin
+    check = RepositoryJob._check
 
-    async def others_delete_it(self, repository, item):
+    async def others_delete_it(self, item, batch):
+        verdict = await check(self, item, batch)
         job.sandbox.state.delete_manifest("example", "web", digest)
-        return await begin(self, repository, item)
+        return verdict
 
-    monkeypatch.setattr(_Job, "begin", others_delete_it)
+    monkeypatch.setattr(RepositoryJob, "_check", others_delete_it)
     report = await job.apply(plan)
     assert names(report.absent) == {"a"}
     assert len(job.deletes()) == 1
