@@ -19,7 +19,7 @@ from aioregistry import RegistryClient
 from aioregistry.cleanup import ContentCache, ContentReader, Distribution, apply_plan, make_plan
 from aioregistry.cli.running import relax_garbage_collector
 from benchmarks.cleaning import NOW, POLICY
-from benchmarks.server import TOKEN
+from benchmarks.job import TOKEN
 
 # So many that the opening of two files is little beside them.
 _REPOSITORIES_A_PART = 5

@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.effort import Effort
+from benchmarks.job import TOKEN
 from benchmarks.results import Row, Section, Target
-from benchmarks.server import TOKEN, serving
+from benchmarks.server import serving
 
 __all__ = ["beside_the_older_build"]
 

@@ -23,7 +23,7 @@ from aioregistry.cleanup import (
 )
 from aioregistry.cli.display.counting import peak_memory
 from aioregistry.cli.running import relax_garbage_collector
-from benchmarks.server import PER_PAGE, TOKEN
+from benchmarks.job import PER_PAGE, TOKEN
 
 # Most tags that are a commit's, and all manifests that have lost theirs.
 POLICY = Policy([Delete(tags="[0-9a-c]" + "[0-9a-f]" * 11), DeleteUntagged()])

@@ -6,9 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.effort import Effort
+from benchmarks.job import PER_PAGE
 from benchmarks.measure import run_module
 from benchmarks.results import Row, Section, Target
-from benchmarks.server import PER_PAGE, REPOSITORIES, serving
+from benchmarks.server import REPOSITORIES, serving
 
 __all__ = ["clean_ups"]
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from aioregistry.sandbox import Sandbox
 from aioregistry.sandbox.seed import generated_state
-from benchmarks.server import PER_PAGE, TOKEN
+from benchmarks.job import PER_PAGE, TOKEN
 
 __all__: list[str] = []
 

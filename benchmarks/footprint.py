@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmarks.candidates import OURS, Job
+from benchmarks.candidates import OURS
 from benchmarks.effort import DECODER, Effort
+from benchmarks.job import Job
 from benchmarks.measure import interleave, ratios, run_module
 from benchmarks.probes import HAS_RESIDENT
 from benchmarks.results import Row, Section, Target

@@ -9,7 +9,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from benchmarks.candidates import Job
+from benchmarks.job import Job
 
 __all__ = ["Clock", "Samples", "interleave", "ratios", "run_module"]
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from aioregistry import RegistryClient
 from aioregistry.cleanup import DeleteOlderThan, KeepNewest, ListMemory, Policy, make_plan
 from aioregistry.sandbox import Sandbox, State
-from benchmarks.server import TOKEN
+from benchmarks.job import TOKEN
 from tests.cleanup.sources import StateContents
 
 # Two of the five tags of a repository whose tags are old.

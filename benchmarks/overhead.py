@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
-from benchmarks.candidates import OURS, Job, installed, label
+from benchmarks.candidates import OURS, installed, label
 from benchmarks.effort import DECODER, FLOOR, HTTPX, ORJSON, PYDO, Effort
+from benchmarks.job import Job
 from benchmarks.measure import interleave, ratios
 from benchmarks.results import Comparison, Row, Section, Target
 from benchmarks.server import serving

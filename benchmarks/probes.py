@@ -13,7 +13,7 @@ from typing import Any
 from aioregistry import FinishedRequest, RateLimit, RateLimitHeaders, RegistryClient
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.testing.virtual_time import run_virtual
-from benchmarks.server import TOKEN
+from benchmarks.job import TOKEN
 
 __all__ = ["HAS_RESIDENT"]
 

@@ -4,7 +4,7 @@ import statistics
 
 from attrs import frozen
 
-from benchmarks.candidates import Job
+from benchmarks.job import Job
 from benchmarks.measure import Samples
 
 __all__ = ["Comparison", "Detail", "Row", "Section", "Target"]

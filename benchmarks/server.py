@@ -19,11 +19,9 @@ from aioregistry.cleanup.manifests.content import parse_content
 from aioregistry.sandbox import Limits, Sandbox, State
 from aioregistry.sandbox.seed import generated_state
 from aioregistry.sandbox.state import images
+from benchmarks.job import PER_PAGE, TAGS_PATH, TOKEN
 
-TOKEN = "sandbox-token"
-PER_PAGE = 200
 REPOSITORIES = 50
-TAGS_PATH = "/v2/registry/example/repositories/app/tags"
 
 _PAGE = re.compile(rb"[?&]page=(\d+)")
 _QUOTA = (

@@ -15,11 +15,12 @@ import benchmarks
 from aioregistry.cli.demo.history import History
 from benchmarks.__main__ import measure
 from benchmarks.before import beside_the_older_build
-from benchmarks.candidates import OURS, Job, installed
+from benchmarks.candidates import OURS, installed
 from benchmarks.chart import draw
 from benchmarks.effort import DECODER, SHORT
 from benchmarks.histories import measure as measure_history
 from benchmarks.histories import picture
+from benchmarks.job import Job
 from benchmarks.measure import Samples, interleave, run_module
 from benchmarks.report import document, section_text
 from benchmarks.results import Comparison, Row, Section, Target

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.soak import Soak, faulty, grown, hours
+from benchmarks.soak import hours
+from benchmarks.soak_work import Soak, faulty, grown
 
 
 def check(soak: Soak) -> None:
