@@ -14,6 +14,7 @@ from benchmarks.effort import FULL, SHORT, Effort
 from benchmarks.footprint import footprint
 from benchmarks.limits import alone_on_the_token, beside_a_second_client, in_real_time, people_first
 from benchmarks.overhead import at_the_sandbox, deletes, walks
+from benchmarks.paper import on_paper
 from benchmarks.report import document, section_text
 from benchmarks.results import Section
 from benchmarks.service import inside_services
@@ -35,6 +36,7 @@ def measure(effort: Effort) -> Iterator[Section]:
         at_the_sandbox: effort.sandbox,
         clean_ups: effort.cleaned,
         beside_the_older_build: effort.compared,
+        on_paper: effort.nights,
         inside_services: effort.sharing,
         usage_and_pages: effort.counted,
     }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -10,8 +11,9 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.candidates import OURS
 from benchmarks.effort import Effort
-from benchmarks.job import TOKEN
+from benchmarks.job import TOKEN, Job
 from benchmarks.results import Row, Section, Target
 from benchmarks.server import serving
 
@@ -40,6 +42,7 @@ def _rows(effort: Effort, folder: Path, older: Path) -> Iterator[Row]:
     yield from _plans(effort.planned, 50, folder, builds, (400, 0.6, 250))
     yield from _plans(effort.planned // 10, 1, folder, builds, (150, None, None))
     yield from _reads(effort, builds)
+    yield from _requests(effort, builds)
 
 
 def _take_out(folder: Path) -> bool:
@@ -112,16 +115,40 @@ def _reads(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
         yield Row(f"{what}: CPU {label}", ratios, target)
 
 
+def _requests(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
+    with serving("minimal", tags=effort.tags) as url:
+        deletes = Job("delete", url, effort.deletes, 32)
+        walk = Job("walk", url, effort.tags, 16, repeat=10)
+        for what, job, target in (
+            (f"{deletes.count:,} deletes, 32 at once", deletes, 0.87),
+            (f"{walk.count:,} tags, 16 pages at once", walk, 0.88),
+        ):
+            seconds: dict[str, list[float]] = {name: [] for name in builds}
+            for _ in range(2 * effort.rounds):
+                for name, sources in builds.items():
+                    # Its sources come first; the candidates are this build's.
+                    paths = f"{sources}{os.pathsep}{_HERE.parent}"
+                    figures = _print_of(paths, "candidates.py", OURS, job.to_json())
+                    seconds[name].append(figures[1])
+            ratio = statistics.median(seconds["this"]) / statistics.median(seconds["older"])
+            yield Row(f"{what}: CPU over the older's", (ratio,), Target(target))
+
+
 def _run(sources: Path, script: str, job: str, url: str, *args: str) -> list[float]:
     """Run a script with a build's sources in a process of its own; return what it prints."""
+    return _print_of(str(sources), f"{script}.py", job, url, TOKEN, *args)
+
+
+def _print_of(paths: str, script: str, *args: str) -> list[float]:
     done = subprocess.run(
-        [sys.executable, str(_HERE / f"{script}.py"), job, url, TOKEN, *args],
-        env={**os.environ, "PYTHONPATH": str(sources)},
+        [sys.executable, str(_HERE / script), *args],
+        # An import that compiles its sources anew each time is no import that anybody waits for.
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": ""},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{script} {job} failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{script} {args[0]} failed:\n{done.stderr[-2000:]}")
     figures: list[float] = json.loads(done.stdout or "[]")
     return figures

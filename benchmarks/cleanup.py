@@ -26,7 +26,13 @@ _NOTE = (
 
 def clean_ups(effort: Effort) -> Section:
     """Plan and apply, each in a process of its own."""
-    rows = (*_whole(effort), *_archiving(effort), *_large(effort), *_nights(effort))
+    rows = (
+        *_whole(effort),
+        *_archiving(effort),
+        *_large(effort),
+        *_nights(effort),
+        *_killed(effort),
+    )
     return Section("A clean-up", _NOTE, rows)
 
 
@@ -40,7 +46,7 @@ def _whole(effort: Effort) -> Iterator[Row]:
     yield Row(f"{what}: DELETEs", (deletes,))
     yield Row(f"{what}: requests in all", (planning + applying,))
     yield Row(f"{what}: requests in all over DELETEs", ((planning + applying) / deletes,))
-    yield Row(f"{what}: requests tag by tag", (one_by_one,))
+    yield Row(f"{what}: requests tag by tag, as by pydo or a loop over doctl", (one_by_one,))
     yield Row(f"{what}: its requests over those", ((planning + applying) / one_by_one,), Target(1))
     yield Row(f"{what}: planned", tuple(one[0] for one in rounds), unit="s")
     yield Row(f"{what}: peak of memory", tuple(one[1] for one in rounds), unit="MiB")
@@ -85,6 +91,16 @@ def _archive(tags: int, *, parity: int) -> list[float]:
         contents = Path(folder, "contents")
         with serving("registry", tags=tags, contents=contents) as url:
             return run_module("archiving", url, str(contents), str(parity))
+
+
+def _killed(effort: Effort) -> Iterator[Row]:
+    if not effort.nights:
+        return
+    figures = run_module("killed", str(effort.compared), "5")
+    what = f"a cold plan of {effort.compared:,} tags, killed at a random moment: reads lost"
+    lost = (read - kept for read, kept in zip(figures[::3], figures[1::3], strict=True))
+    yield Row(what, tuple(lost), worst=True)
+    yield Row(f"{what}, in seconds", tuple(figures[2::3]), Target(5), "s", worst=True)
 
 
 def _measure(tags: int, job: str, *, kept: bool) -> list[float]:

@@ -29,10 +29,9 @@ from tests.ratelimit.strict_server import (
 __all__ = ["PATTERNS", "Outcome", "Waits", "alone", "beside_another", "people_beside_a_job"]
 
 _IN_FLIGHT = 32
-_THEIRS = RateLimit(windows=((75, MINUTE[1]), (1500, HOUR[1])))
 # Seconds since the epoch are no finer than this as a float.
 _RESOLUTION = 1e-6
-_LEFT = (MINUTE[0] - 75, MINUTE[1]), (HOUR[0] - 1500, HOUR[1])
+_THEIR_SHARE = 0.3
 
 Seconds = Callable[[], float]
 
@@ -127,17 +126,22 @@ def alone(count: int, *, jittered: bool = False, seed: int = 1) -> Outcome:
     return outcome
 
 
-def _evenly(_: Random) -> Seconds:
-    return constant(MINUTE[1] / 75)
+def _evenly(_: Random, each_minute: int) -> Seconds:
+    return constant(MINUTE[1] / each_minute)
 
 
-def _at_random(random: Random) -> Seconds:
-    return lambda: random.expovariate(75 / MINUTE[1])
+def _at_random(random: Random, each_minute: int) -> Seconds:
+    return lambda: random.expovariate(each_minute / MINUTE[1])
 
 
-def _in_gusts(_: Random) -> Seconds:
+def _in_gusts(_: Random, each_minute: int) -> Seconds:
     sent = itertools.count(1)
-    return lambda: 0.01 if next(sent) % 75 else MINUTE[1]
+    return lambda: 0.01 if next(sent) % each_minute else MINUTE[1]
+
+
+def _part(share: float) -> tuple[tuple[int, float], tuple[int, float]]:
+    """Return a share of both windows."""
+    return (round(share * MINUTE[0]), MINUTE[1]), (round(share * HOUR[0]), HOUR[1])
 
 
 @define
@@ -203,20 +207,46 @@ def people_beside_a_job(count: int, *, every: float = 60.0, seed: int = 1) -> Wa
 PATTERNS = {"evenly": _evenly, "at random": _at_random, "in gusts": _in_gusts}
 
 
-def beside_another(pattern: str, *, before: float, seed: int = 1, count: int = 5_000) -> Outcome:
-    """Delete `count` tags while another client takes 30% of the token's quota.
+def on_many_tokens(tokens: int, count: int) -> Outcome:
+    """Send `count` requests on each of some tokens at the same time.
+
+    Returns:
+        How long the last took, and what all of them met.
+    """
+    outcome = Outcome(best=best_possible(count, MINUTE, HOUR))
+
+    @virtual
+    async def run() -> None:
+        servers = [_WatchedServer(constant(0.05), outcome) for _ in range(tokens)]
+        outcome.seconds = max(await asyncio.gather(*(_delete(one, count) for one in servers)))
+
+    run()
+    return outcome
+
+
+def beside_another(
+    pattern: str,
+    *,
+    before: float,
+    seed: int = 1,
+    count: int = 5_000,
+    share: float = _THEIR_SHARE,
+) -> Outcome:
+    """Delete `count` tags while another client takes a part of the token's quota.
 
     Args:
         pattern: How the other spreads its requests: one of `PATTERNS`.
         before: How many seconds earlier it began.
         seed: Of what is random.
         count: How many.
+        share: Which part the other takes; 30% by default.
     """
-    outcome = Outcome(best=best_possible(count, *_LEFT))
-    gap = PATTERNS[pattern](Random(seed))
+    outcome = Outcome(best=best_possible(count, *_part(1 - share)))
+    theirs = _part(share)
+    gap = PATTERNS[pattern](Random(seed), theirs[0][0])
 
     async def other(server: StrictServer) -> None:
-        quota = WindowLimiter(_THEIRS)
+        quota = WindowLimiter(RateLimit(windows=theirs))
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(gap())
