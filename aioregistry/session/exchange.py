@@ -1,12 +1,16 @@
 """What callbacks and reports see of a request."""
 
+import logging
+from collections.abc import Callable
 from typing import Literal
 
-from attrs import define, frozen
+from attrs import asdict, define, frozen
 
 from aioregistry.api.endpoints import Request
 
-__all__ = ["FinishedRequest", "RequestLog", "Verdict"]
+__all__ = ["FinishedRequest", "RequestLog", "Verdict", "report"]
+
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 
 @frozen
@@ -97,3 +101,24 @@ class RequestLog:
             seconds,
             error,
         )
+
+
+def report(
+    finished: FinishedRequest, on_request: Callable[[FinishedRequest], object] | None
+) -> None:
+    """Log a request that is over, and tell the callback."""
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug(
+            "%s %s: %s in %.3f s",
+            finished.method,
+            finished.route,
+            finished.status or finished.error,
+            finished.seconds,
+            extra=asdict(finished),
+        )
+    if on_request is not None:
+        try:
+            on_request(finished)
+        except Exception:
+            # A measurement that fails is no reason for a request to fail.
+            logger.exception("on_request raised")

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["Secret", "redact"]
+from aioregistry.errors import InvalidTokenError
+
+__all__ = ["Secret", "bearer", "redact"]
 
 _REDACTED = "<redacted>"
 # A shorter text is no secret that is worth the words it would be cut out of.
@@ -81,3 +83,16 @@ def _spellings_of(character: str) -> str:
     return (
         rf"(?:\\*[{plain}]|{bytewise}|\\+u{code:04x}|\\+x{code:02x}|&\#0*{code};|&\#x0*{code:x};)"
     )
+
+
+def bearer(token: object) -> Secret:
+    """Return the Authorization header for a token.
+
+    Raises:
+        InvalidTokenError: It cannot be sent in a header.
+    """
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
+        raise InvalidTokenError("the token must be printable ASCII without spaces")
+    if not token:
+        raise InvalidTokenError("the token is empty; set DIGITALOCEAN_TOKEN or pass token=")
+    return Secret(f"Bearer {token}")

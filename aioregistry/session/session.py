@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from attrs import asdict
-
 from aioregistry.api.decoding import DecodeError
 from aioregistry.api.endpoints import Request
 from aioregistry.arguments import Ignored
@@ -24,7 +22,7 @@ from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.ratelimit.priority import within
 from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
-from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict
+from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict, report
 from aioregistry.session.hints import add_hint
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
 from aioregistry.session.recent import RecentRequests
@@ -211,7 +209,7 @@ class Session:
         finally:
             self.recent.record(failed, log.status, self._now())
             if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
-                self._report(request, log, self._now() - begun, failed)
+                report(log.finished(request, self._now() - begun, failed), self._on_request)
 
     async def fetch(self, request: Request, decode: Callable[[bytes], T]) -> T:
         """Send `request` as `send` does, and return what `decode` makes of the body.
@@ -241,8 +239,11 @@ class Session:
     async def _attempt(
         self, request: Request, priority: Priority, log: RequestLog, *, has_permit: bool
     ) -> tuple[Answer | NoAnswer, Secret]:
+        # Where nothing was waited for, nothing else can have happened meanwhile.
+        has_waited = has_permit or log.attempts > 0
         if self._limiter is not None and not has_permit and not self._acquire_at_once(priority):
             await self._acquire(self._limiter, priority, log)
+            has_waited = True
         reported: RateLimitHeaders | None = None
         sent = connected = False
         connections = self._transport.connections
@@ -250,15 +251,19 @@ class Session:
             if not connections.acquire_at_once():
                 with interruptible(self):
                     await connections.acquire()
+                has_waited = True
             connected = True
             # Asked for only now: a token may have changed while this waited for quota.
-            try:
-                authorization = await self._transport.authorization()
-            except InvalidTokenError as error:
-                return NoAnswer(error, sent=False), Secret()
-            # Much else may have happened, too.
-            self._check_not_closed()
-            raise_if_aborted(self)
+            authorization = self._transport.fixed_authorization
+            if authorization is None:
+                try:
+                    authorization = await self._transport.authorization()
+                except InvalidTokenError as error:
+                    return NoAnswer(error, sent=False), Secret()
+                has_waited = True
+            if has_waited:
+                self._check_not_closed()
+                raise_if_aborted(self)
             log.attempts += 1
             outcome_unknown = log.outcome_unknown
             log.outcome_unknown = sent = True
@@ -379,21 +384,3 @@ class Session:
         if error.status is None and isinstance(error, InvalidResponseError):
             error.status = log.status
         return error
-
-    def _report(self, request: Request, log: RequestLog, seconds: float, error: str | None) -> None:
-        finished = log.finished(request, seconds, error)
-        if logger.isEnabledFor(logging.DEBUG):
-            logger.debug(
-                "%s %s: %s in %.3f s",
-                request.method,
-                request.route,
-                log.status or error,
-                seconds,
-                extra=asdict(finished),
-            )
-        if self._on_request is not None:
-            try:
-                self._on_request(finished)
-            except Exception:
-                # A measurement that fails is no reason for a request to fail.
-                logger.exception("on_request raised")

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
@@ -27,7 +28,7 @@ from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.connections import Connections
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import check_origin, environment_proxy, without_login
-from aioregistry.session.secret import Secret, redact
+from aioregistry.session.secret import Secret, bearer, redact
 
 __all__ = [
     "TokenSource",
@@ -105,6 +106,7 @@ class Transport:
 
     Attributes:
         connections: Turns for attempts: one is held during each.
+        fixed_authorization: The value of the Authorization header; None where it may change.
 
     Args:
         base_url: The origin, with the path before ``/v2`` if there is one.
@@ -136,7 +138,10 @@ class Transport:
         if session is not None and trust_env:
             raise ValueError("give a session or trust_env, not both: a session has its own setting")
         self.base_url: str = check_origin("base_url", base_url)
-        self._token = token if callable(token) else _authorization(token)
+        self._base = URL(self.base_url, encoded=True)
+        self._base_path = urlsplit(self.base_url).path
+        self._token = token
+        self.fixed_authorization: Secret | None = None if callable(token) else bearer(token)
         self._borrowed = session
         self._connector = connector
         self._trusts_env = trust_env
@@ -169,9 +174,9 @@ class Transport:
             self._proxy = environment_proxy(self.base_url)
         # What never changes is given once: headers for each request would cost each request. But
         # aiohttp sends the headers of a session to proxies, too, in clear.
-        self._is_token_default = isinstance(self._token, str) and not self._proxy
-        if isinstance(self._token, str) and self._is_token_default:
-            self._headers[hdrs.AUTHORIZATION] = self._token
+        if self.fixed_authorization is not None and not self._proxy:
+            self._is_token_default = True
+            self._headers[hdrs.AUTHORIZATION] = self.fixed_authorization
         self._http = own_session(
             connector=self._connector, headers=self._headers, timeout=self._timeout
         )
@@ -198,7 +203,7 @@ class Transport:
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the Authorization header that was sent last, which a server may repeat."""
-        return (self._token,) if isinstance(self._token, str) else self._last
+        return self._last if self.fixed_authorization is None else (self.fixed_authorization,)
 
     async def authorization(self) -> Secret:
         """Return the value of the Authorization header for the next attempt.
@@ -207,12 +212,12 @@ class Transport:
             InvalidTokenError: The token's callable returned something that cannot be sent, or
                 raised an error, which is the cause of this one, or took longer than an attempt may.
         """
-        if isinstance(self._token, str):
-            return self._token
+        if self.fixed_authorization is not None:
+            return self.fixed_authorization
         deadline = asyncio.timeout(self.token_seconds)
         try:
             async with deadline:
-                token = await self._token()
+                token = await self._token()  # type: ignore[operator]  # else it is fixed
         except asyncio.CancelledError:
             me = asyncio.current_task()
             if me is None or me.cancelling():
@@ -229,7 +234,7 @@ class Transport:
             raise InvalidTokenError(
                 f"the token's callable raised {type(error).__name__}"
             ) from error
-        authorization = _authorization(token)
+        authorization = bearer(token)
         self._last = (authorization,)
         return authorization
 
@@ -246,7 +251,7 @@ class Transport:
             with deadline:
                 begun = await http.request(
                     request.method,
-                    URL(self.base_url + request.target, encoded=True),
+                    self._url_of(request.target),
                     data=request.body,
                     allow_redirects=False,
                     **self._options(http, request, authorization),
@@ -267,6 +272,12 @@ class Transport:
         finally:
             if begun is not None:
                 begun.release()
+
+    def _url_of(self, target: str) -> URL:
+        if "?" in target:
+            return URL(self.base_url + target, encoded=True)
+        # To read the origin anew takes four times as long.
+        return self._base.with_path(self._base_path + target, encoded=True)
 
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: Secret
@@ -386,11 +397,3 @@ def foreign_error(error: Exception) -> RegistryError:
     # Its text may be a secret; its log is where the service looks.
     found.__cause__ = error
     return found
-
-
-def _authorization(token: object) -> Secret:
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or " " in token:
-        raise InvalidTokenError("the token must be printable ASCII without spaces")
-    if not token:
-        raise InvalidTokenError("the token is empty; set DIGITALOCEAN_TOKEN or pass token=")
-    return Secret(f"Bearer {token}")

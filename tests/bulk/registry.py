@@ -71,6 +71,8 @@ class Registry:
     async def close(self) -> None:
         """Nothing to close."""
 
+    fixed_authorization = None
+
     async def authorization(self) -> str:
         return "Bearer token"
 

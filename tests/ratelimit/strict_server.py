@@ -98,6 +98,8 @@ class StrictServer:
     async def close(self) -> None:
         """Nothing to close."""
 
+    fixed_authorization = None
+
     async def authorization(self) -> str:
         return "Bearer token"
 

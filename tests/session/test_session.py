@@ -90,6 +90,8 @@ class Script:
     async def close(self) -> None:
         self.closed = True
 
+    fixed_authorization = None
+
     async def authorization(self) -> str:
         return self.tokens()
 
