@@ -18,7 +18,7 @@ _LARGEST = 2**53
 
 
 def save_state(state: State, path: str | Path) -> None:
-    """Write a state to a file: registries with their content, and the subscription.
+    """Write a state to a file: registries with their content, the subscription, and what runs.
 
     Credentials and garbage collections are not written.
 
@@ -47,6 +47,11 @@ def state_to_json(state: State) -> dict[str, Any]:
         "format": _FORMAT,
         "tier": state.tier.slug,
         "registries": [_registry_to_json(registry) for registry in state.registries.values()],
+        "clusters": [
+            {"name": cluster.name, "state": cluster.state, "objects": cluster.objects}
+            for cluster in state.clusters.values()
+        ],
+        "apps": state.apps,
     }
 
 
@@ -67,6 +72,11 @@ def state_from_json(content: Any, clock: Callable[[], float] | None = None) -> S
         state.tier = TIERS[content["tier"]]
         for registry in content["registries"]:
             _fill(state.add_registry(registry["name"], registry["region"]), registry)
+        for described in content.get("clusters", ()):
+            cluster = state.add_cluster(_text(described["name"]))
+            cluster.state = _text(described["state"])
+            cluster.objects = {path: [*some] for path, some in described["objects"].items()}
+        state.apps = [dict(app) for app in content.get("apps", ())]
     except (KeyError, TypeError, AttributeError, OverflowError, Refusal) as error:
         raise ValueError(f"no state: {error!r}") from error
     return state

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from aioregistry import RegistryError
 from aioregistry.cleanup import Distribution
+from aioregistry.cleanup.in_use.account import AccountInUse
+from aioregistry.cleanup.in_use.references import collect_in_use
 from aioregistry.cli.app import app
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
@@ -172,6 +174,14 @@ def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):
 async def test_tags_are_made_up_in_the_number_asked_for(use):
     _, client = await use("--tags", "3")
     assert sum((await counts(client)).values()) == 3
+
+
+async def test_a_cluster_of_its_account_runs_an_image_of_each_repository(use):
+    pytest.importorskip("kubernetes_asyncio")
+    _, client = await use("--tags", "40")
+    names = {one.name async for one in client.registry("example").repositories()}
+    in_use = await collect_in_use(AccountInUse(client))
+    assert {use.reference.path for use in in_use} == {f"example/{name}" for name in names}
 
 
 async def test_it_is_strange_if_that_is_asked_for(use):

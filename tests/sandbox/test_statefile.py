@@ -11,10 +11,16 @@ from aioregistry.sandbox.statefile import load_state, save_state, state_from_jso
 def test_a_state_comes_back_from_its_file_as_it_was(tmp_path):
     state = generated_state(200, 3)
     state.subscribe("professional")
+    state.add_cluster("blue").run("example/web:1")
+    state.clusters["blue"].state = "upgrading"
+    state.apps.append({"id": "1", "spec": {"name": "shop"}})
     save_state(state, tmp_path / "state.json")
     again = load_state(tmp_path / "state.json")
     assert state_to_json(again) == state_to_json(state)
     assert again.tier.slug == "professional"
+    assert again.clusters["blue"].objects == state.clusters["blue"].objects
+    assert again.clusters["blue"].state == "upgrading"
+    assert again.apps == state.apps
     assert again.registry("example").storage_bytes == state.registry("example").storage_bytes
     assert again.tag_names("example", "web") == state.tag_names("example", "web")
 
@@ -25,6 +31,8 @@ def test_a_state_comes_back_from_its_file_as_it_was(tmp_path):
         lambda content: content.update(format=2),
         lambda content: content.pop("tier"),
         lambda content: content.update(tier="gold"),
+        lambda content: content.update(clusters=[{"name": "blue"}]),
+        lambda content: content.update(apps=[5]),
         lambda content: content["registries"][0].update(name="No"),
         lambda content: content["registries"][0].update(blobs={}),
         lambda content: content["registries"][0].update(blobs={"sha256:x": 1}),

@@ -99,8 +99,9 @@ def sandbox(
 
     It prints a line for a shell on stdout, after which `aioregistry` commands in that shell use the
     sandbox, and a line for `python -m asyncio` on stderr. With `--detach`,
-    `kill $AIOREGISTRY_SANDBOX_PID` stops it. What commands kept of it in the state directory is
-    deleted when it stops, unless it was filled with `--state`.
+    `kill $AIOREGISTRY_SANDBOX_PID` stops it. A cluster of its account runs the oldest image of each
+    repository, for `cleanup plan --in-use digitalocean`. What commands kept of it in the state
+    directory is deleted when it stops, unless it was filled with `--state`.
     """
     import asyncio
 
@@ -199,6 +200,17 @@ def _describe(state: "State") -> str:
     return ", ".join(registries) or "No registry"
 
 
+def _run_some(state: "State", registry: str) -> None:
+    """Run an image of each repository in a cluster of the account, its oldest with a tag."""
+    cluster = state.add_cluster("production")
+    for repository in state.registry(registry).repositories.values():
+        if not repository.tags:
+            continue
+        oldest = min(repository.tags.values(), key=lambda tag: tag.at)
+        image = f"registry.digitalocean.com/{registry}/{repository.name}:{oldest.name}"
+        cluster.run(image, name=repository.name.replace("/", "-"))
+
+
 def _content(tags: int, history: Path | None, state: Path | None) -> "State":
     import msgspec
 
@@ -218,6 +230,7 @@ def _content(tags: int, history: Path | None, state: Path | None) -> "State":
         for number in range(branches):
             # Policies delete the images of pull requests when they are old.
             made.push(REGISTRY, first, [f"pr-{number + 1}"], at=now - timedelta(days=3 * number))
+        _run_some(made, REGISTRY)
         return made
     try:
         return history_state(msgspec.to_builtins(read_history(history)), REGISTRY)
