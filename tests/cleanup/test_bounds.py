@@ -9,7 +9,7 @@ from attrs import evolve
 from aioregistry.api.models import Repository, Tag
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
-from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.cleanup.memory.times import with_remembered_times
 from aioregistry.cleanup.plan.bounds import decides_alike, keeps_so_many
@@ -141,6 +141,20 @@ def test_remembered_times_decide_as_fresh_ones():
             by_memory = condemned_tags(times.inventory, policy, Exempt(), NOW)
             assert by_memory <= condemned_tags(fresh, policy, Exempt(), NOW), seed
     assert alike > 20
+
+
+@pytest.mark.parametrize("unit", ["images", "tags"])
+def test_a_tag_beside_one_of_an_unknown_time_is_not_deleted_by_remembered_times(unit):
+    """`moved` may be newer than `new`: then its image is the newest, and `old` stays with it."""
+    manifests = (
+        ListedManifest(digest_of("a"), ("moved", "old"), ago(100)),
+        ListedManifest(digest_of("b"), ("new",), ago(1)),
+    )
+    remembered = [ListedTag("old", digest_of("a"), ago(100)), ListedTag("gone", "", ago(20))]
+    times = with_remembered_times(RepositoryInventory("web", manifests), remembered)
+    policy = Policy([KeepNewest(1, unit=unit), DeleteOlderThan(timedelta(days=30))], floor=0)
+    assert times.assumed == {"moved", "new"}
+    assert not decides_alike(times, policy, Exempt(), NOW)
 
 
 def test_a_repository_without_counts_has_no_state():

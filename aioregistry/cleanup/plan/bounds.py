@@ -46,8 +46,9 @@ def decides_alike(times: RememberedTimes, policy: Policy, exempt: Exempt, now: d
     """Return whether a policy decides by remembered times of tags as it would by fresh ones.
 
     Tags that are not remembered are newer than all that are, which is what rules that keep the
-    newest ask for. For rules by age they must be too young, however old they are; and none of them
-    may be deleted, as their order among themselves is not known.
+    newest ask for. For rules by age they must be too young, however old they are. As their order
+    among themselves is not known, nobody knows whose images are the newest: none of them may be
+    deleted, and no other tag of their manifests.
 
     Args:
         times: What is remembered.
@@ -72,7 +73,13 @@ def decides_alike(times: RememberedTimes, policy: Policy, exempt: Exempt, now: d
     for _, time in assumed:
         if time is None or any(now - time > age for age in ages):
             return False
-    return times.assumed.isdisjoint(condemned_tags(inventory, policy, exempt, now))
+    theirs = {
+        tag
+        for manifest in inventory.manifests
+        if not times.assumed.isdisjoint(manifest.tags)
+        for tag in manifest.tags
+    }
+    return theirs.isdisjoint(condemned_tags(inventory, policy, exempt, now))
 
 
 def keeps_so_many(policy: Policy, repository: str, tags: int, manifests: int) -> bool:
