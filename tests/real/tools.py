@@ -269,8 +269,6 @@ class Tool:
                 "DXF_PASSWORD": self.place.login,
                 # podman keeps what it runs there.
                 "XDG_RUNTIME_DIR": str(self.store),
-                "NOTATION_USERNAME": self.place.login,
-                "NOTATION_PASSWORD": self.place.login,
             },
             cwd=self.folder,
         )
