@@ -79,8 +79,8 @@ class FleetEngine:
         self._tick_seconds = tick_seconds
         self._look_seconds = look_seconds
         self._docket = Docket(name=name, url=url, execution_ttl=_ENDED_TASKS_KEPT)
-        self.worker = f"{socket.gethostname()}-{os.getpid()}"
-        self.store = FleetStore(
+        self.worker: str = f"{socket.gethostname()}-{os.getpid()}"
+        self.store: FleetStore = FleetStore(
             self._docket.redis,
             name,
             lease_seconds=lease_seconds,
