@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
 from aioregistry.cli.deploy.kubernetes import yaml_text
 from aioregistry.cli.deploy.plan import When
 
@@ -100,6 +101,29 @@ def test_the_command_of_a_cron_job_cleans_up(filled):
     result = filled.run(*words[1:])
     assert result.exit_code == 0, result.output
     assert filled.tags() == {"main", "dev"}
+
+
+def test_a_cron_job_keeps_what_its_cluster_runs(filled, monkeypatch):
+    pytest.importorskip("kubernetes_asyncio")
+    made = objects(deploy(filled, "kubernetes", "--in-use", "in-cluster"))
+    cluster = filled.sandbox.state.add_cluster("blue")
+    cluster.run("registry.digitalocean.com/example/web:pr-1")
+
+    async def account():
+        url = f"{filled.sandbox.url}/kubernetes/blue"
+        return ClusterCredentials(server=url, token=cluster.token)
+
+    # Where Kubernetes mounts the account of a pod, there is none here.
+    place = "aioregistry.cleanup.in_use.cluster.by_account"
+    monkeypatch.setattr(place, lambda: by_credentials(account))
+    words = _pod(made)["containers"][0]["command"]
+    words[words.index("--policy") + 1] = "policy.toml"
+    result = filled.run(*words[1:])
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"main", "dev", "pr-1"}
+    # Before the plan, and again before the deletes.
+    listed = [path for _, path, _ in cluster.requests if path == "/api/v1/pods"]
+    assert len(listed) == 2
 
 
 @has("actionlint")

@@ -24,7 +24,7 @@ FROM ${{BASE}} AS build
 ARG PACKAGE="{package("cli,kubernetes,redis")}"
 RUN python3 -m venv /opt/aioregistry \\
  && /opt/aioregistry/bin/pip install --no-cache-dir --no-compile "$PACKAGE" \\
- && /opt/aioregistry/bin/pip uninstall -y pip
+ && /opt/aioregistry/bin/pip uninstall --yes setuptools pip
 
 FROM ${{BASE}}
 COPY --from=build /opt/aioregistry /opt/aioregistry
