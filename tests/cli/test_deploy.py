@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
@@ -82,6 +82,7 @@ def _pod(made):
     return made["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=40) | st.text("a\n\r\t -:{}#|>\"'%\u2028\x85\x1b", max_size=20))
 def test_any_policy_comes_out_as_it_went_in(text):
     if any("\ud800" <= character <= "\udfff" for character in text):

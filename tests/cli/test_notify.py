@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox import Fault, Faults, Phases
 
 RUN = ("cleanup", "run", "--policy", "policy.toml", "--yes")
 KEEP = "sh -c 'cat > told.json'"
@@ -124,6 +124,7 @@ def test_several_registries_are_told_at_once(filled):
 
 
 def test_apply_tells_what_a_collection_freed(filled):
+    filled.sandbox.state.phases = Phases(*[0] * 6)
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     words = ("cleanup", "apply", "plan.json", "--yes", "--gc", "--notify", KEEP)
     assert filled.run(*words).exit_code == 0

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from aioregistry.client.repository import RepositoryHandle
+from aioregistry.sandbox import Phases
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_an_apply_says_what_failed(filled):
 
 
 def test_a_collection_is_part_of_the_summary(filled):
+    filled.sandbox.state.phases = Phases(*[0] * 6)
     words = ("cleanup", "run", "--policy", "policy.toml", "--yes", "--gc", "-o", "json")
     result = filled.run(*words)
     assert result.exit_code == 0, result.stderr

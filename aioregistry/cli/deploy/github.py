@@ -82,7 +82,7 @@ jobs:
           GH_TOKEN: ${{{{ github.token }}}}
           NUMBER: ${{{{ github.event.pull_request.number }}}}
           GH_REPO: ${{{{ github.repository }}}}
-        run: gh pr comment "$NUMBER" --body-file plan.md
+        run: gh pr comment "$NUMBER" --edit-last --create-if-none --body-file plan.md
       - uses: actions/upload-artifact@v4
         if: github.event.pull_request.head.repo.full_name == github.repository
         with:
