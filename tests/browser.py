@@ -38,7 +38,7 @@ _FLAGS = (
     "--no-first-run",
     "--remote-debugging-port=0",
 )
-_SECONDS = 30
+_SECONDS = 120
 
 
 class Browser:

@@ -167,7 +167,7 @@ async def test_a_note_is_on_the_disk_while_the_job_runs(tmp_path):
     jobs = Jobs(tmp_path)
     job = jobs.start("delete", lambda job: asyncio.sleep(60, job.note(tag="a")))
     path = tmp_path / f"{job.id}.jsonl"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not path.exists() or b"note" not in path.read_bytes():
             await asyncio.sleep(0.01)
     await jobs.close()
