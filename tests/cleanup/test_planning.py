@@ -414,18 +414,18 @@ async def test_what_is_wrong_everywhere_is_raised_as_it_is(sandbox, planned):
     assert caught.value.__suppress_context__
 
 
-async def test_four_repositories_are_looked_at_at_a_time(sandbox, client):
+async def test_two_repositories_are_looked_at_at_a_time(sandbox, client):
     under_way, most = 0, 0
-    four = asyncio.Event()
+    both = asyncio.Event()
 
     class Slow(StateContents):
         async def read(self, *given):
             nonlocal under_way, most
             under_way += 1
             most = max(most, under_way)
-            if under_way == 4:
-                four.set()
-            await four.wait()
+            if under_way == 2:
+                both.set()
+            await both.wait()
             await asyncio.sleep(0.01)
             under_way -= 1
             return await super().read(*given)
@@ -435,7 +435,7 @@ async def test_four_repositories_are_looked_at_at_a_time(sandbox, client):
     policy = Policy([Delete()], floor=0)
     plan = await make_plan(client.registry("example"), policy, Slow(sandbox.state), now=NOW)
     assert len(plan.repositories) == 9
-    assert most == 4
+    assert most == 2
 
 
 async def test_progress_adds_up(sandbox, planned):

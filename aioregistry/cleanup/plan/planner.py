@@ -57,7 +57,7 @@ from aioregistry.errors import (
 
 __all__ = ["Planner"]
 
-_REPOSITORIES_AT_ONCE = 4
+_REPOSITORIES_AT_ONCE = 2
 # A repository whose lists turn out to be out of date is listed so often in all.
 _LISTINGS = 2
 # What may be wrong with one repository alone. Any other error is everybody's, and ends the job.
@@ -175,7 +175,8 @@ class Planner:
     async def _plan_each(
         self, names: Iterable[str]
     ) -> dict[str, RepositoryPlan | LeftAlone | None]:
-        names = list(names)
+        # The largest first, while nothing is planned yet that takes memory, too.
+        names = sorted(names, key=self._manifests_of, reverse=True)
         waiting = iter(names)
         planned: dict[str, RepositoryPlan | LeftAlone | None] = {}
         if isinstance(self._contents, ContentReader):
@@ -196,6 +197,10 @@ class Planner:
             # The first says why; the others are what it led to, or as bad.
             raise group.exceptions[0] from None
         return planned
+
+    def _manifests_of(self, name: str) -> int:
+        state = self._states[name]
+        return 0 if state is None else state.manifests
 
     def _keeps_all(self, name: str) -> bool:
         """Return whether nothing of a repository can be deleted, as far as shows unlisted."""
