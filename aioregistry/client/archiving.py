@@ -10,7 +10,7 @@ from aioregistry.errors import RegistryError
 from aioregistry.paging.pager import Pager
 from aioregistry.session.exchange import Verdict
 
-__all__ = ["DeletionArchive", "archive_repository", "manifests_first", "tags_first"]
+__all__ = ["DeletionArchive", "archive_repository", "items_first", "manifests_first", "tags_first"]
 
 # The tags are listed again before a DELETE when the list is so many seconds old, and where
 # that takes long, so many times what it took.
@@ -124,6 +124,55 @@ def manifests_first(
         return await kept.keep_manifest(repository, digest, await late.of(digest))
 
     return _ArchiveFirst(keep, check)
+
+
+def items_first(
+    archive: DeletionArchive | None,
+    registry: str,
+    manifests_of: Callable[[str], Pager[Manifest]],
+) -> _Check | None:
+    """Return the check of ``repository:tag`` and ``repository@digest``, each archived.
+
+    Args:
+        archive: The open archive; None for no check.
+        registry: The registry's name.
+        manifests_of: Returns the list of a repository's manifests.
+
+    Raises:
+        ValueError: The archive is another registry's.
+    """
+    if archive is None:
+        return None
+    _check_registry(archive, registry)
+    kept = archive
+    locks: dict[str, asyncio.Lock] = {}
+    # What became of the list of each repository: it is asked for once.
+    found: dict[str, _LateTags | RegistryError] = {}
+
+    async def list_once(repository: str) -> _LateTags:
+        async with locks.setdefault(repository, asyncio.Lock()):
+            if repository not in found:
+                try:
+                    listed = await manifests_of(repository).collect(require_complete=True)
+                except RegistryError as error:
+                    found[repository] = error
+                else:
+                    tags = {one.digest: one.tags for one in listed}
+                    found[repository] = _LateTags(kept, repository, tags)
+        late = found[repository]
+        if isinstance(late, RegistryError):
+            raise late
+        return late
+
+    async def keep(reference: str) -> bool:
+        repository, at, digest = reference.partition("@")
+        if not at:
+            repository, _, tag = reference.rpartition(":")
+            return await kept.keep_tag(repository, tag)
+        late = await list_once(repository)
+        return await kept.keep_manifest(repository, digest, await late.of(digest))
+
+    return _ArchiveFirst(keep, None)
 
 
 class _LateTags:

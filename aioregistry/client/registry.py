@@ -19,7 +19,7 @@ from aioregistry.api.models import (
 from aioregistry.arguments import Ignored, Several, plain_callback
 from aioregistry.bulk.progress import Progress
 from aioregistry.bulk.report import DeletionReport
-from aioregistry.client.archiving import DeletionArchive, archive_repository
+from aioregistry.client.archiving import DeletionArchive, archive_repository, items_first
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.deleting import BulkDeletes, OnOutcome, deletion_of, references
 from aioregistry.client.families import PathFamilies
@@ -109,12 +109,6 @@ class RegistryHandle:
 
         ``GET …/{registry}/repositoriesV2``, by page tokens. Nothing is sent before the pager is
         walked; errors come from the walk.
-
-        Example:
-            ```python
-            async for repository in registry.repositories():
-                print(repository.name, repository.manifest_count)
-            ```
         """
         return self._pagers.pager(
             ListEndpoint(
@@ -171,6 +165,7 @@ class RegistryHandle:
         on_outcome: OnOutcome | None = None,
         *,
         on_progress: Callable[[Progress], Ignored] | None = None,
+        archive: DeletionArchive | None = None,
     ) -> DeletionReport:
         """Delete tags and manifests of any repositories, as lists yielded them, at once.
 
@@ -190,21 +185,25 @@ class RegistryHandle:
             on_outcome: Called with each `Outcome` as soon as it is known, whose `name` is
                 ``repository:tag`` or ``repository@digest``; None, the default, for no call.
             on_progress: Called with a `Progress`; None, the default, for no call.
+            archive: See `RepositoryHandle.delete_manifests`: manifests are listed first, those of
+                a repository before its first one is deleted. None, the default, for no archive.
 
         Returns:
             The outcomes by status, each in the order of `items`.
 
         Raises:
             TypeError: An item is no tag and no manifest, or a callback is a coroutine function.
-            ValueError: An item is another registry's.
+            ValueError: An item, or the archive, is another registry's.
             ClientClosedError: The client is closed.
             Exception: Any that `items` or a callback raises.
         """
+        check = items_first(archive, self.name, lambda name: self.repository(name).manifests())
         return await BulkDeletes(self._families, self._concurrency).run(
             references(items, self.name),
             partial(deletion_of, self.name),
             on_outcome,
             on_progress,
+            check,
         )
 
     async def delete_repository(self, name: str, *, archive: DeletionArchive | None = None) -> None:

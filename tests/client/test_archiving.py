@@ -262,3 +262,35 @@ async def test_a_repository_is_kept_when_the_archive_cannot_be_written(stage, mo
     with pytest.raises(NotRecordedError, match="No space left"):
         await stage.client.registry("example").delete_repository("web", archive=stage.archive)
     assert stage.held() == before
+
+
+async def test_tags_and_manifests_of_a_registry_that_are_deleted_come_back(stage):
+    before = stage.held()
+    registry = stage.client.registry("example")
+    tags = await stage.repo.tags().collect()
+    manifests = await stage.repo.manifests().collect()
+    items = [tags[0], *(one for one in manifests if tags[0].tag not in one.tags)]
+    report = await registry.delete(items, archive=stage.archive)
+    assert len(report.deleted) == 3
+    assert stage.held() != before
+    assert (await undo(stage.writer, stage.path)).is_complete
+    assert stage.held() == before
+
+
+async def test_the_manifests_of_a_repository_are_listed_once_for_all_of_its_deletes(stage):
+    items = await stage.repo.manifests().collect()
+    sent = len(stage.sandbox.requests)
+    await stage.client.registry("example").delete(items, archive=stage.archive)
+    lists = [one for one in stage.sandbox.requests[sent:] if "/digests?" in one.raw_path]
+    assert len(lists) == 1
+
+
+async def test_what_a_registry_cannot_list_is_kept(stage):
+    items = await stage.repo.manifests().collect()
+    stage.sandbox.faults = Faults(Fault(kind="status", status=403, route="*/digests"))
+    before = stage.held()
+    report = await stage.client.registry("example").delete(items, archive=stage.archive)
+    assert len(report.not_attempted) == 3
+    assert stage.held() == before
+    asked = [one for one in stage.sandbox.requests if one.status == 403]
+    assert len(asked) == 1
