@@ -181,6 +181,25 @@ async def test_one_that_fails_does_not_stop_the_others(archive):
     assert "reset" in report.not_attempted[0].reason
 
 
+@pytest.mark.parametrize("passes", [True, False])
+async def test_a_digest_that_is_refused_although_it_is_right_is_tried_again(archive, passes):
+    one = image("one")
+    await keep(archive, (one, ("v1",)))
+    registry = Registry()
+    registry.fails["v1"] = InvalidRequestError("no digest", status=400, error_id="DIGEST_INVALID")
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+        if passes:
+            registry.fails.clear()
+
+    report = await undo(registry, archive, sleep=sleep)
+    assert report.is_complete is passes
+    assert registry.tags == ({"v1": digest_of(one)} if passes else {})
+    assert len(waited) == (1 if passes else 3)
+
+
 async def test_refused_credentials_end_it_at_once(archive):
     documents = [image(str(n)) for n in range(100)]
     await keep(archive, *((one, ()) for one in documents))

@@ -61,7 +61,8 @@ async def clean_up(place: Place, archive: Path, *, undoing: bool = False) -> Non
         assert not report.drift
         assert not report.incomplete
         if undoing:
-            assert (await undo(writer, archive)).is_complete
+            restored = await undo(writer, archive)
+            assert restored.is_complete, (restored.failed, restored.lost, restored.not_attempted)
 
 
 @pytest.mark.parametrize("where", PLACES)

@@ -18,6 +18,7 @@ from aioregistry.cleanup.undo.report import UndoOutcome, UndoStatus
 from aioregistry.errors import (
     AuthenticationError,
     ClientClosedError,
+    InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -196,7 +197,9 @@ class RepositoryUndo:
                 return found
             try:
                 return await self._put(reference, digest, was_begun=was_begun)
-            except _UNSURE as error:
+            except RegistryError as error:
+                if not _may_pass(error):
+                    raise
                 wait = next(waits, None)
                 if wait is None:
                     if await self.store.find_manifest(self.name, reference) == digest:
@@ -296,6 +299,17 @@ class RepositoryUndo:
         if self.journal is not None:
             deleted_at = self.archived.deleted_at.get(reference)
             await self.journal.begin(self.name, reference, digest, deleted_at)
+
+
+def _may_pass(error: RegistryError) -> bool:
+    """Return whether the same ``PUT`` may do better.
+
+    distribution 2.8 refuses an index for a digest that is none while another ``PUT`` of one of its
+    children is under way: for a moment the child's entry is empty. Our digests are checked.
+    """
+    if isinstance(error, InvalidRequestError):
+        return error.error_id == "DIGEST_INVALID"
+    return isinstance(error, _UNSURE)
 
 
 def _some(digests: Sequence[str], unit: str) -> str:
