@@ -16,7 +16,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet, FleetRegistry
-from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError
+from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError, end_task
 from aioregistry.fleet.state import Run, StateError, Step, next_step
 from aioregistry.fleet.steps import Steps
 from aioregistry.fleet.store import FleetStore, Progress
@@ -28,6 +28,8 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 _IN_THIS_PROCESS = "memory://"
 _ADD_SECONDS = 30.0
 _SECONDS_BETWEEN_LOOKS = 1.0
+# A slice writes what it knows when it is broken off.
+_SECONDS_TO_END = 10.0
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
 
 
@@ -242,8 +244,7 @@ class FleetEngine:
                 yield
             finally:
                 self.stop()
-                running.cancel()
-                await asyncio.wait([running])
+                await end_task(running, _SECONDS_TO_END)
                 self._stopping.clear()
         if not running.cancelled() and (error := running.exception()) is not None:
             raise error
@@ -349,14 +350,12 @@ class FleetEngine:
                 await asyncio.wait([working], timeout=_SECONDS_BETWEEN_LOOKS)
                 with suppress(RedisError, OSError):
                     if not working.done() and await self.store.is_cancelled(run):
-                        working.cancel()
-                        await asyncio.wait([working])
+                        await end_task(working, _SECONDS_TO_END)
                         await steps.end(registry, run, lease)
                         return
             await working
         finally:
-            working.cancel()
-            await asyncio.wait([working])
+            await end_task(working, _SECONDS_TO_END)
 
 
 async def _check_eviction(server: Any) -> None:

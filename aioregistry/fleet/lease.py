@@ -15,7 +15,15 @@ from redis.exceptions import TimeoutError as NoAnswerError
 
 from aioregistry.errors import RegistryError
 
-__all__ = ["Connect", "Lease", "LeaseLostError", "LeaseTakenError", "Write"]
+__all__ = [
+    "Connect",
+    "Lease",
+    "LeaseLostError",
+    "LeaseTakenError",
+    "Write",
+    "end_task",
+    "run_script",
+]
 
 logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
@@ -116,8 +124,7 @@ class Lease:
 
     async def __aexit__(self, *_: object) -> None:
         if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.wait([self._renewing])
+            await end_task(self._renewing)
         # Without a server it ends by itself.
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(self.seconds), self._connect() as server:
@@ -188,6 +195,21 @@ class Lease:
             # Whoever writes next is told.
             with suppress(RegistryError, RedisError, OSError, TimeoutError):
                 await self.write()
+
+
+async def end_task(task: asyncio.Task[Any], seconds: float = 1.0) -> None:
+    """Cancel a task, and wait until it has ended.
+
+    A cancellation that comes in the same step as an answer of the server may be lost in its client:
+    it is repeated.
+
+    Args:
+        task: The task.
+        seconds: After how many seconds it is cancelled again; 1 by default.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=seconds)
 
 
 async def run_script(

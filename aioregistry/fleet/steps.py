@@ -30,7 +30,7 @@ from aioregistry.errors import (
 from aioregistry.fleet.accounts import Accounts
 from aioregistry.fleet.file import FleetRegistry
 from aioregistry.fleet.journals import SharedStore
-from aioregistry.fleet.lease import Lease, LeaseLostError, Write
+from aioregistry.fleet.lease import Lease, LeaseLostError, Write, end_task
 from aioregistry.fleet.state import (
     Run,
     after_cancellation,
@@ -246,5 +246,4 @@ class Steps:
         try:
             yield take_in
         finally:
-            showing.cancel()
-            await asyncio.wait([showing])
+            await end_task(showing)

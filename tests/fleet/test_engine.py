@@ -21,7 +21,7 @@ from tests.fleet.fleets import (
 
 
 async def finished(engine: FleetEngine, names) -> dict:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(200):
         await engine.work(names)
     return await engine.runs()
 

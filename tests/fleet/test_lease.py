@@ -44,6 +44,27 @@ async def test_it_is_renewed_while_its_holder_lives(lease):
         await held.write(Write("a", b"1"))
 
 
+async def test_it_is_given_back_though_the_client_lost_a_cancellation(lease, server, monkeypatch):
+    async with lease(0.2) as held:
+        send, lost = server.evalsha, []
+
+        async def lose_the_first(*arguments):
+            try:
+                await asyncio.sleep(0.05)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(True)
+            return await send(*arguments)
+
+        monkeypatch.setattr(server, "evalsha", lose_the_first)
+        # In the middle of being renewed.
+        await asyncio.sleep(0.08)
+    monkeypatch.undo()
+    assert lost
+    assert await server.exists(held.key) == 0
+
+
 async def test_all_of_a_write_is_done_or_nothing(lease, server):
     async with lease() as held:
         await held.write(Write("a", b"1"), Write("b", b"x", append=True), Write("b", b"y", True))

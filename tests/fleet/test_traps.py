@@ -70,7 +70,7 @@ async def test_a_worker_that_is_stopped_hands_its_slice_on_at_once_and_nothing_i
     # Whichever has the slice.
     first.stop()
     await working[0]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(200):
         await working[1]
     check(sandbox, (await second.runs())["reg0"])
 
@@ -85,7 +85,7 @@ async def test_connections_that_are_cut_double_nothing(stage, server):
         await until(lambda count=count: len(deletes(sandbox)) > count)
         await server.client_kill_filter(_type="normal", skipme=True)
         await server.client_kill_filter(_type="pubsub", skipme=True)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(200):
         await asyncio.gather(*working)
     check(sandbox, (await second.runs())["reg0"])
 
@@ -105,7 +105,7 @@ async def test_a_server_that_stands_still_holds_nothing_up_for_longer(stage, ser
     # Nothing is deleted that cannot be noted.
     assert len(deletes(sandbox)) == before
     os.kill(pid, signal.SIGCONT)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(200):
         await working
     check(sandbox, (await worker.runs())["reg0"])
 
@@ -136,7 +136,7 @@ async def test_a_step_that_was_lost_is_queued_again(stage, server):
     await worker._tick()
     # As by a server that dropped keys.
     await server.delete("fleet:stream", *await server.keys("fleet:runs:*"))
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(200):
         await worker.work(["reg0"])
     assert (await worker.runs())["reg0"].result == "done"
     assert wrong_repositories(sandbox) == []
@@ -146,7 +146,7 @@ async def test_a_step_that_is_done_is_not_done_again(stage):
     sandbox, engine = stage
     worker = await engine()
     await worker.begin(["reg0"], "20260601T000000Z", plan_only=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(200):
         await worker.work(["reg0"])
     before = sandbox.request_count
     # As a redelivery after an acknowledgement that was lost.
@@ -216,7 +216,7 @@ async def test_registries_that_only_another_workers_file_has_are_left_to_it(tmp_
         ]
         await new.begin(["reg0", "reg1"])
         working = [asyncio.create_task(each.work()) for each in (old, new)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(200):
             while {run.phase for run in (await new.runs()).values()} != {"ended"}:
                 await asyncio.sleep(0.05)
         for each in (old, new):
@@ -231,7 +231,7 @@ async def test_a_worker_with_a_wrong_password_ends_with_an_error(tmp_path, serve
         url = f"redis://fleet:wrong@127.0.0.1:{server_port}/0"
         with pytest.raises((AuthenticationError, NoPermissionError)):
             async with (
-                asyncio.timeout(20),
+                asyncio.timeout(200),
                 FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()) as engine,
             ):
                 await engine.work()
@@ -254,7 +254,7 @@ async def test_the_user_of_the_guide_may_do_all_that_is_needed(tmp_path, server,
             addresses = addresses_of(sandbox, RateLimit().scaled(SCALE))
             async with engine_of(fleet, sandbox, url, addresses=addresses) as engine:
                 await engine.begin(["reg0"])
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(200):
                     await engine.work(["reg0"])
                 assert (await engine.runs())["reg0"].result == "done"
         async with redis.asyncio.Redis.from_url(url) as client:
