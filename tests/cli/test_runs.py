@@ -168,3 +168,18 @@ def test_a_run_is_found_beside_other_files_of_the_state_directory(shell, command
     assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
     assert result.stderr.endswith("no-such-run: No such file or directory\n")
     assert shell.run("cleanup", "show", shell.plans()[0].parent.name).exit_code == 0
+
+
+def test_a_state_directory_that_cannot_be_written_is_told_before_anything_is_sent(
+    shell, monkeypatch
+):
+    (shell.folder / "file").touch()
+    monkeypatch.setenv("AIOREGISTRY_STATE_DIR", "file/state")
+    result = shell.run("cleanup", "plan", "--policy", "policy.toml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("aioregistry cleanup plan: file/state: Not a directory; AIO")
+    monkeypatch.setenv("AIOREGISTRY_STATE_DIR", str(shell.folder))
+    # Root, as whom tests may run, can write everywhere.
+    monkeypatch.setattr("os.access", lambda path, _: str(path) != str(shell.folder))
+    assert "cannot be written" in shell.run("cleanup", "plan", "--policy", "policy.toml").stderr
+    assert shell.sandbox.request_count == 0

@@ -1,6 +1,7 @@
 """The work of the clean-up commands."""
 
 import json
+import os
 import shlex
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ from aioregistry.report.plan_page import plan_page
 __all__ = ["apply", "plan", "plan_and_apply", "show"]
 
 _NOTHING = "nothing was deleted"
+_ELSEWHERE = "AIOREGISTRY_STATE_DIR names another folder, --plan-file a file"
 _OWNER_ONLY = 0o700
 _WORST_FIRST = (SOME_FAILED, WRONG_USAGE, REFUSED, DRIFT_ONLY, CHANGES)
 
@@ -327,7 +329,13 @@ def _check_planning(planning: Planning) -> None:
             if given:
                 raise UsageError(f"{option} is for one registry, not for --all-registries")
     if path is None:
-        state_root().mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
+        root = state_root()
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
+        except OSError as error:
+            raise ValueError(f"{root}: {error.strerror}; {_ELSEWHERE}") from None
+        if not os.access(root, os.W_OK):
+            raise ValueError(f"{root}: cannot be written; {_ELSEWHERE}")
         return
     if str(path) == "-":
         raise ValueError("a plan cannot be written to stdout: its journal is kept beside the file")
