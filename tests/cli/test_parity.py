@@ -37,6 +37,7 @@ def account(shell, monkeypatch):
         shell.builder.image(f"v{number}", days=300)
         shell.builder.image(f"pr-{number}", days=300)
     shell.builder.image(days=20)
+    shell.sandbox.state.add_cluster("blue").run("registry.digitalocean.com/example/web:v1")
     (shell.folder / "pods.json").write_text(json.dumps(PODS))
     config = shell.folder / "config/aioregistry/config.toml"
     config.parent.mkdir(parents=True)
