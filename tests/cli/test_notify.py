@@ -174,6 +174,12 @@ def test_an_address_may_be_kept_in_the_configuration(filled, webhook, monkeypatc
     assert "http://127.0.0.1:" in shown
 
 
+def test_a_variable_that_is_empty_names_nobody(filled, monkeypatch):
+    monkeypatch.setenv("AIOREGISTRY_NOTIFY", "")
+    result = filled.run(*RUN)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_an_address_is_in_no_line_that_is_printed(filled, webhook):
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     words = ("cleanup", "apply", "plan.json", "--yes", "--deadline", "0s")

@@ -98,6 +98,8 @@ jobs:
       cancel-in-progress: false
     env:
       DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
+      # Where there is this secret, the webhook whose address it has is told how each run ended.
+      AIOREGISTRY_NOTIFY: ${{{{ secrets.AIOREGISTRY_NOTIFY }}}}
     steps:
       - uses: actions/checkout@v4
         with:

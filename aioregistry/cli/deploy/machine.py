@@ -33,6 +33,8 @@ After=network-online.target
 Type=oneshot
 ExecStart={command}
 LoadCredential=token:{_FOLDER}/token
+# May have AIOREGISTRY_NOTIFY, a command or the address of a webhook that is told how a run ended.
+EnvironmentFile=-{_FOLDER}/environment
 SuccessExitStatus=3
 TimeoutStartSec=8h
 # A run that is ended finishes what it has sent.
