@@ -78,7 +78,12 @@ def test_a_fleet_is_planned_run_and_shown(folder, sandbox, monkeypatch):
     assert "bytes freed" in done.stdout
     assert {one.partition("/")[0] for one in wrong_repositories(sandbox)} == {"reg0"}
     # Another process finds what the one before it knew.
-    rows = json.loads(invoke("status", "fleet.toml", "-o", "json").stdout)
+    shown = invoke("status", "fleet.toml", "-o", "json", "--openmetrics", "fleet.prom")
+    assert (
+        'aioregistry_fleet_state{registry="reg1",state="done"} 1'
+        in (folder / "fleet.prom").read_text()
+    )
+    rows = json.loads(shown.stdout)
     assert [(row["registry"], row["state"]) for row in rows] == [
         ("reg0", "planned"),
         ("reg1", "done"),

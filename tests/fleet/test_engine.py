@@ -281,6 +281,7 @@ async def test_a_collection_that_takes_longer_than_a_slice_is_adopted(tmp_path):
 
 
 @pytest.mark.slow(2)
+@pytest.mark.exhaustive
 async def test_registries_of_one_token_share_its_quota(tmp_path):
     limit = RateLimit().scaled(120)
     async with sandbox_of(2, 2, 40, limits=Limits(scale=120.0)) as sandbox:
@@ -311,6 +312,7 @@ async def test_the_lists_are_remembered_on_this_machine(tmp_path):
 
 
 @pytest.mark.slow(2)
+@pytest.mark.exhaustive
 async def test_stopping_breaks_a_slice_off_and_another_worker_continues(tmp_path):
     limit = RateLimit().scaled(60)
     async with (

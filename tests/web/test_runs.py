@@ -146,6 +146,7 @@ async def test_a_run_that_does_not_exist_is_a_job_that_failed(replicas):
 
 
 @pytest.mark.slow(2)
+@pytest.mark.exhaustive
 async def test_the_routes_of_jobs_show_a_run(replicas):
     _, replica, at = replicas
     engine, jobs = await at.enter_async_context(replica())

@@ -125,6 +125,16 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")
     ] = False,
+    openmetrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--openmetrics",
+            metavar="PATH",
+            show_default=False,
+            help="Also write it to this file, for Prometheus' textfile collector. Needs the extra"
+            " `metrics`.",
+        ),
+    ] = None,
     joining: Joining = Joining(),
     output: Output = Output(),
     access: Access = Access(),
@@ -135,7 +145,8 @@ def status(
     (some items could not be deleted), `damaged` (images that were pushed meanwhile lack a part),
     `refused` (by a limit or a mistake in a file), `failed` or `cancelled`.
     """
-    _work("fleet status").status(file, registries or (), watch, joining, output, access)
+    work = _work("fleet status")
+    work.status(file, registries or (), watch, openmetrics, joining, output, access)
 
 
 @app.command(epilog=epilog("aioregistry fleet archive fleet.toml example --to example.archive"))

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.fleet.options import Joining
 from aioregistry.cli.options import Access, Output
-from aioregistry.cli.running import run
+from aioregistry.cli.running import check_file, run
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.errors import NotFoundError, RegistryError
 from aioregistry.files import write_file
@@ -29,7 +29,8 @@ from aioregistry.fleet.file import Fleet, FleetFileError, load_fleet
 
 if TYPE_CHECKING:
     from aioregistry.fleet.engine import FleetEngine
-    from aioregistry.fleet.state import Run
+    from aioregistry.fleet.state import Run, StateError
+    from aioregistry.fleet.store import Progress
 
 __all__ = ["approve", "archive", "cancel", "clean", "plan", "status", "work"]
 
@@ -160,12 +161,17 @@ def status(
     file: Path,
     names: Sequence[str],
     watch: bool,
+    metrics: Path | None,
     joining: Joining,
     output: Output,
     access: Access,
 ) -> None:
     """Show the newest run of each registry."""
     from aioregistry.cli.fleet.rows import COLUMNS, Row
+
+    command = "fleet status"
+    if metrics is not None:
+        check_file(command, "--openmetrics", metrics, "prometheus_client", "metrics")
 
     async def work() -> int:
         fleet, chosen = _load(file, names)
@@ -179,13 +185,24 @@ def status(
                 if watch and sys.stdout.isatty():
                     typer.echo(_CLEAR, nl=False)
                 printer_for(COLUMNS, output).all(rows)
+                if metrics is not None:
+                    _write_metrics(metrics, {name: runs[name] for name in chosen}, progress)
                 if not watch:
                     break
                 await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         bad = {"unfinished", "damaged", "refused", "failed", "unreadable"}
         return SOME_FAILED if any(row.state in bad for row in rows) else DONE
 
-    run("fleet status", access, work(), lambda: "the fleet works on")
+    run(command, access, work(), lambda: "the fleet works on")
+
+
+def _write_metrics(
+    path: Path, runs: "Mapping[str, Run | StateError | None]", progress: "Mapping[str, Progress]"
+) -> None:
+    from aioregistry.fleet.metrics import openmetrics
+
+    # A collector may read it at any time; it runs as another user.
+    write_file(path, openmetrics(runs, progress), mode=0o644)
 
 
 def archive(
