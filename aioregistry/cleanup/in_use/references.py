@@ -112,7 +112,9 @@ class InUseTally:
 
     def add(self, repository: str, tags: Iterable[str], digests: Iterable[str]) -> None:
         """Look for the references of a repository among its tags and manifests."""
-        self._note(repository, frozenset(tags), frozenset(digests))
+        # Sets of a million tags are made only where something is in use.
+        if any(True for _ in self._in_use._of(self._registry, repository)):  # noqa: SLF001
+            self._note(repository, frozenset(tags), frozenset(digests))
 
     def skip(self, repository: str) -> None:
         """Take the references of a repository that was not listed as found."""
