@@ -4,9 +4,9 @@ It needs the extra ``redis``.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from threading import Timer
 from typing import Any, TypeVar
 
 import redis
@@ -86,7 +86,7 @@ class RedisJobStore(LineWriter):
         self._names: dict[str, str] = {}
         # Lines that could not be sent, by job, and whether it has ended with them.
         self._unsent: dict[str, tuple[list[bytes], bool]] = {}
-        self._away_until = 0.0
+        self._resending: Timer | None = None
 
     @property
     def alive_seconds(self) -> float:
@@ -107,9 +107,6 @@ class RedisJobStore(LineWriter):
 
     def _keep_alive(self, jobs: dict[str, str]) -> list[str]:
         self._names |= jobs
-        if self._unsent:
-            with suppress(RuntimeError):
-                self._thread.submit(self._resend)
         with self._client.pipeline(transaction=False) as pipe:
             for job, name in jobs.items():
                 pipe.set(self._key("alive", job), "1", px=self._alive())
@@ -148,20 +145,34 @@ class RedisJobStore(LineWriter):
         """Send lines of a job; it blocks."""
         before, had_ended = self._unsent.pop(job, ([], False))
         lines, last = [*before, *lines][-_MAX_LINES:], last or had_ended
+        self._unsent[job] = (lines, last)
+        if self._resending is not None:
+            # It was away just now: not every job has to wait for it.
+            return
         try:
-            if time.monotonic() < self._away_until:
-                raise NotConnectedError("the server was away just now")
             self._send(job, lines, last=last)
         except RedisError as error:
-            self._unsent[job] = (lines, last)
-            self._away_until = time.monotonic() + _AWAY_SECONDS
+            self._resend_later()
             raise OSError(f"{type(error).__name__}: {error}") from error
+        del self._unsent[job]
+
+    def _resend_later(self) -> None:
+        self._resending = Timer(_AWAY_SECONDS, self._submit_resend)
+        self._resending.daemon = True
+        self._resending.start()
+
+    def _submit_resend(self) -> None:
+        # Closed meanwhile.
+        with suppress(RuntimeError):
+            self._thread.submit(self._resend)
 
     def _resend(self) -> None:
+        self._resending = None
         for job, (lines, last) in tuple(self._unsent.items()):
             try:
                 self._send(job, lines, last=last)
             except RedisError:
+                self._resend_later()
                 return
             del self._unsent[job]
 
@@ -189,7 +200,11 @@ class RedisJobStore(LineWriter):
     def close(self) -> None:
         """Return when every line is sent; it blocks."""
         super().close()
-        self._resend()
+        if self._resending is not None:
+            self._resending.cancel()
+            self._resend()
+        if self._resending is not None:
+            self._resending.cancel()
         self._client.close()
 
     def _ask(self, question: Callable[[], T]) -> T:
