@@ -86,7 +86,10 @@ class DistributionWriter(Distribution):
         self, repository: str, reference: str, document: bytes, media_type: str, **when: Any
     ) -> None:
         path = self._path(repository, reference)
-        answer = await self._send("PUT", repository, path, document, media_type, **when)
+        is_right = ":" not in reference or body_with(reference, document) is not None
+        answer = await self._send(
+            "PUT", repository, path, document, media_type, is_digest_right=is_right, **when
+        )
         digest = self._digest_in(answer, repository)
         is_other = digest is not None and body_with(digest, document) is None
         if is_other or (":" in reference and digest not in {None, reference}):

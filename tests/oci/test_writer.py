@@ -10,6 +10,7 @@ from aiohttp import web
 from aioregistry import (
     AuthenticationError,
     InvalidNameError,
+    InvalidRequestError,
     InvalidResponseError,
     MountRefusedError,
     NotFoundError,
@@ -381,3 +382,27 @@ def test_a_redirect_leads_to_https_or_to_the_same_origin():
     assert redirected("http://a.test/x", "https://b.test/y#f") == "https://b.test/y"
     with pytest.raises(InvalidResponseError):
         redirected("https://a.test/x", "http://a.test/y")
+
+
+@pytest.mark.parametrize(("is_right", "sent_times"), [(True, 2), (False, 1)])
+async def test_a_digest_that_is_refused_although_it_is_right_is_sent_again(
+    client, is_right, sent_times
+):
+    document = b"{}"
+    digest = "sha256:" + sha256(document if is_right else b"other").hexdigest()
+    refused = {"errors": [{"code": "DIGEST_INVALID", "message": "provided digest"}]}
+    asked = []
+
+    def answer(request):
+        asked.append(request.path)
+        if len(asked) == 1:
+            return web.json_response(refused, status=400)
+        return web.Response(status=201)
+
+    async with serving(client, answer, DistributionWriter) as writer:
+        if is_right:
+            await writer.put_manifest("web", digest, document, "a/b")
+        else:
+            with pytest.raises(InvalidRequestError):
+                await writer.put_manifest("web", digest, document, "a/b")
+    assert len(asked) == sent_times
