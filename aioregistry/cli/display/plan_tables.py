@@ -168,7 +168,7 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
         yield str(plan.in_use)
         yield from (f"asked: {safe(str(server))}" for server in plan.in_use.asked)
     elif in_use:
-        yield "in use: not known; --in-use FILE keeps the images that run"
+        yield "in use: not known; --in-use digitalocean|kubernetes|FILE keeps images that run"
     for note in plan.notes:
         yield f"note: {note}"
     for left in plan.left_alone:
