@@ -117,7 +117,7 @@ async def test_a_cluster_that_does_not_run_is_an_error_unless_ignored(
     assert "its cluster green is" in await refusal(source)
     told = AccountInUse(client, ignore=["cluster/green"], sleep=no_wait)
     assert "green" not in (await collect_in_use(told)).tags_of("example", "web")
-    assert told.notes == ["cluster/green was not asked, as told"]
+    assert told.notes == ["cluster/green was not asked, by option"]
 
 
 async def test_one_cluster_that_cannot_be_asked_is_an_error_for_all(source, state):

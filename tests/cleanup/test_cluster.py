@@ -146,7 +146,7 @@ LIST = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
         ((200, {"kind": "PodList", "items": []}), "not PodList"),
         ((200, LIST | {"metadata": {"remainingItemCount": 3}}), "a part of a list"),
         ((200, LIST | {"metadata": {"continue": 5}}), "continues at no place"),
-        ((200, LIST | {"metadata": {"continue": "0"}}), "in a circle"),
+        ((200, LIST | {"metadata": {"continue": "0"}}), "does not end"),
         ((204, ""), "not PodList"),
         ((302, "elsewhere"), "302"),
         ((403, STATUS | {"message": "pods is forbidden"}), "pods is forbidden"),

@@ -136,5 +136,5 @@ def test_a_cluster_of_the_account_can_be_left_out(shell, cluster):
     assert "its cluster new is provisioning" in result.stderr
     result = shell.run("cleanup", "plan", *options, "--in-use-ignore", "cluster/new")
     assert result.exit_code == 0, result.output
-    assert "in use: cluster/new was not asked, as told" in result.stderr
+    assert "in use: cluster/new was not asked, by option" in result.stderr
     assert "--in-use digitalocean --in-use-ignore cluster/new" in result.output

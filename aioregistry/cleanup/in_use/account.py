@@ -148,7 +148,7 @@ class AccountInUse:
 
     def _is_ignored(self, name: str, notes: list[str]) -> bool:
         if name in self._ignore:
-            notes.append(f"{name} was not asked, as told")
+            notes.append(f"{name} was not asked, by option")
             return True
         return False
 

@@ -238,7 +238,7 @@ async def _walk_once(api: _Connection, kind: Kind, found: LiveObjects) -> int:
         if token is None:
             return count
         if token in tokens:
-            raise ClusterError("the list goes in a circle: the same part was to come twice")
+            raise ClusterError("the list does not end: the same part would come twice")
         tokens.add(token)
         query["continue"] = token
 
