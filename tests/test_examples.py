@@ -3,8 +3,10 @@
 import ast
 import doctest
 import importlib
+import json
 import re
 import textwrap
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ import aioregistry.sandbox
 import aioregistry.usage
 import aioregistry.web
 from aioregistry import RegistryClient
+from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy
 from aioregistry.sandbox import Phases
+from aioregistry.web import Jobs
 from tests.readme import run, sandbox_by_environment
 
 PACKAGE = Path(aioregistry.__file__).parent
@@ -43,17 +47,67 @@ def blocks() -> list:
     return found
 
 
-@pytest.mark.parametrize("code", blocks())
-async def test_an_example_runs(code, monkeypatch, tmp_path):
-    async with (
-        sandbox_by_environment(monkeypatch, tmp_path) as sandbox,
-        RegistryClient() as client,
-    ):
+@pytest.fixture
+def clusters(sandbox, monkeypatch, tmp_path):
+    """The account's clusters, each a context of the kubeconfig."""
+    pytest.importorskip("kubernetes_asyncio")
+    named = {name: sandbox.state.add_cluster(name) for name in ("production", "blue", "green")}
+    for cluster in named.values():
+        cluster.run("registry.digitalocean.com/example/web:v1.0.0")
+    kubeconfig = {
+        "clusters": [
+            {"name": name, "cluster": {"server": f"{sandbox.url}/kubernetes/{name}"}}
+            for name in named
+        ],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in named],
+        "users": [
+            {"name": name, "user": {"token": cluster.token}} for name, cluster in named.items()
+        ],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+
+
+@pytest.fixture
+async def sandbox(monkeypatch, tmp_path):
+    async with sandbox_by_environment(monkeypatch, tmp_path) as running:
         # A garbage collection has ended by the first look: the second is ten seconds later.
-        sandbox.state.phases = Phases(0, 0, 0, 0, 0)
-        names = {name: getattr(room, name) for room in ROOMS for name in room.__all__}
+        running.state.phases = Phases(0, 0, 0, 0, 0)
+        yield running
+
+
+async def engine_of_a_fleet(folder: Path, stack: AsyncExitStack):
+    pytest.importorskip("docket")
+    fleet = importlib.import_module("aioregistry.fleet")
+    (folder / "policy.toml").write_text('[[rules]]\ntags = "pr-*"\nkeep-newest = 1\n')
+    (folder / "fleet.toml").write_text(
+        '[[registries]]\nname = "example"\npolicy = "policy.toml"\n'
+        'token = { env = "DIGITALOCEAN_TOKEN" }\n'
+    )
+    engine = fleet.FleetEngine(fleet.load_fleet(folder / "fleet.toml"))
+    return await stack.enter_async_context(engine)
+
+
+@pytest.mark.parametrize("code", blocks())
+async def test_an_example_runs(code, request, sandbox, tmp_path):
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(RegistryClient())
         registry = client.registry("example")
-        names |= {"client": client, "registry": registry, "repo": registry.repository("web")}
+        distribution = await stack.enter_async_context(Distribution(registry))
+        names = {name: getattr(room, name) for room in ROOMS for name in room.__all__} | {
+            "client": client,
+            "registry": registry,
+            "repo": registry.repository("web"),
+            "policy": Policy([Delete(tags="pr-*")]),
+            "contents": ContentReader(distribution),
+        }
+        if "InUse" in code:
+            request.getfixturevalue("clusters")
+        if "engine" in code:
+            names["engine"] = await engine_of_a_fleet(tmp_path, stack)
+            names["jobs"] = jobs = Jobs()
+            names |= vars(importlib.import_module("aioregistry.web.runs"))
+            stack.push_async_callback(jobs.close)
         await run(code, "example", names)
         for value in names.values():
             if isinstance(value, RegistryClient):

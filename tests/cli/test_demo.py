@@ -223,9 +223,12 @@ def test_the_module_is_the_command():
 
 
 def forget(monkeypatch, *packages):
-    """Let all modules in some packages be imported anew."""
+    """Let all modules in some packages be imported anew, and be again what they were afterwards."""
     inside = tuple(f"{package}." for package in packages)
     for name in [name for name in sys.modules if name.startswith(inside)]:
+        within, _, last = name.rpartition(".")
+        if getattr(sys.modules.get(within), last, None) is sys.modules[name]:
+            monkeypatch.setattr(sys.modules[within], last, sys.modules[name])
         monkeypatch.delitem(sys.modules, name)
 
 
