@@ -45,8 +45,8 @@ class AccountInUse:
 
     Example:
         ```python
-        async with RegistryClient() as client:
-            plan = await make_plan(registry, policy, contents, in_use=AccountInUse(client))
+        in_use = AccountInUse(client, ignore=["cluster/staging"])
+        print(in_use.asked)  # empty, until make_plan(…, in_use=in_use) has asked
         ```
 
     Args:

@@ -40,7 +40,8 @@ class ClusterInUse:
 
     Example:
         ```python
-        plan = await make_plan(registry, policy, contents, in_use=ClusterInUse("production"))
+        in_use = ClusterInUse("production")  # a context; then make_plan(…, in_use=in_use)
+        print(in_use.name)  # kubernetes:production
         ```
 
     Args:

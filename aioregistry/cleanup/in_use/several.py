@@ -19,7 +19,7 @@ class SeveralInUse:
     Example:
         ```python
         in_use = SeveralInUse(ClusterInUse("blue"), ClusterInUse("green"))
-        plan = await make_plan(registry, policy, contents, in_use=in_use)
+        print(in_use.asked)  # empty, until make_plan(…, in_use=in_use) has asked both
         ```
 
     Args:
