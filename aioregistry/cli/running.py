@@ -191,7 +191,7 @@ async def _break_silence(to: "Connection") -> None:
             cause = to.display.waits_for or f"an answer from {to.settings.api_url}"
             if to.limiter.status.waiting:
                 cause = "quota"
-            to.display.say(f"waiting for {cause}; Ctrl-C ends the command")
+            to.display.say(f"waiting for {cause}; Ctrl-C stops the wait")
             return
 
 

@@ -29,7 +29,7 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
     assert result.exit_code == 0, result.output
     assert "web" in result.stdout
     assert re.search(
-        r"\d requests?, checks included; a garbage collection afterwards frees ", result.stdout
+        r"\d requests? with the checks; a garbage collection afterwards frees ", result.stdout
     )
     assert "to carry it out: aioregistry cleanup apply plan.json" in result.stdout
     plan = Plan.load(filled.folder / "plan.json")
@@ -328,7 +328,7 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
         os.write(ours, answer)
         seen = read_all(ours)
     assert process.returncode == code
-    assert "Delete 2 tags and 2 manifests from 'example' (2 requests)? [y/N]" in " ".join(
+    assert "Delete 2 tags and 2 manifests from 'example' (2 DELETEs)? [y/N]" in " ".join(
         seen.split()
     )
     assert len(filled.tags()) == left

@@ -80,7 +80,7 @@ def test_all_of_it_works_as_told_and_fits_the_terminal(tmp_path):
     assert codes == [0] * len(lines()), seen
     drawn = [line for line in seen.splitlines() if re.match(r"[╭│├╰]|\w+ +\d+ ", line)]
     assert max(map(len, drawn)) <= COLUMNS
-    assert "Delete 20 tags and 20 manifests from 'example' (20 requests)? [y/N]: y" in seen
+    assert "Delete 20 tags and 20 manifests from 'example' (20 DELETEs)? [y/N]: y" in seen
     assert re.search(r"^│ deleted +│ 20 │ of 20 │$", seen, re.MULTILINE)
     assert re.search(r"^[\d.]+ MB in \d+ blobs freed$", seen, re.MULTILINE)
     # All that is left in what was an empty home.

@@ -94,7 +94,7 @@ def test_what_was_read_and_found_is_printed_and_in_the_plan(filled):
     assert said in result.stdout.replace("\n", " ")
     recorded = json.loads((filled.folder / "plan.json").read_text())["plan"]["in_use"]
     assert recorded["read"] == 3
-    assert "in use: not known" in plan(filled, "--plan-file", "other.json").stdout
+    assert "in use: not asked" in plan(filled, "--plan-file", "other.json").stdout
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_a_repository_in_a_plan_is_never_broken(name, width):
     [
         (NAMES[0], 80, {"12,345", "9,876"}),
         (NAMES[1], 200, {"12,345", "9,876"}),
-        (NAMES[1], 80, {"tags to", "manifests to", "requests"}),
-        (NAMES[2], 80, {"1 of 12,345 tags* and", "1 of 9,876 manifests to delete (1 request)"}),
+        (NAMES[1], 80, {"tags to", "manifests to", "DELETEs"}),
+        (NAMES[2], 80, {"1 of 12,345 tags* and", "1 of 9,876 manifests to delete (1 DELETE)"}),
     ],
 )
 def test_a_plan_leaves_out_what_has_no_room_beside_a_name(name, width, shown):

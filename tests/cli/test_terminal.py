@@ -200,7 +200,7 @@ def test_a_reader_that_has_had_enough_ends_a_list_quietly(crowded):
 def test_a_wait_for_a_garbage_collection_is_called_so(condemned):
     condemned.sandbox.state.phases = Phases(60, 60)
     with Terminal("gc", "start", "example", "--yes") as terminal:
-        terminal.wait_for("waiting for the end of the garbage collection; Ctrl-C ends the command")
+        terminal.wait_for("waiting for the end of the garbage collection; Ctrl-C stops the wait")
         terminal.interrupt()
         terminal.wait_for("a garbage collection that was started continues")
         assert terminal.end() == 130

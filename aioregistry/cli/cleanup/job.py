@@ -187,7 +187,7 @@ class CleanupJob:
         then = f", then collect garbage ({READ_ONLY})" if collects else ""
         return (
             f"Delete {' and '.join(things)} from {plan.registry!r}"
-            f" ({counted(deletes, 'request')}){then}?"
+            f" ({counted(deletes, 'DELETE')}){then}?"
         )
 
     async def apply(

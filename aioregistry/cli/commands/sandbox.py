@@ -186,7 +186,9 @@ def _detach() -> None:
         typer.echo(process.stderr.read(), err=True, nl=False)
         raise typer.Exit(process.wait())
     typer.echo(
-        "the sandbox runs in the background; to stop it: kill $AIOREGISTRY_SANDBOX_PID", err=True
+        "a sandbox with a made-up registry runs in the background, and the commands of this shell"
+        " use it; to stop it: kill $AIOREGISTRY_SANDBOX_PID",
+        err=True,
     )
     typer.echo(f"{line} AIOREGISTRY_SANDBOX_PID={shlex.quote(str(process.pid))}")
 

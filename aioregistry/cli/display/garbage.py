@@ -31,6 +31,6 @@ def show_status_of(
             display.say(READ_ONLY, begin="Collect")
         if run.status not in seen:
             seen.append(run.status)
-            display.say(f"status: {run.status}", begin="Collect")
+            display.say(f"garbage collection: {run.status}", begin="Collect")
 
     return show_status

@@ -80,7 +80,7 @@ class _Row:
     tags_to_delete: int
     manifests: int
     manifests_to_delete: int
-    requests: int
+    deletes: int
 
     @classmethod
     def of(cls, repo: "RepositoryPlan") -> "_Row":
@@ -96,7 +96,7 @@ class _Row:
         return (
             f"{self.name}: {self.tags_to_delete:,} of {self.tags:,} tags* and"
             f" {self.manifests_to_delete:,} of {counted(self.manifests, 'manifest')} to delete"
-            f" ({counted(self.requests, 'request')})"
+            f" ({counted(self.deletes, 'DELETE')})"
         )
 
 
@@ -105,11 +105,11 @@ _COUNTS: dict[str, Callable[[_Row], int]] = {
     "tags to delete*": lambda row: row.tags_to_delete,
     "manifests": lambda row: row.manifests,
     "manifests to delete": lambda row: row.manifests_to_delete,
-    "requests": lambda row: row.requests,
+    "DELETEs": lambda row: row.deletes,
 }
 _COLUMNS = (
     _COUNTS,
-    {title: _COUNTS[title] for title in ("tags to delete*", "manifests to delete", "requests")},
+    {title: _COUNTS[title] for title in ("tags to delete*", "manifests to delete", "DELETEs")},
 )
 
 
@@ -128,10 +128,10 @@ def table_of_plan(plan: "Plan", width: int) -> Table:
             fewer, or a sentence for each repository.
     """
     rows = [_Row.of(repo) for repo in plan.repositories if repo.condemned]
-    total = _Row.sum(f"{len(rows):,} of {len(plan.repositories):,}", rows)
+    total = _Row.sum(f"total: {len(rows):,} of {len(plan.repositories):,}", rows)
     shown = rows[:_MAX_REPOSITORIES]
     more = [f"{len(rows) - len(shown):,} more in the plan"] if len(rows) > len(shown) else []
-    longest = max((len(row.name) for row in shown), default=0)
+    longest = max(len(row.name) for row in [total, *shown])
     columns = next((some for some in _COLUMNS if longest <= width - _width_of(some)), None)
     if columns is None:
         lines = [*map(str, shown), *more, str(evolve(total, name=f"{total.name} repositories"))]
@@ -161,14 +161,14 @@ def lines_of_plan(plan: "Plan", *, in_use: bool = True) -> Iterator[str]:
     if next(plan.condemned, None) is not None:
         least = f", {time_in_words(plan.seconds)} at the API's limit" if plan.seconds >= 1 else ""
         yield (
-            f"{counted(plan.requests, 'request')}, checks included{least}; a garbage collection"
+            f"{counted(plan.requests, 'request')} with the checks{least}; a garbage collection"
             f" afterwards frees {plan.frees}"
         )
     if plan.in_use is not None:
         yield str(plan.in_use)
         yield from (f"asked: {safe(str(server))}" for server in plan.in_use.asked)
     elif in_use:
-        yield "in use: not known; --in-use digitalocean|kubernetes|FILE keeps images that run"
+        yield "in use: not asked; --in-use digitalocean|kubernetes|FILE keeps images that run"
     for note in plan.notes:
         yield f"note: {note}"
     for left in plan.left_alone:
