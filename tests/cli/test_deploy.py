@@ -1,6 +1,7 @@
 """What `aioregistry deploy` prints: held to the checkers of those who read it, and run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,9 @@ def test_a_role_and_an_account_come_only_with_the_question_what_runs(shell):
     assert (
         asking["ClusterRoleBinding"]["roleRef"]["name"] == asking["ClusterRole"]["metadata"]["name"]
     )
+    other = objects(deploy(shell, "kubernetes", "--in-use", "in-cluster", "--namespace", "blue"))
+    for kind in ("ClusterRole", "ClusterRoleBinding"):
+        assert other[kind]["metadata"]["name"] != asking[kind]["metadata"]["name"]
     assert _pod(asking)["automountServiceAccountToken"]
 
 
@@ -139,6 +143,35 @@ def test_a_workflow_is_valid_to_actionlint(shell, options):
     assert (done.stdout, done.returncode) == (b"", 0)
 
 
+def test_only_the_steps_that_ask_the_api_have_the_token(shell):
+    jobs = yaml.safe_load(deploy(shell, "github"))["jobs"]
+    for job in jobs.values():
+        assert "env" not in job
+        having = {
+            step.get("name") for step in job["steps"] if "DIGITALOCEAN_TOKEN" in step.get("env", {})
+        }
+        assert having <= {"Plan", "Apply"}
+        assert having == {"Plan", "Apply"} & {step.get("name") for step in job["steps"]}
+
+
+@pytest.mark.parametrize("word", ["1.10", "0x1", "null"])
+def test_what_looks_like_a_number_stays_the_text_that_it_is(shell, word):
+    name = word.replace(".", "-")
+    workflow = yaml.safe_load(deploy(shell, "github", "--branch", word, "--name", name))
+    assert workflow["jobs"]["apply"]["steps"][0]["with"]["ref"] == word
+    assert (workflow["name"], workflow["jobs"]["apply"]["concurrency"]["group"]) == (name, name)
+    options = ("--name", name, "--namespace", name, "--secret", word, "--in-use", "in-cluster")
+    made = objects(deploy(shell, "kubernetes", *options))
+    texts = [made[kind]["metadata"] for kind in ("ServiceAccount", "CronJob", "ConfigMap")]
+    assert {(each["name"], each["namespace"]) for each in texts} == {(name, name)}
+    assert made["CronJob"]["metadata"]["labels"]["app.kubernetes.io/instance"] == name
+    (container,) = _pod(made)["containers"]
+    assert container["env"][0]["valueFrom"]["secretKeyRef"]["name"] == word
+    bound = made["ClusterRoleBinding"]
+    assert bound["roleRef"]["name"] == made["ClusterRole"]["metadata"]["name"]
+    assert isinstance(bound["roleRef"]["name"], str)
+
+
 @pytest.mark.slow(3)
 def test_the_steps_of_a_workflow_plan_and_clean_up(filled, monkeypatch):
     jobs = yaml.safe_load(deploy(filled, "github"))["jobs"]
@@ -156,6 +189,17 @@ def test_the_steps_of_a_workflow_plan_and_clean_up(filled, monkeypatch):
         assert done.returncode == 0, done.stderr
     assert "delete 2 tags" in (filled.folder / "summary.md").read_text()
     assert filled.tags() == {"main", "dev"}
+
+
+@pytest.mark.parametrize("kind", ["systemd", "cron"])
+def test_two_deployments_on_a_machine_have_no_file_in_common(shell, kind):
+    def places(name):
+        text = deploy(shell, kind, "--name", name)
+        found = set(re.findall(r"/(?:etc|var)/[\w./-]*\w|\w+Directory=.*", text))
+        assert {"policy.toml", "token"} <= {each.rsplit("/", 1)[-1] for each in found}
+        return found
+
+    assert places("blue") & places("green") <= {"/etc/systemd/system", "/etc/cron.d"}
 
 
 @has("systemd-analyze")
@@ -178,9 +222,9 @@ def test_the_line_of_a_crontab_cleans_up(filled):
     schedule, command = line.split(" aioregistry ", 1)
     assert schedule == "17 3 * * *"
     for old, new in {
-        "/etc/aioregistry/token": "token",
-        "/etc/aioregistry/policy.toml": "policy.toml",
-        "/var/lib/aioregistry/lock": "lock",
+        "/etc/aioregistry/aioregistry-cleanup/token": "token",
+        "/etc/aioregistry/aioregistry-cleanup/policy.toml": "policy.toml",
+        "/var/lib/aioregistry/aioregistry-cleanup/lock": "lock",
         "/usr/local/bin/aioregistry": f"{sys.executable} -m aioregistry",
     }.items():
         command = command.replace(old, new)

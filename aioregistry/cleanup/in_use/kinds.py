@@ -1,5 +1,6 @@
 """The kinds of objects that a cluster is asked for: pods, and what makes pods. Pure."""
 
+import json
 import re
 from collections.abc import Iterable
 
@@ -104,7 +105,7 @@ def cluster_role(further: Iterable[Kind] = (), name: str = "aioregistry-in-use")
         "apiVersion: rbac.authorization.k8s.io/v1",
         "kind: ClusterRole",
         "metadata:",
-        f"  name: {name}",
+        f"  name: {json.dumps(name)}",
         "rules:",
     ]
     for group, resources in sorted(rules.items()):

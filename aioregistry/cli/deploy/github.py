@@ -31,12 +31,14 @@ def workflow_of(deployment: Deployment, branch: str, secret: str) -> str:
     words = ["cleanup", "plan", *registry, "--policy", policy, "--plan-file", "plan.json"]
     plan = " ".join(["aioregistry", *words, *deployment.evidence])
     applying = " ".join([*deployment.evidence, *deployment.limits])
+    # What could be a number is one to YAML, unless it is quoted.
+    name = json.dumps(deployment.name)
     codes = "".join(f"# {line}\n" for line in CODES)
     return f"""\
 # .github/workflows/{deployment.name}.yml
 # A pull request that changes {policy} gets its plan as a comment. Once it is merged, and at each
 # date of the schedule, a new plan is made and carried out. It needs the secret {secret}.
-{codes}name: {deployment.name}
+{codes}name: {name}
 
 on:
   pull_request:
@@ -94,26 +96,28 @@ jobs:
     runs-on: ubuntu-latest
     timeout-minutes: 350
     concurrency:
-      group: {deployment.name}
+      group: {name}
       cancel-in-progress: false
-    env:
-      DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
-      # Where there is this secret, the webhook whose address it has is told how each run ended.
-      AIOREGISTRY_NOTIFY: ${{{{ secrets.AIOREGISTRY_NOTIFY }}}}
     steps:
       - uses: actions/checkout@v4
         with:
           persist-credentials: false
-          ref: {branch}
+          ref: {json.dumps(branch)}
       - uses: actions/setup-python@v5
         with:
           python-version: "3.13"
       - run: pip install '{install}'
       - name: Plan
+        env:
+          DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
         run: |
           {plan}
           aioregistry cleanup show plan.json -o md >> "$GITHUB_STEP_SUMMARY"
       - name: Apply
+        env:
+          DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
+          # Where there is this secret, the webhook whose address it has is told how each run ended.
+          AIOREGISTRY_NOTIFY: ${{{{ secrets.AIOREGISTRY_NOTIFY }}}}
         run: |
 {_APPLY.format(options=applying).rstrip()}
       # With plan.json.archive, `aioregistry cleanup undo plan.json` restores what was deleted.

@@ -36,7 +36,7 @@ def manifests_of(deployment: Deployment, cluster: Cluster) -> str:
     """Return the objects as YAML for ``kubectl apply -f -``."""
     parts = [_head(deployment, cluster) + _account(deployment, cluster)]
     if cluster.asks:
-        parts += [cluster_role(name=deployment.name), _binding(deployment, cluster)]
+        parts += [cluster_role(name=_role_name(deployment, cluster)), _binding(deployment, cluster)]
     parts += [
         _policy(deployment, cluster),
         _volume(deployment, cluster),
@@ -60,11 +60,11 @@ def _head(deployment: Deployment, cluster: Cluster) -> str:
 def _meta(deployment: Deployment, cluster: Cluster) -> str:
     return f"""\
 metadata:
-  name: {deployment.name}
-  namespace: {cluster.namespace}
+  name: {json.dumps(deployment.name)}
+  namespace: {json.dumps(cluster.namespace)}
   labels:
     app.kubernetes.io/name: aioregistry
-    app.kubernetes.io/instance: {deployment.name}
+    app.kubernetes.io/instance: {json.dumps(deployment.name)}
 """
 
 
@@ -76,20 +76,26 @@ kind: ServiceAccount
 """
 
 
+def _role_name(deployment: Deployment, cluster: Cluster) -> str:
+    """Return the name of what has no namespace, so that two namespaces share none."""
+    return f"{cluster.namespace}:{deployment.name}"
+
+
 def _binding(deployment: Deployment, cluster: Cluster) -> str:
+    role = json.dumps(_role_name(deployment, cluster))
     return f"""\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  name: {deployment.name}
+  name: {role}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
-  name: {deployment.name}
+  name: {role}
 subjects:
   - kind: ServiceAccount
-    name: {deployment.name}
-    namespace: {cluster.namespace}
+    name: {json.dumps(deployment.name)}
+    namespace: {json.dumps(cluster.namespace)}
 """
 
 
@@ -125,6 +131,7 @@ kind: PersistentVolumeClaim
 
 
 def _cron_job(deployment: Deployment, cluster: Cluster) -> str:
+    secret = json.dumps(cluster.secret)
     command = deployment.words(f"{_POLICIES}/{deployment.policy_name}")
     return f"""\
 apiVersion: batch/v1
@@ -146,10 +153,10 @@ kind: CronJob
         metadata:
           labels:
             app.kubernetes.io/name: aioregistry
-            app.kubernetes.io/instance: {deployment.name}
+            app.kubernetes.io/instance: {json.dumps(deployment.name)}
         spec:
           restartPolicy: Never
-          serviceAccountName: {deployment.name}
+          serviceAccountName: {json.dumps(deployment.name)}
           automountServiceAccountToken: {json.dumps(cluster.asks)}
           # A run that is ended finishes what it has sent.
           terminationGracePeriodSeconds: 120
@@ -161,15 +168,15 @@ kind: CronJob
             seccompProfile: {{type: RuntimeDefault}}
           containers:
             - name: cleanup
-              image: {cluster.image}
+              image: {json.dumps(cluster.image)}
               command: {json.dumps(command)}
               env:
                 - name: DIGITALOCEAN_TOKEN
                   valueFrom:
-                    secretKeyRef: {{name: {cluster.secret}, key: token}}
+                    secretKeyRef: {{name: {secret}, key: token}}
                 - name: AIOREGISTRY_NOTIFY
                   valueFrom:
-                    secretKeyRef: {{name: {cluster.secret}, key: notify, optional: true}}
+                    secretKeyRef: {{name: {secret}, key: notify, optional: true}}
                 - {{name: AIOREGISTRY_STATE_DIR, value: {_STATE}/state}}
                 - {{name: XDG_CACHE_HOME, value: {_STATE}/cache}}
                 - {{name: HOME, value: /tmp}}
@@ -187,9 +194,9 @@ kind: CronJob
                 - {{name: tmp, mountPath: /tmp}}
           volumes:
             - name: policy
-              configMap: {{name: {deployment.name}}}
+              configMap: {{name: {json.dumps(deployment.name)}}}
             - name: state
-              persistentVolumeClaim: {{claimName: {deployment.name}}}
+              persistentVolumeClaim: {{claimName: {json.dumps(deployment.name)}}}
             - name: tmp
               emptyDir: {{sizeLimit: 64Mi}}
 """

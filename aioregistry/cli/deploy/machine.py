@@ -1,12 +1,24 @@
 """A timer of systemd, and a line of a crontab: a run on one machine. Pure."""
 
+from attrs import frozen
+
 from aioregistry.cli.deploy.plan import CODES, Deployment
 
 __all__ = ["crontab_of", "units_of"]
 
-_FOLDER = "/etc/aioregistry"
-_STATE = "/var/lib/aioregistry"
-_CACHE = "/var/cache/aioregistry"
+
+@frozen
+class _Places:
+    """Where a deployment has its files: those of another one on the machine are elsewhere."""
+
+    folder: str
+    state: str
+    cache: str
+
+    @classmethod
+    def of(cls, name: str) -> "_Places":
+        below = f"aioregistry/{name}"
+        return cls(f"/etc/{below}", f"/var/lib/{below}", f"/var/cache/{below}")
 
 
 def units_of(deployment: Deployment, program: str) -> dict[str, str]:
@@ -16,14 +28,16 @@ def units_of(deployment: Deployment, program: str) -> dict[str, str]:
         deployment: The run.
         program: The path of the program.
     """
+    places = _Places.of(deployment.name)
     # systemd knows %d as the folder of the credentials.
-    line = deployment.line(f"{_FOLDER}/{deployment.policy_name}", program)
+    line = deployment.line(f"{places.folder}/{deployment.policy_name}", program)
     command = f"{line} --token-file %d/token"
     codes = "".join(f"# {line}\n" for line in CODES)
     service = f"""\
 # {deployment.name}.service: one run of a clean-up.
-# The policy is at {_FOLDER}/{deployment.policy_name}, the API token in {_FOLDER}/token
-# (chown root, chmod 600). Then: systemctl enable --now {deployment.name}.timer
+# The policy is at {places.folder}/{deployment.policy_name},
+# the API token in {places.folder}/token (chown root, chmod 600).
+# Then: systemctl enable --now {deployment.name}.timer
 {codes}[Unit]
 Description=Clean up a container registry
 Wants=network-online.target
@@ -32,9 +46,9 @@ After=network-online.target
 [Service]
 Type=oneshot
 ExecStart={command}
-LoadCredential=token:{_FOLDER}/token
+LoadCredential=token:{places.folder}/token
 # May have AIOREGISTRY_NOTIFY, a command or the address of a webhook that is told how a run ended.
-EnvironmentFile=-{_FOLDER}/environment
+EnvironmentFile=-{places.folder}/environment
 SuccessExitStatus=3
 TimeoutStartSec=8h
 # A run that is ended finishes what it has sent.
@@ -43,9 +57,9 @@ TimeoutStopSec=120
 MemoryMax=768M
 Nice=10
 DynamicUser=yes
-StateDirectory=aioregistry
-CacheDirectory=aioregistry
-Environment=AIOREGISTRY_STATE_DIR={_STATE} XDG_CACHE_HOME={_CACHE} HOME={_STATE}
+StateDirectory=aioregistry/{deployment.name}
+CacheDirectory=aioregistry/{deployment.name}
+Environment=AIOREGISTRY_STATE_DIR={places.state} XDG_CACHE_HOME={places.cache} HOME={places.state}
 UMask=0077
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -86,19 +100,21 @@ def crontab_of(deployment: Deployment, program: str, user: str) -> str:
         program: The path of the program.
         user: Who runs it.
     """
-    line = deployment.line(f"{_FOLDER}/{deployment.policy_name}", program)
+    places = _Places.of(deployment.name)
+    line = deployment.line(f"{places.folder}/{deployment.policy_name}", program)
     # One at a time; drift is no failure.
-    run = f"flock -n {_STATE}/lock {line} --token-file {_FOLDER}/token || [ $? -eq 3 ]"
+    run = f"flock -n {places.state}/lock {line} --token-file {places.folder}/token || [ $? -eq 3 ]"
     codes = "".join(f"# {each}\n" for each in CODES)
     return f"""\
 # /etc/cron.d/{deployment.name}: what it prints is mailed to MAILTO.
-# The user {user} may read {_FOLDER}/{deployment.policy_name} and {_FOLDER}/token, and write
-# {_STATE} and {_CACHE}. The time is that of the machine.
+# The user {user} may read {deployment.policy_name} and token in {places.folder}, and write to
+# {places.state} and {places.cache}, which are there.
+# The time is that of the machine.
 {codes}SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
 MAILTO=root
-AIOREGISTRY_STATE_DIR={_STATE}
-XDG_CACHE_HOME={_CACHE}
+AIOREGISTRY_STATE_DIR={places.state}
+XDG_CACHE_HOME={places.cache}
 
 {deployment.when.cron} {user} {run}
 """
