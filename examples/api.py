@@ -26,7 +26,7 @@ from aioregistry.web.work import apply_work, plan_file, plan_work, usage_work
 
 
 def own_pages_only(request: Request):
-    if is_from_elsewhere(request):
+    if is_from_elsewhere(request, request.scope["path"]):
         raise HTTPException(403)
 
 

@@ -1,6 +1,7 @@
 """What both services share: the policy, the caps, where plans are kept, and the client."""
 
 import os
+import re
 from pathlib import Path
 
 from aioregistry import RateLimit, RegistryClient
@@ -9,6 +10,8 @@ from aioregistry.web import Jobs
 
 POLICY = Policy([KeepNewest(20, tags="pr-*"), Delete(tags="pr-*")])
 CAPS = Caps(max_fraction=float(os.environ.get("MAX_FRACTION", "0.5")))
+HOSTS = {"127.0.0.1", "localhost", "[::1]", *os.environ.get("HOSTS", "").lower().split()}
+PROBES = {"/alive", "/ready"}  # Kubernetes sends them to the address of a pod.
 PLANS = Path(os.environ.get("PLANS", "plans"))
 
 
@@ -26,7 +29,16 @@ def make_jobs():
     return Jobs(PLANS / "reports")
 
 
-def is_from_elsewhere(request):
-    # Other sites' pages can send requests, too, from the browser of somebody who is let in here.
-    changes = request.method not in {"GET", "HEAD"}
-    return changes and request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+def is_from_elsewhere(request, path):
+    # Other sites' pages can send requests, too, from the browser of somebody who is let in here;
+    # and have their name lead here, so that only the name tells a browser's requests apart.
+    host = request.headers.get("Host", "").lower()
+    if re.sub(r":\d*$", "", host) not in HOSTS:
+        return path not in PROBES
+    if request.method in {"GET", "HEAD"}:
+        return False
+    # Old browsers send an Origin alone, programs neither.
+    if (site := request.headers.get("Sec-Fetch-Site")) is not None:
+        return site not in {"none", "same-origin"}
+    origin = request.headers.get("Origin")
+    return origin is not None and origin.lower().partition("://")[2] != host

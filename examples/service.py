@@ -97,7 +97,7 @@ def start(request, name, work):
 
 @web.middleware
 async def own_pages_only(request, handler):
-    if is_from_elsewhere(request):
+    if is_from_elsewhere(request, request.path):
         raise web.HTTPForbidden
     return await handler(request)
 

@@ -39,7 +39,7 @@ async def sandbox():
 
 @pytest.fixture
 async def service(framework, sandbox, tmp_path):
-    async with run(framework, sandbox, tmp_path) as service:
+    async with run(framework, sandbox, tmp_path, HOSTS="cleanups.test") as service:
         yield service
 
 
@@ -158,7 +158,7 @@ async def test_an_apply_that_was_cancelled_is_resumed_by_the_same_request(servic
 async def test_an_apply_that_was_killed_is_resumed_by_the_next_process(
     framework, sandbox, tmp_path
 ):
-    async with run(framework, sandbox, tmp_path) as service:
+    async with run(framework, sandbox, tmp_path, HOSTS="cleanups.test") as service:
         plan = await planned(service)
         sandbox.latency = 0.2
         applied = await start(service, f"{plan}/approval")
@@ -168,7 +168,7 @@ async def test_an_apply_that_was_killed_is_resumed_by_the_next_process(
         service.process.kill()
         await service.process.wait()
     sandbox.latency = 0.0
-    async with run(framework, sandbox, tmp_path) as service:
+    async with run(framework, sandbox, tmp_path, HOSTS="cleanups.test") as service:
         killed = await end_of(service, applied)
         assert (killed["status"], killed["error"]) == (
             "failed",
@@ -198,11 +198,35 @@ async def test_sizes_are_counted_and_who_has_seen_the_end_is_told_to_stop(servic
         assert answer.status == 204
     async with service.http.get(path, headers={"Last-Event-ID": "nonsense"}) as answer:
         assert answer.status == 200
-    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 202)):
-        headers = {"Sec-Fetch-Site": site}
-        async with service.http.post("/registries/example/usage", headers=headers) as answer:
-            assert answer.status == status, "what pages of other sites send is refused"
-    async with service.http.get("/", headers={"Sec-Fetch-Site": "cross-site"}) as answer:
+
+
+@pytest.mark.parametrize("framework", COMMANDS, indirect=True)
+async def test_what_pages_of_other_sites_send_is_refused(service):
+    own = f"127.0.0.1:{service.http._base_url.port}"
+    expected = (
+        ("POST", {}, 202),
+        ("POST", {"Sec-Fetch-Site": "same-origin"}, 202),
+        ("POST", {"Sec-Fetch-Site": "same-site"}, 403),
+        ("POST", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("GET", {"Sec-Fetch-Site": "cross-site"}, 200),
+        # Browsers of earlier years.
+        ("POST", {"Origin": f"http://{own}"}, 202),
+        ("POST", {"Origin": "http://127.0.0.1:1"}, 403),
+        ("POST", {"Origin": "null"}, 403),
+        # A name of another site that leads to this address: of one origin, to a browser.
+        ("POST", {"Sec-Fetch-Site": "same-origin", "Host": f"evil.test:{own[10:]}"}, 403),
+        ("GET", {"Sec-Fetch-Site": "same-origin", "Host": "evil.test"}, 403),
+        ("GET", {"Host": "127.0.0.1.evil.test"}, 403),
+        ("GET", {"Host": "evil.test/alive?"}, 403),
+        ("GET", {"Host": "LOCALHOST:1"}, 200),
+        ("GET", {"Host": "[::1]"}, 200),
+        ("GET", {"Host": "cleanups.test:80"}, 200),
+    )
+    for method, headers, status in expected:
+        path = "/registries/example/usage" if method == "POST" else "/registries"
+        async with service.http.request(method, path, headers=headers) as answer:
+            assert answer.status == status, headers
+    async with service.http.get("/alive", headers={"Host": "10.0.0.1:8080"}) as answer:
         assert answer.status == 200
 
 
