@@ -2,6 +2,7 @@
 
 import json
 import threading
+from http.client import BadStatusLine, InvalidURL
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -165,6 +166,39 @@ def test_what_is_neither_a_command_nor_an_address_is_refused_first(filled, targe
     assert filled.sandbox.request_count == 0
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://[s3cret/",
+        "https://user:s3cret@host/",
+        "https://s3cret@host/",
+        "https://host:s3cret/",
+        "https://host/s3cret s3cret",
+        "https://host/s3cret\ts3cret",
+        "https://host/s3cret\u00e9",
+    ],
+)
+def test_an_address_that_cannot_be_sent_to_is_refused_without_its_secret(filled, target):
+    result = filled.run(*RUN, "--notify", target)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("aioregistry cleanup run: --notify: ")
+    assert "s3cret" not in result.stderr
+    assert filled.sandbox.request_count == 0
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidURL("a s3cret"), BadStatusLine("s3cret"), ValueError("s3cret")]
+)
+def test_an_error_that_may_quote_the_address_is_told_by_its_kind(filled, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", fail)
+    result = filled.run(*RUN, "--notify", "https://host/s3cret")
+    assert f"notification failed: webhook at host: {type(error).__name__}\n" in result.stderr
+    assert "s3cret" not in result.stderr
+
+
 def test_an_address_may_be_kept_in_the_configuration(filled, webhook, monkeypatch):
     monkeypatch.setenv("AIOREGISTRY_NOTIFY", webhook.url)
     assert filled.run(*RUN).exit_code == 0
@@ -172,6 +206,16 @@ def test_an_address_may_be_kept_in_the_configuration(filled, webhook, monkeypatc
     shown = filled.run("config", "show").stdout
     assert "a-secret" not in shown
     assert "http://127.0.0.1:" in shown
+
+
+@pytest.mark.parametrize(
+    "target", ["https://[s3cret/", "https://user:s3cret@host/", "https://host:s3cret/"]
+)
+def test_the_configuration_is_shown_without_the_secret_of_an_address(shell, monkeypatch, target):
+    monkeypatch.setenv("AIOREGISTRY_NOTIFY", target)
+    result = shell.run("config", "show")
+    assert result.exit_code == 0, result.output
+    assert "s3cret" not in result.output
 
 
 def test_a_variable_that_is_empty_names_nobody(filled, monkeypatch):

@@ -137,8 +137,7 @@ def notifications(command: str, applying: Applying, access: Access) -> Iterator[
 
 def _check(target: str) -> None:
     if is_address(target):
-        if not urlsplit(target).hostname:
-            raise UsageError("--notify: an address needs a host: https://host/path")
+        _check_address(target)
         return
     try:
         words = shlex.split(target)
@@ -146,6 +145,22 @@ def _check(target: str) -> None:
         raise UsageError(f"--notify: not a command: {error}") from None
     if not words:
         raise UsageError("--notify: neither a command nor an address: it is empty")
+
+
+def _check_address(url: str) -> None:
+    """Refuse what cannot be sent to, in words without any part of it: it is a secret."""
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise UsageError("--notify: not an address: write https://host/path") from None
+    if "@" in parts.netloc:
+        raise UsageError("--notify: an address cannot have a user or password before its host")
+    if not is_whole:
+        raise UsageError("--notify: an address needs a host: https://host/path")
+    rest = f"{parts.path}{parts.query}"
+    if not rest.isascii() or any(letter <= " " or letter == "\x7f" for letter in url):
+        raise UsageError("--notify: write spaces and the like in an address as %20")
 
 
 def _shown(target: str) -> str:
@@ -187,16 +202,18 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def _post(url: str, body: bytes) -> str:
     """``POST`` a document, and return what went wrong; empty for nothing."""
-    request = urllib.request.Request(  # noqa: S310, http or https
-        url, body, {"Content-Type": "application/json", "User-Agent": "aioregistry"}
-    )
+    headers = {"Content-Type": "application/json", "User-Agent": "aioregistry"}
     try:
+        request = urllib.request.Request(url, body, headers)  # noqa: S310, http or https
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_SECONDS):
             return ""
     except HTTPError as error:
         error.close()
         return f"the answer was {error.code}"
-    except (OSError, HTTPException, ValueError) as error:
+    except (HTTPException, ValueError) as error:
+        # Their texts have parts of the address, which is a secret.
+        return type(error).__name__
+    except OSError as error:
         return str(getattr(error, "reason", None) or error) or type(error).__name__
 
 

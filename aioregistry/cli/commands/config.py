@@ -158,8 +158,12 @@ def set_(
 def _shown(key: str, value: str) -> str:
     """Return the value of a setting without secrets: of a webhook, its path is one."""
     if key == "notify" and "://" in value:
-        host = urlsplit(value).netloc.rpartition("@")[2]
-        return f"{value.partition('://')[0]}://{host}/…"
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            return "…"
+        return f"{value.partition('://')[0]}://{parts.netloc.rpartition('@')[2]}/…"
     return without_login(value) if key in _URLS else value
 
 
