@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -15,11 +15,11 @@ from docket import Docket, Worker
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from aioregistry.fleet.accounts import Accounts, Addresses
-from aioregistry.fleet.file import Fleet, FleetRegistry
-from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError, end_task
-from aioregistry.fleet.state import Run, StateError, Step, next_step
+from aioregistry.fleet.file import Fleet
+from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError, end_task
+from aioregistry.fleet.state import Run, StateError, Step, id_after, may_begin, next_step
 from aioregistry.fleet.steps import Steps
-from aioregistry.fleet.store import FleetStore, Progress
+from aioregistry.fleet.store import FleetStore, Progress, check_eviction
 
 __all__ = ["FleetEngine"]
 
@@ -27,7 +27,6 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _IN_THIS_PROCESS = "memory://"
 _ADD_SECONDS = 30.0
-_SECONDS_BETWEEN_LOOKS = 1.0
 # A slice writes what it knows when it is broken off.
 _SECONDS_TO_END = 10.0
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
@@ -90,7 +89,9 @@ class FleetEngine:
         )
         self._stack = AsyncExitStack()
         self._steps: Steps | None = None
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: set[asyncio.Task[bool]] = set()
+        # By registry, what is carried out past the queue.
+        self._taken: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         # A step of this worker has ended: what is waited for may have happened.
         self._changed = asyncio.Event()
@@ -103,7 +104,7 @@ class FleetEngine:
         server = None
         if self._url != _IN_THIS_PROCESS:
             server = await self._stack.enter_async_context(self._docket.redis())
-            await _check_eviction(server)
+            await check_eviction(server)
         accounts = self._stack.enter_context(Accounts(self._addresses, server))
         self._steps = Steps(
             self.store, accounts, self.worker, self._slice_seconds, self._look_seconds
@@ -133,20 +134,18 @@ class FleetEngine:
 
         Returns:
             The registries of which a run was begun.
+
+        Raises:
+            NotFoundError: One is not in the fleet; nothing was begun.
         """
+        registries = self._fleet.check_names(registries)
         now = time.time()
-        moment = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S.%fZ}"
-        newest = await self.store.runs(registries := list(registries)) if run is None else {}
+        newest = await self.store.runs(registries) if run is None else {}
         begun = []
         for name in registries:
-            identifier = run or moment
-            known = newest.get(name)
-            if isinstance(known, Run) and known.id >= identifier:
-                # Of a worker whose clock is ahead.
-                identifier = f"{known.id}+"
             made = Run(
                 registry=name,
-                id=identifier,
+                id=run or id_after(newest.get(name), now),
                 begun_at=now,
                 plan_only=plan_only,
                 at_any_time=at_any_time,
@@ -155,18 +154,21 @@ class FleetEngine:
                 begun.append(name)
         return begun
 
-    async def approve(self, registry: str, run: str) -> bool:
+    async def approve(self, registry: str, run: str, *, at_any_time: bool = False) -> bool:
         """Have the plan of a run carried out that was begun with `plan_only`.
 
         Args:
             registry: The registry's name.
             run: The run's `Run.id`.
+            at_any_time: Whether it is carried out outside the registry's window, too, whenever the
+                plan was made. False by default.
 
         Returns:
             Whether it was approved now: False where somebody has done so before, where it does not
             wait for it, or where a newer run has begun.
         """
-        return await self.store.approve(registry, run)
+        self._fleet.check_names([registry])
+        return await self.store.approve(registry, run, at_any_time=at_any_time)
 
     async def cancel(self, registry: str, run: str) -> None:
         """End a run early, wherever it is carried out; what it has deleted is in its report.
@@ -194,30 +196,50 @@ class FleetEngine:
         """Return how far the slices are that are being carried out."""
         return dict(await self.store.progress(self._fleet.registries))
 
-    async def work(self, until_ended: Iterable[str] | None = None) -> None:
+    async def work(
+        self, until_ended: Iterable[str] | None = None, *, plan_only: bool = False
+    ) -> None:
         """Carry out steps until `stop` is called.
+
+        Without names it begins what is due by the schedules, and takes whatever is queued. With
+        names it begins nothing, and touches these registries alone; other workers may help.
 
         Args:
             until_ended: Registries; it returns as well when the newest runs of all of them have
-                ended. None, the default, for never.
+                ended. None, the default, for all of the fleet, and never.
+            plan_only: Whether it carries out only runs that were begun with `plan_only`; one of
+                another kind counts as ended. Only with names. False by default.
         """
-        wanted = None if until_ended is None else list(until_ended)
-        async with self._working_for_others():
-            while not self._stopping.is_set():
-                try:
-                    async with asyncio.timeout(_ADD_SECONDS):
-                        await self._tick()
-                        if wanted is not None and await self._have_ended(wanted):
-                            return
-                except (AuthenticationError, NoPermissionError):
-                    # Of no use to wait.
-                    raise
-                except (RedisError, OSError) as error:
-                    logger.warning("the fleet's server is away: %s", error)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._tick_seconds):
-                        await self._changed.wait()
-                self._changed.clear()
+        if until_ended is None:
+            async with self._working_for_others():
+                await self._repeat(self._tick)
+            return
+        names = self._fleet.check_names(until_ended)
+        try:
+            await self._repeat(lambda: self._take_steps(names, plan_only=plan_only))
+        finally:
+            self.stop()
+            for task in tuple(self._taken.values()):
+                while not task.done():
+                    await asyncio.wait([task], timeout=_SECONDS_TO_END)
+                    self.stop()
+            self._stopping.clear()
+
+    async def _repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
+        """Look at the states, now and then and after each step, until that has an end."""
+        while not self._stopping.is_set():
+            try:
+                async with asyncio.timeout(_ADD_SECONDS):
+                    if await look():
+                        return
+            except (AuthenticationError, NoPermissionError):
+                raise  # It is of no use to wait.
+            except (RedisError, OSError) as error:
+                logger.warning("the fleet's server is away: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._tick_seconds):
+                    await self._changed.wait()
+            self._changed.clear()
 
     def stop(self) -> None:
         """End the work: slices are broken off, and others go on with them at once."""
@@ -249,37 +271,60 @@ class FleetEngine:
         if not running.cancelled() and (error := running.exception()) is not None:
             raise error
 
-    async def _tick(self) -> None:
+    async def _take_steps(self, names: list[str], *, plan_only: bool) -> bool:
+        """Begin the steps of some registries, past the queue; return whether all have ended."""
+        runs = [run for run in (await self.store.runs(names)).values() if isinstance(run, Run)]
+        left = [run for run in runs if run.phase != "ended" and (run.plan_only or not plan_only)]
+        for run in left:
+            if run.registry not in self._taken and len(self._taken) < self._concurrency:
+                step = await self._step_of(run)
+                if step is not None:
+                    self._take(run, step, plan_only=plan_only)
+        return not left and len(runs) == len(names)
+
+    def _take(self, run: Run, step: Step, *, plan_only: bool) -> None:
+        """Carry out a step in a task of its own; of a registry there is one at a time."""
+        task = asyncio.create_task(
+            self._carry_out(run.registry, run.id, step.part, plan_only=plan_only)
+        )
+        self._taken[run.registry] = task
+
+    async def _tick(self) -> bool:
         """Begin the runs that are due, and queue every step that may begin."""
         if not await self.store.take_turn(0.9 * self._tick_seconds):
-            return
+            return False
         now = datetime.now(UTC)
         runs = await self.runs()
         for name, registry in self._fleet.registries.items():
             run = runs[name]
             due = None if registry.schedule is None else registry.schedule.due(now)
-            if due is not None and _may_begin(run, _id_of(due)):
-                await self.begin([name], _id_of(due))
+            if due is not None and may_begin(run, identifier := f"{due:%Y%m%dT%H%M%SZ}"):
+                await self.begin([name], identifier)
                 run = (await self.store.runs([name]))[name]
             if isinstance(run, Run):
                 await self._queue(run)
+        return False
+
+    async def _step_of(self, run: Run) -> Step | None:
+        """Return the next step of a run; None where none may begin now."""
+        now = datetime.now(UTC)
+        step = next_step(run, self._fleet.registries[run.registry].window, now)
+        if step is not None and await self.store.is_cancelled(run):
+            return evolve(step, when=now)
+        return step if step is not None and self._may_begin(step) else None
+
+    def _may_begin(self, step: Step) -> bool:
+        return step.when <= datetime.now(UTC) + timedelta(seconds=self._tick_seconds)
 
     async def _queue(self, run: Run) -> None:
         """Queue the next step of a run, if it may begin now and is not queued or under way."""
-        registry = self._fleet.registries[run.registry]
-        step = next_step(run, registry.window)
-        if step is not None and await self.store.is_cancelled(run):
-            step = evolve(step, when=datetime.now(UTC))
-        if step is None or step.when > datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
+        step = await self._step_of(run)
+        if step is None:
             return
         async with asyncio.timeout(_ADD_SECONDS):
             await self._docket.add(self._tasks[_task_name(step)], when=step.when, key=step.key)(
                 run.registry, run.id, step.part
             )
-
-    async def _have_ended(self, registries: list[str]) -> bool:
-        runs = await self.store.runs(registries)
-        return all(isinstance(run, Run) and run.phase == "ended" for run in runs.values())
 
     def _make_tasks(self) -> list[Any]:
         # Three names for one function, for those who look at the queue.
@@ -294,9 +339,11 @@ class FleetEngine:
 
         return [fleet_plan, fleet_apply, fleet_gc]
 
-    async def _carry_out(self, registry: str, run: str, part: str) -> None:
+    async def _carry_out(
+        self, registry: str, run: str, part: str, *, plan_only: bool = False
+    ) -> None:
         """Carry out a step; no error leaves this, as pydocket could not hand on every one."""
-        working = asyncio.create_task(self._step(registry, run, part))
+        working = asyncio.create_task(self._step(registry, run, part, plan_only=plan_only))
         self._working.add(working)
         try:
             if self._stopping.is_set():
@@ -305,69 +352,43 @@ class FleetEngine:
         finally:
             working.cancel()
             self._working.discard(working)
-            self._changed.set()
-        if not working.cancelled() and (error := working.exception()) is not None:
+            self._taken.pop(registry, None)
+        if working.cancelled():
+            return
+        if (error := working.exception()) is not None:
             logger.error("%s: a step could not be saved", registry, exc_info=error)
+        elif working.result():
+            self._changed.set()
 
-    async def _step(self, name: str, run_id: str, part: str) -> None:
+    async def _step(self, name: str, run_id: str, part: str, *, plan_only: bool = False) -> bool:
+        """Carry out a step, unless somebody else does; return whether the state was looked at."""
         registry = self._fleet.registries.get(name)
         if registry is None or self._steps is None:
             # The file of another worker has it.
-            return
+            return False
         after: Run | None = None
         try:
             async with self.store.lease(name) as lease:
                 run = await self.store.load(lease, name)
-                step = None if run is None else next_step(run, registry.window)
+                step = None if run is None else next_step(run, registry.window, datetime.now(UTC))
                 if run is None or step is None or (run.id, step.part) != (run_id, part):
                     # Somebody has done it.
-                    return
+                    return True
                 if await self.store.is_cancelled(run):
                     await self._steps.end(registry, run, lease)
-                elif step.when <= datetime.now(UTC) + timedelta(seconds=self._tick_seconds):
-                    await self._until_cancelled(self._steps, registry, run, lease)
+                elif self._may_begin(step) and (run.plan_only or not plan_only):
+                    await self._steps.until_cancelled(registry, run, lease)
                 after = await self.store.load(lease, name)
         except LeaseTakenError:
             # Whoever has it goes on; if that one is dead, the next tick sees it.
-            return
-        except (LeaseLostError, StateError) as error:
-            logger.warning("%s: %s", name, error)
-            return
-        except (RedisError, OSError) as error:
-            logger.warning("%s: the fleet's server is away: %s", name, error)
-            return
-        if after is not None and not self._stopping.is_set():
+            return False
+        except (LeaseLostError, StateError, RedisError, OSError) as error:
+            logger.warning("%s: a step was not saved: %s", name, error)
+            return False
+        if after is not None and name not in self._taken and not self._stopping.is_set():
             with suppress(RedisError, OSError):
                 await self._queue(after)
-
-    async def _until_cancelled(
-        self, steps: Steps, registry: FleetRegistry, run: Run, lease: Lease
-    ) -> None:
-        """Carry out a step, unless somebody ends its run meanwhile."""
-        working = asyncio.create_task(steps.carry_out(registry, run, lease))
-        try:
-            while not working.done():
-                await asyncio.wait([working], timeout=_SECONDS_BETWEEN_LOOKS)
-                with suppress(RedisError, OSError):
-                    if not working.done() and await self.store.is_cancelled(run):
-                        await end_task(working, _SECONDS_TO_END)
-                        await steps.end(registry, run, lease)
-                        return
-            await working
-        finally:
-            await end_task(working, _SECONDS_TO_END)
-
-
-async def _check_eviction(server: Any) -> None:
-    """Warn of a server that drops what it was given when its memory is full."""
-    with suppress(RedisError, OSError, KeyError):
-        policy = (await server.info("memory"))["maxmemory_policy"]
-        if policy != "noeviction":
-            logger.warning(
-                "the fleet's server drops keys when its memory is full (%s): set maxmemory-policy"
-                " noeviction, or plans and journals may be lost",
-                policy,
-            )
+        return True
 
 
 async def _leave_to_others(*_: Any, **__: Any) -> None:
@@ -377,13 +398,3 @@ async def _leave_to_others(*_: Any, **__: Any) -> None:
 
 def _task_name(step: Step) -> str:
     return f"fleet_{step.task}"
-
-
-def _id_of(moment: datetime) -> str:
-    return f"{moment:%Y%m%dT%H%M%SZ}"
-
-
-def _may_begin(run: Run | StateError | None, identifier: str) -> bool:
-    if isinstance(run, StateError):
-        return False
-    return run is None or (run.phase == "ended" and run.id < identifier)

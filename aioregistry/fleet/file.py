@@ -1,7 +1,7 @@
 """The file of a fleet: its registries, and what happens to each, as TOML."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +15,7 @@ from aioregistry.cleanup.in_use.named import is_live
 from aioregistry.cleanup.policy.documents import Document, DocumentError, Place, read_document
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.policy.file import Mistake, PolicyFileError, load_policy
-from aioregistry.errors import InvalidNameError, RegistryError
+from aioregistry.errors import InvalidNameError, NotFoundError, RegistryError
 from aioregistry.fleet.times import Schedule, Window, zone_of
 from aioregistry.fleet.tokens import TokenSource
 
@@ -81,6 +81,18 @@ class Fleet:
 
     registries: Mapping[str, FleetRegistry]
     server: str | None = None
+
+    def check_names(self, names: Iterable[str]) -> list[str]:
+        """Return names of registries, if the fleet has all of them.
+
+        Raises:
+            NotFoundError: It lacks one.
+        """
+        found = list(names)
+        for name in found:
+            if name not in self.registries:
+                raise NotFoundError(f"the fleet has no registry {name!r}")
+        return found
 
 
 def load_fleet(path: Path) -> Fleet:

@@ -33,13 +33,21 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 _SECONDS_BETWEEN_ATTEMPTS = 0.2
 _RENEWALS_IN_A_LEASE = 4
-# Writes to all keys but the first, or to none: only while the first has the holder's token.
+_LOST, _CHANGED = 0, 2
+# Writes to all keys but the first two, or to none: only while the first has the holder's token, and
+# the second, if it is watched, what the holder knows. A write whose answer was lost is sent again.
 _SCRIPT = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('pexpire', KEYS[1], ARGV[2])
-for nth = 2, #KEYS do
+if ARGV[3] == 'watched' then
+  local found = redis.call('get', KEYS[2])
+  if found ~= ARGV[4] then
+    return found == ARGV[5] and 1 or 2
+  end
+end
+for nth = 3, #KEYS do
   local at = 3 * nth - 3
   if ARGV[at] == 'append' then
     redis.call('rpush', KEYS[nth], ARGV[at + 1])
@@ -113,6 +121,7 @@ class Lease:
         self.seconds = seconds
         self._token = secrets.token_hex(16)
         self._renewing: asyncio.Task[None] | None = None
+        self._watched: tuple[str, bytes] | None = None
 
     async def __aenter__(self) -> Self:
         async with self._connect() as server:
@@ -148,6 +157,16 @@ class Lease:
 
         return await self._insist(ask)
 
+    async def watch(self, key: str) -> bytes | None:
+        """Return a value, and from now on write only while nobody else has changed it.
+
+        It may be written by this lease, and by others without it; one value is watched at a time,
+        and none where there is none.
+        """
+        found = await self.get(key)
+        self._watched = None if found is None else (key, found)
+        return found
+
     async def write(self, *writes: Write) -> None:
         """Write all of it or nothing, and renew the lease.
 
@@ -155,22 +174,32 @@ class Lease:
 
         Raises:
             LeaseLostError: The lease is no longer this process's; or the answer came so late that
-                it may be another's by now.
+                it may be another's by now; or what is watched was changed.
             RedisError: The server was away for longer than the lease lasts.
         """
+        await self._send(writes, self._watched)
+
+    async def _send(self, writes: tuple[Write, ...], watched: tuple[str, bytes] | None) -> None:
+        key, known = watched or (self.key, b"")
+        new = next((each.value for each in writes if each.key == key), known)
         arguments: list[bytes | str] = [self._token, str(round(1000 * self.seconds))]
+        arguments += ["" if watched is None else "watched", known, new]
         for each in writes:
             arguments += ["append" if each.append else "set", each.value, str(each.seconds)]
-        keys = [self.key, *(each.key for each in writes)]
+        keys = [self.key, key, *(each.key for each in writes)]
         clock = asyncio.get_running_loop().time
 
-        async def send(server: Any) -> float | None:
+        async def send(server: Any) -> tuple[float, int]:
             begun = clock()
-            return begun if await run_script(server, _SCRIPT, keys, arguments) else None
+            return begun, await run_script(server, _SCRIPT, keys, arguments)
 
-        begun = await self._insist(send)
-        if begun is None:
+        begun, answer = await self._insist(send)
+        if answer == _LOST:
             raise LeaseLostError(f"{self.key}: the lease was lost to another process, or ran out")
+        if answer == _CHANGED:
+            raise LeaseLostError(f"{key}: somebody has changed it meanwhile")
+        if watched is not None:
+            self._watched = (key, new)
         # A process that stood still between question and answer no longer knows that it is its own.
         if clock() - begun > self.seconds / 2:
             raise LeaseLostError(f"{self.key}: the answer came too late, the lease may be over")
@@ -194,7 +223,7 @@ class Lease:
             await asyncio.sleep(self.seconds / _RENEWALS_IN_A_LEASE)
             # Whoever writes next is told.
             with suppress(RegistryError, RedisError, OSError, TimeoutError):
-                await self.write()
+                await self._send((), None)
 
 
 async def end_task(task: asyncio.Task[Any], seconds: float = 1.0) -> None:

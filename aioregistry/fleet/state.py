@@ -22,6 +22,8 @@ __all__ = [
     "after_error",
     "after_plan",
     "after_slice",
+    "id_after",
+    "may_begin",
     "next_step",
     "read_run",
 ]
@@ -140,20 +142,36 @@ def read_run(text: bytes) -> Run:
         raise StateError(f"not the state of a run: {error}") from None
 
 
-def next_step(run: Run, window: Window | None = None) -> Step | None:
+def next_step(run: Run, window: Window | None = None, now: datetime | None = None) -> Step | None:
     """Return what comes next in a run; None when it has ended.
 
     Args:
         run: The run.
         window: When work may be done, unless the run is for any time; None for always.
+        now: What time it is: nothing begins before that. None, the default, for when the run was
+            begun.
     """
     if run.phase == "ended":
         return None
     when = datetime.fromtimestamp(run.not_before, UTC)
     if window is not None and not run.at_any_time:
-        when = window.opens(max(when, datetime.fromtimestamp(run.begun_at, UTC)))
+        when = window.opens(max(when, now or datetime.fromtimestamp(run.begun_at, UTC)))
     part = f"{run.slices}.{run.attempt}"
     return Step(run.phase, f"{run.registry}:{run.id}:{run.phase}:{part}", part, when)
+
+
+def id_after(newest: Run | StateError | None, now: float) -> str:
+    """Return a `Run.id` for a run that is begun now, newer than the registry's newest."""
+    made = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S.%fZ}"
+    # That may be of a worker whose clock is ahead.
+    return f"{newest.id}+" if isinstance(newest, Run) and newest.id >= made else made
+
+
+def may_begin(newest: Run | StateError | None, identifier: str) -> bool:
+    """Return whether a run of this `Run.id` may follow the newest run of its registry."""
+    if isinstance(newest, StateError):
+        return False
+    return newest is None or (newest.phase == "ended" and newest.id < identifier)
 
 
 def after_plan(run: Run, plan: Plan, now: float) -> Run:
@@ -204,11 +222,19 @@ def after_collection(run: Run, freed_bytes: int | None, now: float) -> Run:
     return _ended(known, run.result or "done", now)
 
 
-def after_approval(run: Run) -> Run | None:
-    """Return a run whose plan is to be carried out; None for one that does not wait for that."""
+def after_approval(run: Run, *, at_any_time: bool = False) -> Run | None:
+    """Return a run whose plan is to be carried out; None for one that does not wait for that.
+
+    Args:
+        run: The run.
+        at_any_time: Whether it is carried out outside the registry's window, too, whenever the plan
+            was made. False by default.
+    """
     if run.result != "planned":
         return None
-    kept = msgspec.structs.replace(run, plan_only=False, result="", ended_at=0.0)
+    kept = msgspec.structs.replace(
+        run, plan_only=False, at_any_time=at_any_time, result="", ended_at=0.0
+    )
     return _next(kept, "apply")
 
 

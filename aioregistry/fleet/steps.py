@@ -56,6 +56,9 @@ _FINAL = (
     PolicyFileError,
 )
 _SECONDS_BETWEEN_PROGRESS = 2.0
+_SECONDS_BETWEEN_LOOKS = 1.0
+# A slice writes what it knows when it is broken off.
+_SECONDS_TO_END = 10.0
 # To list the largest of repositories takes longer than a slice.
 _MAX_DOUBLINGS = 4
 
@@ -116,6 +119,26 @@ class Steps:
             is_final = isinstance(error, _FINAL)
             after, writes = after_error(run, why, self.clock(), is_final=is_final), ()
         await lease.write(*self.store.writes_of(after), *writes)
+
+    async def until_cancelled(self, registry: FleetRegistry, run: Run, lease: Lease) -> None:
+        """Carry out the next step of a run, unless somebody ends the run meanwhile.
+
+        Raises:
+            LeaseLostError: Another process has taken over; nothing was saved.
+            RedisError: The server is away; nothing was saved.
+        """
+        working = asyncio.create_task(self.carry_out(registry, run, lease))
+        try:
+            while not working.done():
+                await asyncio.wait([working], timeout=_SECONDS_BETWEEN_LOOKS)
+                with suppress(RedisError, OSError):
+                    if not working.done() and await self.store.is_cancelled(run):
+                        await end_task(working, _SECONDS_TO_END)
+                        await self.end(registry, run, lease)
+                        return
+            await working
+        finally:
+            await end_task(working, _SECONDS_TO_END)
 
     async def end(self, registry: FleetRegistry, run: Run, lease: Lease) -> None:
         """End a run that was cancelled; what it has deleted is in its report.

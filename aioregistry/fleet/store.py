@@ -1,18 +1,23 @@
 """What a fleet keeps on its server: runs, plans, journals, archives and reports."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from attrs import frozen
+from redis.exceptions import RedisError
 
 from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.fleet.lease import Connect, Lease, Write, run_script
 from aioregistry.fleet.state import Run, StateError, after_approval, read_run
 
-__all__ = ["FleetStore", "Progress", "RegistryKeys"]
+__all__ = ["FleetStore", "Progress", "RegistryKeys", "check_eviction"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _RUNS_KEPT = 50
 _PROGRESS_SECONDS = 60
@@ -130,7 +135,7 @@ class FleetStore:
         """Begin a run, unless the registry's newest has not ended, or is as new.
 
         One that was to end with its plan gives way. One that has not ended, and is continued, is so
-        at any time if the new one was to be.
+        at any time if the new one was to be, and was to be carried out.
 
         Returns:
             Whether it was begun.
@@ -142,7 +147,7 @@ class FleetStore:
             return False
         goes_on = known is not None and known.phase != "ended" and not known.plan_only
         if known is not None and (goes_on or known.id >= run.id):
-            if not goes_on or not run.at_any_time or known.at_any_time:
+            if not goes_on or run.plan_only or not run.at_any_time or known.at_any_time:
                 return False
             run = msgspec.structs.replace(known, at_any_time=True)
         arguments: list[bytes | str] = [before or b"", run.to_json(), str(_RUNS_KEPT)]
@@ -150,8 +155,14 @@ class FleetStore:
             done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
         return bool(done) and not goes_on
 
-    async def approve(self, registry: str, run: str) -> bool:
+    async def approve(self, registry: str, run: str, *, at_any_time: bool = False) -> bool:
         """Have the plan of a run carried out that has ended with it.
+
+        Args:
+            registry: The registry's name.
+            run: The run's `Run.id`.
+            at_any_time: Whether it is carried out outside the registry's window, too. False by
+                default.
 
         Returns:
             Whether it was; it was not when somebody has approved it before, or a newer run has
@@ -162,7 +173,7 @@ class FleetStore:
         known = _run(before)
         if not isinstance(known, Run) or known.id != run:
             return False
-        after = after_approval(known)
+        after = after_approval(known, at_any_time=at_any_time)
         if after is None:
             return False
         arguments: list[bytes | str] = [before or b"", after.to_json(), str(_RUNS_KEPT)]
@@ -189,12 +200,12 @@ class FleetStore:
         return next((one for one in reversed(past) if one.id == run), None)
 
     async def load(self, lease: Lease, registry: str) -> Run | None:
-        """Return the newest run of a registry, under its lease.
+        """Return the newest run of a registry; the lease writes only while it stays the same.
 
         Raises:
             StateError: This version cannot read it.
         """
-        found = _run(await lease.get(self.keys(registry).state))
+        found = _run(await lease.watch(self.keys(registry).state))
         if isinstance(found, StateError):
             raise found
         return found
@@ -251,6 +262,18 @@ class FleetStore:
         async with self._connect() as server:
             found: list[Any] = await server.mget(*keys)
         return found
+
+
+async def check_eviction(server: Any) -> None:
+    """Warn of a server that drops what it was given when its memory is full."""
+    with suppress(RedisError, OSError, KeyError):
+        policy = (await server.info("memory"))["maxmemory_policy"]
+        if policy != "noeviction":
+            logger.warning(
+                "the fleet's server drops keys when its memory is full (%s): set maxmemory-policy"
+                " noeviction, or plans and journals may be lost",
+                policy,
+            )
 
 
 def _run(text: bytes | None) -> Run | StateError | None:

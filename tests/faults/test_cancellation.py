@@ -50,7 +50,10 @@ NOT_COVERED = {
             *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("begin", "runs", "progress")),
             *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("work", "find", *BLOCK)),
             *(f"aioregistry.fleet.FleetEngine.{name}" for name in ("approve", "cancel")),
-            *(f"aioregistry.fleet.Lease.{name}" for name in ("read", "get", "write", *BLOCK)),
+            *(
+                f"aioregistry.fleet.Lease.{name}"
+                for name in ("read", "get", "watch", "write", *BLOCK)
+            ),
             "aioregistry.fleet.SharedStore.open",
             "aioregistry.fleet.TokenSource.read",
         ),

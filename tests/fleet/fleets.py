@@ -1,5 +1,6 @@
 """Fleets for tests: a sandbox of several registries, each with a token of its own."""
 
+import asyncio
 import re
 from collections import Counter
 from contextlib import asynccontextmanager
@@ -80,6 +81,17 @@ async def engine_of(fleet: Fleet, sandbox: Sandbox, url: str = "memory://", **op
     addresses = options.pop("addresses", addresses_of(sandbox))
     async with FleetEngine(fleet, url, addresses=addresses, **options) as engine:
         yield engine
+
+
+async def carried_out_by_a_worker(engine: FleetEngine) -> dict:
+    """The runs of a fleet when a worker, by the queue, has carried out all of them."""
+    working = asyncio.create_task(engine.work())
+    async with asyncio.timeout(200):
+        while {run.phase for run in (await engine.runs()).values()} != {"ended"}:
+            await asyncio.sleep(0.02)
+    engine.stop()
+    await working
+    return await engine.runs()
 
 
 def wrong_repositories(sandbox: Sandbox) -> list[str]:

@@ -18,7 +18,14 @@ from aioregistry import RateLimit
 from aioregistry.fleet import FleetEngine, Run
 from aioregistry.fleet.steps import Steps
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for
-from tests.fleet.fleets import addresses_of, engine_of, fleet_of, sandbox_of, wrong_repositories
+from tests.fleet.fleets import (
+    addresses_of,
+    carried_out_by_a_worker,
+    engine_of,
+    fleet_of,
+    sandbox_of,
+    wrong_repositories,
+)
 
 LIMIT = RateLimit(windows=((10, 20.0), (10_000, 3600.0)), burst=10)
 
@@ -68,7 +75,7 @@ async def cost(steps: int, url: str) -> float:
             async with FleetEngine(fleet, url) as engine:
                 await engine.begin(fleet.registries)
                 begun = time.process_time()
-                await engine.work(fleet.registries)
+                await carried_out_by_a_worker(engine)
                 return 1000 * (time.process_time() - begun) / (20 * steps)
     finally:
         Steps.carry_out = usual

@@ -12,6 +12,7 @@ from aioregistry.fleet import FleetEngine, Schedule, TokenSource, Window
 from aioregistry.sandbox import Fault, Faults, Limits
 from tests.fleet.fleets import (
     addresses_of,
+    carried_out_by_a_worker,
     collections,
     engine_of,
     fleet_of,
@@ -36,7 +37,7 @@ async def test_registries_are_planned_applied_and_collected_once(tmp_path):
         fleet = fleet_of(tmp_path, 3)
         async with engine_of(fleet, sandbox) as engine:
             assert await engine.begin(fleet.registries) == ["reg0", "reg1", "reg2"]
-            runs = await finished(engine, fleet.registries)
+            runs = await carried_out_by_a_worker(engine)
             for run in runs.values():
                 assert (run.result, run.items, run.counts) == ("done", 40, {"deleted": 40})
                 assert run.freed_bytes > 0

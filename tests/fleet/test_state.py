@@ -123,3 +123,10 @@ def test_a_step_waits_for_its_window_unless_it_is_for_any_time():
     assert next_step(RUN, window).when == datetime(2026, 6, 2, 1, tzinfo=UTC)
     any_time = msgspec.structs.replace(RUN, at_any_time=True)
     assert next_step(any_time, window).when < datetime(2026, 6, 2, tzinfo=UTC)
+
+
+def test_a_step_whose_window_has_closed_waits_for_the_next_one():
+    window = Window.parse("01:00-05:00")
+    begun = msgspec.structs.replace(RUN, begun_at=datetime(2026, 6, 1, 2, tzinfo=UTC).timestamp())
+    late = datetime(2026, 6, 1, 14, tzinfo=UTC)
+    assert next_step(begun, window, late).when == datetime(2026, 6, 2, 1, tzinfo=UTC)

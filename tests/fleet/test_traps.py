@@ -18,6 +18,7 @@ from aioregistry.fleet.state import VERSION
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
     addresses_of,
+    carried_out_by_a_worker,
     collections,
     engine_of,
     fleet_of,
@@ -136,9 +137,7 @@ async def test_a_step_that_was_lost_is_queued_again(stage, server):
     await worker._tick()
     # As by a server that dropped keys.
     await server.delete("fleet:stream", *await server.keys("fleet:runs:*"))
-    async with asyncio.timeout(200):
-        await worker.work(["reg0"])
-    assert (await worker.runs())["reg0"].result == "done"
+    assert (await carried_out_by_a_worker(worker))["reg0"].result == "done"
     assert wrong_repositories(sandbox) == []
 
 
@@ -254,9 +253,7 @@ async def test_the_user_of_the_guide_may_do_all_that_is_needed(tmp_path, server,
             addresses = addresses_of(sandbox, RateLimit().scaled(SCALE))
             async with engine_of(fleet, sandbox, url, addresses=addresses) as engine:
                 await engine.begin(["reg0"])
-                async with asyncio.timeout(200):
-                    await engine.work(["reg0"])
-                assert (await engine.runs())["reg0"].result == "done"
+                assert (await carried_out_by_a_worker(engine))["reg0"].result == "done"
         async with redis.asyncio.Redis.from_url(url) as client:
             for forbidden in (("SET", "other", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*")):
                 with pytest.raises(NoPermissionError):

@@ -102,7 +102,7 @@ async def test_a_replica_that_ends_in_mid_apply_is_continued_and_followed_elsewh
 async def test_a_job_that_is_cancelled_ends_the_run_which_says_what_it_deleted(
     replicas, monkeypatch
 ):
-    monkeypatch.setattr("aioregistry.fleet.engine._SECONDS_BETWEEN_LOOKS", 0.02)
+    monkeypatch.setattr("aioregistry.fleet.steps._SECONDS_BETWEEN_LOOKS", 0.02)
     sandbox, replica, at = replicas
     other, other_jobs = await at.enter_async_context(replica(works=False))
     engine, jobs = await at.enter_async_context(replica())

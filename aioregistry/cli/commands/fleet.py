@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aioregistry.cli.exit_codes import epilog
-from aioregistry.cli.fleet.options import Joining, Names, TheFile
+from aioregistry.cli.fleet.options import AnyTime, Joining, Names, TheFile
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Output, Yes, shows, with_groups
 from aioregistry.cli.running import refuse
@@ -50,16 +50,14 @@ def run_(
     file: TheFile,
     registries: Names = None,
     yes: Yes = False,
-    any_time: Annotated[
-        bool, typer.Option("--any-time", help="Work outside the registries' windows, too.")
-    ] = False,
+    any_time: AnyTime = False,
     joining: Joining = Joining(),
     access: Access = Access(),
 ) -> None:
     """Clean registries now: plan, delete, collect garbage, and exit.
 
-    Other workers of the same server help. A registry whose earlier run has not ended is continued.
-    After an interruption, the same command continues.
+    Only these registries are worked on; workers of the same server help. A registry whose earlier
+    run has not ended is continued. After an interruption, the same command continues.
     """
     _work("fleet run").clean(file, registries or (), yes, any_time, joining, access)
 
@@ -82,7 +80,10 @@ def plan(
     joining: Joining = Joining(),
     access: Access = Access(),
 ) -> None:
-    """Plan for registries, and show what each plan deletes and frees; nothing is deleted."""
+    """Plan for registries, and show what each plan deletes and frees; nothing is deleted.
+
+    Refused while a run of one of them has not ended. Plans are made outside of windows, too.
+    """
     _work("fleet plan").plan(file, registries or (), joining, access)
 
 
@@ -92,11 +93,12 @@ def approve(
     file: TheFile,
     registries: Names = None,
     yes: Yes = False,
+    any_time: AnyTime = False,
     joining: Joining = Joining(),
     access: Access = Access(),
 ) -> None:
     """Carry out the plans that `fleet plan` made last: delete, collect garbage, and exit."""
-    _work("fleet approve").approve(file, registries or (), yes, joining, access)
+    _work("fleet approve").approve(file, registries or (), yes, any_time, joining, access)
 
 
 @app.command(epilog=epilog("aioregistry fleet cancel fleet.toml example"))

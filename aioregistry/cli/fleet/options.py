@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from attrs import frozen
 
-__all__ = ["Joining", "Names", "TheFile"]
+__all__ = ["AnyTime", "Joining", "Names", "TheFile"]
 
 _FLEET = "Fleet"
 
@@ -19,6 +19,10 @@ Names = Annotated[
     typer.Argument(
         metavar="REGISTRY…", show_default="all of the file", help="Registries of the file."
     ),
+]
+
+AnyTime = Annotated[
+    bool, typer.Option("--any-time", help="Work outside the registries' windows, too.")
 ]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,10 @@ _MEMORY = "memory://"
 _OWN_FOLDER = "fleet@server"
 _SECONDS_BETWEEN_LOOKS = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
+_GOES_ON = (
+    "what was begun goes on with a worker of the same server, or with 'aioregistry fleet run';"
+    " 'aioregistry fleet cancel' ends it"
+)
 
 
 def clean(
@@ -59,9 +63,14 @@ def clean(
         if not yes:
             question = f"Delete what the policies of {counted(len(chosen), 'registry')} select?"
             ask(command, question, "nothing was deleted")
-        return await _run_to_the_end(fleet, chosen, joining, access, at_any_time=at_any_time)
+        async with _engine(fleet, joining, access, needs_server=False) as engine:
+            begun = await engine.begin(chosen, at_any_time=at_any_time)
+            for name in chosen:
+                if name not in begun:
+                    typer.echo(f"{name}: an earlier run has not ended, and is continued", err=True)
+            return await _work_to_the_end(engine, chosen)
 
-    run(command, access, work(), lambda: "the same command continues")
+    run(command, access, work(), lambda: _GOES_ON)
 
 
 def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> None:
@@ -69,14 +78,43 @@ def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> 
 
     async def work() -> int:
         fleet, chosen = _load(file, names)
-        return await _run_to_the_end(
-            fleet, chosen, joining, access, plan_only=True, at_any_time=True
-        )
+        async with _engine(fleet, joining, access, needs_server=False) as engine:
+            _check_none_is_under_way(await engine.runs(), chosen)
+            begun = await engine.begin(chosen, plan_only=True, at_any_time=True)
+            # Somebody has begun one just now.
+            _check_none_is_under_way(await engine.runs(), set(chosen) - set(begun))
+            return await _work_to_the_end(engine, chosen, plan_only=True)
 
-    run("fleet plan", access, work(), lambda: "nothing was deleted")
+    run("fleet plan", access, work(), lambda: "this command deletes nothing")
 
 
-def approve(file: Path, names: Sequence[str], yes: bool, joining: Joining, access: Access) -> None:
+def _check_none_is_under_way(
+    runs: "Mapping[str, Run | StateError | None]", names: Iterable[str]
+) -> None:
+    """Refuse to plan for a registry while another run of it is under way."""
+    from aioregistry.fleet.state import Run
+
+    for name in names:
+        found = runs[name]
+        if isinstance(found, Run) and (found.phase == "ended" or found.plan_only):
+            continue
+        if isinstance(found, Run):
+            raise RegistryError(
+                f"{name}: its run {found.id} has not ended ({found.phase}); nothing was planned:"
+                " 'aioregistry fleet run' continues it, 'aioregistry fleet cancel' ends it"
+            )
+        if found is not None:
+            raise RegistryError(f"{name}: {found.message}; nothing was planned")
+
+
+def approve(
+    file: Path,
+    names: Sequence[str],
+    yes: bool,
+    at_any_time: bool,
+    joining: Joining,
+    access: Access,
+) -> None:
     """Carry out the plans that were made last."""
     from aioregistry.fleet.state import Run
 
@@ -95,6 +133,8 @@ def approve(file: Path, names: Sequence[str], yes: bool, joining: Joining, acces
                 raise NotFoundError(
                     "no plan waits for approval: 'aioregistry fleet plan' makes one"
                 )
+            if not at_any_time:
+                _check_windows(fleet, [run.registry for run in waiting])
             for run in waiting:
                 typer.echo(safe(_described(run)))
             if not yes:
@@ -104,10 +144,10 @@ def approve(file: Path, names: Sequence[str], yes: bool, joining: Joining, acces
                 )
                 ask(command, question, "nothing was deleted")
             for run in waiting:
-                await engine.approve(run.registry, run.id)
+                await engine.approve(run.registry, run.id, at_any_time=at_any_time)
             return await _work_to_the_end(engine, [run.registry for run in waiting])
 
-    run(command, access, work(), lambda: "'aioregistry fleet run' continues")
+    run(command, access, work(), lambda: _GOES_ON)
 
 
 def cancel(file: Path, names: Sequence[str], joining: Joining, access: Access) -> None:
@@ -247,28 +287,13 @@ def _check_windows(fleet: Fleet, names: Sequence[str]) -> None:
             )
 
 
-async def _run_to_the_end(
-    fleet: Fleet,
-    names: Sequence[str],
-    joining: Joining,
-    access: Access,
-    *,
-    plan_only: bool = False,
-    at_any_time: bool,
+async def _work_to_the_end(
+    engine: "FleetEngine", names: Sequence[str], *, plan_only: bool = False
 ) -> int:
-    """Begin runs, work until all of them have ended, and say what came of them."""
-    async with _engine(fleet, joining, access, needs_server=False) as engine:
-        begun = await engine.begin(names, plan_only=plan_only, at_any_time=at_any_time)
-        for name in names:
-            if name not in begun:
-                typer.echo(f"{name}: an earlier run has not ended, and is continued", err=True)
-        return await _work_to_the_end(engine, names)
-
-
-async def _work_to_the_end(engine: "FleetEngine", names: Sequence[str]) -> int:
+    """Work on runs until all of them have ended, and say what came of them."""
     from aioregistry.fleet.state import Run
 
-    await engine.work(names)
+    await engine.work(names, plan_only=plan_only)
     runs = await engine.runs()
     results = set()
     for name in names:
@@ -276,7 +301,7 @@ async def _work_to_the_end(engine: "FleetEngine", names: Sequence[str]) -> int:
         if isinstance(ended, Run):
             typer.echo(safe(_described(ended)))
             results.add(ended.result)
-    return DONE if results <= {"done", "planned"} else SOME_FAILED
+    return DONE if results == {"planned" if plan_only else "done"} else SOME_FAILED
 
 
 def _described(run: "Run") -> str:
