@@ -100,7 +100,9 @@ class Replicas:
         async def do(job: Job) -> None:
             while (holder := await self._store.claim(job.name, job.id)) != job.id:
                 other = await recall(holder)
-                if other is not None and await _mirrored(other, job):
+                # One that ended before has yet to give the name back.
+                is_newer = other is not None and not _ended_before(other, job)
+                if other is not None and is_newer and await _mirrored(other, job):
                     return
                 await asyncio.sleep(_LOOK_SECONDS)
             await work(job)
@@ -118,6 +120,10 @@ class Replicas:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _ended_before(other: Job, job: Job) -> bool:
+    return other.ended_at is not None and other.ended_at <= job.begun_at
 
 
 async def _mirrored(other: Job, job: Job) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -191,3 +192,32 @@ async def test_without_its_server_a_job_that_needs_a_name_fails_and_none_is_foun
 async def test_what_is_no_identifier_is_no_job(server, name):
     async with replicas(server, 1) as (jobs,):
         assert await jobs.recall(name) is None
+
+
+async def test_a_job_is_not_taken_for_one_of_its_name_that_ended_before_it(server, monkeypatch):
+    """The end of the first is not yet in the store when the second is started."""
+    may_end = threading.Event()
+    usual = redis.RedisJobStore._send
+
+    def send(self, job, lines, *, last):
+        if last:
+            may_end.wait(20)
+        usual(self, job, lines, last=last)
+
+    monkeypatch.setattr(redis.RedisJobStore, "_send", send)
+    worked = []
+
+    async def work(job):
+        worked.append(job.id)
+
+    async with replicas(server, 1) as (jobs,), asyncio.timeout(60):
+        first = jobs.start("run 1", work, once=True)
+        await first.wait()
+        second = jobs.start("run 1", work, once=True)
+        try:
+            await asyncio.sleep(0.2)
+            assert second.status == "running"
+        finally:
+            may_end.set()
+        await second.wait()
+    assert worked == [first.id, second.id]
