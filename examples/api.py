@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client, make_jobs
+from cleanups import CAPS, PLANS, POLICY, in_use, is_from_elsewhere, make_client, make_jobs
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 
@@ -66,7 +66,7 @@ def measure(registry: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> 
 
 @api.post("/registries/{registry}/plans", status_code=202)
 def plan(registry: str, client: Client, jobs: JobsOf) -> dict:
-    work = plan_work(client.registry(registry), POLICY, PLANS)
+    work = plan_work(client.registry(registry), POLICY, PLANS, in_use=in_use(client))
     return jobs.start(f"plan {registry}", work, once=True).document()
 
 
@@ -82,7 +82,8 @@ async def review_page(identifier: str) -> Response:
 
 @api.post("/plans/{identifier}/approval", status_code=202)
 def approve(identifier: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
-    work = apply_work(client, find_plan(identifier), caps=CAPS, figures=figures)
+    path = find_plan(identifier)
+    work = apply_work(client, path, caps=CAPS, in_use=in_use(client), figures=figures)
     return jobs.start(f"apply {identifier}", work, once=True).document()
 
 

@@ -2,16 +2,19 @@
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 from aioregistry import RateLimit, RegistryClient
-from aioregistry.cleanup import Caps, Delete, KeepNewest, Policy
+from aioregistry.cleanup import Caps, Delete, KeepNewest, Policy, ask_sources
 from aioregistry.web import Jobs
 
 POLICY = Policy([KeepNewest(20, tags="pr-*"), Delete(tags="pr-*")])
 CAPS = Caps(max_fraction=float(os.environ.get("MAX_FRACTION", "0.5")))
 HOSTS = {"127.0.0.1", "localhost", "[::1]", *os.environ.get("HOSTS", "").lower().split()}
 PROBES = {"/alive", "/ready"}  # Kubernetes sends them to the address of a pod.
+# Asked before each plan, and again before it is carried out: digitalocean, in-cluster, files.
+IN_USE = os.environ.get("IN_USE", "").split()
 PLANS = Path(os.environ.get("PLANS", "plans"))
 
 
@@ -27,6 +30,10 @@ def make_jobs():
 
         return Jobs(store=RedisJobStore(url))
     return Jobs(PLANS / "reports")
+
+
+def in_use(client):
+    return partial(ask_sources, IN_USE, client)
 
 
 def is_from_elsewhere(request, path):

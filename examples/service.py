@@ -4,7 +4,7 @@ import asyncio
 import os
 
 from aiohttp import web
-from cleanups import CAPS, PLANS, POLICY, is_from_elsewhere, make_client, make_jobs
+from cleanups import CAPS, PLANS, POLICY, in_use, is_from_elsewhere, make_client, make_jobs
 
 from aioregistry.cleanup import Plan
 from aioregistry.web.aiohttp import (
@@ -58,7 +58,8 @@ async def measure(request):
 @routes.post("/registries/{registry}/plans")
 async def plan(request):
     registry = registry_of(request)
-    return start(request, f"plan {registry.name}", plan_work(registry, POLICY, PLANS))
+    work = plan_work(registry, POLICY, PLANS, in_use=in_use(registry))
+    return start(request, f"plan {registry.name}", work)
 
 
 @routes.get("/plans/{id}")
@@ -74,8 +75,8 @@ async def review_page(request):
 @routes.post("/plans/{id}/approval")
 async def approve(request):
     path = find_plan(request)
-    found = request.config_dict
-    work = apply_work(found[CLIENT], path, caps=CAPS, figures=found[FIGURES])
+    client, figures = request.config_dict[CLIENT], request.config_dict[FIGURES]
+    work = apply_work(client, path, caps=CAPS, in_use=in_use(client), figures=figures)
     return start(request, f"apply {path.stem}", work)
 
 

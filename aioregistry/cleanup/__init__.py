@@ -26,6 +26,7 @@ from aioregistry.cleanup.in_use.cluster import ClusterInUse
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.kinds import cluster_role
 from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
+from aioregistry.cleanup.in_use.named import ask_sources
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
 from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.cleanup.in_use.summary import AskedServer, InUseSummary
@@ -138,6 +139,7 @@ __all__ = [
     "Use",
     "apply_plan",
     "ask_kubernetes",
+    "ask_sources",
     "check_policy",
     "cluster_role",
     "collect_garbage",

@@ -17,6 +17,7 @@ from aioregistry.cleanup.apply.caps import CapExceededError
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.garbage import collect_garbage, newest_collection
+from aioregistry.cleanup.in_use.named import ask_sources
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
@@ -40,7 +41,6 @@ from aioregistry.fleet.state import (
     after_slice,
 )
 from aioregistry.fleet.store import FleetStore, Progress
-from aioregistry.fleet.uses import ask_sources
 
 __all__ = ["HasDone", "Steps"]
 

@@ -14,7 +14,7 @@ from aioregistry.bulk.report import BulkDeleteError
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import Caps
 from aioregistry.cleanup.apply.report import ItemOutcome
-from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.in_use.references import InUse, InUseSource
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
@@ -31,6 +31,7 @@ from aioregistry.web.job import Job
 __all__ = ["Work", "apply_work", "plan_file", "plan_work", "usage_work"]
 
 Work = Callable[[Job], Awaitable[None]]
+InUseNow = InUse | InUseSource | Callable[[], Awaitable[InUse | None]]
 
 _FACTS = re.compile(r"^\d{3}\b|request id [\w-]+")
 
@@ -40,7 +41,7 @@ def plan_work(
     policy: Policy,
     folder: Path,
     *,
-    in_use: InUse | None = None,
+    in_use: InUseNow | None = None,
     repositories: Many[str] | None = None,
 ) -> Work:
     """Return the work of a job that makes a plan, and saves it under the job's own identifier.
@@ -51,7 +52,8 @@ def plan_work(
         registry: The registry.
         policy: What is to stay and to go.
         folder: Where the plan is saved, as ``ID.json``: see `plan_file`.
-        in_use: What runs somewhere, and so stays; None, the default, when nobody says.
+        in_use: What runs somewhere, and so stays: a source as `make_plan` takes it, or a callable
+            that is awaited as the work begins. None, the default, when nobody says.
         repositories: Where the policy holds; None, the default, for everywhere.
     """
 
@@ -61,13 +63,17 @@ def plan_work(
                 registry,
                 policy,
                 ContentReader(distribution),
-                in_use=in_use,
+                in_use=await _now(in_use),
                 repositories=repositories,
                 on_progress=lambda step: job.tell(done=step.repositories, total=step.of),
             )
         await asyncio.to_thread(_save, plan, folder / f"{job.id}.json")
 
     return work
+
+
+async def _now(in_use: InUseNow | None) -> InUse | InUseSource | None:
+    return await in_use() if callable(in_use) else in_use
 
 
 def _save(plan: Plan, path: Path) -> None:
@@ -92,7 +98,7 @@ def apply_work(
     path: Path,
     *,
     caps: Caps | None = None,
-    in_use: InUse | None = None,
+    in_use: InUseNow | None = None,
     figures: Figures | None = None,
 ) -> Work:
     """Return the work of a job that carries a plan out, as far as no earlier job has done that.
@@ -107,7 +113,9 @@ def apply_work(
         client: The client.
         path: The plan's file, as `plan_file` returns it.
         caps: How much may be deleted; None, the default, for the caps of `apply_plan`.
-        in_use: What runs somewhere now; None, the default, for what the plan was made with.
+        in_use: What runs somewhere now, as for `plan_work`: a source that is asked, or a callable,
+            since the work may begin hours after the job. None, the default, for what the plan was
+            made with.
         figures: Where the outcomes are counted, for metrics; None, the default, for nowhere.
     """
 
@@ -124,7 +132,7 @@ def apply_work(
                 journal=journal,
                 resume=await asyncio.to_thread(journal.exists),
                 caps=caps,
-                in_use=in_use,
+                in_use=await _now(in_use),
                 on_outcome=lambda outcome: _note(job, outcome),
                 on_progress=lambda step: job.tell(
                     done=step.done, total=step.total, seconds_left=step.seconds_left

@@ -17,6 +17,7 @@ from aioregistry.cleanup import (
     DistributionWriter,
     ListMemory,
     SeveralInUse,
+    ask_sources,
     explain_image,
     explain_tag,
     make_plan,
@@ -54,12 +55,17 @@ async def cluster_that_is_asked(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     yield ask()
 
 
-@covers("aioregistry.cleanup.AccountInUse.__aiter__", "aioregistry.cleanup.AccountInUse.ask")
+@covers(
+    "aioregistry.cleanup.AccountInUse.__aiter__",
+    "aioregistry.cleanup.AccountInUse.ask",
+    "aioregistry.cleanup.ask_sources",
+)
 async def account_that_is_asked(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     at.sandbox.state.add_cluster("blue").run("registry.digitalocean.com/example/web:main")
 
     async def ask() -> None:
         assert len([use async for use in AccountInUse(at.client)]) == 1
+        assert len(list(await ask_sources(["digitalocean"], at.client) or ())) == 1
 
     yield ask()
 

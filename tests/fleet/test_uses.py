@@ -3,8 +3,8 @@
 import pytest
 
 from aioregistry import RegistryClient
+from aioregistry.cleanup.in_use.named import ask_sources
 from aioregistry.cleanup.in_use.references import InUseError
-from aioregistry.fleet.uses import ask_sources
 from aioregistry.sandbox import Sandbox
 
 pytest.importorskip("kubernetes_asyncio")

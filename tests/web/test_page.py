@@ -46,6 +46,7 @@ async def test_a_plan_is_made_reviewed_approved_left_cancelled_and_gone_on_with(
             await seen.click("summary")
             await seen.until("document.querySelector('.reasons dd')")
             assert "matches pr-*" in await seen.text("#items")
+            assert "Nobody was asked which images run" in await seen.text("#items")
             assert len(sandbox.state.tag_names("example", "team/web")) == 60
             await seen.resize(390)
             assert not await seen.overflows()

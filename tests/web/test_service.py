@@ -201,6 +201,24 @@ async def test_sizes_are_counted_and_who_has_seen_the_end_is_told_to_stop(servic
 
 
 @pytest.mark.parametrize("framework", COMMANDS, indirect=True)
+async def test_what_runs_is_kept_by_a_plan_and_what_runs_by_then_by_its_apply(
+    framework, sandbox, tmp_path
+):
+    running = tmp_path / "running"
+    running.write_text("registry.digitalocean.com/example/team/web:pr-1\n")
+    async with run(framework, sandbox, tmp_path, IN_USE=str(running)) as service:
+        plan = await planned(service)
+        condemned = (await get(service, plan))["summary"]["tags_deleted"]
+        with running.open("a") as file:
+            file.write("registry.digitalocean.com/example/team/web:pr-2\n")
+        await end_of(service, await start(service, f"{plan}/approval"))
+    assert condemned == 10 - 1
+    left = set(sandbox.state.tag_names("example", "team/web"))
+    assert {"pr-1", "pr-2"} <= left
+    assert len(left) == 31 - condemned + 1
+
+
+@pytest.mark.parametrize("framework", COMMANDS, indirect=True)
 async def test_what_pages_of_other_sites_send_is_refused(service):
     own = f"127.0.0.1:{service.http._base_url.port}"
     expected = (

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aioregistry import RegistryClient, RetryPolicy
-from aioregistry.cleanup import Caps, Delete, Policy
+from aioregistry.cleanup import Caps, Delete, InUse, Policy
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from aioregistry.web import Jobs
 from aioregistry.web.work import apply_work, plan_file, plan_work
@@ -93,6 +93,44 @@ async def test_the_same_request_deletes_what_could_not_be_deleted(sandbox, tmp_p
         job = await ended(jobs, "apply", work)
     assert (job.status, job.progress["report"]) == ("done", "8 deleted")
     assert sandbox.state.tag_names("example", "web") == ["main"]
+
+
+async def test_what_runs_is_asked_as_the_work_begins(sandbox, tmp_path):
+    running = ["registry.digitalocean.com/example/web:pr-1"]
+    asked = []
+
+    async def now():
+        asked.append(len(running))
+        return InUse(running)
+
+    jobs = Jobs()
+    async with RegistryClient(sandbox.token, base_url=sandbox.url) as client:
+        work = plan_work(client.registry("example"), POLICY, tmp_path, in_use=now)
+        plan = await ended(jobs, "plan", work)
+        work = apply_work(client, plan_file(tmp_path, plan.id), caps=CAPS, in_use=now)
+        # The job gets its turn hours after it was asked for.
+        running.append("registry.digitalocean.com/example/web:pr-2")
+        await ended(jobs, "apply", work)
+    assert asked == [1, 2]
+    assert sorted(sandbox.state.tag_names("example", "web")) == ["main", "pr-1", "pr-2"]
+
+
+async def test_a_source_is_asked_by_each_plan_and_apply(sandbox, tmp_path):
+    asked = []
+
+    class Source:
+        async def __aiter__(self):
+            asked.append(self)
+            yield "registry.digitalocean.com/example/web:pr-1"
+
+    jobs, source = Jobs(), Source()
+    async with RegistryClient(sandbox.token, base_url=sandbox.url) as client:
+        work = plan_work(client.registry("example"), POLICY, tmp_path, in_use=source)
+        plan = await ended(jobs, "plan", work)
+        path = plan_file(tmp_path, plan.id)
+        await ended(jobs, "apply", apply_work(client, path, caps=CAPS, in_use=source))
+    assert len(asked) == 2
+    assert sorted(sandbox.state.tag_names("example", "web")) == ["main", "pr-1"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\0b", "a\n", "é", "x" * 101])

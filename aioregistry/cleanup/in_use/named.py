@@ -1,13 +1,18 @@
 """Sources by name, as options and files name them."""
 
-from aioregistry.arguments import Many
+import asyncio
+from pathlib import Path
+
+from aioregistry.arguments import Many, Several, refuse_one
 from aioregistry.cleanup.in_use.account import AccountInUse
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
-from aioregistry.cleanup.in_use.references import InUseError
+from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
+from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
 
-__all__ = ["ACCOUNT", "IN_CLUSTER", "KUBERNETES", "is_live", "live_source"]
+__all__ = ["ACCOUNT", "IN_CLUSTER", "KUBERNETES", "ask_sources", "is_live", "live_source"]
 
 ACCOUNT = "digitalocean"
 IN_CLUSTER = "in-cluster"
@@ -53,3 +58,39 @@ def live_source(
         further_kinds=further_kinds,
         ignore_kinds=kinds,
     )
+
+
+async def ask_sources(
+    sources: Several[str], client: RegistryClient | RegistryHandle
+) -> InUse | None:
+    """Return the images that run now by all sources, asked anew; None without a source.
+
+    Args:
+        sources: ``digitalocean``, ``kubernetes``, ``kubernetes:CONTEXT``, ``in-cluster``, ``none``,
+            or files as `read_in_use` reads them.
+        client: A client of the account that ``digitalocean`` asks, or one of its registries.
+
+    Raises:
+        InUseError: One of them may not name all that runs.
+    """
+    refuse_one("sources", sources)
+    sources = tuple(sources)
+    if not sources:
+        return None
+    if sources == ("none",):
+        return InUse()
+    uses: list[Use] = []
+    for source in sources:
+        if not is_live(source):
+            uses += await asyncio.to_thread(_read, source)
+    several = SeveralInUse(*(live_source(one, client) for one in sources if is_live(one)))
+    found = await several.ask()
+    return InUse([*uses, *found], several.asked)
+
+
+def _read(path: str) -> list[Use]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InUseError(f"{path}: cannot be read: {error}") from None
+    return read_in_use(text, path)
