@@ -17,7 +17,15 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
 from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError, end_task
-from aioregistry.fleet.state import Run, StateError, Step, id_after, may_begin, next_step
+from aioregistry.fleet.state import (
+    Run,
+    StateError,
+    Step,
+    has_work_left,
+    id_after,
+    may_begin,
+    next_step,
+)
 from aioregistry.fleet.steps import Steps
 from aioregistry.fleet.store import FleetStore, Progress, check_eviction
 
@@ -52,7 +60,7 @@ class FleetEngine:
             default.
         tick_seconds: How often the states and schedules are looked at; 5 by default.
         look_seconds: How long it is between two looks at a garbage collection; 10 by default.
-        keep: For how long plans, journals, archives and reports are kept; 14 days by default.
+        keep: For how long plans, journals, archives and reports are kept: 14 days by default.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class FleetEngine:
     ) -> None:
         if not 0 < slice_seconds <= 300:
             raise ValueError(f"a slice takes 300 s at most, not {slice_seconds:g}")
+        fleet.check_keep(keep)
         self._fleet = fleet
         self._url = url
         self._addresses = Addresses() if addresses is None else addresses
@@ -205,8 +214,8 @@ class FleetEngine:
         names it begins nothing, and touches these registries alone; other workers may help.
 
         Args:
-            until_ended: Registries; it returns as well when the newest runs of all of them have
-                ended. None, the default, for all of the fleet, and never.
+            until_ended: Registries; it returns as well when their newest runs have ended, but for
+                collections after an undo window. None, the default, for the fleet, and never.
             plan_only: Whether it carries out only runs that were begun with `plan_only`; one of
                 another kind counts as ended. Only with names. False by default.
         """
@@ -274,20 +283,14 @@ class FleetEngine:
     async def _take_steps(self, names: list[str], *, plan_only: bool) -> bool:
         """Begin the steps of some registries, past the queue; return whether all have ended."""
         runs = [run for run in (await self.store.runs(names)).values() if isinstance(run, Run)]
-        left = [run for run in runs if run.phase != "ended" and (run.plan_only or not plan_only)]
+        left = [run for run in runs if has_work_left(run, time.time(), plan_only=plan_only)]
         for run in left:
-            if run.registry not in self._taken and len(self._taken) < self._concurrency:
-                step = await self._step_of(run)
-                if step is not None:
-                    self._take(run, step, plan_only=plan_only)
+            is_free = run.registry not in self._taken and len(self._taken) < self._concurrency
+            step = await self._step_of(run) if is_free else None
+            if step is not None:
+                taking = self._carry_out(run.registry, run.id, step.part, plan_only=plan_only)
+                self._taken[run.registry] = asyncio.create_task(taking)
         return not left and len(runs) == len(names)
-
-    def _take(self, run: Run, step: Step, *, plan_only: bool) -> None:
-        """Carry out a step in a task of its own; of a registry there is one at a time."""
-        task = asyncio.create_task(
-            self._carry_out(run.registry, run.id, step.part, plan_only=plan_only)
-        )
-        self._taken[run.registry] = task
 
     async def _tick(self) -> bool:
         """Begin the runs that are due, and queue every step that may begin."""
@@ -297,9 +300,9 @@ class FleetEngine:
         runs = await self.runs()
         for name, registry in self._fleet.registries.items():
             run = runs[name]
-            due = None if registry.schedule is None else registry.schedule.due(now)
-            if due is not None and may_begin(run, identifier := f"{due:%Y%m%dT%H%M%SZ}"):
-                await self.begin([name], identifier)
+            due = registry.due(now)
+            if due is not None and may_begin(run, due):
+                await self.begin([name], due)
                 run = (await self.store.runs([name]))[name]
             if isinstance(run, Run):
                 await self._queue(run)
@@ -322,7 +325,7 @@ class FleetEngine:
         if step is None:
             return
         async with asyncio.timeout(_ADD_SECONDS):
-            await self._docket.add(self._tasks[_task_name(step)], when=step.when, key=step.key)(
+            await self._docket.add(self._tasks[f"fleet_{step.task}"], when=step.when, key=step.key)(
                 run.registry, run.id, step.part
             )
 
@@ -394,7 +397,3 @@ class FleetEngine:
 async def _leave_to_others(*_: Any, **__: Any) -> None:
     """Take a step that a newer version queued: by the state, a worker that knows it goes on."""
     logger.warning("a step that this version does not know is left to newer workers")
-
-
-def _task_name(step: Step) -> str:
-    return f"fleet_{step.task}"

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,11 @@ class FleetRegistry:
     gc: bool = True
     undo_window: timedelta = timedelta()
 
+    def due(self, now: datetime) -> str | None:
+        """Return the `Run.id` of the run that is due by the schedule; None where none is."""
+        due = None if self.schedule is None else self.schedule.due(now)
+        return None if due is None else f"{due:%Y%m%dT%H%M%SZ}"
+
 
 @frozen
 class Fleet:
@@ -81,6 +86,22 @@ class Fleet:
 
     registries: Mapping[str, FleetRegistry]
     server: str | None = None
+
+    def check_keep(self, keep: timedelta) -> None:
+        """Check that what was deleted is kept for as long as it can be restored.
+
+        Args:
+            keep: For how long archives are kept.
+
+        Raises:
+            ValueError: An undo window is longer.
+        """
+        for each in self.registries.values():
+            if each.gc and each.undo_window > keep:
+                raise ValueError(
+                    f"what is deleted would be kept for {keep}, and can be restored for"
+                    f" {each.undo_window}, the undo-window of {each.name}"
+                )
 
     def check_names(self, names: Iterable[str]) -> list[str]:
         """Return names of registries, if the fleet has all of them.

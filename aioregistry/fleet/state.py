@@ -22,6 +22,7 @@ __all__ = [
     "after_error",
     "after_plan",
     "after_slice",
+    "has_work_left",
     "id_after",
     "may_begin",
     "next_step",
@@ -34,6 +35,8 @@ MAX_ATTEMPTS = 8
 _FIRST_DELAY_SECONDS = 5.0
 _MAX_DELAY_SECONDS = 300.0
 _MAX_ERROR_CHARACTERS = 500
+# In seconds: so far the clocks of workers may be apart.
+_MAX_SKEW = 60.0
 
 Phase = Literal["plan", "apply", "gc", "ended"]
 Result = Literal["", "planned", "done", "unfinished", "damaged", "refused", "failed", "cancelled"]
@@ -172,6 +175,20 @@ def may_begin(newest: Run | StateError | None, identifier: str) -> bool:
     if isinstance(newest, StateError):
         return False
     return newest is None or (newest.phase == "ended" and newest.id < identifier)
+
+
+def has_work_left(run: Run, now: float, *, plan_only: bool = False) -> bool:
+    """Return whether one who waits for the end of a run goes on waiting.
+
+    Not for a garbage collection that is due after an undo window, which others see to.
+
+    Args:
+        run: The run.
+        now: Seconds since 1970.
+        plan_only: Whether plans alone are waited for.
+    """
+    collects_later = run.phase == "gc" and not run.attempt and run.not_before > now + _MAX_SKEW
+    return run.phase != "ended" and not collects_later and (run.plan_only or not plan_only)
 
 
 def after_plan(run: Run, plan: Plan, now: float) -> Run:

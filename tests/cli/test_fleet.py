@@ -127,6 +127,37 @@ def test_a_worker_keeps_the_schedule_and_ends_at_sigterm(folder, sandbox):
         assert worker.wait(20) == 0
 
 
+@pytest.mark.slow(2)
+def test_a_run_ends_before_its_undo_window_and_no_plan_is_made_meanwhile(folder, sandbox):
+    write(folder, 'undo-window = "2d"')
+    done = invoke("run", "fleet.toml", "reg0", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "reg0: gc; 20 deleted; garbage is collected after " in done.stdout
+    before = sandbox.request_count
+    done = invoke("plan", "fleet.toml")
+    assert done.exit_code == 1, done.output
+    assert "reg0: its run " in done.stderr
+    assert "has not ended (gc); nothing was planned" in done.stderr
+    assert sandbox.request_count == before
+    done = invoke("run", "fleet.toml", "--yes", "--keep", "1d")
+    assert done.exit_code == 2
+    assert "--keep: what is deleted would be kept for 1 day" in done.stderr
+
+
+def test_a_plan_outside_its_window_is_not_approved_without_being_asked(folder, sandbox):
+    now = datetime.now(UTC)
+    closed = [f"{now + timedelta(hours=hours):%H}:00" for hours in (3, 4)]
+    write(folder, f'window = "{closed[0]}-{closed[1]}"\ngc = false')
+    assert invoke("plan", "fleet.toml", "reg0").exit_code == 0
+    done = invoke("approve", "fleet.toml", "--yes")
+    assert done.exit_code == 2
+    assert "reg0: its window opens at" in done.stderr
+    assert all(one.method != "DELETE" for one in sandbox.requests)
+    done = invoke("approve", "fleet.toml", "--yes", "--any-time")
+    assert done.exit_code == 0, done.output
+    assert "reg0: done; 20 deleted" in done.stdout
+
+
 def test_every_mistake_in_the_file_is_shown(folder):
     write(folder, 'window = "late"\nscedule = "x"')
     done = invoke("run", "fleet.toml", "--yes")

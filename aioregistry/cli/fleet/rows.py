@@ -119,4 +119,7 @@ def describe(run: Run) -> str:
         parts[1] = f"{run.items:,} DELETEs, {run.requests:,} requests, frees {run.frees}"
     if run.freed_bytes is not None:
         parts[1] += f"; {run.freed_bytes:,} bytes freed"
+    if run.phase == "gc":
+        at = f"{datetime.fromtimestamp(run.not_before, UTC):%Y-%m-%d %H:%M} UTC"
+        parts[1] += f"; garbage is collected after {at}, by a worker or by 'aioregistry fleet run'"
     return f"{run.registry}: {'; '.join(part for part in parts if part)}"

@@ -63,7 +63,11 @@ def clean(
         if not yes:
             question = f"Delete what the policies of {counted(len(chosen), 'registry')} select?"
             ask(command, question, "nothing was deleted")
-        async with _engine(fleet, joining, access, needs_server=False) as engine:
+        # Garbage is collected after this command has ended.
+        collects_later = any(
+            fleet.registries[name].gc and fleet.registries[name].undo_window for name in chosen
+        )
+        async with _engine(fleet, joining, access, needs_server=collects_later) as engine:
             begun = await engine.begin(chosen, at_any_time=at_any_time)
             for name in chosen:
                 if name not in begun:
@@ -300,7 +304,7 @@ async def _work_to_the_end(
         ended = runs[name]
         if isinstance(ended, Run):
             typer.echo(safe(_described(ended)))
-            results.add(ended.result)
+            results.add(ended.result or ("done" if ended.phase == "gc" else ""))
     return DONE if results == {"planned" if plan_only else "done"} else SOME_FAILED
 
 
@@ -345,6 +349,7 @@ async def _engine(
     )
     try:
         keep = joining.keep_for
+        fleet.check_keep(keep)
     except ValueError as error:
         raise UsageError(f"--keep: {error}") from None
     async with AsyncExitStack() as stack:
