@@ -202,7 +202,7 @@ def job_routes(prefix: str = "/jobs") -> list[web.RouteDef]:
 
     async def cancel(request: web.Request) -> web.Response:
         job = await find(request)
-        job.cancel()
+        await request.config_dict[JOBS].cancel(job)
         return web.json_response(job.document(), status=202)
 
     return [

@@ -265,7 +265,7 @@ def job_router(prefix: str = "/jobs") -> APIRouter:
         job = await jobs.recall(identifier)
         if job is None:
             return _no_such_job()
-        job.cancel()
+        await jobs.cancel(job)
         return job.document()
 
     return router

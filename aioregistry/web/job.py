@@ -179,7 +179,8 @@ class Job:
     def cancel(self) -> None:
         """End the job early, also in another replica. Any thread may call it.
 
-        What the job did is in its report.
+        What the job did is in its report. Where the store of the replicas cannot be reached, that
+        is logged; `Jobs.cancel` raises it.
         """
         if self._is_elsewhere:
             self._owner.cancel_elsewhere(self.id)

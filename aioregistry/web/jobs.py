@@ -145,6 +145,20 @@ class Jobs:
         # Another request may have found it meanwhile.
         return None if stored is None else self.get(identifier) or self._recalled(stored)
 
+    async def cancel(self, job: Job) -> None:
+        """End a job early, wherever it runs; it returns once that replica is to be told.
+
+        Args:
+            job: The job.
+
+        Raises:
+            JobStoreError: It runs in another replica, and the store cannot be reached.
+        """
+        if job.is_elsewhere and self._replicas is not None:
+            await self._replicas.cancel(job.id)
+        else:
+            job.cancel()
+
     def _recalled(self, stored: StoredJob) -> Job:
         job = Job.recalled(stored, self)
         if self._replicas is not None and job.status == "running":
@@ -222,7 +236,7 @@ class Jobs:
         """Have a job cancelled that runs in another replica."""
         replicas = self._replicas
         if replicas is not None:
-            self.call(lambda: replicas.cancel(identifier))
+            self.call(lambda: replicas.cancel_soon(identifier))
 
     def report_end(self, job: Job) -> None:
         """Take in that a job has ended."""

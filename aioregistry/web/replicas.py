@@ -85,9 +85,23 @@ class Replicas:
                 job.end("failed", SERVICE_ENDED)
         on_end(job)
 
-    def cancel(self, identifier: str) -> None:
-        """Have the replica in which a job runs cancel it."""
-        self._start(self._store.cancel(identifier))
+    async def cancel(self, identifier: str) -> None:
+        """Have the replica in which a job runs cancel it.
+
+        Raises:
+            JobStoreError: The store cannot be reached.
+        """
+        await self._store.cancel(identifier)
+
+    def cancel_soon(self, identifier: str) -> None:
+        """Do the same without waiting for it: what goes wrong is logged."""
+        self._start(self._try_to_cancel(identifier))
+
+    async def _try_to_cancel(self, identifier: str) -> None:
+        try:
+            await self.cancel(identifier)
+        except Exception as error:  # noqa: BLE001, nobody waits for it
+            logger.warning("job %s cannot be cancelled: %s", identifier, error)
 
     def once(self, work: _Work, recall: Callable[[str], Awaitable[Job | None]]) -> _Work:
         """Return work that is done unless a job of the same name runs anywhere.

@@ -46,7 +46,9 @@ def plan_work(
 ) -> Work:
     """Return the work of a job that makes a plan, and saves it under the job's own identifier.
 
-    Its progress is ``done`` and ``total``, in repositories; `make_plan` has the requests.
+    Its progress is ``done`` and ``total``, in repositories, and at the end ``plan``, the identifier
+    for `plan_file`: of another job where that made the plan, in another replica. `make_plan` has
+    the requests.
 
     Args:
         registry: The registry.
@@ -68,6 +70,8 @@ def plan_work(
                 on_progress=lambda step: job.tell(done=step.repositories, total=step.of),
             )
         await asyncio.to_thread(_save, plan, folder / f"{job.id}.json")
+        # Jobs of other replicas that end as this one does pass it on: theirs have made no plan.
+        job.tell(**job.progress, plan=job.id)
 
     return work
 
@@ -86,7 +90,7 @@ def plan_file(folder: Path, identifier: str) -> Path | None:
 
     Args:
         folder: The folder of the plans.
-        identifier: The identifier of the job that made it, which may be any text.
+        identifier: The ``plan`` in the progress of a job that made it, which may be any text.
     """
     path = folder / f"{identifier}.json"
     is_name = re.fullmatch(r"[\w-]{1,100}", identifier, re.ASCII) is not None

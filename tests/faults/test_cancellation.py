@@ -67,6 +67,7 @@ NOT_COVERED = {
         ),
         "ended by kills and by stops in tests/web/test_replicas.py",
     ),
+    "aioregistry.web.Jobs.cancel": "a write to the store: see SharedJobStore.cancel",
     "aioregistry.cleanup.ManifestStore.put_manifest": "a protocol: DistributionWriter is covered",
 }
 

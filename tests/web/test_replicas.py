@@ -6,9 +6,16 @@ import threading
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 
+from aioregistry import RegistryClient
+from aioregistry.cleanup import Delete, Policy
+from aioregistry.sandbox import Sandbox
 from aioregistry.web import Jobs, JobStoreError, Problem
+from aioregistry.web.aiohttp import job_routes, setup
+from aioregistry.web.work import plan_file, plan_work
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
+from tests.web.test_accounts import served
 
 redis = pytest.importorskip("aioregistry.web.redis")
 
@@ -186,6 +193,46 @@ async def test_without_its_server_a_job_that_needs_a_name_fails_and_none_is_foun
         await job.wait()
         assert job.status == "failed"
         assert job.error == "JobStoreError: the store of the jobs cannot be reached"
+
+
+@pytest.mark.slow(4)
+async def test_without_its_server_the_replica_of_a_job_cannot_be_told_to_cancel_it(server, caplog):
+    async with replicas(server) as (here, there):
+        job = here.start("wait", lambda _: asyncio.sleep(60))
+        other = await seen_by(there, job.id)
+        app = web.Application()
+        setup(app, lambda: RegistryClient("a-token"), make_jobs=lambda: there)
+        app.add_routes(job_routes("/jobs"))
+        async with served(app) as http:
+            await server.stop()
+            async with http.delete(f"/jobs/{job.id}") as answer:
+                assert answer.status == 503
+                assert (await answer.json(content_type=None))["error"] == "JobStoreError"
+            # Who does not wait finds it in the log.
+            other.cancel()
+            async with asyncio.timeout(60):
+                while "cannot be cancelled" not in caplog.text:
+                    await asyncio.sleep(0.01)
+            # What has not been written yet is waited for.
+            await server.start()
+
+
+async def test_jobs_that_end_as_another_one_does_name_the_plan_that_it_made(
+    server, monkeypatch, tmp_path
+):
+    async with Sandbox() as sandbox, replicas(server, 3) as made:
+        monkeypatch.setenv("AIOREGISTRY_REGISTRY_URL", sandbox.url)
+        sandbox.state.push("example", "web", ["main"])
+        sandbox.latency = 0.1
+        async with RegistryClient(sandbox.token, base_url=sandbox.url) as client:
+            work = plan_work(client.registry("example"), Policy([Delete(tags="pr-*")]), tmp_path)
+            jobs = [each.start("plan example", work, once=True) for each in made]
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(job.wait() for job in jobs))
+        assert {job.status for job in jobs} == {"done"}
+        (identifier,) = {job.progress["plan"] for job in jobs}
+        assert identifier in {job.id for job in jobs}
+        assert plan_file(tmp_path, identifier) == next(tmp_path.glob("*.json"))
 
 
 @pytest.mark.parametrize("name", ["", "nix", "../x", "a:b", "a\0", "x" * 5000])
