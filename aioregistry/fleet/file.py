@@ -184,6 +184,8 @@ class _Reader:
                     read[key] = parse(given)
                 except (ValueError, InvalidNameError) as error:
                     self._complain(where, str(error))
+        if "token" in read:
+            read["token"] = self._token(read["token"])
         if "policy" in read:
             where = (*place, "policy") if "policy" in own else ("defaults", "policy")
             read["policy"] = self._policy(read["policy"], where)
@@ -228,6 +230,12 @@ class _Reader:
             if problem := self._policies[path]:
                 self._complain(place, problem)
         return path
+
+    def _token(self, token: TokenSource) -> TokenSource:
+        """Return where a token comes from; a file is found beside the fleet's."""
+        if token.kind != "file":
+            return token
+        return TokenSource("file", str(self._path.parent / Path(token.value).expanduser()))
 
     def _source(self, text: str) -> str:
         """Return a source of images in use; a file is found beside the fleet's."""

@@ -44,9 +44,9 @@ class SharedStore:
             parts = await self.lease.read(self.key, 0, 0 if kind.head_only else -1)
         except (RedisError, OSError) as error:
             raise kind.error(f"{self}: cannot be read: {error}") from error
-        text = b"".join(parts)
-        beginning = kind.read(BytesIO(text))
-        if text and beginning.size != len(text):
+        # It may be large, and meanwhile leases are renewed.
+        beginning = await asyncio.to_thread(lambda: kind.read(BytesIO(b"".join(parts))))
+        if parts and beginning.size != sum(map(len, parts)):
             raise kind.error(f"{self}: damaged at byte {beginning.size:,}; it is left as it is")
         lines = _SharedLines(self, kind)
         if beginning.first is not None:

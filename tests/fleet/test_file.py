@@ -1,6 +1,7 @@
 """The file of a fleet: read as it is meant, and every mistake told at once, with its line."""
 
 from datetime import time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -125,3 +126,14 @@ def test_a_mistake_in_a_policy_is_one_of_the_fleet(load, tmp_path):
 def test_a_file_of_anything_else_is_refused(load, text):
     with pytest.raises(FleetFileError):
         load(text)
+
+
+def test_the_file_of_a_token_is_found_beside_the_fleets(load, tmp_path):
+    text = '[[registries]]\nname = "acme"\npolicy = "policy.toml"\ntoken = { file = "%s" }\n'
+    for given, found in (
+        ("secret", tmp_path / "secret"),
+        ("/run/secret", Path("/run/secret")),
+        ("~/secret", Path("~/secret").expanduser()),
+    ):
+        token = load(text % given).registries["acme"].token
+        assert token == TokenSource("file", str(found))

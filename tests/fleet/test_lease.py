@@ -1,6 +1,7 @@
 """A lease on a real server: who has lost it writes nothing more."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from redis.exceptions import ConnectionError as NoConnectionError
 
 from aioregistry.cleanup import Archive, JournalError, Plan, read_archive
 from aioregistry.cleanup.apply.journal import Journal, PlanLockedError
+from aioregistry.cleanup.apply.store import Beginning, JournalKind
 from aioregistry.fleet import Lease, LeaseLostError, LeaseTakenError, SharedStore
 from aioregistry.fleet.lease import Write
 from tests.cleanup.test_journal import ITEM, OTHER, PLAN
@@ -187,3 +189,33 @@ async def test_a_journal_that_was_damaged_is_refused_and_left(lease, server):
         other = Plan(registry="other", made_at=PLAN.made_at)
         with pytest.raises(JournalError, match="another plan"):
             await Journal(SharedStore(held, "j"), other, resume=True).__aenter__()
+
+
+async def test_a_journal_is_read_beside_the_event_loop(lease):
+    threads = []
+
+    def read(_):
+        threads.append(threading.get_ident())
+        return Beginning(size=0)
+
+    kind = JournalKind(read=read, error=JournalError, locked=PlanLockedError, busy="busy")
+    async with lease() as held, SharedStore(held, "j").open(kind):
+        pass
+    assert threads != [threading.get_ident()]
+
+
+async def test_what_somebody_else_has_changed_is_not_written_over(lease, server):
+    await server.set("state", "one")
+    async with lease() as held:
+        assert await held.watch("state") == b"one"
+        await held.write(Write("state", b"two"), Write("list", b"1", append=True))
+        await held.write(Write("list", b"2", append=True))
+        await server.set("state", "of another")
+        for refused in (Write("state", b"three"), Write("list", b"3", append=True)):
+            with pytest.raises(LeaseLostError, match="state: somebody has changed it meanwhile"):
+                await held.write(refused)
+        # The lease itself is still there.
+        assert await held.watch("state") == b"of another"
+        await held.write(Write("list", b"4", append=True))
+    assert await server.get("state") == b"of another"
+    assert await server.lrange("list", 0, -1) == [b"1", b"2", b"4"]

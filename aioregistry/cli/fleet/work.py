@@ -41,7 +41,7 @@ _SECONDS_BETWEEN_LOOKS = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
 _GOES_ON = (
     "what was begun goes on with a worker of the same server, or with 'aioregistry fleet run';"
-    " 'aioregistry fleet cancel' ends it"
+    " 'aioregistry fleet cancel' ends it; without a server it ends, and the next run begins anew"
 )
 
 
