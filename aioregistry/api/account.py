@@ -62,10 +62,18 @@ class App:
 
 @frozen
 class AppDeployment:
-    """An earlier deployment of an app, which a rollback may start again."""
+    """An earlier deployment of an app, which a rollback may start again.
+
+    Beside its specification are its parts as they were deployed, with the digests of their images.
+    """
 
     id: str = ""
     spec: Any = None
+    services: Any = None
+    workers: Any = None
+    jobs: Any = None
+    static_sites: Any = None
+    functions: Any = None
 
 
 _ACCESS_KEYS = tuple(one.name for one in fields(ClusterAccess))

@@ -162,3 +162,25 @@ async def test_no_token_of_a_cluster_is_in_an_error(source, state, sandbox):
     message = await refusal(source)
     assert given not in message
     assert "other" not in message
+
+
+@pytest.mark.parametrize("place", ["active_deployment", "deployments"])
+async def test_the_digest_that_an_app_was_deployed_from_is_in_use(source, state, place):
+    digest = f"sha256:{'a' * 64}"
+    spec = app_of("shop", "latest")
+    deployment = {"spec": spec, "services": [{"name": "s", "source_image_digest": digest}]}
+    state.apps.append(
+        {"id": "2", "spec": spec, place: [deployment] if place == "deployments" else deployment}
+    )
+    assert digest in {str(use.reference) for use in await source.ask()}
+
+
+@pytest.mark.parametrize("app", [{"spec": None}, {"spec": [], "active_deployment": {}}])
+async def test_an_app_without_a_specification_is_no_app_that_runs_nothing(source, state, app):
+    state.apps.append({"id": "2"} | app)
+    assert "its app 2 has no specification" in await refusal(source)
+
+
+async def test_a_deployment_without_a_specification_cannot_be_known(source, state):
+    state.apps.append({"id": "2", "spec": app_of("api", "1"), "active_deployment": {"id": "x"}})
+    assert "--in-use-ignore app/api" in await refusal(source)

@@ -12,6 +12,7 @@ from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.manifests.content import Document
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.errors import ResponseError
+from aioregistry.session.exchange import Verdict
 
 DOCUMENTS = [b'{"n": %d}' % n for n in range(300)]
 ITEMS = [
@@ -231,3 +232,45 @@ async def test_a_tag_that_is_not_listed_any_more_is_archived_if_the_registry_has
     found = list(read_archive(path))
     assert found[0].document == DOCUMENTS[0]
     assert {tag for one in found for tag in one.tags} == tags
+
+
+async def test_what_is_gone_after_it_was_sent_stays_in_the_archive(path):
+    store = Store()
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, store, "web", ITEMS[:2], LISTED) as batch,
+    ):
+        for item, attempts in zip(ITEMS, (0, 1), strict=False):
+            batch.start(item)
+            await batch.keep(item)
+            gone = Outcome(0, item.name, "absent", None, attempts, verdict=Verdict("gone"))
+            batch.settle(item, gone)
+    assert archived(path) == [ITEMS[1].digest]
+
+
+@pytest.mark.timeout(20)
+async def test_a_check_that_was_broken_off_lets_no_delete_leave_before_its_document(
+    path, monkeypatch
+):
+    item = ITEMS[0]
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(to_fetch=[item]), "web", [item], LISTED) as batch,
+    ):
+        flush, stalled = archive.lines.flush, asyncio.Event()
+
+        async def stall():
+            stalled.set()
+            await asyncio.Event().wait()
+
+        batch.start(item)
+        await asyncio.gather(*batch._groups)
+        monkeypatch.setattr(archive.lines, "flush", stall)
+        check = asyncio.create_task(batch.keep(item))
+        await stalled.wait()
+        check.cancel()
+        await asyncio.wait([check])
+        monkeypatch.setattr(archive.lines, "flush", flush)
+        assert await batch.keep(item) is None
+        assert archived(path) == [item.digest]
+        batch.settle(item, outcome(item))

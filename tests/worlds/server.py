@@ -48,6 +48,8 @@ class Delete:
     tags: list[Tag]
     # The manifests that named it, or were its subject, at that moment.
     needed_by: list[Manifest]
+    # How long it took to read the API's lists that came before it.
+    listed_for: timedelta
 
 
 @dataclass
@@ -79,6 +81,8 @@ class World:
         self.move: Callable[[], None] = lambda: None
         self._clock = clock
         self._count = 0
+        # From the first to the last page of the API's lists.
+        self._look = (self.now(), self.now())
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self._clock())
@@ -164,6 +168,8 @@ class World:
 
     def _page(self, request: web.Request, kind: str) -> web.Response:
         number = int(request.query.get("page", 1))
+        starts = number == 1 and kind == "digests"
+        self._look = (self.now() if starts else self._look[0], self.now())
         size = min(self.page_size, int(request.query.get("per_page", 20)))
         here = slice((number - 1) * size, number * size)
         if kind == "digests":
@@ -200,15 +206,19 @@ class World:
             tag = self.repository.tags.get(name)
             if tag is None:
                 return _error(404)
-            self.deletes.append(Delete(self.now(), None, [tag], []))
+            self._deleted(None, [tag], [])
             self.remove_tag(name)
             return web.Response(status=204)
         if name not in self.repository.manifests:
             return _error(404)
         tags = [one for one in self.repository.tags.values() if one.digest == name]
-        self.deletes.append(Delete(self.now(), name, tags, self.repository.needing(name)))
+        self._deleted(name, tags, self.repository.needing(name))
         self.remove(name)
         return web.Response(status=204)
+
+    def _deleted(self, digest: str | None, tags: list[Tag], needed_by: list[Manifest]) -> None:
+        begun, ended = self._look
+        self.deletes.append(Delete(self.now(), digest, tags, needed_by, ended - begun))
 
     def _registry(self, request: web.Request, path: str) -> web.Response:
         prefix = f"/v2/{REGISTRY}/{REPOSITORY}/"

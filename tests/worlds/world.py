@@ -355,7 +355,8 @@ def judge(
             # Where a tag of the plan points is asked right before.
             most = window
             if is_condemned:
-                most = BATCH
+                # Lists that the quota lets nobody read sooner are taken for as new for longer.
+                most = max(BATCH, 11 * delete.listed_for)
             elif delete.digest is None:
                 most = moment
             if fresh and delete.at - tag.set_at <= most:

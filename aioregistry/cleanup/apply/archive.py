@@ -294,6 +294,8 @@ class BatchArchive:
             if item.name not in self._archived:
                 await self._keep_alone(item)
             await self._keep_unlisted(item)
+            # What was added by a check that was broken off is not on disk yet.
+            await self._archive.lines.flush()
         except (ClientClosedError, JournalError):
             raise
         except RegistryError as error:
@@ -302,7 +304,9 @@ class BatchArchive:
 
     def settle(self, item: Condemned, outcome: Outcome) -> None:
         """Leave an item in the archive if its DELETE may have taken effect, else withdraw it."""
-        if outcome.status in {"deleted", "unknown"} or outcome.attempts > 1:
+        # A verdict came before the next attempt: those before it were all without a clear answer.
+        unclear = outcome.attempts - (outcome.verdict is None)
+        if outcome.status in {"deleted", "unknown"} or unclear > 0:
             self._archived.pop(item.name, None)
         else:
             self._withdraw(item.name)

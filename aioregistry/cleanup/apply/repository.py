@@ -327,12 +327,12 @@ class RepositoryJob:
         error, verdict, look = outcome.error, outcome.verdict, batch.look
         if batch.archive is not None:
             batch.archive.settle(item, outcome)
-        if outcome.status == "unknown":
+        is_gone = verdict is not None and verdict.kind == "gone"
+        if outcome.status == "unknown" or (is_gone and outcome.attempts):
             self._may_have_gone.add(item)
-        if verdict is not None and (item in look.late or verdict.kind == "gone"):
+        if verdict is not None and (item in look.late or is_gone):
             # It is left pending: fresh lists decide.
-            if verdict.kind == "gone":
-                self._vanished.add(item)
+            self._vanished |= {item} if is_gone else set()
             return
         sent_again = outcome.attempts > 1 and outcome.status == "deleted"
         if sent_again or (outcome.status == "absent" and verdict is None):

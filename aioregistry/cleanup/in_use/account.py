@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from attrs import asdict
+
 from aioregistry.api.account import App, KubernetesCluster
 from aioregistry.arguments import Many, refuse_one
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
@@ -154,16 +156,14 @@ class AccountInUse:
 
     async def _read(self, app: App, name: str, found: LiveObjects) -> int:
         """Take in an app, and return how many deployments it has had."""
-        specs = [app.spec]
-        for key in _OF_NOW:
-            deployment = getattr(app, key)
-            specs.append(deployment.get("spec") if isinstance(deployment, dict) else None)
-        deployments = await self._account.deployments(app.id).collect(require_complete=True)
-        specs += [deployment.spec for deployment in deployments]
-        for spec in specs:
-            if isinstance(spec, dict):
-                found.add({"spec": {**spec, "name": name}}, "App")
-        return len(deployments)
+        found.add({"spec": {**_specification(app.spec, name), "name": name}}, "App")
+        of_now = [deployment for key in _OF_NOW if (deployment := getattr(app, key)) is not None]
+        listed = await self._account.deployments(app.id).collect(require_complete=True)
+        # What a deployment was built from is beside its specification: the tag has moved since.
+        for deployment in [*of_now, *map(asdict, listed)]:
+            spec = deployment.get("spec") if isinstance(deployment, dict) else None
+            found.add({**deployment, "spec": {**_specification(spec, name), "name": name}}, "App")
+        return len(listed)
 
     def _cluster(self, cluster: KubernetesCluster) -> ClusterInUse:
         state = cluster.status.state
@@ -192,6 +192,15 @@ class AccountInUse:
             timeout=self._timeout,
             sleep=self._sleep,
         )
+
+
+def _specification(given: object, name: str) -> dict[str, Any]:
+    if isinstance(given, dict):
+        return given
+    raise InUseError(
+        f"cannot know what runs in the account: its app {name} has no specification, or one of its"
+        f" deployments; leave it out: --in-use-ignore app/{name}"
+    )
 
 
 def _name_of(app: App) -> str:

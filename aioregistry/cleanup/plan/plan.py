@@ -115,7 +115,7 @@ class Plan(PlanFields):
 
         Each is a plan with a journal of its own, and takes about as many requests as the others.
         The largest number of DELETEs that the policy allows is dealt out: where the whole is over
-        it, so are some of its slices. The largest part of a repository's tags holds in each.
+        it, so is each of its slices. The largest part of a repository's tags holds in each.
 
         Args:
             most: The number of slices at most, 1 or more. There are no more than repositories of
@@ -138,6 +138,9 @@ class Plan(PlanFields):
             nth = min(range(len(bins)), key=lambda nth: bins[nth][0])
             bins[nth] = (bins[nth][0] + sizes[name], [*bins[nth][1], name])
         made, left = [], self.max_deletes
+        if left is not None and sum(1 for _ in self.condemned) > left:
+            # It is refused as a whole.
+            left = 0
         for _, names in bins:
             part = self.only(*names)
             if left is not None:
