@@ -73,16 +73,15 @@ async def show(
         running = [await _worker(stack, file, environment) for _ in range(workers)]
         begun, killed, before = time.monotonic(), False, ""
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
             runs = [run for run in (await engine.runs()).values() if isinstance(run, Run)]
-            progress = await engine.progress()
             phases = Counter(run.result or run.phase for run in runs)
             told = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
             told += f"; {_deletes(sandbox)} DELETEs"
             if told != before:
                 say(f"{time.monotonic() - begun:4.0f} s: {told}")
                 before = told
-            if not killed and progress and any(one.done for one in progress.values()):
+            if not killed and _deletes(sandbox):
                 running[0].kill()
                 killed = True
                 say(f"worker {running[0].pid} is killed (kill -9); others continue its slices")

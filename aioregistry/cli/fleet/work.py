@@ -39,8 +39,8 @@ _MEMORY = "memory://"
 _OWN_FOLDER = "fleet@server"
 _SECONDS_BETWEEN_LOOKS = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
-_GOES_ON = (
-    "what was begun goes on with a worker of the same server, or with 'aioregistry fleet run';"
+_CONTINUED = (
+    "a worker of the same server continues what was begun, or 'aioregistry fleet run' does;"
     " 'aioregistry fleet cancel' ends it; without a server it ends, and the next run begins anew"
 )
 
@@ -74,7 +74,7 @@ def clean(
                     typer.echo(f"{name}: an earlier run has not ended, and is continued", err=True)
             return await _work_to_the_end(engine, chosen)
 
-    run(command, access, work(), lambda: _GOES_ON)
+    run(command, access, work(), lambda: _CONTINUED)
 
 
 def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> None:
@@ -151,7 +151,7 @@ def approve(
                 await engine.approve(run.registry, run.id, at_any_time=at_any_time)
             return await _work_to_the_end(engine, [run.registry for run in waiting])
 
-    run(command, access, work(), lambda: _GOES_ON)
+    run(command, access, work(), lambda: _CONTINUED)
 
 
 def cancel(file: Path, names: Sequence[str], joining: Joining, access: Access) -> None:
