@@ -108,7 +108,7 @@ def crontab_of(deployment: Deployment, program: str, user: str) -> str:
     return f"""\
 # /etc/cron.d/{deployment.name}: what it prints is mailed to MAILTO.
 # The user {user} may read {deployment.policy_name} and token in {places.folder}, and write to
-# {places.state} and {places.cache}, which are there.
+# {places.state} and {places.cache}, which exist.
 # The time is that of the machine.
 {codes}SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
