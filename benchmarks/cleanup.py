@@ -94,7 +94,7 @@ def _archive(tags: int, *, parity: int) -> list[float]:
 
 
 def _killed(effort: Effort) -> Iterator[Row]:
-    if not effort.nights:
+    if not (effort.nights and effort.compared):
         return
     figures = run_module("killed", str(effort.compared), "5")
     what = f"a cold plan of {effort.compared:,} tags, killed at a random moment: reads lost"

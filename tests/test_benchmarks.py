@@ -88,7 +88,7 @@ def test_the_short_form_measures_every_section_and_names_figures_for_its_rows():
         paged=300,
     )
     sections = list(measure(tiny))
-    assert len(sections) == 8
+    assert len(sections) == 9
     for section in sections:
         assert all(row.what in section_text(section, "cpu") for row in section.rows)
 
