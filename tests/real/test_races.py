@@ -7,6 +7,7 @@ import pytest
 
 from aioregistry import RegistryClient
 from aioregistry.cleanup.apply.apply import apply_plan
+from aioregistry.cleanup.apply.watch import MAX_TAGS_AGE
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.policy import Policy
@@ -56,11 +57,15 @@ async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
 
         begun = asyncio.Event()
         left = set(registry.tags("web")) - {"main"}
-        pushed: list[str] = []
+        # Each tag that was pushed, the tag of the plan whose manifest it is about, and since when.
+        pushed: dict[str, tuple[str, float]] = {}
         taken: set[str] = set()
+        ended: dict[str, float] = {}
+        clock = asyncio.get_running_loop().time
 
         def count(outcome) -> None:
             left.difference_update(outcome.item.tags)
+            ended.update(dict.fromkeys(outcome.item.tags, clock()))
             if len(left) < IMAGES - 3:
                 begun.set()
 
@@ -72,15 +77,15 @@ async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
                     return
                 victim = sorted(left - taken, key=lambda tag: int(tag[3:]))[len(left - taken) // 2]
                 taken.add(victim)
-                number = int(victim[3:])
+                number, at = int(victim[3:]), clock()
                 if kind % 3 == 0:
                     await registry.push(store, release, "web", victim)
                 elif kind % 3 == 1:
                     await registry.push(store, images[number], "web", f"hotfix-{kind}")
-                    pushed.append(f"hotfix-{kind}")
+                    pushed[f"hotfix-{kind}"] = victim, at
                 else:
                     await registry.push(store, store.index(images[number]), "web", f"fresh-{kind}")
-                    pushed.append(f"fresh-{kind}")
+                    pushed[f"fresh-{kind}"] = victim, at
 
         limiter.wait = 0.15
         pushing = asyncio.ensure_future(push())
@@ -91,10 +96,12 @@ async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
         assert report.deleted
         reported = str(report.incomplete)
         tags = registry.tags("web")
-        assert pushed
+        assert pushed.keys() & tags.keys()
         for tag in tags:
             assert await registry.is_whole(store, "web", tag) or tag in reported, tag
-        for tag in pushed:
-            assert tag in tags or tag in reported, tag
+        for tag, (victim, at) in pushed.items():
+            # The list of tags may be so old when a DELETE leaves: on a busy machine, all of a push.
+            is_late = ended[victim] - at < MAX_TAGS_AGE
+            assert tag in tags or tag in reported or is_late, tag
         for moved in report.drift:
             assert moved.item.tags[0] in tags, moved
