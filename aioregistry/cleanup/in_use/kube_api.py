@@ -141,7 +141,7 @@ async def _open(
         from kubernetes_asyncio.client import ApiClient, Configuration  # noqa: PLC0415
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "to ask a cluster needs kubernetes_asyncio: pip install 'aioregistry-do[kubernetes]'"
+            "asking a cluster needs kubernetes_asyncio: pip install 'aioregistry-do[kubernetes]'"
         ) from None
     _keep_bodies_out_of_logs()
     # Made so, it is none of the defaults that the program may have set.
