@@ -17,7 +17,7 @@ from benchmarks.job import TOKEN, Job
 from benchmarks.results import Row, Section, Target
 from benchmarks.server import serving
 
-__all__ = ["beside_the_older_build"]
+__all__ = ["beside_the_older_build", "plan_of_this_build"]
 
 OLDER = "57e9c92"
 _HERE = Path(__file__).parent
@@ -35,6 +35,23 @@ def beside_the_older_build(effort: Effort) -> Section:
         older = Path(folder, "older")
         rows = (*_rows(effort, Path(folder), older),) if _take_out(older) else ()
     return Section("Beside an older build", _NOTE, rows)
+
+
+def plan_of_this_build(tags: int, repositories: int, folder: Path) -> list[float]:
+    """Plan a registry whose contents are cached, and write the plan.
+
+    Args:
+        tags: How many it has.
+        repositories: How many share them.
+        folder: Where the cache and the plan are written.
+
+    Returns:
+        Seconds of CPU time, MiB at most, and how many tags and manifests there are, and how many
+        items are deleted.
+    """
+    contents = folder / "contents"
+    with serving("registry", tags=tags, contents=contents, repositories=repositories) as url:
+        return _run(_HERE.parent, "planning", "plan", url, str(contents), str(folder / "plan.json"))
 
 
 def _rows(effort: Effort, folder: Path, older: Path) -> Iterator[Row]:

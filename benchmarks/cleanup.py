@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.effort import Effort
+from benchmarks.effort import PYDO, Effort
 from benchmarks.job import PER_PAGE
 from benchmarks.measure import run_module
 from benchmarks.results import Row, Section, Target
 from benchmarks.server import REPOSITORIES, serving
+from tests.ratelimit.strict_server import HOUR, MINUTE, best_possible
 
 __all__ = ["clean_ups"]
 
@@ -17,10 +18,10 @@ _NOTE = (
     "A sandbox without limits, with made-up content in several repositories. What manifests say "
     "is read from the registry itself in the first job, and kept on disk before the second. "
     "Tag by tag means: one DELETE a tag, then one for each manifest that this leaves untagged, and "
-    "one listing each of tags and manifests. Night after night means plans by the lists that were "
-    "remembered: nothing is deleted in between, and contents cost no requests there. What an "
-    "archive costs is the median over processes, each of which applies the parts of a plan in turn "
-    "with an archive and without."
+    "one listing each of tags and manifests; a loop over pydo does that, with 32 calls at once. "
+    "Night after night means plans by the lists that were remembered: nothing is deleted in "
+    "between, and contents cost no requests there. What an archive costs is the median over "
+    "processes, each of which applies the parts of a plan in turn with an archive and without."
 )
 
 
@@ -28,6 +29,7 @@ def clean_ups(effort: Effort) -> Section:
     """Plan and apply, each in a process of its own."""
     rows = (
         *_whole(effort),
+        *_as_today(effort),
         *_archiving(effort),
         *_large(effort),
         *_nights(effort),
@@ -50,6 +52,31 @@ def _whole(effort: Effort) -> Iterator[Row]:
     yield Row(f"{what}: its requests over those", ((planning + applying) / one_by_one,), Target(1))
     yield Row(f"{what}: planned", tuple(one[0] for one in rounds), unit="s")
     yield Row(f"{what}: peak of memory", tuple(one[1] for one in rounds), unit="MiB")
+
+
+def _as_today(effort: Effort) -> Iterator[Row]:
+    """Beside a loop over the vendor's client, which is run, and one over doctl, counted."""
+    if PYDO not in effort.candidates:
+        return
+    tags = effort.cleaned // 6
+    repositories = min(tags, REPOSITORIES // 5)
+    figures = run_module("today", str(tags), str(repositories))
+    theirs, calls, broken, ours, deletes, still_broken = figures
+    # doctl asks for the registry before each call: one for each DELETE, the lists of tags and of
+    # manifests of each repository, and the list of repositories.
+    by_doctl = theirs + calls + 2 * repositories + 1
+    what = f"{tags:,} tags in {repositories} repositories"
+    yield Row(f"{what}: requests of a loop over pydo", (theirs,))
+    yield Row(f"{what}: requests of a loop over doctl, counted", (by_doctl,))
+    yield Row(f"{what}: requests of ours, of which {deletes:,.0f} DELETEs", (ours,))
+    yield Row(f"{what}: the loop over pydo, hours at the limit", (_hours(theirs),), unit="h")
+    yield Row(f"{what}: ours, hours at the limit", (_hours(ours),), unit="h")
+    yield Row(f"{what}: tags that the loop left without a part of their image", (broken,))
+    yield Row(f"{what}: tags that ours left so", (still_broken,), Target(0))
+
+
+def _hours(requests: float) -> float:
+    return best_possible(round(requests), MINUTE, HOUR) / HOUR[1]
 
 
 def _archiving(effort: Effort) -> Iterator[Row]:

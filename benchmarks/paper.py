@@ -1,8 +1,14 @@
 """On paper: registries and accounts that no test can hold, by the virtual clock and by counting."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.before import plan_of_this_build
 from benchmarks.effort import Effort
 from benchmarks.job import PER_PAGE
 from benchmarks.results import Detail, Row, Section
+from benchmarks.server import REPOSITORIES
 from benchmarks.simulate import PATTERNS, alone, beside_another, on_many_tokens
 from tests.ratelimit.strict_server import HOUR, MINUTE, best_possible
 
@@ -16,6 +22,8 @@ _TOKENS = 100
 _REGISTRIES_OF_A_TOKEN = 2
 _SMALL_REPOSITORIES = 1_000
 _HALF = 0.5
+# Two sizes that are measured, in parts of the largest: what they differ by goes on as a line.
+_PARTS = (10, 2)
 _HOUR = HOUR[1]
 
 
@@ -36,6 +44,7 @@ def on_paper(effort: Effort) -> Section:
         for pattern in PATTERNS
     ]
     slowest = max(halves, key=lambda one: one.seconds)
+    measured = [_peak(effort.planned // part) for part in _PARTS if effort.planned]
     what = f"{manifests:,} manifests in {_REPOSITORIES:,} repositories"
     accounts = f"{_TOKENS} tokens with {_TOKENS * _REGISTRIES_OF_A_TOKEN} registries"
     beside = f"{effort.shared:,} DELETEs on a token of which others take half"
@@ -44,10 +53,13 @@ def on_paper(effort: Effort) -> Section:
         "A strict server with both real windows, on a virtual clock: the requests are those that "
         "this program sends, the hours those that they take at the limit. DELETEs of ten million "
         "manifests are counted, and take as much longer than the best possible schedule as the "
-        "lists do. Contents cost no quota. The next wall is the API's: at 5,000 requests an hour, "
-        "one token deletes 3.4 million manifests in a month, so what is cleaned every night never "
-        "comes to ten million; a first clean-up that has to is split over tokens (accounts), or "
-        "into `delete-repository` where all of a repository may go.",
+        "lists do. Contents cost no quota. Memory is the largest of planning and writing the plan, "
+        "measured for two smaller registries of the same shape (50 repositories, the first with "
+        "two ninths of all tags, contents cached) and continued as a line. The next wall is the "
+        "API's: at 5,000 requests an hour, one token deletes 3.4 million manifests in a month, so "
+        "what is cleaned every night never comes to ten million; a first clean-up that has to is "
+        "split over tokens (accounts), or into `delete-repository` where all of a repository may "
+        "go.",
         (
             Row(f"{what}: 429s", (first.rejected, again.rejected), worst=True),
             Row(f"{accounts}, planned at once: 429s", (tokens.rejected,)),
@@ -56,6 +68,7 @@ def on_paper(effort: Effort) -> Section:
                 tuple(one.ratio for one in halves),
                 worst=True,
             ),
+            *_memory(measured, manifests),
         ),
         detail=Detail(
             ("job", "requests", "hours"),
@@ -68,6 +81,23 @@ def on_paper(effort: Effort) -> Section:
             ),
         ),
     )
+
+
+def _peak(tags: int) -> tuple[float, float]:
+    """Measure a plan; return its manifests and the MiB that it took at most."""
+    with TemporaryDirectory() as folder:
+        _, peak, _, manifests, _ = plan_of_this_build(tags, REPOSITORIES, Path(folder))
+    return manifests, peak
+
+
+def _memory(measured: list[tuple[float, float]], manifests: int) -> Iterator[Row]:
+    for count, peak in measured:
+        yield Row(f"{count:,.0f} manifests: peak of planning, measured", (peak,), unit="MiB")
+    if len(measured) == len(_PARTS):
+        (few, low), (many, high) = measured
+        slope = (high - low) / (many - few)
+        what = f"{manifests:,} manifests: peak of planning, by the line through those"
+        yield Row(what, (high + slope * (manifests - many),), unit="MiB")
 
 
 def _requests_again() -> str:

@@ -209,6 +209,18 @@ def test_garbage_is_collected_by_both(account, theirs, kind):
         assert active.uuid in listed
 
 
+def test_a_loop_of_doctl_asks_for_the_registry_in_each_call(account):
+    account.sent()
+    account.doctl("registry", "repository", "list-tags", "web")
+    listing = account.sent()
+    assert listing.count("GET /v2/registry") == 1
+    account.doctl("registry", "repository", "delete-tag", "web", "v1", "--force")
+    assert account.sent() == [
+        "GET /v2/registry",
+        "DELETE /v2/registry/example/repositories/web/tags/v1",
+    ]
+
+
 # Docker
 
 
