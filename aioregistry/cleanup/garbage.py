@@ -65,13 +65,23 @@ async def newest_collection(registry: RegistryHandle) -> str:
     Raises:
         RegistryError: Any of its kinds.
     """
-    newest = await _newest(registry)
+    newest = max(await registry.garbage_collections().collect(), key=_begun, default=None)
     return "" if newest is None else newest.uuid
 
 
-async def _newest(registry: RegistryHandle) -> GarbageCollection | None:
-    runs = await registry.garbage_collections().collect(require_complete=False)
-    return max(runs, key=lambda run: run.created_at or _LONG_AGO, default=None)
+def _begun(run: GarbageCollection) -> datetime:
+    return run.created_at or _LONG_AGO
+
+
+async def _ended_well_after(registry: RegistryHandle, known: str) -> GarbageCollection | None:
+    """Return the newest garbage collection, if it ended well and is newer than a known one."""
+    runs = await registry.garbage_collections().collect()
+    newest = max(runs, key=_begun, default=None)
+    if newest is None or newest.status not in _GOOD_ENDS:
+        return None
+    # Without the known one in the list, nothing says that another is newer.
+    since = [_begun(run) for run in runs if run.uuid == known] if known else [_LONG_AGO]
+    return newest if since and _begun(newest) > since[0] else None
 
 
 async def collect_garbage(
@@ -119,9 +129,7 @@ async def collect_garbage(
         # One that ends between the two looks is in the list.
         started = await registry.garbage_collection()
         if started is None or started.ended:
-            started, newest = None, await _newest(registry)
-            if newest is not None and newest.uuid != after and newest.status in _GOOD_ENDS:
-                started = newest
+            started = await _ended_well_after(registry, after)
     if started is None:
         started = await _start(registry, type)
     if on_status is not None:

@@ -179,6 +179,13 @@ async def test_one_of_before_the_deletes_is_not_adopted(registry):
     assert done.run.uuid != old.run.uuid
 
 
+async def test_nothing_is_adopted_when_the_known_one_is_not_listed(registry):
+    old = await collect_garbage(registry, interval=0.01)
+    forgotten = "00000000-0000-4000-8000-000000000000"
+    done = await collect_garbage(registry, after=forgotten, interval=0.01)
+    assert done.run.uuid != old.run.uuid
+
+
 async def test_one_that_was_cancelled_is_not_adopted(sandbox, registry):
     sandbox.state.phases = Phases(60, 60, 0.0)
     running = await registry.start_garbage_collection()
