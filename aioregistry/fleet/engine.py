@@ -34,6 +34,7 @@ __all__ = ["FleetEngine"]
 logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _IN_THIS_PROCESS = "memory://"
+_PHASES = ("plan", "apply", "gc")
 _ADD_SECONDS = 30.0
 # A slice writes what it knows when it is broken off.
 _SECONDS_TO_END = 10.0
@@ -61,6 +62,7 @@ class FleetEngine:
         tick_seconds: How often the states and schedules are looked at; 5 by default.
         look_seconds: How long it is between two looks at a garbage collection; 10 by default.
         keep: For how long plans, journals, archives and reports are kept: 14 days by default.
+        clock: Returns the seconds since 1970; `time.time` by default.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class FleetEngine:
         tick_seconds: float = 5.0,
         look_seconds: float = 10.0,
         keep: timedelta = timedelta(days=14),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not 0 < slice_seconds <= 300:
             raise ValueError(f"a slice takes 300 s at most, not {slice_seconds:g}")
@@ -88,6 +91,7 @@ class FleetEngine:
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
         self._look_seconds = look_seconds
+        self._clock = clock
         self._docket = Docket(name=name, url=url, execution_ttl=_ENDED_TASKS_KEPT)
         self.worker: str = f"{socket.gethostname()}-{os.getpid()}"
         self.store: FleetStore = FleetStore(
@@ -104,19 +108,18 @@ class FleetEngine:
         self._stopping = asyncio.Event()
         # A step of this worker has ended: what is waited for may have happened.
         self._changed = asyncio.Event()
-        self._tasks = {task.__name__: task for task in self._make_tasks()}
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._docket)
-        for task in self._tasks.values():
-            self._docket.register(task)
+        self._docket.register(self._carry_out, names=[f"fleet_{phase}" for phase in _PHASES])
         server = None
         if self._url != _IN_THIS_PROCESS:
             server = await self._stack.enter_async_context(self._docket.redis())
             await check_eviction(server)
         accounts = self._stack.enter_context(Accounts(self._addresses, server))
         self._steps = Steps(
-            self.store, accounts, self.worker, self._slice_seconds, self._look_seconds
+            *(self.store, accounts, self.worker, self._slice_seconds, self._look_seconds),
+            clock=self._clock,
         )
         return self
 
@@ -148,7 +151,7 @@ class FleetEngine:
             NotFoundError: One is not in the fleet; nothing was begun.
         """
         registries = self._fleet.check_names(registries)
-        now = time.time()
+        now = self._clock()
         newest = await self.store.runs(registries) if run is None else {}
         begun = []
         for name in registries:
@@ -283,7 +286,7 @@ class FleetEngine:
     async def _take_steps(self, names: list[str], *, plan_only: bool) -> bool:
         """Begin the steps of some registries, past the queue; return whether all have ended."""
         runs = [run for run in (await self.store.runs(names)).values() if isinstance(run, Run)]
-        left = [run for run in runs if has_work_left(run, time.time(), plan_only=plan_only)]
+        left = [run for run in runs if has_work_left(run, self._clock(), plan_only=plan_only)]
         for run in left:
             is_free = run.registry not in self._taken and len(self._taken) < self._concurrency
             step = await self._step_of(run) if is_free else None
@@ -296,7 +299,7 @@ class FleetEngine:
         """Begin the runs that are due, and queue every step that may begin."""
         if not await self.store.take_turn(0.9 * self._tick_seconds):
             return False
-        now = datetime.now(UTC)
+        now = self._now()
         runs = await self.runs()
         for name, registry in self._fleet.registries.items():
             run = runs[name]
@@ -310,14 +313,17 @@ class FleetEngine:
 
     async def _step_of(self, run: Run) -> Step | None:
         """Return the next step of a run; None where none may begin now."""
-        now = datetime.now(UTC)
+        now = self._now()
         step = next_step(run, self._fleet.registries[run.registry].window, now)
         if step is not None and await self.store.is_cancelled(run):
             return evolve(step, when=now)
         return step if step is not None and self._may_begin(step) else None
 
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
     def _may_begin(self, step: Step) -> bool:
-        return step.when <= datetime.now(UTC) + timedelta(seconds=self._tick_seconds)
+        return step.when <= self._now() + timedelta(seconds=self._tick_seconds)
 
     async def _queue(self, run: Run) -> None:
         """Queue the next step of a run, if it may begin now and is not queued or under way."""
@@ -325,22 +331,8 @@ class FleetEngine:
         if step is None:
             return
         async with asyncio.timeout(_ADD_SECONDS):
-            await self._docket.add(self._tasks[f"fleet_{step.task}"], when=step.when, key=step.key)(
-                run.registry, run.id, step.part
-            )
-
-    def _make_tasks(self) -> list[Any]:
-        # Three names for one function, for those who look at the queue.
-        async def fleet_plan(registry: str, run: str, part: str) -> None:
-            await self._carry_out(registry, run, part)
-
-        async def fleet_apply(registry: str, run: str, part: str) -> None:
-            await self._carry_out(registry, run, part)
-
-        async def fleet_gc(registry: str, run: str, part: str) -> None:
-            await self._carry_out(registry, run, part)
-
-        return [fleet_plan, fleet_apply, fleet_gc]
+            add = self._docket.add(f"fleet_{step.task}", when=step.when, key=step.key)
+            await add(run.registry, run.id, step.part)
 
     async def _carry_out(
         self, registry: str, run: str, part: str, *, plan_only: bool = False
@@ -373,7 +365,7 @@ class FleetEngine:
         try:
             async with self.store.lease(name) as lease:
                 run = await self.store.load(lease, name)
-                step = None if run is None else next_step(run, registry.window, datetime.now(UTC))
+                step = None if run is None else next_step(run, registry.window, self._now())
                 if run is None or step is None or (run.id, step.part) != (run_id, part):
                     # Somebody has done it.
                     return True

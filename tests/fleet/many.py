@@ -1,23 +1,27 @@
 """Two hundred registries, a token each: how long each takes over the best that its quota allows.
 
-`python -m tests.fleet.many` runs it, with quotas that are smaller in place of time that is faster,
-and says what the engine itself costs a step.
+`python -m tests.fleet.many` runs one worker on a virtual clock, with quotas of a tenth, and says
+what the engine itself costs a step. On the clock all but the work of the processor takes its time:
+quotas, answers, slices, the worker's looks at its queue.
 """
 
 import argparse
 import asyncio
 import re
+import resource
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 
 import msgspec
+from attrs import frozen
 
 from aioregistry import RateLimit
 from aioregistry.fleet import FleetEngine, Run
 from aioregistry.fleet.steps import Steps
 from aioregistry.ratelimit.windows import RollingWindow, seconds_for
+from aioregistry.testing import VirtualClock
 from tests.fleet.fleets import (
     addresses_of,
     carried_out_by_a_worker,
@@ -26,36 +30,84 @@ from tests.fleet.fleets import (
     sandbox_of,
     wrong_repositories,
 )
+from tests.fleet.virtual import virtual_engine
 
-LIMIT = RateLimit(windows=((10, 20.0), (10_000, 3600.0)), burst=10)
+# A tenth of the vendor's.
+LIMIT = RateLimit(windows=((25, 60.0), (500, 3600.0)), burst=10)
+_ANSWER_SECONDS = 0.05
+_SECONDS_BETWEEN_LOOKS = 5.0
+_OF_THE_API = re.compile(r"/v2/registries/(reg\d+)\b")
 
 
-async def lengths(registries: int, images: int) -> list[float]:
-    """Return each registry's length, over the best that its quota allows for its requests."""
+@frozen
+class Length:
+    """How long the run of a registry took.
+
+    Attributes:
+        seconds: From the moment at which it was begun, on the virtual clock.
+        best: How long its requests take at best.
+        requests: How many of the API it sent.
+        slices: In how many slices it was carried out.
+    """
+
+    seconds: float
+    best: float
+    requests: int
+    slices: int
+
+    @property
+    def ratio(self) -> float:
+        return self.seconds / self.best
+
+
+async def _lengths(
+    clock: VirtualClock, registries: int, images: int, limit: RateLimit | None
+) -> list[Length]:
+    options = {"record": 10_000_000, "latency": _ANSWER_SECONDS, "clock": lambda: clock.elapsed}
     with tempfile.TemporaryDirectory() as folder:
-        async with sandbox_of(registries, 1, images) as sandbox:
+        async with sandbox_of(registries, 2, images, **options) as sandbox:
+            sandbox.state.clock = time.time
             fleet = fleet_of(Path(folder), registries, gc=False)
-            options = {"addresses": addresses_of(sandbox, LIMIT), "concurrency": registries}
-            options |= {"tick_seconds": 5.0, "lease_seconds": 20.0, "slice_seconds": 60.0}
-            async with engine_of(fleet, sandbox, **options) as engine:
+            async with engine_of(
+                fleet,
+                sandbox,
+                addresses=addresses_of(sandbox, limit),
+                concurrency=registries,
+                clock=time.time,
+                tick_seconds=5.0,
+                lease_seconds=20.0,
+            ) as engine:
                 begun = time.time()
                 await engine.begin(fleet.registries)
-                await engine.work(fleet.registries)
+                working = asyncio.create_task(engine.work())
+                while {run.phase for run in (await engine.runs()).values()} != {"ended"}:
+                    await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
                 runs = await engine.runs()
+                engine.stop()
+                await working
             assert wrong_repositories(sandbox) == []
-            sent: dict[str, int] = defaultdict(int)
-            for one in sandbox.requests:
-                if found := re.match(r"/v2/registries/(reg\d+)\b", one.raw_path):
-                    sent[found[1]] += 1
-    found = []
+            paths = (_OF_THE_API.match(one.raw_path) for one in sandbox.requests)
+            sent = Counter(found[1] for found in paths if found)
+    lengths = []
     for name, run in runs.items():
         assert isinstance(run, Run)
-        assert run.result == "done"
+        assert (run.result, run.counts) == ("done", {"deleted": 2 * images})
         windows = [RollingWindow(most, period) for most, period in LIMIT.windows]
         best = seconds_for(sent[name], windows, LIMIT.burst, 0.0)
-        found.append((run.ended_at - begun) / best)
-    print(f"{sent['reg0']} requests each, which take {best:.0f} s at best")
-    return sorted(found)
+        lengths.append(Length(run.ended_at - begun, best, sent[name], run.slices))
+    return sorted(lengths, key=lambda one: one.ratio)
+
+
+def lengths(registries: int, images: int, limit: RateLimit | None = LIMIT) -> list[Length]:
+    """Return how long the run of each registry took, the best first.
+
+    Args:
+        registries: How many.
+        images: How many go, in each of the two repositories of a registry.
+        limit: The quota of each token; a tenth of the vendor's by default, None for none.
+    """
+    with VirtualClock() as clock, virtual_engine():
+        return clock.run(_lengths(clock, registries, images, limit))
 
 
 async def cost(steps: int, url: str) -> float:
@@ -84,10 +136,23 @@ async def cost(steps: int, url: str) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--registries", type=int, default=200)
-    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--url", default="memory://", help="of a server, for the engine's cost")
     given = parser.parse_args()
-    print(f"{asyncio.run(cost(25, given.url)):.1f} ms of CPU a step, by the engine")
-    found = asyncio.run(lengths(given.registries, given.images))
+    print(f"{asyncio.run(cost(25, given.url)):.1f} ms of CPU a step, by the engine", flush=True)
+    used = time.process_time()
+    found = lengths(given.registries, given.images)
+    used = time.process_time() - used
     middle, last = found[len(found) // 2], found[-1]
-    print(f"{len(found)} registries: {middle:.3f} of the best in the middle, {last:.3f} at most")
+    print(
+        f"{len(found)} registries, {middle.requests} requests each, which take {middle.best:.0f} s"
+        f" at best, in {middle.slices} slices: {middle.ratio:.3f} of the best in the middle,"
+        f" {last.ratio:.3f} at most"
+    )
+    # Without a quota all of it is one slice.
+    (fewest,) = lengths(1, given.images, None)
+    more = sum(one.requests for one in found) / len(found) / fewest.requests
+    print(f"{more:.3f} times the requests of a clean-up in one slice")
+    print(
+        f"{used:.0f} s of CPU, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    )
