@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -12,9 +14,17 @@ import platformdirs
 from attrs import frozen
 
 from aioregistry.api.names import check_registry
+from aioregistry.errors import RegistryError
 from aioregistry.session.origins import API_URL
 
-__all__ = ["RUNS_KEPT", "RunFiles", "StateFolder", "order_of_run", "state_root"]
+__all__ = [
+    "RUNS_KEPT",
+    "CleanupUnderWayError",
+    "RunFiles",
+    "StateFolder",
+    "order_of_run",
+    "state_root",
+]
 
 RUNS_KEPT = 30
 
@@ -22,10 +32,15 @@ _VARIABLE = "AIOREGISTRY_STATE_DIR"
 _OWNER_ONLY = 0o700
 _NEW_ARCHIVE = 0o600
 _RUNS = "runs"
+_LOCK, _HOLDER = "cleanup.lock", "cleanup.holder"
 _ARCHIVES = "archives"
 _ARCHIVES_KEPT_FOR = timedelta(days=60)
 _RUN = re.compile(r".*-(?P<time>[0-9]{8}-[0-9]{6})(?:-(?P<number>[0-9]+))?")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+class CleanupUnderWayError(RegistryError):
+    """Another process of this machine cleans the registry up."""
 
 
 def state_root(environment: Mapping[str, str] = os.environ) -> Path:
@@ -137,6 +152,46 @@ class StateFolder:
         self.path.mkdir(exist_ok=True, mode=_OWNER_ONLY)
         return self.path
 
+    @contextmanager
+    def alone(self, who: str) -> Iterator[None]:
+        """Keep other clean-ups of the registry on this machine away, as long as the block runs.
+
+        A process that is killed leaves nothing that keeps others away.
+
+        Args:
+            who: What others are told of this one, such as the command.
+
+        Raises:
+            CleanupUnderWayError: Another one is under way; its text says whose.
+            OSError: The folder cannot be made, or locked.
+            ModuleNotFoundError: The package ``filelock`` is missing.
+        """
+        from filelock import FileLock, Timeout  # noqa: PLC0415  (only here)
+
+        lock = FileLock(self.make() / _LOCK, timeout=0, thread_local=False)
+        # The lock's own file is emptied by whoever tries it.
+        holder = self.path / _HOLDER
+        try:
+            lock.acquire()
+        except Timeout:
+            told = "another process"
+            with suppress(OSError, UnicodeDecodeError):
+                told = holder.read_text(encoding="utf-8").strip() or told
+            raise CleanupUnderWayError(
+                f"{self.registry}: another clean-up of this registry is under way: {told}; nothing"
+                " was deleted; wait for its end, or end it with Ctrl-C or SIGTERM, and try again"
+            ) from None
+        try:
+            with suppress(OSError):
+                since = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+                place = f"process {os.getpid()} on {socket.gethostname()}"
+                holder.write_text(f"{who}, {place}, since {since}\n", encoding="utf-8")
+            yield
+        finally:
+            with suppress(OSError):
+                holder.unlink(missing_ok=True)
+            lock.release()
+
     def delete(self) -> bool:
         """Delete the folder with all that is in it, and return whether it was deleted.
 
@@ -145,7 +200,7 @@ class StateFolder:
         Raises:
             OSError: The folder cannot be read.
         """
-        if any(_is_carried_out(run) for run in self.runs()):
+        if _is_locked(self.path / _LOCK) or any(_is_carried_out(run) for run in self.runs()):
             return False
         shutil.rmtree(self.path, ignore_errors=True)
         return not self.path.exists()
@@ -248,9 +303,12 @@ def order_of_run(name: str) -> tuple[str, int]:
 
 
 def _is_carried_out(run: RunFiles) -> bool:
+    return _is_locked(run.journal.with_name(f"{run.journal.name}.lock"))
+
+
+def _is_locked(lock: Path) -> bool:
     from filelock import FileLock, Timeout  # noqa: PLC0415  (only here)
 
-    lock = run.journal.with_name(f"{run.journal.name}.lock")
     if not lock.exists():
         return False
     try:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +14,17 @@ from aioregistry.cleanup.state_folder import RunFiles, StateFolder, order_of_run
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.client.registry import RegistryHandle
 from aioregistry.usage.history import RESULTS, UsageRecord, record_usage
 
-__all__ = ["as_argument", "find_plan", "record_cleanup", "runs_of", "save_plan"]
+__all__ = [
+    "as_argument",
+    "clean_up_alone",
+    "find_plan",
+    "record_cleanup",
+    "runs_of",
+    "save_plan",
+]
 
 _DEPTH = 4
 
@@ -93,6 +102,27 @@ def save_plan(plan: Plan, path: Path | None, settings: Settings, keep: int | Non
     # The new one is one of them.
     folder.forget_runs(max(1, settings.keep if keep is None else keep))
     return run
+
+
+@contextmanager
+def clean_up_alone(command: str, registry: RegistryHandle) -> Iterator[None]:
+    """Keep other clean-ups of a registry on this machine away, as long as the block runs.
+
+    Args:
+        command: The command's name, which the others are told.
+        registry: The registry.
+
+    Raises:
+        CleanupUnderWayError: Another one is under way.
+    """
+    folder = StateFolder.of(registry.name, api_url=registry.api_url)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder.alone(f"aioregistry {command}"))
+        except OSError as error:
+            # A guard against mistakes: each item is looked at before its DELETE all the same.
+            typer.echo(f"other clean-ups of {registry.name} are not kept away: {error}", err=True)
+        yield
 
 
 def record_cleanup(

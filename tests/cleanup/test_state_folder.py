@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from aioregistry import InvalidNameError
-from aioregistry.cleanup.state_folder import StateFolder, state_root
+from aioregistry.cleanup.state_folder import CleanupUnderWayError, StateFolder, state_root
 
 AT = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
 
@@ -119,3 +121,46 @@ def test_a_folder_in_which_a_run_is_carried_out_is_not_deleted(folder):
         assert folder.path.exists()
     assert folder.delete()
     assert not folder.path.exists()
+
+
+def test_a_second_clean_up_is_told_whose_is_under_way(folder):
+    with folder.alone("aioregistry cleanup run"):
+        with (
+            pytest.raises(CleanupUnderWayError) as told,
+            folder.alone("aioregistry cleanup apply"),
+        ):
+            pytest.fail("both were let in")
+        assert not folder.delete()
+    assert str(told.value).startswith(
+        "example: another clean-up of this registry is under way: aioregistry cleanup run,"
+        f" process {os.getpid()} on "
+    )
+    with folder.alone("aioregistry cleanup apply"):
+        pass
+
+
+def test_clean_ups_of_two_registries_do_not_wait_for_each_other(folder):
+    other = StateFolder(folder.path.with_name("other"), "other")
+    with folder.alone("one"), other.alone("another"):
+        pass
+
+
+def test_a_clean_up_that_was_killed_keeps_nobody_away(folder):
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from aioregistry.cleanup.state_folder import StateFolder\n"
+        "with StateFolder(Path(sys.argv[1]), 'example').alone('the first one'):\n"
+        "    print('begun', flush=True); time.sleep(60)\n"
+    )
+    words = (sys.executable, "-c", script, str(folder.path))
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"begun\n"
+        with (
+            pytest.raises(CleanupUnderWayError, match=f"the first one, process {process.pid} "),
+            folder.alone("the second one"),
+        ):
+            pytest.fail("both were let in")
+        process.kill()
+        process.wait()
+    with folder.alone("the second one"):
+        pass

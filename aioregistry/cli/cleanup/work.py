@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,7 +41,7 @@ from aioregistry.cli.exit_codes import (
 )
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import check_file, refuse, run_connected
-from aioregistry.cli.runs import as_argument, find_plan, save_plan
+from aioregistry.cli.runs import as_argument, clean_up_alone, find_plan, save_plan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import AuthenticationError, RegistryError
 from aioregistry.files import write_file
@@ -153,11 +153,12 @@ def apply(
 
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)
-        async with to.contents(
-            handle, reading.registry_url, cache=not reading.no_cache
-        ) as contents:
-            report = await job.apply(to, handle, made, contents, resume)
-        return await job.finish(to, handle, made, report)
+        with clean_up_alone(command, handle):
+            async with to.contents(
+                handle, reading.registry_url, cache=not reading.no_cache
+            ) as contents:
+                report = await job.apply(to, handle, made, contents, resume)
+            return await job.finish(to, handle, made, report)
 
     run_connected(command, access, work, job.interrupted)
 
@@ -185,8 +186,13 @@ def plan_and_apply(
     async def one(to: Connection, handle: RegistryHandle) -> int:
         nonlocal job
         job = job.next()
-        if not await job.may_delete(to, handle):
-            return DONE
+        with ExitStack() as others:
+            others.enter_context(clean_up_alone(command, handle))
+            if not await job.may_delete(to, handle):
+                return DONE
+            return await plan_ask_and_apply(to, handle, others)
+
+    async def plan_ask_and_apply(to: Connection, handle: RegistryHandle, others: ExitStack) -> int:
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
@@ -200,7 +206,10 @@ def plan_and_apply(
                 job.output.finish(made, job.path)
                 return SOME_FAILED if made.left_alone else DONE
             if not yes and (question := job.question(made)):
+                # One that is forgotten on a terminal keeps nobody away.
+                others.close()
                 ask(command, question, _NOTHING, stdin_is_data="-" in (reading.in_use or ()))
+                others.enter_context(clean_up_alone(command, handle))
             report = await job.apply(to, handle, made, contents, resume=False)
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code

@@ -42,8 +42,8 @@ app: typer.Typer = typer.Typer(
 )
 
 _CODES = {
-    1: "a delete failed, a repository was skipped, or a named repository or the registry"
-    " does not exist",
+    1: "a delete failed, a repository was skipped, a named repository or the registry does not"
+    " exist, or another clean-up of the registry is under way on this machine",
     3: "some items changed since the plan was made and were kept; all others are deleted",
     4: "refused by a limit or by the answer to the question (nothing was deleted)",
     130: "or 143 interrupted",
