@@ -4,20 +4,34 @@ import asyncio
 import json
 import logging
 import shutil
+import ssl
 import subprocess
 from collections import deque
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 import trustme
+from attrs import evolve
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
 from aioregistry.cleanup.in_use.kinds import KINDS, cluster_role, parse_kind
-from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_account, by_credentials
+from aioregistry.cleanup.in_use.kube_api import (
+    ClusterCredentials,
+    by_account,
+    by_credentials,
+    by_kubeconfig,
+)
+from aioregistry.cleanup.in_use.kubeconfig import load_kubeconfig
 from aioregistry.cleanup.in_use.references import InUseError, collect_in_use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.sandbox import Sandbox, State
 
-pytest.importorskip("kubernetes_asyncio")
+Configuration = pytest.importorskip("kubernetes_asyncio.client").Configuration
 
 WEB = "registry.digitalocean.com/example/web"
 PODS = "/api/v1/pods"
@@ -106,8 +120,8 @@ async def test_every_list_is_read_to_its_end(source, cluster):
         cluster.run(f"{WEB}:{number}", name=f"app{number}")
     assert len(await source.ask()) == 10
     assert source.asked[0].counts["pods"] == 11
-    pages = [query for _, path, query in cluster.requests if path == PODS]
-    assert [query.get("continue") for query in pages] == [None, "3", "6", "9"]
+    pages = [query.get("continue") for _, path, query in cluster.requests if path == PODS]
+    assert len(pages) == len(set(pages)) == 4
 
 
 async def test_a_list_whose_place_is_forgotten_is_read_anew(source, cluster):
@@ -127,6 +141,8 @@ async def test_asked_as_a_source_it_yields_only_once_all_was_read(source, cluste
         await anext(aiter(source))
 
 
+_OF_A_KUBECONFIG = ("current-context", "clusters", "contexts", "users")
+_PLUGIN = {"apiVersion": "client.authentication.k8s.io/v1"}
 STATUS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
 LIST = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
 
@@ -173,7 +189,7 @@ async def test_a_request_that_may_succeed_is_sent_again_and_then_given_up(source
 async def test_a_page_in_the_middle_that_fails_is_an_error(source, cluster):
     cluster.page = 1
     cluster.run(f"{WEB}:2")
-    first = (200, LIST | {"metadata": {"continue": "1"}})
+    first = (200, LIST | {"metadata": {"continue": "abc"}})
     cluster.answers[PODS] = deque([first, *[(500, "")] * 4])
     assert "pods: 500" in await refusal(source)
 
@@ -190,6 +206,10 @@ async def test_all_that_may_not_be_listed_is_named_in_one_error(source, cluster)
     message = await refusal(source)
     assert "may not list deployments.apps, pods in all namespaces" in message
     assert "kubectl create clusterrole" in message
+    cluster.forbidden = {kind.resource for kind in KINDS}
+    message = await refusal(source)
+    # Whole, however long it is: people copy it.
+    assert message.endswith("--serviceaccount=NAMESPACE:NAME, or --user=NAME")
     assert not [path for method, path, _ in cluster.requests if method == "GET"]
 
 
@@ -269,6 +289,65 @@ async def test_an_authority_is_checked(cluster):
         doubting = by_credentials(lambda: fetch(b""))
         source = ClusterInUse(connect=doubting, name="blue", sleep=no_wait)
         assert "ertificate" in await refusal(source)
+
+
+async def test_an_authority_as_many_a_cluster_has_it_is_enough(cluster, monkeypatch, tmp_path):
+    """One without the extensions that Python asks for from 3.13 on, as of old clusters."""
+    plain = ssl.create_default_context
+
+    def strict(*args, **kwargs):
+        context = plain(*args, **kwargs)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    sandbox = Sandbox(State(), tls=True)
+    authority, pair = bare_authority()
+    server = plain(ssl.Purpose.CLIENT_AUTH)
+    (tmp_path / "pair.pem").write_bytes(pair)
+    server.load_cert_chain(tmp_path / "pair.pem")
+    sandbox.certificates = evolve(sandbox.certificates, server=server)
+    sandbox.state.clusters["blue"] = cluster
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+
+    async def fetch(trusted=authority):
+        url = f"{sandbox.url}/kubernetes/blue"
+        return ClusterCredentials(server=url, token=cluster.token, certificate_authority=trusted)
+
+    async with sandbox:
+        assert len(await ClusterInUse(connect=by_credentials(fetch)).ask()) == 1
+        other = by_credentials(lambda: fetch(bare_authority()[0]))
+        source = ClusterInUse(connect=other, name="blue", sleep=no_wait)
+        assert "CERTIFICATE_VERIFY_FAILED" in await refusal(source)
+
+
+def bare_authority() -> tuple[bytes, bytes]:
+    """An authority, and a key with a certificate of it, as PEM."""
+    now = datetime.now(UTC)
+
+    def signed(subject, public, extension, *, critical):
+        made = x509.CertificateBuilder(
+            issuer_name=named("kubernetes"),
+            subject_name=named(subject),
+            public_key=public,
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - timedelta(hours=1),
+            not_valid_after=now + timedelta(hours=1),
+        ).add_extension(extension, critical=critical)
+        return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def named(text):
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+    key, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    basic = x509.BasicConstraints(ca=True, path_length=None)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    secret = own.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    authority = signed("kubernetes", key.public_key(), basic, critical=True)
+    return authority, secret + signed("server", own.public_key(), address, critical=False)
 
 
 async def test_an_apply_asks_the_servers_of_the_plan(source):
@@ -376,9 +455,73 @@ class TestKubeconfig:
         assert len(await ClusterInUse().ask()) == 1
         assert (tmp_path / "runs").read_text().split() == ["run", "run"]
 
-    async def test_impersonation_is_refused(self, write, cluster):
-        write("config", user={"token": cluster.token, "as": "admin"})
-        with pytest.raises(InUseError, match="impersonates"):
+    async def test_a_token_is_preferred_to_a_plugin_as_by_kubectl(self, write, cluster):
+        command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./no-such"}
+        write("config", user={"token": cluster.token, "exec": command})
+        assert len(await ClusterInUse().ask()) == 1
+
+    async def test_the_certificate_of_a_plugin_is_used_beside_an_empty_token(self, write, tmp_path):
+        issued = trustme.CA().issue_cert("me")
+        certificate = issued.cert_chain_pems[0].bytes()
+        status = {
+            "token": "",
+            "clientCertificateData": certificate.decode(),
+            "clientKeyData": issued.private_key_pem.bytes().decode(),
+        }
+        api = "client.authentication.k8s.io/v1beta1"
+        credential = {"apiVersion": api, "kind": "ExecCredential", "status": status}
+        (tmp_path / "answer").write_text(json.dumps(credential))
+        plugin = {"apiVersion": api, "command": "cat", "args": [str(tmp_path / "answer")]}
+        path = write("config", server="https://127.0.0.1:1", user={"exec": plugin})
+        configuration = Configuration()
+        await load_kubeconfig(configuration, None, [path])
+        assert Path(configuration.cert_file).read_bytes() == certificate  # noqa: ASYNC240
+        assert "BearerToken" not in configuration.api_key
+
+    async def test_paths_are_beside_the_file_that_has_them(self, write, cluster, tmp_path):
+        write("config", user={})
+        folder = tmp_path / "elsewhere"
+        folder.mkdir()
+        (folder / "token").write_text(cluster.token)
+        user = write("elsewhere/user", user={"tokenFile": "token"})
+        document = json.loads(user.read_text())
+        user.write_text(json.dumps({"users": document["users"]}))
+        cluster_file = write("clusters", user={})
+        document = json.loads(cluster_file.read_text())
+        cluster_file.write_text(json.dumps(document | {"users": []}))
+        connect = by_kubeconfig(None, [cluster_file, user])
+        assert len(await ClusterInUse(connect=connect).ask()) == 1
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"user": {"token": "t0ken", "as": "admin"}}, "impersonates"),
+            ({"user": {"exec": {}}}, "missing key 'command'"),
+            ({"user": {"exec": {**_PLUGIN, "command": "no-such"}}}, "'no-such' cannot be run: No"),
+            ({"user": {"exec": {**_PLUGIN, "command": "true"}}}, "failed to decode"),
+            ({"users": [{"name": "me", "token": "t0ken"}]}, "Expected key user in .*/users/me"),
+            ({"users": [{"user": {"token": "t0ken"}}]}, "to have .name. key"),
+            ({"users": []}, "context blue has no user"),
+            ({"clusters": [{"name": "blue", "server": "t0ken"}]}, "Expected key cluster"),
+            ({"current-context": "green"}, "no context 'green'; it has blue"),
+            ({"server": "https://me:t0ken@127.0.0.1:1"}, "a user or password in it"),
+            ({"insecure-skip-tls-verify": True, "certificate-authority": "x"}, "not to check it"),
+        ],
+    )
+    async def test_what_kubectl_cannot_use_either_is_refused_without_its_secrets(
+        self, write, change, said
+    ):
+        """Refused alike by kubectl, but for the first, at a real API server."""
+        more = {key: change.pop(key) for key in list(change) if key not in _OF_A_KUBECONFIG}
+        path = write("config", **more)
+        path.write_text(json.dumps(json.loads(path.read_text()) | change))
+        with pytest.raises(InUseError, match=said) as caught:
+            await ClusterInUse(sleep=no_wait).ask()
+        assert "t0ken" not in str(caught.value)
+
+    async def test_a_file_that_is_no_kubeconfig_is_an_error(self, write):
+        write("config").write_text("a text")
+        with pytest.raises(InUseError, match="config: not a kubeconfig"):
             await ClusterInUse().ask()
 
     @pytest.mark.slow(1)

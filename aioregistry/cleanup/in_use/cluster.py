@@ -25,7 +25,8 @@ _ATTEMPTS = 4
 _FIRST_DELAY_SECONDS = 1.0
 # So often is a list begun anew whose place in it the server does not know any more.
 _WALKS = 3
-_UNAUTHORIZED, _EXPIRED = 401, 410
+_UNAUTHORIZED, _NOT_FOUND, _EXPIRED = 401, 404, 410
+_ROLE = "aioregistry-in-use"
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -209,8 +210,10 @@ async def _check_access(api: _Connection, kinds: Iterable[Kind]) -> None:
     if denied:
         raise ClusterError(
             f"the account may not list {', '.join(denied)} in all namespaces; it needs a role:"
-            f" kubectl create clusterrole aioregistry-in-use --verb=list --resource="
-            f"{','.join(map(str, kinds))}"
+            f" kubectl create clusterrole {_ROLE} --verb=list --resource="
+            f"{','.join(map(str, kinds))}; and to be bound to it: kubectl create"
+            f" clusterrolebinding {_ROLE} --clusterrole={_ROLE}"
+            " --serviceaccount=NAMESPACE:NAME, or --user=NAME"
         )
 
 
@@ -220,6 +223,9 @@ async def _walk(api: _Connection, kind: Kind, found: LiveObjects) -> int:
         try:
             return await _walk_once(api, kind, found)
         except ClusterError as error:
+            if error.status == _NOT_FOUND:
+                # Of a kind that it lacks a server says no more than that.
+                raise ClusterError(f"{kind}: {error}: the cluster has no {kind.path}") from None
             # The rest that a server offers here may be of another time than what was read.
             if error.status != _EXPIRED or walk == _WALKS:
                 raise ClusterError(f"{kind}: {error}", error.status) from None

@@ -11,7 +11,7 @@ from aioregistry.errors import printable
 
 __all__ = ["KINDS", "ClusterError", "Kind", "cluster_role", "parse_kind"]
 
-_MAX_CHARACTERS = 300
+_MAX_CHARACTERS = 2000
 
 _KIND = re.compile(
     r"(?:([a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?)/)?(v[0-9a-z]{1,20})/([a-z0-9-]{1,63})"

@@ -1,8 +1,9 @@
 """Kubeconfigs, read by kubernetes_asyncio and guarded to say what they say to kubectl."""
 
 import asyncio
+import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from aioregistry.cleanup.in_use.kinds import ClusterError
 __all__ = ["files_of_environment", "load_kubeconfig"]
 
 _DEFAULT_FILE = Path("~", ".kube", "config")
+_MAX_CONTEXTS_SHOWN = 5
+_IMPERSONATION = ("as", "as-groups", "as-uid", "as-user-extra")
 
 
 def files_of_environment() -> list[Path]:
@@ -31,9 +34,12 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
         current, found = context, []
         for path in (path.expanduser() for path in files):
             document = yaml.safe_load(path.read_text("utf-8")) if path.exists() else None
-            if document:
-                found.append(str(path))
-                current = current or document.get("current-context") or None
+            if not document:
+                continue
+            if not isinstance(document, dict):
+                raise ClusterError(f"{path}: not a kubeconfig")
+            found.append(str(path))
+            current = current or document.get("current-context") or None
         if not found:
             raise ClusterError(f"no kubeconfig: {os.pathsep.join(map(str, files))}")
         return KubeConfigMerger(os.pathsep.join(found)), current
@@ -41,38 +47,105 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
     merged, current = await asyncio.to_thread(merge)
     if current is None:
         raise ClusterError("the kubeconfig has no current context: name one, kubernetes:CONTEXT")
+    _check_context(merged.config.value, current)
     # Without a folder for all of them, paths are beside the file that names them.
     loader = KubeConfigLoader(
         config_dict=merged.config, active_context=current, config_base_path=None
     )
-    _mend(loader)
-    await loader.load_and_set(configuration)
-    _load_token_file(loader, configuration)
-
-
-def _mend(loader: Any) -> None:
-    """Have the library read a context as kubectl does, or refuse it."""
-    user, cluster = loader._user, loader._cluster  # noqa: SLF001, there is no other way
-    if "certificate-authority-data" in cluster and not cluster["certificate-authority-data"]:
-        # It would hide the file that is named beside it.
-        del cluster.value["certificate-authority-data"]
-    if user is None:
-        return
-    if any(key in user for key in ("as", "as-groups", "as-uid", "as-user-extra")):
-        raise ClusterError("the context's user impersonates another one, which is not supported")
+    user = loader._user  # noqa: SLF001, there is no other way
+    if user is None or not user.value:
+        raise ClusterError(f"the kubeconfig's context {current} has no user")
+    _mend_cluster(loader._cluster)  # noqa: SLF001
+    _mend_user(user)
     if "exec" in user:
-        plugin = user["exec"].value
-        command = str(plugin.get("command", ""))
-        if "/" in command or os.sep in command:
-            # Beside the file that names it, not beside whatever folder this runs in.
-            plugin["command"] = str(_beside(user.path, command))
+        await _log_in(user)
+    await loader.load_and_set(configuration)
+    if "tokenFile" in user:
+        # By itself the library keeps the newline, and prefers a token that is beside the file.
+        token = await asyncio.to_thread(Path(user["tokenFile"]).read_text, "utf-8")
+        configuration.api_key["BearerToken"] = f"Bearer {token.strip()}"
 
 
-def _load_token_file(loader: Any, configuration: Any) -> None:
-    user = loader._user  # noqa: SLF001
-    if user is not None and "exec" not in user and "tokenFile" in user:
-        token = _beside(user.path, user["tokenFile"]).read_text("utf-8").strip()
-        configuration.api_key["BearerToken"] = f"Bearer {token}"
+def _check_context(config: Mapping[str, Any], context: str) -> None:
+    for kind in ("contexts", "clusters", "users"):
+        for entry in config[kind]:
+            # By itself an entry is called by all of its text in errors, with a token at a place
+            # where none belongs.
+            entry.name = f"{entry.path}/{kind}/{_name_of(entry)}"
+    names = [_name_of(entry) for entry in config["contexts"]]
+    if context not in names:
+        more = ", …" if len(names) > _MAX_CONTEXTS_SHOWN else ""
+        shown = ", ".join(names[:_MAX_CONTEXTS_SHOWN]) or "none"
+        raise ClusterError(f"the kubeconfig has no context {context!r}; it has {shown}{more}")
+
+
+def _name_of(entry: Any) -> str:
+    return str(entry.value.get("name")) if isinstance(entry.value, dict) else "?"
+
+
+def _mend_cluster(cluster: Any) -> None:
+    """Have the library read a cluster as kubectl does, or refuse it."""
+    given: dict[str, Any] = cluster.value
+    authorities = ("certificate-authority", "certificate-authority-data")
+    for key in authorities:
+        if not given.get(key):
+            # One that is empty would hide the other.
+            given.pop(key, None)
+    if given.get("insecure-skip-tls-verify") and any(key in given for key in authorities):
+        raise ClusterError(
+            "the kubeconfig names an authority of the cluster, and says not to check it"
+            " (insecure-skip-tls-verify)"
+        )
+
+
+def _mend_user(user: Any) -> None:
+    """Have the library read a user as kubectl does, or refuse it."""
+    given: dict[str, Any] = user.value
+    if any(given.get(key) for key in _IMPERSONATION):
+        raise ClusterError("the context's user impersonates another one, which is not supported")
+    for key in ("tokenFile", "client-certificate", "client-key"):
+        if path := given.pop(key, None):
+            # Beside the file that names it, not beside that of the cluster.
+            given[key] = str(_beside(user.path, path))
+    if given.get("token") or "tokenFile" in given:
+        # kubectl logs in with these alone.
+        given.pop("exec", None)
+
+
+async def _log_in(user: Any) -> None:
+    """Have a user's plugin log in, and put in its place what it answers.
+
+    By itself the library takes no certificate beside a token, even where the token is empty.
+    """
+    from kubernetes_asyncio.config.exec_provider import ExecProvider  # noqa: PLC0415
+
+    plugin: dict[str, Any] = user["exec"].value
+    command = str(plugin.get("command", ""))
+    if "/" in command or os.sep in command:
+        # Beside the file that names it, not beside whatever folder this runs in.
+        plugin["command"] = str(_beside(user.path, command))
+    try:
+        status: Mapping[str, Any] = await ExecProvider(user["exec"]).run()
+    except OSError as error:
+        raise ClusterError(
+            f"the kubeconfig's plugin {command!r} cannot be run: {error.strerror}"
+        ) from None
+    found = {
+        "token": status.get("token"),
+        "client-certificate-data": _encoded(status.get("clientCertificateData")),
+        "client-key-data": _encoded(status.get("clientKeyData")),
+    }
+    if not found["token"] and not (found["client-certificate-data"] and found["client-key-data"]):
+        raise ClusterError(
+            f"the kubeconfig's plugin {command!r} gives neither a token nor a certificate with key"
+        )
+    given: dict[str, Any] = user.value
+    del given["exec"]
+    given.update({key: value for key, value in found.items() if value})
+
+
+def _encoded(text: object) -> str | None:
+    return base64.b64encode(text.encode()).decode() if isinstance(text, str) and text else None
 
 
 def _beside(file: str, path: str) -> Path:

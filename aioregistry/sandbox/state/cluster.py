@@ -1,5 +1,6 @@
 """A Kubernetes cluster, as far as whoever asks what it runs can tell: lists, page by page."""
 
+import base64
 import json
 from collections import deque
 from collections.abc import Mapping
@@ -24,7 +25,20 @@ KINDS: tuple[tuple[str, str, str], ...] = (
 )
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _MOST = 500
-_REASONS = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 410: "Expired"}
+_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    410: "Expired",
+}
+# What a server knows nothing of, it does not answer as one of Kubernetes.
+_NO_SUCH_PATH = "404 page not found\n"
+_TOO_OLD = (
+    "The provided continue parameter is too old: begin a new list, or take the rest, which is of"
+    " another time, with the parameter in this answer"
+)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -78,6 +92,9 @@ class Cluster:
         self.requests.append((method, path, dict(query)))
         if self.answers.get(path):
             status, given = self.answers[path].popleft()
+        elif not authorization:
+            who = 'User "system:anonymous" cannot do that'
+            status, given = _status(403, f"{path.rpartition('/')[2]} is forbidden: {who}")
         elif self.token is None or authorization != f"Bearer {self.token}":
             status, given = _status(401, "Unauthorized")
         elif (method, path) == ("POST", _REVIEW):
@@ -89,7 +106,7 @@ class Cluster:
         if not status:
             return None
         if isinstance(given, str):
-            return status, given.encode(), "text/html"
+            return status, given.encode(), "text/plain" if status == 404 else "text/html"
         return status, json.dumps(given).encode(), "application/json"
 
     def _get(self, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
@@ -101,18 +118,25 @@ class Cluster:
             kind = known.get(path) or plural.removesuffix("s").capitalize()
             return self._list(path, kind, group, query)
         found = _discovery(path)
-        return (200, found) if found is not None else _status(404, "not found")
+        if found is not None:
+            return 200, found
+        # Of a group that it has, whatever the version.
+        if any(path.startswith(one.rpartition("/")[0] + "/") for one, _, _ in KINDS):
+            return _status(404, "the server could not find the requested resource")
+        return 404, _NO_SUCH_PATH
 
     def _list(self, path: str, kind: str, group: str, query: Mapping[str, str]) -> tuple[int, Any]:
-        start = int(query.get("continue", "0"))
+        start = _place(query["continue"]) if query.get("continue") else 0
+        if start is None:
+            return _status(400, "invalid continue token: continue key is not valid")
         if start and self.expired:
             self.expired -= 1
-            return _status(410, "The provided continue parameter is too old", {"continue": "0"})
+            return _status(410, _TOO_OLD, {"continue": _token(start)})
         objects = self.objects.get(path, [])
         end = start + min(int(query.get("limit", _MOST)) or _MOST, self.page)
         metadata: dict[str, Any] = {"resourceVersion": "1"}
         if end < len(objects):
-            metadata |= {"continue": str(end), "remainingItemCount": len(objects) - end}
+            metadata |= {"continue": _token(end), "remainingItemCount": len(objects) - end}
         return 200, {
             "kind": f"{kind}List",
             "apiVersion": group.removeprefix("/apis/").removeprefix("/api/"),
@@ -124,6 +148,20 @@ class Cluster:
         review = json.loads(body)
         resource = review["spec"]["resourceAttributes"]["resource"]
         return 201, {**review, "status": {"allowed": resource not in self.forbidden}}
+
+
+def _token(start: int) -> str:
+    """Return where a list goes on, in a form that says nothing to whoever gets it."""
+    return base64.urlsafe_b64encode(json.dumps({"start": start}).encode()).decode().rstrip("=")
+
+
+def _place(token: str) -> int | None:
+    """Return where a list goes on; None for what no list was ever continued by."""
+    try:
+        start = json.loads(base64.urlsafe_b64decode(token + "==="))["start"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return start if isinstance(start, int) and start > 0 else None
 
 
 def _status(
@@ -144,7 +182,7 @@ def _discovery(path: str) -> Any:
     """What kubectl asks first: which groups there are, and which resources in each."""
     groups = dict.fromkeys(group for group, _, _ in KINDS)
     if path == "/version":
-        return {"major": "1", "minor": "33", "gitVersion": "v1.33.1"}
+        return {"major": "1", "minor": "34", "gitVersion": "v1.34.4"}
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
     if path == "/apis":
