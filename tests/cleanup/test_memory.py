@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve, frozen
 
+from aioregistry.api.decoding import RawPage
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.manifests.cache import ContentCache
+from aioregistry.cleanup.manifests.listed import ListedTag
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.make import make_plan
@@ -347,6 +349,16 @@ async def test_repositories_that_are_gone_are_forgotten(sandbox, planned, memory
     await planned()
     rows = memory._kept.select("SELECT DISTINCT repository FROM pages")
     assert rows == [("web",)]
+
+
+async def test_of_a_list_that_is_read_in_a_new_state_no_older_page_is_left(memory):
+    page = RawPage((ListedTag("v1", "sha256:" + "a" * 64),), 1, None, None)
+    for name, state, count in (("web", "old", 3), ("api", "old", 1), ("web", "new", 2)):
+        for number in range(1, count + 1):
+            await memory.keep(name, "tags", number, 200, state, page)
+        await memory.flush()
+    rows = memory._kept.select("SELECT repository, number, state FROM pages ORDER BY 1, 2")
+    assert rows == [("api", 1, "old"), ("web", 1, "new"), ("web", 2, "new")]
 
 
 async def test_a_broken_page_is_read_anew(sandbox, listed, planned, memory):

@@ -195,7 +195,8 @@ class ListMemory:
         await self._writing.add(row)
 
     def _write(self, rows: list[_Row]) -> None:
-        outdated = {(row.repository, row.name, row.state) for row in rows}
+        # A list in a new state is read from its first page on.
+        outdated = [(row.repository, row.name, row.state) for row in rows if row.number == 1]
         self._kept.write(
             ("DELETE FROM pages WHERE repository = ? AND list = ? AND state != ?", outdated),
             (
