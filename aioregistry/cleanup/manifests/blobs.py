@@ -8,12 +8,31 @@ from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-__all__ = ["count_of", "keys_of", "pack_blobs", "pack_keys", "sizes_of"]
+__all__ = ["count_of", "keys_of", "pack_blobs", "pack_digests", "pack_keys", "sizes_of"]
 
 # The digits after "sha256:" or "sha512:".
 _DIGITS = slice(7, 23)
 _BYTES = 8
+_SHA256 = "sha256:"
+_SHA256_DIGITS = 64
 _MAX_SIZE = 2**63
+
+
+def pack_digests(digests: Sequence[str]) -> bytes:
+    """Return whole digests of SHA-256, 32 bytes each.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    if not {len(_SHA256) + _SHA256_DIGITS}.issuperset(map(len, digests)):
+        raise ValueError("not a digest of SHA-256")
+    # All are as long: the parts are so only where each digest begins with the prefix.
+    before, *parts = "".join(digests).split(_SHA256)
+    digits = "".join(parts)
+    packed = bytes.fromhex(digits)
+    if before or not {_SHA256_DIGITS}.issuperset(map(len, parts)) or packed.hex() != digits:
+        raise ValueError("not a digest of SHA-256")
+    return packed
 
 
 def pack_keys(digests: Sequence[str]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import platformdirs
 
+from aioregistry.cleanup.manifests.blobs import pack_digests
 from aioregistry.cleanup.manifests.content import (
     Content,
     Document,
@@ -26,12 +27,14 @@ _BATCH_SIZE = 500
 # Of a stretch of the file, one row in so many at least is wanted, or the index is quicker.
 _NEIGHBOURS = 8
 _FIRST_STRETCH = 32
+_SHORTEST_STRETCH = 4
 _STRETCH = (
     "WITH found AS (SELECT rowid AS place FROM documents WHERE digest = ?)"
     " SELECT digest, type, body FROM found, documents"
     " WHERE documents.rowid BETWEEN found.place - ? AND found.place + ?"
 )
 _SHA256 = "sha256:"
+_BYTES = 32
 _LONGER = {"sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
@@ -75,9 +78,12 @@ class ContentCache:
         """Return the contents of those digests that are in the cache."""
         found: dict[str, Content] = {}
         same: dict[Hashable, Content] = {}
-        for digest, media_type, body in self._documents(digests):
-            with suppress(UnreadableContentError):
-                found[digest] = parse_content(body, media_type, same=same)
+        for some in self._documents(digests):
+            for digest, media_type, body in some:
+                try:
+                    found[digest] = parse_content(body, media_type, same=same)
+                except UnreadableContentError:
+                    continue
         return found
 
     def document(self, digest: str) -> Document | None:
@@ -86,8 +92,11 @@ class ContentCache:
 
     def documents(self, digests: Iterable[str]) -> dict[str, Document]:
         """Return the documents of those digests that are in the cache."""
-        found = self._documents(digests)
-        return {digest: Document(body, media_type) for digest, media_type, body in found}
+        return {
+            digest: Document(body, media_type)
+            for some in self._documents(digests)
+            for digest, media_type, body in some
+        }
 
     def put(self, contents: Mapping[str, Content]) -> None:
         """Keep contents, those that still have their document."""
@@ -99,40 +108,65 @@ class ContentCache:
         statement = "INSERT OR REPLACE INTO documents (digest, type, body) VALUES (?, ?, ?)"
         self._kept.write((statement, rows))
 
-    def _documents(self, digests: Iterable[str]) -> Iterator[tuple[str, str | None, bytes]]:
-        """Yield what is kept of each digest; without the digest, a document is read anew."""
-        wanted = {_key(digest): digest for digest in digests}
-        for key, media_type, body in self._rows(wanted):
-            if type(body) is not bytes or not (media_type is None or type(media_type) is str):
-                continue
-            digest = wanted[key]
-            if sha256(body).digest() == key or _is_longer(digest, body):
-                yield digest, media_type, body
+    def _documents(self, digests: Iterable[str]) -> Iterator[list[tuple[str, str | None, bytes]]]:
+        """Yield what is kept of the digests, many at a time.
 
-    def _rows(self, keys: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
+        One without the digest that it is kept by is left out: it is read anew.
+        """
+        wanted = _by_key(digests)
+        for rows in self._rows(wanted):
+            yield [
+                (wanted[key], media_type, body)
+                for key, media_type, body in rows
+                if type(body) is bytes
+                and (media_type is None or type(media_type) is str)
+                and (sha256(body).digest() == key or _is_longer(wanted[key], body))
+            ]
+
+    def _rows(self, keys: Iterable[bytes]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of some keys: many with each query, by their place or by the index.
 
-        Those of one repository were written one after the other, mostly.
+        Those of one repository were written one after the other, mostly, in this order or the
+        other way round.
         """
         left = dict.fromkeys(keys)
-        most = _FIRST_STRETCH
+        before = after = _FIRST_STRETCH
         for key in tuple(left) if len(left) > _FIRST_STRETCH else ():
             if key not in left:
                 continue
-            found = self._kept.select(_STRETCH, (key, most, most))
+            found = self._kept.select(_STRETCH, (key, before, after))
             here = [row for row in found if row[0] in left]
+            place = next((nth for nth, row in enumerate(here) if row[0] == key), 0)
             for row in here:
                 del left[row[0]]
-            yield from here
-            if len(here) * _NEIGHBOURS < most:
+            yield here
+            if len(here) * _NEIGHBOURS < before + after:
                 break
-            most = min(2 * most, _BATCH_SIZE)
+            before = _next_stretch(before, place)
+            after = _next_stretch(after, len(here) - place)
         waiting = sorted(left)
         for start in range(0, len(waiting), _BATCH_SIZE):
             some = waiting[start : start + _BATCH_SIZE]
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
-            yield from self._kept.select(query, some)
+            yield self._kept.select(query, some)
+
+
+def _next_stretch(length: int, wanted: int) -> int:
+    """Return how many rows to read on a side on which so many of the last ones were wanted."""
+    if wanted * _NEIGHBOURS < length:
+        return max(_SHORTEST_STRETCH, length // 2)
+    return min(2 * length, _BATCH_SIZE)
+
+
+def _by_key(digests: Iterable[str]) -> dict[bytes, str]:
+    """Return digests by what they are kept by."""
+    listed = list(digests)
+    with suppress(ValueError):
+        packed = pack_digests(listed)
+        keys = [packed[start : start + _BYTES] for start in range(0, len(packed), _BYTES)]
+        return dict(zip(keys, listed, strict=True))
+    return {_key(digest): digest for digest in listed}
 
 
 def _key(digest: str) -> bytes:

@@ -130,21 +130,17 @@ def parse_content(
     """
     kept = Document(body, media_type) if same is None else None
     usual = read_quickly(body)
-    if isinstance(usual, PlainImage) and same is not None:
-        content = _shared(usual, len(body), media_type, same)
-    else:
+    if same is None or type(usual) is not PlainImage:
         content = None if usual is None else _content_of(usual, len(body), media_type, kept)
-    return content or _read_closely(body, media_type, kept)
-
-
-def _shared(
-    image: PlainImage, size: int, media_type: str | None, same: dict[Hashable, Content]
-) -> Content | None:
+        return content or _read_closely(body, media_type, kept)
     # Of a million images few hundred are different, but for what they are made of.
-    key = (image.mediaType, media_type, size)
-    content = same.get(key) or _content_of(image, size, media_type, None)
-    if content is not None:
-        same[key] = content
+    key = (usual.mediaType, media_type, len(body))
+    if key in same:
+        return same[key]
+    content = _content_of(usual, len(body), media_type, None)
+    if content is None:
+        return _read_closely(body, media_type, None)
+    same[key] = content
     return content
 
 

@@ -97,7 +97,8 @@ def read_quickly(body: bytes) -> PlainImage | QuickDocument | None:
         return None
     document: PlainImage | QuickDocument
     try:
-        document = _PLAIN.decode(body)
+        # An index is no image: to find that out by an error takes as long as to read it.
+        document = _ANY.decode(body) if b'"manifests"' in body else _PLAIN.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             document = _ANY.decode(body)
