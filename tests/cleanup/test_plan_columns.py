@@ -1,6 +1,7 @@
 """Plans of any size: items in columns, and files that are read and written line by line."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -18,7 +19,7 @@ MADE = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 digests = st.integers(0, 2**256 - 1).map("sha256:{:064x}".format) | st.sampled_from(
     ["sha512:" + "a" * 128, "sha256:" + "A" * 64, "sha256:" + " a" * 32, "", "sha256:"]
 )
-words = st.text(st.sampled_from("av1-.\n\0é\ud800"), max_size=3)
+words = st.text(st.sampled_from('av1-.\n\0\x7f"é😀\ud800'), max_size=3)
 times = st.none() | st.datetimes(
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=-23)), timezone(timedelta(hours=23))])
 )
@@ -61,6 +62,41 @@ def test_each_of_many_reasons_is_kept():
         for nth in range(5000)
     )
     assert CondemnedItems(some) == some
+
+
+def test_one_that_does_not_fit_in_columns_changes_none_of_its_neighbours():
+    some = [
+        Condemned(delete="manifest", digest=f"sha256:{nth:064x}", tags=("v1",), pushed_at=MADE)
+        for nth in range(2500)
+    ]
+    some[1500] = Condemned(delete="manifest", digest="sha512:" + "a" * 128)
+    assert CondemnedItems(some) == tuple(some)
+
+
+def written(item: Condemned) -> str:
+    """Return the line of an item, as Python's own encoder writes it."""
+
+    def time(at: datetime) -> str:
+        with suppress(OverflowError):
+            at = at.astimezone(UTC)
+        return at.isoformat().replace("+00:00", "Z")
+
+    said = {"delete": item.delete, "tags": item.tags, "digest": item.digest}
+    if item.pushed_at is not None:
+        said["pushed_at"] = time(item.pushed_at)
+    if item.set_at is not None:
+        said["set_at"] = time(item.set_at)
+    if item.size_bytes is not None:
+        said["size_bytes"] = item.size_bytes
+    return json.dumps({**said, "reason": item.reason})
+
+
+@given(st.lists(items, min_size=1))
+def test_each_item_is_written_as_if_it_were_alone(some):
+    repository = RepositoryPlan(name="web", tags=9, manifests=9, condemned=some)
+    plan = Plan(registry="example", made_at=MADE, repositories=(repository,))
+    lines = ",\n     ".join(map(written, some))
+    assert f'    "condemned": [\n     {lines}\n    ],\n' in plan.to_json()
 
 
 def saved(path: Path) -> list[str]:

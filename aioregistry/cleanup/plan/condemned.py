@@ -3,12 +3,14 @@
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, chain, islice
 from operator import eq
 from typing import Literal, Self, overload
 
 from attrs import frozen
 
 from aioregistry.api.models import Time
+from aioregistry.cleanup.manifests.blobs import pack_digests
 from aioregistry.cleanup.manifests.content import subject_of_tag
 
 __all__ = ["Condemned", "CondemnedItems", "Fields", "Row", "in_columns", "time_of"]
@@ -19,6 +21,7 @@ _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _PREFIX = "sha256:"
 _DIGEST_BYTES = 32
+_ROWS_AT_ONCE = 1000
 # In place of None: no time and no size is so small.
 _NONE = -(2**63)
 # Most items share few reasons. Beyond so many, a reason stands beside its item.
@@ -117,42 +120,84 @@ class CondemnedItems(Sequence[Condemned]):
         return items
 
     def _extend(self, rows: Iterable[Fields]) -> None:
+        waiting = iter(rows)
         numbers: dict[str, int] = {}
-        words, texts = self._words, self._texts
-        for row in rows:
-            delete, digest, tags, reason, pushed_at, set_at, size_bytes = row
-            is_manifest = delete == "manifest"
-            self.manifests += is_manifest
-            self.tags += len(tags)
-            for tag in tags:
-                if tag[:3] != "sha" or subject_of_tag(tag) is None:
-                    self.image_tags += 1
+        while some := list(islice(waiting, _ROWS_AT_ONCE)):
             try:
-                packed = _digest_in_bytes(digest)
-                pushed = _microseconds(pushed_at)
-                was_set = pushed if set_at is pushed_at else _microseconds(set_at)
-                text = _joined(tags)
-                number = numbers.get(reason)
-                if number is None:
-                    number = len(words)
-                    if number < _MAX_SHARED_REASONS:
-                        numbers[reason] = number
-                        words.append(reason)
-                    else:
-                        number, text = _OWN_REASON, f"{text}{_TAGS_END}{reason}"
-                written = text.encode()
-                self._sizes.append(_size(size_bytes))
+                self._extend_quickly(some, numbers)
             except (ValueError, TypeError, OverflowError):
-                self._odd[len(self._kinds)] = _condemned_of(row)
-                packed, pushed, was_set, number, written = _NO_DIGEST, _NONE, _NONE, 0, b""
-                self._sizes.append(_NONE)
-            self._kinds.append(is_manifest)
-            self._digests += packed
-            self._pushed.append(pushed)
-            self._set.append(was_set)
-            self._reasons.append(number)
-            texts += written
-            self._ends.append(len(texts))
+                for row in some:
+                    self._add(row, numbers)
+
+    def _extend_quickly(self, rows: list[Fields], numbers: dict[str, int]) -> None:
+        """Add rows that all fit in columns; for any others raise an error, and add none."""
+        deletes, digests, named, reasons, pushed_at, set_at, sizes = zip(*rows, strict=True)
+        texts = ["\n".join(tags) for tags in named]
+        text, tags = "".join(texts), sum(map(len, named))
+        if not text.isascii() or _TAGS_END in text:
+            raise ValueError(text)
+        if text.count(_TAG_END) != tags - len(named) + named.count(()):
+            raise ValueError(text)
+        if "" in texts and texts.count("") != named.count(()):
+            raise ValueError(texts)
+        packed = pack_digests(digests)
+        pushed = [_microseconds(time) for time in pushed_at]
+        was_set = [
+            micros if one is other else _microseconds(other)
+            for one, other, micros in zip(pushed_at, set_at, pushed, strict=True)
+        ]
+        sized = array("q", map(_size, sizes))
+        new = [reason for reason in dict.fromkeys(reasons) if reason not in numbers]
+        if len(self._words) + len(new) > _MAX_SHARED_REASONS:
+            raise ValueError(new)
+        for reason in new:
+            numbers[reason] = len(self._words)
+            self._words.append(reason)
+        kinds = bytes([delete == "manifest" for delete in deletes])
+        self.manifests += sum(kinds)
+        self.tags += tags
+        self.image_tags += tags - sum(map(_is_referrer, chain.from_iterable(named)))
+        self._kinds += kinds
+        self._digests += packed
+        self._pushed.extend(pushed)
+        self._set.extend(was_set)
+        self._sizes.extend(sized)
+        self._reasons.extend(map(numbers.__getitem__, reasons))
+        self._ends.extend(accumulate(map(len, texts[1:]), initial=len(self._texts) + len(texts[0])))
+        self._texts += text.encode()
+
+    def _add(self, row: Fields, numbers: dict[str, int]) -> None:
+        delete, digest, tags, reason, pushed_at, set_at, size_bytes = row
+        is_manifest = delete == "manifest"
+        self.manifests += is_manifest
+        self.tags += len(tags)
+        self.image_tags += len(tags) - sum(map(_is_referrer, tags))
+        try:
+            packed = pack_digests((digest,))
+            pushed = _microseconds(pushed_at)
+            was_set = pushed if set_at is pushed_at else _microseconds(set_at)
+            text = _joined(tags)
+            number = numbers.get(reason)
+            if number is None:
+                number = len(self._words)
+                if number < _MAX_SHARED_REASONS:
+                    numbers[reason] = number
+                    self._words.append(reason)
+                else:
+                    number, text = _OWN_REASON, f"{text}{_TAGS_END}{reason}"
+            written = text.encode()
+            self._sizes.append(_size(size_bytes))
+        except (ValueError, TypeError, OverflowError):
+            self._odd[len(self._kinds)] = _condemned_of(row)
+            packed, pushed, was_set, number, written = _NO_DIGEST, _NONE, _NONE, 0, b""
+            self._sizes.append(_NONE)
+        self._kinds.append(is_manifest)
+        self._digests += packed
+        self._pushed.append(pushed)
+        self._set.append(was_set)
+        self._reasons.append(number)
+        self._texts += written
+        self._ends.append(len(self._texts))
 
     def rows(self) -> Iterator[Row | Condemned]:
         """Yield each item in the columns' own terms, and as itself where it does not fit in them.
@@ -257,11 +302,8 @@ def in_columns(items: Iterable[Condemned]) -> CondemnedItems:
     return items if isinstance(items, CondemnedItems) else CondemnedItems(items)
 
 
-def _digest_in_bytes(digest: str) -> bytes:
-    raw = bytes.fromhex(digest.removeprefix(_PREFIX))
-    if len(raw) != _DIGEST_BYTES or _PREFIX + raw.hex() != digest:
-        raise ValueError(digest)
-    return raw
+def _is_referrer(tag: str) -> bool:
+    return tag[:3] == "sha" and subject_of_tag(tag) is not None
 
 
 def _joined(tags: Sequence[str]) -> str:

@@ -1,15 +1,18 @@
 """Writing a plan as JSON that people can read, compare and take lines out of."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 from aioregistry.cleanup.in_use.summary import AskedServer
 from aioregistry.cleanup.memory.state import Recalled
-from aioregistry.cleanup.plan.condemned import Condemned, Row, in_columns, time_of
+from aioregistry.cleanup.plan.condemned import Condemned, CondemnedItems, Row, in_columns, time_of
 from aioregistry.cleanup.plan.items import Kept, LeftAlone, PlanFields, RepositoryPlan
 
 __all__ = ["FORMAT", "VERSION", "plan_in_chunks"]
@@ -17,7 +20,12 @@ __all__ = ["FORMAT", "VERSION", "plan_in_chunks"]
 FORMAT = "aioregistry cleanup plan"
 VERSION = 1
 _KNOWN_PER_LINE = 5
-_LINES_AT_ONCE = 1000
+_ITEMS_AT_ONCE = 500
+_CHARACTERS_AT_ONCE = 200_000
+_UNSET = msgspec.UNSET
+# What JSON in ASCII escapes and JSON in UTF-8 does not.
+_ESCAPED = re.compile("[^\\x00-\\x7e]+")
+_DELETE = "\x7f"
 
 
 def plan_in_chunks(plan: PlanFields, summary: dict[str, Any] | None = None) -> Iterator[bytes]:
@@ -27,9 +35,15 @@ def plan_in_chunks(plan: PlanFields, summary: dict[str, Any] | None = None) -> I
         plan: The plan.
         summary: Figures for readers, which stand on top and are not read back; None for none.
     """
-    lines = _lines(plan, summary)
-    while some := "\n".join(islice(lines, _LINES_AT_ONCE)):
-        yield f"{some}\n".encode()
+    some: list[str] = []
+    characters = 0
+    for line in _lines(plan, summary):
+        some.append(line)
+        characters += len(line)
+        if characters > _CHARACTERS_AT_ONCE:
+            yield "\n".join((*some, "")).encode()
+            some, characters = [], 0
+    yield "\n".join((*some, "")).encode()
 
 
 def _lines(plan: PlanFields, summary: dict[str, Any] | None) -> Iterator[str]:
@@ -101,9 +115,8 @@ def _left_alone(left: LeftAlone) -> str:
 def _repository(repository: RepositoryPlan, comma: str) -> Iterator[str]:
     head = {"name": repository.name, "tags": repository.tags, "manifests": repository.manifests}
     yield f"   {_text(head)[:-1]},"
-    yield from _listed(
-        "    ", "condemned", map(_item, in_columns(repository.condemned).rows()), ","
-    )
+    condemned = _items(in_columns(repository.condemned), ",\n     ")
+    yield from _listed("    ", "condemned", condemned, ",")
     yield from _listed("    ", "kept", map(_kept, repository.kept), ",")
     if repository.known:
         known = (
@@ -120,6 +133,56 @@ def _recalled(recalled: Recalled) -> dict[str, Any]:
     return {"until": recalled.until and _time(recalled.until), "sha256": recalled.sha256}
 
 
+class _Line(msgspec.Struct, gc=False):
+    """An item as it is written."""
+
+    delete: str
+    tags: Sequence[str]
+    digest: str
+    pushed_at: datetime | msgspec.UnsetType
+    set_at: datetime | msgspec.UnsetType
+    size_bytes: int | msgspec.UnsetType
+    reason: str
+
+
+def _items(items: CondemnedItems, between: str) -> Iterator[str]:
+    """Yield the lines of items, many at a time.
+
+    Args:
+        items: The items.
+        between: What stands between two lines.
+    """
+    waiting = items.rows()
+    while some := list(islice(waiting, _ITEMS_AT_ONCE)):
+        lines: list[_Line] = []
+        for row in some:
+            if not isinstance(row, tuple):
+                yield between.join(map(_item, some))
+                break
+            delete, digest, tags, reason, pushed, was_set, size = row
+            pushed_at = _UNSET if pushed is None else time_of(pushed)
+            set_at = pushed_at
+            if was_set != pushed:
+                set_at = _UNSET if was_set is None else time_of(was_set)
+            size_bytes = _UNSET if size is None else size
+            lines.append(_Line(delete, tags, digest, pushed_at, set_at, size_bytes, reason))
+        else:
+            try:
+                yield _quickly_written(lines, between)
+            except UnicodeEncodeError:
+                # Half of a character, in the name of a rule.
+                yield between.join(map(_item, some))
+
+
+def _quickly_written(lines: list[_Line], between: str) -> str:
+    """Return lines as `_item` writes each of them, written all at once."""
+    text = msgspec.json.format(msgspec.json.encode(lines), indent=0).decode()[1:-1]
+    if not text.isascii() or _DELETE in text:
+        text = _ESCAPED.sub(lambda found: _quoted(found[0])[1:-1], text)
+    # Within a text, a quotation mark has a backslash before it.
+    return text.replace('}, {"delete": ', f'}}{between}{{"delete": ')
+
+
 def _item(item: Row | Condemned) -> str:
     tags: Sequence[str]
     if isinstance(item, Condemned):
@@ -129,10 +192,8 @@ def _item(item: Row | Condemned) -> str:
         size = item.size_bytes
     else:
         delete, digest, tags, reason, pushed_at, set_at, size = item
-        pushed = None if pushed_at is None else _utc(pushed_at)
-        was_set = pushed
-        if set_at != pushed_at:
-            was_set = None if set_at is None else _utc(set_at)
+        pushed = None if pushed_at is None else _time(time_of(pushed_at))
+        was_set = None if set_at is None else _time(time_of(set_at))
     text = f'{{"delete": "{delete}", "tags": [{", ".join(map(_quoted, tags))}], '
     text += f'"digest": {_quoted(digest)}'
     if pushed is not None:
@@ -176,7 +237,3 @@ def _time(at: datetime) -> str:
     with suppress(OverflowError):
         at = at.astimezone(UTC)
     return at.isoformat().replace("+00:00", "Z")
-
-
-def _utc(microseconds: int) -> str:
-    return time_of(microseconds).isoformat().removesuffix("+00:00") + "Z"
