@@ -63,5 +63,5 @@ def test_whole_digests_are_packed_in_their_order():
     ],
 )
 def test_what_is_no_digest_of_sha256_is_not_packed(odd):
-    with pytest.raises(ValueError, match="digest|hexadecimal"):
+    with pytest.raises(ValueError, match=r"digest|hexadecimal"):
         pack_digests([C, *odd, C])

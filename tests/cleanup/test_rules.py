@@ -149,6 +149,14 @@ def test_a_pattern_that_matches_signatures_by_the_way_is_not_about_them(pattern)
     assert not names_referrers(pattern, f"sha256-{HEX}.sig")
 
 
+def test_a_rule_that_has_its_own_way_to_match_matches_by_it():
+    class DeleteShort(Delete):
+        def matches(self, tag: str) -> bool:
+            return len(tag) < 3
+
+    assert deleted(Policy([DeleteShort()], floor=0), named("v1", "v1.0.0", "long")) == ["v1"]
+
+
 def test_a_rule_about_signatures_decides_on_them_and_others_do_not():
     tags = named(f"sha256-{HEX}.sig", f"sha512-{HEX}{HEX}")
     assert not Policy([Delete()]).decide_referrers("web", tags, NOW)

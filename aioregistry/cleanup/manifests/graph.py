@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
-from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest, tagged_as_referrers
 
 __all__ = ["Graph"]
 
@@ -32,9 +32,10 @@ class Graph:
         self._parents: dict[str, list[str]] = {}
         # The needs that stand in documents. No digest can depend on itself: they form no cycle.
         self._documented: set[tuple[str, str]] = set()
+        referrers = tagged_as_referrers(here.values())
         for digest, manifest in here.items():
             content = contents[digest]
-            if not content.children and content.subject is None and manifest.has_images_only:
+            if not content.children and content.subject is None and digest not in referrers:
                 continue
             children = tuple(dict.fromkeys(child for child in content.children if child in here))
             if children:
@@ -45,13 +46,15 @@ class Graph:
             if content.subject in here:
                 self._documented.add((content.subject, digest))
             named = {subject_of_tag(tag) for tag in manifest.tags}
-            if not keys and not manifest.has_images_only:
+            if not keys and digest in referrers:
                 keys = {subject_key(one): one for one in here}
             subjects = {keys[key] for key in named if key in keys} | {content.subject}
             for subject in subjects:
                 if subject is not None and subject in here:
                     self._referrers.setdefault(subject, []).append(digest)
                     self._parents.setdefault(digest, []).append(subject)
+
+        self._needing = self._children.keys() | self._referrers.keys()
 
     def needs(self, digest: str) -> Iterator[str]:
         """Yield what a manifest needs: its children, and its referrers."""
@@ -74,7 +77,7 @@ class Graph:
         """
         reached: dict[str, str] = {}
         roots = dict.fromkeys(roots)
-        waiting = [one for one in roots if one in self._children or one in self._referrers]
+        waiting = [one for one in roots if one in self._needing]
         while waiting:
             needing = waiting.pop()
             for needed in self.needs(needing):

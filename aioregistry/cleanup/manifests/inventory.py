@@ -8,7 +8,7 @@ from attrs import field, frozen
 from msgspec.structs import replace
 
 from aioregistry.cleanup.manifests.content import subject_key
-from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
+from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag, tagged_as_referrers
 from aioregistry.cleanup.policy.ages import tag_time
 
 __all__ = ["RepositoryInventory", "TagComparison"]
@@ -44,6 +44,11 @@ class RepositoryInventory:
     def subjects(self) -> frozenset[str]:
         """The `subject_key` of each manifest of which a referrer here has its subject."""
         return self.elsewhere.union([subject_key(manifest.digest) for manifest in self.manifests])
+
+    @cached_property
+    def referrers(self) -> frozenset[str]:
+        """The digests of the manifests with a tag as signatures and the like have."""
+        return tagged_as_referrers(self.manifests)
 
     @property
     def tags(self) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The items of a repository's two lists, with no more than a clean-up needs of them: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,7 +10,7 @@ from aioregistry.api.models import Blob, Manifest, Tag, Time
 from aioregistry.cleanup.manifests.blobs import pack_blobs
 from aioregistry.cleanup.manifests.content import subject_of_tag
 
-__all__ = ["ListedManifest", "ListedTag", "decode_manifests", "decode_tags"]
+__all__ = ["ListedManifest", "ListedTag", "decode_manifests", "decode_tags", "tagged_as_referrers"]
 
 
 class ListedManifest(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -44,6 +44,18 @@ class ListedManifest(msgspec.Struct, frozen=True, gc=False, array_like=True):
         if self.has_images_only:
             return self.tags
         return tuple(tag for tag in self.tags if subject_of_tag(tag) is None)
+
+
+def tagged_as_referrers(manifests: Iterable[ListedManifest]) -> frozenset[str]:
+    """Return the digests of those manifests that have a tag as signatures and the like have."""
+    return frozenset(
+        [
+            manifest.digest
+            for manifest in manifests
+            for tag in manifest.tags
+            if tag[:3] == "sha" and subject_of_tag(tag) is not None
+        ]
+    )
 
 
 class ListedTag(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -153,10 +153,20 @@ def decide(
     reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
     return RepositoryPlan(
         name=inventory.repository,
-        tags=sum(len(manifest.image_tags) for manifest in inventory.manifests),
+        tags=_count_images(inventory),
         manifests=len(inventory.manifests),
         condemned=CondemnedItems.of_fields(reasons.condemned()),
         kept=reasons.kept(),
+    )
+
+
+def _count_images(inventory: RepositoryInventory) -> int:
+    """Return how many tags are of images."""
+    tags = sum([len(manifest.tags) for manifest in inventory.manifests])
+    return tags - sum(
+        len(manifest.tags) - len(manifest.image_tags)
+        for manifest in inventory.manifests
+        if manifest.digest in inventory.referrers
     )
 
 
@@ -172,7 +182,7 @@ def missing_subjects(
     named = {
         subject_of_tag(tag)
         for manifest in inventory.manifests
-        if not manifest.has_images_only
+        if manifest.digest in inventory.referrers
         for tag in manifest.tags
     }
     named |= {
@@ -192,8 +202,10 @@ def unlisted_subjects(
     found: dict[str, str] = {}
     going = plan.digests_going
     for manifest in inventory.manifests:
-        named = contents[manifest.digest].subject if manifest.digest in going else None
-        if manifest.digest not in going or (named is None and manifest.has_images_only):
+        if manifest.digest not in going:
+            continue
+        named = contents[manifest.digest].subject
+        if named is None and manifest.digest not in inventory.referrers:
             continue
         by_name = (subject_of_tag(tag) or "" for tag in manifest.tags)
         subjects = [one for one in by_name if one.startswith("sha256:")]
@@ -274,7 +286,11 @@ def _decide_alone(
     alone = [
         manifest
         for manifest in inventory.manifests
-        if not manifest.image_tags and not graph.needed_by(manifest.digest)
+        if (
+            not manifest.tags
+            or (manifest.digest in inventory.referrers and not manifest.image_tags)
+        )
+        and not graph.needed_by(manifest.digest)
     ]
     here = inventory.subjects
     untagged = [
@@ -315,9 +331,16 @@ def _partition(
     chosen: list[str] = []
     held = exempt.digests.keys() | inventory.uncertain.keys()
     for manifest in inventory.manifests:
-        digest = manifest.digest
-        decided = [tags[tag] for tag in manifest.tags if tag in tags]
-        undecided = len(decided) < len(manifest.tags) or not manifest.tags
+        digest, named = manifest.digest, manifest.tags
+        if len(named) == 1 and named[0] in tags:
+            # As most are.
+            if digest in held or tags[named[0]].keep:
+                kept.append(digest)
+            else:
+                chosen.append(digest)
+            continue
+        decided = [tags[tag] for tag in named if tag in tags]
+        undecided = len(decided) < len(named) or not named
         if undecided and digest in alone:
             decided.append(alone[digest])
         if digest in held or True in [decision.keep for decision in decided]:
@@ -348,7 +371,7 @@ def _keep_with_subjects(
     referrers = [
         manifest
         for manifest in inventory.manifests
-        if manifest.digest not in deleted and not manifest.has_images_only
+        if manifest.digest in inventory.referrers and manifest.digest not in deleted
     ]
     if not referrers:
         return

@@ -43,6 +43,7 @@ class Reasons:
         self._in_use = in_use
         self._uncertain = inventory.uncertain
         self._set_time = inventory.set_time
+        self._set_at = inventory.set_at
         self._tags = tags
         self._alone = alone
         self._deleted = deleted
@@ -52,8 +53,8 @@ class Reasons:
         """Yield each DELETE: tags first, then manifests, none before what needs it."""
         for digest, manifest in self._here.items():
             if digest not in self._deleted:
-                for tag, decision in self._decided(manifest):
-                    if not decision.keep:
+                for tag in manifest.tags:
+                    if tag in self._tags and not self._tags[tag].keep:
                         yield self._condemned_tag(tag, manifest)
         for wave in self._graph.waves(self._deleted):
             for digest in wave:
@@ -69,10 +70,14 @@ class Reasons:
     def _condemned_manifest(self, manifest: ListedManifest) -> Fields:
         digest, tags, pushed_at = manifest.digest, manifest.tags, manifest.pushed_at
         taker = self._deleted[digest]
+        if taker is None and len(tags) == 1 and tags[0] in self._tags:
+            # As most are.
+            reason, set_at = self._tags[tags[0]].reason, pushed_at
+            if pushed_at is not None:
+                set_at = self._set_at.get(tags[0], pushed_at)
+            return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
         if taker is not None:
             reason = f"{self._relation(taker, digest)}, which is deleted"
-        elif len(tags) == 1 and tags[0] in self._tags:
-            reason = self._tags[tags[0]].reason
         else:
             reason = self._own_reasons(manifest) or self._alone[digest].reason
         set_at = self._youngest(manifest)
@@ -87,8 +92,6 @@ class Reasons:
         return "; ".join(f"{', '.join(tags)}: {why}" for why, tags in reasons.items())
 
     def _youngest(self, manifest: ListedManifest) -> datetime | None:
-        if len(manifest.tags) == 1:
-            return self._set_time(manifest.tags[0], manifest)
         times = [self._set_time(tag, manifest) for tag in manifest.tags]
         known = [time for time in times if time is not None]
         return max(known) if known and len(known) == len(times) else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from attrs import field, frozen
@@ -112,13 +113,15 @@ class Policy:
         decided = self._first(
             repository, tags, lambda rule, left: rule.matching_tags(left), now, usage
         )
-        exempt = exempt or {}
         decisions = [
-            Decision(keep=True, reason=exempt[tag.name])
-            if tag.name in exempt
-            else decided.get(tag.name) or (_PROTECTED if is_protected(tag.name) else _NO_RULE)
+            decided.get(tag.name) or (_PROTECTED if is_protected(tag.name) else _NO_RULE)
             for tag in tags
         ]
+        if exempt:
+            decisions = [
+                Decision(keep=True, reason=exempt[tag.name]) if tag.name in exempt else decision
+                for tag, decision in zip(tags, decisions, strict=True)
+            ]
         return self._with_floor(tags, decisions)
 
     def decide_referrers(
@@ -198,7 +201,8 @@ class Policy:
         ]
 
     def _with_floor(self, tags: Sequence[Candidate], decisions: list[Decision]) -> list[Decision]:
-        missing = self.floor - sum(decision.keep for decision in decisions)
+        kept = (1 for decision in decisions if decision.keep)
+        missing = self.floor - sum(islice(kept, self.floor))
         if missing <= 0:
             return decisions
         condemned = [
@@ -208,7 +212,7 @@ class Policy:
         ]
         # A tag without a known time was condemned by its name alone, and counts as the oldest.
         condemned.sort(key=lambda one: (one[0] is not None, one[0], one[1]), reverse=True)
-        kept = Decision(keep=True, reason=f"among the {self.floor} tags that the floor keeps")
+        spared = Decision(keep=True, reason=f"among the {self.floor} tags that the floor keeps")
         for _, _, nth in condemned[:missing]:
-            decisions[nth] = kept
+            decisions[nth] = spared
         return decisions

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+import msgspec
 from attrs import field, frozen
 
 from aioregistry.cleanup.policy import keys
@@ -36,8 +37,13 @@ __all__ = [
 ]
 
 
-@frozen
-class Candidate:
+class _Dated(msgspec.Struct, frozen=True, gc=False):
+    name: str
+    time: datetime | None = None
+    digest: str | None = None
+
+
+class Candidate(_Dated, frozen=True, gc=False, kw_only=True):
     """A tag or a manifest that rules decide on.
 
     Attributes:
@@ -48,19 +54,14 @@ class Candidate:
         is_orphaned: Whether it refers to a subject that does not exist.
     """
 
-    name: str
-    time: datetime | None = None
-    digest: str | None = None
-    is_orphaned: bool = field(default=False, kw_only=True)
+    is_orphaned: bool = False
 
 
-@frozen
-class PushedTag(Candidate):
+class PushedTag(Candidate, frozen=True, gc=False):
     """A tag: as old as `tag_time` says."""
 
 
-@frozen
-class UntaggedManifest(Candidate):
+class UntaggedManifest(Candidate, frozen=True, gc=False):
     """A manifest that has no tag of an image and that no manifest needs: as old as its push."""
 
 
@@ -86,7 +87,8 @@ def check_age(_: object, attribute: Any, value: Any) -> None:
 
 def is_protected(tag: str) -> bool:
     """Return whether a tag is deleted only by a rule that says so: ``latest``, or a release."""
-    return tag == "latest" or Release.parse(tag) is not None
+    # Most tags are none: to see that takes no pattern.
+    return tag == "latest" or ("." in tag and Release.parse(tag) is not None)
 
 
 def names_referrers(tags: Pattern, tag: str) -> bool:
@@ -218,7 +220,13 @@ class TagRule(Rule):
     def matching_tags(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_tags`."""
         matches = self.matches
-        return [tag for tag in tags if matches(tag.name)]
+        if type(self).matches is not TagRule.matches:
+            return [tag for tag in tags if matches(tag.name)]
+        is_match = self.tags.matches
+        matching = [tag for tag in tags if is_match(tag.name)]
+        if self.including_protected:
+            return matching
+        return [tag for tag in matching if not is_protected(tag.name) or matches(tag.name)]
 
     def matching_referrers(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_referrers`."""
