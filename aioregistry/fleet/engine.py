@@ -5,19 +5,21 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from attrs import evolve
-from docket import Docket, Worker
+from docket import Docket
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
-from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError, end_task
+from aioregistry.fleet.intake import Intake
+from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError
 from aioregistry.fleet.state import (
+    VERSION,
     Run,
     StateError,
     Step,
@@ -36,6 +38,9 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 _IN_THIS_PROCESS = "memory://"
 _PHASES = ("plan", "apply", "gc")
 _ADD_SECONDS = 30.0
+# To try these again is of no use; inside a script it is told in words.
+_OF_NO_USE = (AuthenticationError, NoPermissionError)
+_NOT_ALLOWED = "ACL failure in script"
 # A slice writes what it knows when it is broken off.
 _SECONDS_TO_END = 10.0
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
@@ -100,6 +105,8 @@ class FleetEngine:
             lease_seconds=lease_seconds,
             keep_seconds=round(keep.total_seconds()),
         )
+        # Of workers that see the same, one looks for all; others would look in vain for them.
+        self._group = f"{VERSION}:{fleet.fingerprint()}"
         self._stack = AsyncExitStack()
         self._steps: Steps | None = None
         self._working: set[asyncio.Task[bool]] = set()
@@ -223,9 +230,7 @@ class FleetEngine:
                 another kind counts as ended. Only with names. False by default.
         """
         if until_ended is None:
-            async with self._working_for_others():
-                await self._repeat(self._tick)
-            return
+            return await self._work_for_all()
         names = self._fleet.check_names(until_ended)
         try:
             await self._repeat(lambda: self._take_steps(names, plan_only=plan_only))
@@ -237,6 +242,17 @@ class FleetEngine:
                     self.stop()
             self._stopping.clear()
 
+    async def _work_for_all(self) -> None:
+        intake = Intake(self._docket, self.worker, self._concurrency, self._lease_seconds)
+        try:
+            async with intake:
+                try:
+                    await self._repeat(lambda: self._tick(intake))
+                finally:
+                    self.stop()
+        finally:
+            self._stopping.clear()
+
     async def _repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
         """Look at the states, now and then and after each step, until that has an end."""
         while not self._stopping.is_set():
@@ -244,9 +260,9 @@ class FleetEngine:
                 async with asyncio.timeout(_ADD_SECONDS):
                     if await look():
                         return
-            except (AuthenticationError, NoPermissionError):
-                raise  # It is of no use to wait.
             except (RedisError, OSError) as error:
+                if isinstance(error, _OF_NO_USE) or _NOT_ALLOWED in str(error):
+                    raise
                 logger.warning("the fleet's server is away: %s", error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._tick_seconds):
@@ -260,29 +276,6 @@ class FleetEngine:
         for task in self._working:
             task.cancel()
 
-    @asynccontextmanager
-    async def _working_for_others(self) -> AsyncGenerator[None]:
-        """Have pydocket's worker hand out steps meanwhile."""
-        worker = Worker(
-            self._docket,
-            name=self.worker,
-            concurrency=self._concurrency,
-            redelivery_timeout=timedelta(seconds=1.5 * self._lease_seconds),
-            minimum_check_interval=timedelta(milliseconds=100),
-            schedule_automatic_tasks=False,
-            fallback_task=_leave_to_others,
-        )
-        async with worker:
-            running = asyncio.create_task(worker.run_forever(), name="fleet worker")
-            try:
-                yield
-            finally:
-                self.stop()
-                await end_task(running, _SECONDS_TO_END)
-                self._stopping.clear()
-        if not running.cancelled() and (error := running.exception()) is not None:
-            raise error
-
     async def _take_steps(self, names: list[str], *, plan_only: bool) -> bool:
         """Begin the steps of some registries, past the queue; return whether all have ended."""
         runs = [run for run in (await self.store.runs(names)).values() if isinstance(run, Run)]
@@ -295,9 +288,11 @@ class FleetEngine:
                 self._taken[run.registry] = asyncio.create_task(taking)
         return not left and len(runs) == len(names)
 
-    async def _tick(self) -> bool:
+    async def _tick(self, intake: Intake | None = None) -> bool:
         """Begin the runs that are due, and queue every step that may begin."""
-        if not await self.store.take_turn(0.9 * self._tick_seconds):
+        if intake is not None:
+            await intake.check()
+        if not await self.store.take_turn(self._group, 0.9 * self._tick_seconds):
             return False
         now = self._now()
         runs = await self.runs()
@@ -384,8 +379,3 @@ class FleetEngine:
             with suppress(RedisError, OSError):
                 await self._queue(after)
         return True
-
-
-async def _leave_to_others(*_: Any, **__: Any) -> None:
-    """Take a step that a newer version queued: by the state, a worker that knows it goes on."""
-    logger.warning("a step that this version does not know is left to newer workers")

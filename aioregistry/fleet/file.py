@@ -1,5 +1,6 @@
 """The file of a fleet: its registries, and what happens to each, as TOML."""
 
+import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -86,6 +87,13 @@ class Fleet:
 
     registries: Mapping[str, FleetRegistry]
     server: str | None = None
+
+    def fingerprint(self) -> str:
+        """Return the same for fleets of the same registries, schedules and windows."""
+        seen = sorted(
+            (one.name, str(one.schedule), str(one.window)) for one in self.registries.values()
+        )
+        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
     def check_keep(self, keep: timedelta) -> None:
         """Check that what was deleted is kept for as long as it can be restored.

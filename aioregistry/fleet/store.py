@@ -247,10 +247,10 @@ class FleetStore:
             parts: list[bytes] = await server.lrange(key, 0, -1)
         return parts
 
-    async def take_turn(self, seconds: float) -> bool:
-        """Return whether no other worker has had this turn for some seconds."""
+    async def take_turn(self, group: str, seconds: float) -> bool:
+        """Return whether no other worker of a group has had this turn for some seconds."""
         async with self._connect() as server:
-            key = f"{self._name}:tick"
+            key = f"{self._name}:tick:{group}"
             return bool(await server.set(key, b"1", nx=True, px=max(1, round(1000 * seconds))))
 
     async def _states(self, registries: list[str]) -> list[bytes | None]:

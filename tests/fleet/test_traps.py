@@ -10,10 +10,11 @@ import msgspec
 import pytest
 import redis.asyncio
 from docket import Docket
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from aioregistry import RateLimit
 from aioregistry.fleet import Addresses, FleetEngine, Run
+from aioregistry.fleet.intake import IntakeError
 from aioregistry.fleet.state import VERSION
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
@@ -125,7 +126,7 @@ async def test_what_is_queued_is_small_and_plain(stage, server):
             assert not codes & {"GLOBAL", "STACK_GLOBAL", "REDUCE", "INST", "OBJ", "NEWOBJ"}
     # Looked at again, and by another worker, it is queued once.
     for each in (worker, await engine()):
-        await server.delete("fleet:tick")
+        await server.delete(*await server.keys("fleet:tick:*"))
         await each._tick()
     assert await server.xlen("fleet:stream") == 1
 
@@ -207,23 +208,6 @@ async def test_a_state_of_a_newer_version_is_left_to_newer_workers(stage, server
     check(sandbox, (await old.runs())["reg0"])
 
 
-async def test_registries_that_only_another_workers_file_has_are_left_to_it(tmp_path, url):
-    async with sandbox_of(2, 1) as sandbox, AsyncExitStack() as at:
-        old, new = [
-            await at.enter_async_context(engine_of(fleet_of(tmp_path, count), sandbox, url))
-            for count in (1, 2)
-        ]
-        await new.begin(["reg0", "reg1"])
-        working = [asyncio.create_task(each.work()) for each in (old, new)]
-        async with asyncio.timeout(200):
-            while {run.phase for run in (await new.runs()).values()} != {"ended"}:
-                await asyncio.sleep(0.05)
-        for each in (old, new):
-            each.stop()
-        await asyncio.gather(*working)
-        assert [run.result for run in (await new.runs()).values()] == ["done", "done"]
-
-
 async def test_a_worker_with_a_wrong_password_ends_with_an_error(tmp_path, server, server_port):
     await server.acl_setuser("fleet", enabled=True, passwords=["+right"], keys=["fleet:*"])
     try:
@@ -234,6 +218,33 @@ async def test_a_worker_with_a_wrong_password_ends_with_an_error(tmp_path, serve
                 FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()) as engine,
             ):
                 await engine.work()
+    finally:
+        await server.acl_deluser("fleet")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        # As for a fleet that is called otherwise.
+        (["~fleet:*", "&other:cancel:*", "+@all"], "the worker takes no steps|ACL failure"),
+        (["~fleet:*", "&fleet:state:*", "+@all"], "the worker takes no steps"),
+        (["~other:*", "&fleet:cancel:*", "&fleet:state:*", "+@all"], "No permissions"),
+    ],
+)
+async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_error(
+    tmp_path, server, server_port, monkeypatch, words, error
+):
+    monkeypatch.setattr("aioregistry.fleet.intake._START_SECONDS", 1.0)
+    await server.execute_command("ACL", "SETUSER", "fleet", "reset", "on", ">secret", *words)
+    try:
+        url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
+        async with sandbox_of(1, 1) as sandbox:
+            with pytest.raises((IntakeError, NoPermissionError, ResponseError), match=error):
+                async with (
+                    asyncio.timeout(60),
+                    engine_of(fleet_of(tmp_path, 1), sandbox, url) as engine,
+                ):
+                    await engine.work()
     finally:
         await server.acl_deluser("fleet")
 

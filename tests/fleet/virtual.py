@@ -49,7 +49,7 @@ async def _queue_get(self: PubSub, timeout: float | None) -> object:
 
 async def _set(self: BurnerRedis, name, value, *, px: int | None = None, **options):
     """Forget a key by the loop's clock, if it is one that nobody renews."""
-    if px is None or not name.endswith(":tick"):
+    if px is None or ":tick:" not in name:
         return await _usual_set(self, name, value, px=px, **options)
     if done := await _usual_set(self, name, value, **options):
         asyncio.get_running_loop().call_later(px / 1000, lambda: self.delete(name))

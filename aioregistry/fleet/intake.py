@@ -1,0 +1,108 @@
+"""What takes steps from the queue: pydocket's worker, and whether it does."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from docket import Docket, Worker
+
+from aioregistry.errors import RegistryError
+from aioregistry.fleet.lease import end_task
+
+__all__ = ["Intake", "IntakeError"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.fleet")
+
+_CHECK_INTERVAL = timedelta(milliseconds=100)
+_START_SECONDS = 30.0
+_SECONDS_TO_END = 10.0
+
+
+class IntakeError(RegistryError):
+    """A worker takes no steps: its user may not do what it needs, or its engine has ended."""
+
+
+class Intake:
+    """Takes steps from the queue, and carries them out by the functions that the docket knows.
+
+    ``async with Intake(docket, name, concurrency, lease_seconds) as intake`` begins and ends it.
+    When it ends, whoever carries out steps has to have ended them.
+
+    Args:
+        docket: The queue.
+        name: The worker's name.
+        concurrency: How many steps are carried out at once.
+        lease_seconds: After how long without a sign of life another worker takes over.
+
+    Raises:
+        Exception: At the end, what has ended it before.
+    """
+
+    def __init__(self, docket: Docket, name: str, concurrency: int, lease_seconds: float) -> None:
+        self._docket = docket
+        self._name = name
+        self._worker = Worker(
+            docket,
+            name=name,
+            concurrency=concurrency,
+            redelivery_timeout=timedelta(seconds=1.5 * lease_seconds),
+            minimum_check_interval=_CHECK_INTERVAL,
+            schedule_automatic_tasks=False,
+            fallback_task=_leave_to_others,
+        )
+        self._running: asyncio.Task[None] | None = None
+        self._begun_at = 0.0
+        self._has_begun = False
+
+    async def __aenter__(self) -> Self:
+        await self._worker.__aenter__()
+        self._begun_at = asyncio.get_running_loop().time()
+        self._running = asyncio.create_task(self._worker.run_forever(), name="fleet worker")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._running is None:
+            return
+        try:
+            await end_task(self._running, _SECONDS_TO_END)
+        finally:
+            await self._worker.__aexit__(kind, error, traceback)
+        self._raise_its_error(self._running)
+
+    async def check(self) -> None:
+        """Check that it is at work: by itself it tries for ever what it may not do.
+
+        Raises:
+            IntakeError: It has not begun in time, or it has ended.
+            RedisError: The server is away.
+        """
+        if self._running is not None and self._running.done():
+            self._raise_its_error(self._running)
+            raise IntakeError("the worker has ended by itself")
+        if self._has_begun:
+            return
+        if any(one.name == self._name for one in await self._docket.workers()):
+            self._has_begun = True
+        elif asyncio.get_running_loop().time() - self._begun_at > _START_SECONDS:
+            raise IntakeError(
+                f"the worker takes no steps after {_START_SECONDS:g} s: its user on the"
+                " fleet's server needs all keys and channels of the fleet's name, and commands on"
+                " streams; README.md of aioregistry/fleet has such a user"
+            )
+
+    @staticmethod
+    def _raise_its_error(running: "asyncio.Task[None]") -> None:
+        if not running.cancelled() and (error := running.exception()) is not None:
+            raise error
+
+
+async def _leave_to_others(*_: Any, **__: Any) -> None:
+    """Take a step that a newer version queued: by the state, a worker that knows it goes on."""
+    logger.warning("a step that this version does not know is left to newer workers")
