@@ -41,8 +41,8 @@ async def aiohttp_promises(job: Job) -> int:
     from aioregistry.api import names
     from aioregistry.api.endpoints import TAGS
     from aioregistry.paging.fingerprints import Fingerprints
+    from aioregistry.session.connections import own_session
     from aioregistry.session.deadlines import Deadlines
-    from aioregistry.session.transport import own_session
 
     loop = asyncio.get_running_loop()
     limiter = WindowLimiter(RateLimit(**UNLIMITED))

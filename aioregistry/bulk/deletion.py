@@ -199,7 +199,7 @@ class Deletion:
         log = RequestLog()
         error: RegistryError | None = None
         status: Status = "deleted"
-        begun = _now()
+        begun = 0.0 if self._progress is None else _now()
         try:
             await self._delete(name, log)
             status, error = _after_check(log)
@@ -221,7 +221,8 @@ class Deletion:
             status = _status_of(error, log)
             self._record(Outcome(index, name, status, error, log.attempts), 0.0)
             raise
-        busy = _now() - begun - log.quota_seconds
+        # What nobody asks for is not measured, either.
+        busy = 0.0 if self._progress is None else _now() - begun - log.quota_seconds
         self._record(Outcome(index, name, status, error, log.attempts, log.verdict), busy)
 
     def _record(self, outcome: Outcome, busy: float) -> None:

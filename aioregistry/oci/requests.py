@@ -23,6 +23,7 @@ from aioregistry.oci.credentials import Credentials, Registry
 from aioregistry.oci.documents import ACCEPT, is_host, redirected
 from aioregistry.oci.tokens import Authorizer
 from aioregistry.session.answers import Answer, NoAnswer, classify
+from aioregistry.session.connections import most_connections, own_session
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import (
     API_URL,
@@ -36,8 +37,6 @@ from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.transport import (
     foreign_error,
-    most_connections,
-    own_session,
     read_answer,
     reason,
     request_options,

@@ -75,19 +75,21 @@ class WindowLimiter:
         if dispatcher is not None and not dispatcher.done():
             return False
         now = asyncio.get_running_loop().time()
-        if not self._is_open(now):
+        if self._closed or not self._is_open(now):
             return False
         if self._reserve.active and priority == "bulk" and not self._is_open_for_bulk(now):
             return False
-        if self._closed or not self._bucket.has_capacity():
-            return False
-        self._take(priority, now)
-        try:  # noqa: SIM105, suppress() would cost a third of all this
-            # With capacity it has nothing to wait for, and is over with its first step.
-            self._bucket.acquire().send(None)
+        # To ask whether the bucket has capacity would cost as much again.
+        pouring = self._bucket.acquire()
+        try:
+            waiter = pouring.send(None)
         except StopIteration:
-            pass
-        return True
+            # With capacity it has nothing to wait for, and is over with its first step.
+            self._take(priority, now)
+            return True
+        pouring.close()
+        waiter.cancel()
+        return False
 
     async def acquire(self, priority: Priority = "interactive") -> None:
         """Wait until a request may be sent.
@@ -296,7 +298,7 @@ class WindowLimiter:
             return
         surely = window.limit - reported.remaining - window.used_since(now - reported.took, now)
         self._others_at_least = max(self._others_at_least or 0, surely)
-        new = surely - window.used_by_others(now)
+        new = surely - window.used_by_others(now) if surely > 0 else 0
         if new > 0 and self._others_known:
             for each in self._windows:
                 each.observe_others(new, now)

@@ -1,8 +1,23 @@
-"""Turns for connections: an attempt begins when there is one for it."""
+"""Connections: aiohttp sessions of our own, and turns for attempts.
+
+Together with `transport` the place in the core that knows aiohttp.
+"""
 
 import asyncio
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar
 
-__all__ = ["Connections"]
+import aiohttp
+from attrs import define
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDict
+
+__all__ = ["Connections", "most_connections", "no_hidden_resend", "own_session"]
+
+# An attribute of aiohttp's sessions, which a later version may not have.
+_RESEND_SWITCH = "_retry_connection"
 
 
 class Connections:
@@ -11,34 +26,142 @@ class Connections:
     aiohttp counts the wait for a connection as part of a request. With more requests under way
     than connections, those that wait would end with timeouts that are not the server's.
 
+    A semaphore would do, at six times the price for each request.
+
     Args:
         most: How many at most; None for no limit.
     """
 
-    __slots__ = ("_turns",)
+    __slots__ = ("_free", "_waiting")
 
     def __init__(self, most: int | None) -> None:
-        self._turns = None if most is None else asyncio.Semaphore(most)
+        self._free = math.inf if most is None else most
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     def acquire_at_once(self) -> bool:
         """Take a turn if there is one, and return whether there was."""
-        if self._turns is None:
-            return True
-        if self._turns.locked():
+        # While anybody waits there is none: a turn that comes back is theirs.
+        if self._free <= 0:
             return False
-        try:  # noqa: SIM105, suppress() would cost more than all else here
-            # With a turn left it has nothing to wait for, and is over with its first step.
-            self._turns.acquire().send(None)
-        except StopIteration:
-            pass
+        self._free -= 1
         return True
 
     async def acquire(self) -> None:
         """Wait for a turn, and take it."""
-        if self._turns is not None:
-            await self._turns.acquire()
+        if self.acquire_at_once():
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            raise
 
     def release(self) -> None:
-        """Give a turn back."""
-        if self._turns is not None:
-            self._turns.release()
+        """Give a turn back: to who has waited longest, if anybody does."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+def most_connections(connector: aiohttp.BaseConnector | None) -> int | None:
+    """Return how many connections to one host a connector allows; None for no limit."""
+    if connector is None:
+        return None
+    limits = [limit for limit in (connector.limit, connector.limit_per_host) if limit]
+    return min(limits, default=None)
+
+
+@define
+class _Alike:
+    """What the requests of a session have in common.
+
+    Attributes:
+        given: The headers that they were given.
+        made: All headers that aiohttp made of these.
+        key: What connections for them are known by.
+    """
+
+    given: "CIMultiDict[str] | None" = None
+    made: "CIMultiDict[str] | None" = None
+    key: Any = None
+
+
+class _AlikeRequest(aiohttp.ClientRequest):
+    """A request of a session whose requests all go to one origin, in one way, without a proxy.
+
+    What is alike in one and the next is made once, by aiohttp. Each session has a subclass of its
+    own, which keeps it.
+    """
+
+    alike: ClassVar[_Alike]
+    _has_all_headers = False
+
+    def update_headers(self, headers: Any) -> None:
+        """Set the headers that are given, and the host's."""
+        alike = self.alike
+        if alike.made is not None and alike.given == headers:
+            self.headers = alike.made.copy()
+            self._has_all_headers = True
+            return
+        super().update_headers(headers)
+        alike.given = headers.copy()
+        alike.made = None
+
+    def update_auto_headers(self, skip_auto_headers: Any) -> None:
+        """Set the headers that aiohttp adds."""
+        if self._has_all_headers:
+            return
+        super().update_auto_headers(skip_auto_headers)
+        self.alike.made = self.headers.copy()
+
+    @property
+    def connection_key(self) -> Any:
+        """What connections for this request are known by."""
+        alike = self.alike
+        if alike.key is None:
+            alike.key = super().connection_key
+        return alike.key
+
+
+def own_session(*, one_origin: bool = False, **options: Any) -> aiohttp.ClientSession:
+    """Return a session of our own: without cookies, and it never sends again by itself.
+
+    Args:
+        one_origin: Whether all its requests go to one origin, with the same TLS settings, and
+            without a proxy; by default they may not.
+        options: Further options of `aiohttp.ClientSession`.
+    """
+    has_switch = _RESEND_SWITCH in getattr(aiohttp.ClientSession, "ATTRS", ())
+    if one_origin:
+        options["request_class"] = type("_Request", (_AlikeRequest,), {"alike": _Alike()})
+    session = aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=() if has_switch else (no_hidden_resend,),
+        **options,
+    )
+    if has_switch:
+        # As aiohttp's own test client does. A middleware costs a tenth of a request.
+        setattr(session, _RESEND_SWITCH, False)
+    return session
+
+
+class _ConnectionLostError(aiohttp.ClientConnectionError):
+    """A lost connection, of a class that aiohttp does not answer by resending unseen."""
+
+
+async def no_hidden_resend(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending again by itself: a middleware."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _ConnectionLostError(str(error) or type(error).__name__) from None

@@ -25,7 +25,7 @@ class Deadlines:
 
     def begin(self) -> "_Deadline":
         """Return a context that raises `TimeoutError` when its inside takes too long."""
-        return _Deadline(self)
+        return _Deadline(self, self._running)
 
     def close(self) -> None:
         """Drop the timer."""
@@ -40,10 +40,6 @@ class Deadlines:
         if self._timer is None:
             self._timer = loop.call_at(deadline.at, self._expire)
 
-    def remove(self, deadline: "_Deadline") -> None:
-        """End to count it."""
-        self._running.pop(deadline, None)
-
     def _expire(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = None
@@ -56,10 +52,11 @@ class Deadlines:
 
 
 class _Deadline:
-    __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "at")
+    __slots__ = ("_cancelling", "_deadlines", "_expired", "_running", "_task", "at")
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, running: "dict[_Deadline, None]") -> None:
         self._deadlines = deadlines
+        self._running = running
         self._expired = False
         self.at: float = 0.0
 
@@ -79,7 +76,7 @@ class _Deadline:
         traceback: TracebackType | None,
     ) -> None:
         if not self._expired:
-            self._deadlines.remove(self)
+            del self._running[self]
         elif self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             # Ours alone: nobody else has cancelled the task.
             raise TimeoutError from None

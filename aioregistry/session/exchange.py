@@ -62,6 +62,7 @@ class RequestLog:
         rate_limited: How many of the attempts were answered with 429.
         status: The HTTP status of the last answer; None when there was none.
         quota_seconds: Seconds that it waited for quota.
+        answered_at: When its last answer came, on the event loop's clock; None when there was none.
         outcome_unknown: Whether an attempt was sent, and no answer shows whether the API carried
             it out.
         may_have_taken_effect: Whether an attempt may have had its effect unseen: it got no
@@ -77,6 +78,7 @@ class RequestLog:
     rate_limited: int = 0
     status: int | None = None
     quota_seconds: float = 0.0
+    answered_at: float | None = None
     outcome_unknown: bool = False
     may_have_taken_effect: bool = False
     token_failures: int = 0

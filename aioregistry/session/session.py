@@ -191,7 +191,7 @@ class Session:
                     if log.verdict is not None:
                         return b""
                 answer, authorization = await self._attempt(
-                    request, priority, log, has_permit=check is not None
+                    request, priority, log, begun, has_permit=check is not None
                 )
                 if not isinstance(answer, NoAnswer) and is_success(
                     answer,
@@ -207,7 +207,8 @@ class Session:
             failed = type(error).__name__
             raise
         finally:
-            self.recent.record(failed, log.status, self._now())
+            ended = log.answered_at if failed is None else None
+            self.recent.record(failed, log.status, self._now() if ended is None else ended)
             if self._on_request is not None or logger.isEnabledFor(logging.DEBUG):
                 report(log.finished(request, self._now() - begun, failed), self._on_request)
 
@@ -237,7 +238,13 @@ class Session:
         raise self._located(InvalidResponseError(problem), log)
 
     async def _attempt(
-        self, request: Request, priority: Priority, log: RequestLog, *, has_permit: bool
+        self,
+        request: Request,
+        priority: Priority,
+        log: RequestLog,
+        begun: float,
+        *,
+        has_permit: bool,
     ) -> tuple[Answer | NoAnswer, Secret]:
         # Where nothing was waited for, nothing else can have happened meanwhile.
         has_waited = has_permit or log.attempts > 0
@@ -267,7 +274,7 @@ class Session:
             log.attempts += 1
             outcome_unknown = log.outcome_unknown
             log.outcome_unknown = sent = True
-            departed = self._now()
+            departed = self._now() if has_waited else begun
             answer = await self._transport.attempt(request, authorization)
             if isinstance(answer, NoAnswer):
                 sent = answer.sent
@@ -275,10 +282,10 @@ class Session:
             else:
                 log.status = answer.status
                 log.outcome_unknown = outcome_unknown or is_ambiguous(answer)
+                log.answered_at = self._now()
                 if self._limiter is not None:
-                    took = self._now() - departed
                     reported = RateLimitHeaders.parse(
-                        answer.status, answer.headers, time.time(), took
+                        answer.status, answer.headers, time.time(), log.answered_at - departed
                     )
         finally:
             if connected:

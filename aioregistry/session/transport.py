@@ -25,7 +25,12 @@ from aioregistry.errors import (
     RegistryTimeoutError,
 )
 from aioregistry.session.answers import Answer, NoAnswer
-from aioregistry.session.connections import Connections
+from aioregistry.session.connections import (
+    Connections,
+    most_connections,
+    no_hidden_resend,
+    own_session,
+)
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import check_origin, environment_proxy, without_login
 from aioregistry.session.secret import Secret, bearer, redact
@@ -34,8 +39,6 @@ __all__ = [
     "TokenSource",
     "Transport",
     "foreign_error",
-    "most_connections",
-    "own_session",
     "read_answer",
     "reason",
     "request_options",
@@ -52,43 +55,7 @@ _CONNECT_SHARE = 0.8
 _TOKEN_SECONDS = 30.0
 
 
-# An attribute of aiohttp's sessions, which a later version may not have.
-_RESEND_SWITCH = "_retry_connection"
 _FOR_EVER: AbstractContextManager[None] = nullcontext()
-
-
-class _ConnectionLostError(aiohttp.ClientConnectionError):
-    """A lost connection, of a class that aiohttp does not answer by resending unseen."""
-
-
-def own_session(**options: Any) -> aiohttp.ClientSession:
-    """Return a session of our own: without cookies, and it never sends again by itself.
-
-    Args:
-        options: Further options of `aiohttp.ClientSession`.
-    """
-    has_switch = _RESEND_SWITCH in getattr(aiohttp.ClientSession, "ATTRS", ())
-    session = aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=() if has_switch else (_no_hidden_resend,),
-        **options,
-    )
-    if has_switch:
-        # As aiohttp's own test client does. A middleware costs a tenth of a request.
-        setattr(session, _RESEND_SWITCH, False)
-    return session
-
-
-async def _no_hidden_resend(
-    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending again by itself: a middleware."""
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _ConnectionLostError(str(error) or type(error).__name__) from None
 
 
 async def _authorize(
@@ -98,7 +65,7 @@ async def _authorize(
     request.headers.pop(hdrs.AUTHORIZATION, None)
     if authorization is not None:
         request.headers[hdrs.AUTHORIZATION] = authorization
-    return await _no_hidden_resend(request, send)
+    return await no_hidden_resend(request, send)
 
 
 class Transport:
@@ -178,7 +145,10 @@ class Transport:
             self._is_token_default = True
             self._headers[hdrs.AUTHORIZATION] = self.fixed_authorization
         self._http = own_session(
-            connector=self._connector, headers=self._headers, timeout=self._timeout
+            one_origin=not self._proxy,
+            connector=self._connector,
+            headers=self._headers,
+            timeout=self._timeout,
         )
         self.connections = Connections(most_connections(self._http.connector))
 
@@ -244,7 +214,9 @@ class Transport:
         Raises:
             ClientClosedError: The session is closed.
         """
-        http = self.check_open()
+        http = self._http
+        if http is None:
+            raise ClientClosedError("the aiohttp session is closed")
         begun: aiohttp.ClientResponse | None = None
         deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
         try:
@@ -270,14 +242,22 @@ class Transport:
                 return Answer(begun.status, begun.headers, b"")
             return _no_answer(error, authorization)
         finally:
-            if begun is not None:
+            # It is closed once it has come to its end.
+            if begun is not None and not begun.closed:
                 begun.release()
 
     def _url_of(self, target: str) -> URL:
-        if "?" in target:
-            return URL(self.base_url + target, encoded=True)
-        # To read the origin anew takes four times as long.
-        return self._base.with_path(self._base_path + target, encoded=True)
+        path, mark, query = target.partition("?")
+        if mark:
+            # To read the origin anew takes twice as long; for a path alone, four times.
+            return URL.build(
+                scheme=self._base.scheme,
+                authority=self._base.raw_authority,
+                path=self._base_path + path,
+                query_string=query,
+                encoded=True,
+            )
+        return self._base.with_path(self._base_path + path, encoded=True)
 
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: Secret
@@ -368,14 +348,6 @@ def reason(error: BaseException, authorization: str | None) -> str:
     text = without_login(text)
     # It quotes an answer that is no HTTP, and that may repeat the request.
     return redact(text) if authorization is None else redact(text, authorization)
-
-
-def most_connections(connector: aiohttp.BaseConnector | None) -> int | None:
-    """Return how many connections to one host a connector allows; None for no limit."""
-    if connector is None:
-        return None
-    limits = [limit for limit in (connector.limit, connector.limit_per_host) if limit]
-    return min(limits, default=None)
 
 
 def _no_answer(error: Exception, authorization: Secret) -> NoAnswer:

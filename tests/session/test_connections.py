@@ -9,6 +9,7 @@ from aiohttp import web
 
 from aioregistry import RegistryClient, RegistryError
 from aioregistry.oci.distribution import Distribution
+from aioregistry.session.connections import Connections
 from tests.conftest import QUICK
 
 TAGS = [f"t{number}" for number in range(12)]
@@ -122,3 +123,45 @@ async def test_a_hook_that_raises_is_an_error_of_ours_at_the_registry_too(sandbo
     ):
         with pytest.raises(RegistryError, match="raised KeyError"):
             await distribution.find_manifest("web", "t3")
+
+
+async def turns(most: int, waiting: int) -> tuple[Connections, list[asyncio.Task]]:
+    """Return turns of which all are taken, and tasks that wait for further ones."""
+    connections = Connections(most)
+    assert all(connections.acquire_at_once() for _ in range(most))
+    tasks = [asyncio.create_task(connections.acquire()) for _ in range(waiting)]
+    await asyncio.sleep(0)
+    return connections, tasks
+
+
+async def test_a_turn_that_comes_back_goes_to_who_has_waited_longest():
+    connections, tasks = await turns(2, 2)
+    connections.release()
+    assert not connections.acquire_at_once()
+    await asyncio.wait_for(tasks[0], 10)
+    assert not tasks[1].done()
+    connections.release()
+    await asyncio.wait_for(tasks[1], 10)
+    connections.release()
+    assert connections.acquire_at_once()
+
+
+@pytest.mark.parametrize("given_before", [False, True])
+async def test_a_turn_is_not_lost_with_who_waited_for_it(given_before):
+    connections, tasks = await turns(1, 2)
+    if given_before:
+        connections.release()
+    tasks[0].cancel()
+    await asyncio.gather(tasks[0], return_exceptions=True)
+    if not given_before:
+        connections.release()
+    await asyncio.wait_for(tasks[1], 10)
+    assert not connections.acquire_at_once()
+    connections.release()
+    assert connections.acquire_at_once()
+
+
+async def test_without_a_limit_there_is_always_a_turn():
+    connections = Connections(None)
+    assert all(connections.acquire_at_once() for _ in range(1000))
+    connections.release()
