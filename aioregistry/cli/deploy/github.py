@@ -2,6 +2,7 @@
 
 import json
 
+from aioregistry.cleanup.in_use.named import is_live
 from aioregistry.cli.deploy.plan import CODES, Deployment, package
 
 __all__ = ["workflow_of"]
@@ -16,6 +17,19 @@ _APPLY = """\
           fi
           exit "$code"
 """
+# Of all comments, those of other workflows and people included, the one that this workflow made.
+_COMMENT = """\
+          comments="repos/$GH_REPO/issues/$NUMBER/comments"
+          own='.[] | select(.user.login == "github-actions[bot]")
+            | select(.body | startswith("{mark}")) | .id'
+          ids=$(gh api --paginate --jq "$own" "$comments")
+          id=$(tail -n 1 <<< "$ids")
+          if [ -n "$id" ]; then
+            gh api --silent --method PATCH "repos/$GH_REPO/issues/comments/$id" -F body=@plan.md
+          else
+            gh api --silent --method POST "$comments" -F body=@plan.md
+          fi
+"""
 
 
 def workflow_of(deployment: Deployment, branch: str, secret: str) -> str:
@@ -26,7 +40,11 @@ def workflow_of(deployment: Deployment, branch: str, secret: str) -> str:
         branch: The branch whose policy is carried out.
         secret: The name of the secret with the token.
     """
-    policy, install = deployment.policy_name, package("cli")
+    policy = deployment.policy_name
+    # Clusters are asked by what the extra has, those of an account included.
+    asks = any(is_live(source) for source in deployment.in_use)
+    install = package("cli,kubernetes" if asks else "cli")
+    mark = f"<!-- {deployment.name} -->"
     registry = [] if deployment.registry is None else [deployment.registry]
     words = ["cleanup", "plan", *registry, "--policy", policy, "--plan-file", "plan.json"]
     plan = " ".join(["aioregistry", *words, *deployment.evidence])
@@ -77,14 +95,20 @@ jobs:
           DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
         run: |
           {plan}
-          aioregistry cleanup show plan.json -o md > plan.md
+          {{
+            echo '{mark}'
+            aioregistry cleanup show plan.json -o md
+          }} > plan.md
+          # A comment has 65,536 characters at most.
+          truncate --size='<60000' plan.md
       - name: Comment
         if: github.event.pull_request.head.repo.full_name == github.repository
         env:
           GH_TOKEN: ${{{{ github.token }}}}
           NUMBER: ${{{{ github.event.pull_request.number }}}}
           GH_REPO: ${{{{ github.repository }}}}
-        run: gh pr comment "$NUMBER" --edit-last --create-if-none --body-file plan.md
+        run: |
+{_COMMENT.format(mark=mark).rstrip()}
       - uses: actions/upload-artifact@v4
         if: github.event.pull_request.head.repo.full_name == github.repository
         with:
