@@ -36,6 +36,7 @@ def plan(shell, *more):
     return shell.run("cleanup", "plan", *options, *more)
 
 
+FORMS = ("table", "md", "json")
 APPLY = ("cleanup", "apply", "plan.json", "--yes", "--force")
 
 
@@ -138,3 +139,36 @@ def test_a_cluster_of_the_account_can_be_left_out(shell, cluster):
     assert result.exit_code == 0, result.output
     assert "in use: cluster/new was not asked, by option" in result.stderr
     assert "--in-use digitalocean --in-use-ignore cluster/new" in result.output
+
+
+def test_a_plan_says_what_was_left_out_and_what_was_passed_over(shell, cluster):
+    shell.sandbox.state.add_cluster("new").state = "provisioning"
+    cluster.run("${IMAGE}:v1", name="broken")
+    options = ("--policy", "policy.toml", "--plan-file", "plan.json", "--in-use", "digitalocean")
+    result = shell.run("cleanup", "plan", *options, "--in-use-ignore", "cluster/new")
+    assert result.exit_code == 0, result.output
+    shown = {form: shell.run("cleanup", "show", "plan.json", "-o", form).stdout for form in FORMS}
+    assert "; not asked: cluster/new" in shown["md"]
+    assert "deployment default/broken of digitalocean cluster blue: passed over" in shown["md"]
+    account, blue = json.loads(shown["json"])["in_use"]["asked"]
+    assert (account["left_out"], blue["left_out"]) == (["cluster/new"], [])
+    assert len(blue["passed_over"]) == 1
+    flat = " ".join(shown["table"].split())
+    assert "; not asked: cluster/new" in flat
+    assert "passed over '${IMAGE}:v1'" in flat
+
+
+def test_an_apply_leaves_out_no_more_than_the_plan(shell, cluster):
+    image = {"registry_type": "DOCR", "repository": "web", "tag": "b"}
+    spec = {"name": "shop", "services": [{"name": "s", "image": image}]}
+    shell.sandbox.state.apps.append({"id": "1", "spec": spec})
+    options = ("--policy", "policy.toml", "--plan-file", "plan.json", "--in-use", "digitalocean")
+    assert shell.run("cleanup", "plan", *options).exit_code == 0
+    words = (*APPLY, "--in-use", "digitalocean", "--in-use-ignore", "app/shop")
+    result = shell.run(*words)
+    assert result.exit_code != 0
+    assert "was not asked for app/shop now" in result.stderr
+    assert shell.tags() == {"a", "b", "c"}
+    shell.run("cleanup", "plan", *options[:-2], *words[-4:], "--plan-file", "other.json")
+    result = shell.run("cleanup", "apply", "other.json", *words[3:])
+    assert shell.tags() == {"a"}, result.output

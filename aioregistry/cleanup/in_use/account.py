@@ -120,7 +120,6 @@ class AccountInUse:
 
     async def _ask(self) -> list[Use]:
         at = datetime.now(UTC)
-        notes: list[str] = []
         clusters = await self._account.clusters().collect(require_complete=True)
         apps = await self._account.apps().collect(require_complete=True)
         if not clusters and not apps:
@@ -130,29 +129,30 @@ class AccountInUse:
             )
         found = LiveObjects(_NAME, frozenset({"App"}))
         counts = {"clusters": len(clusters), "apps": len(apps), "deployments": 0}
+        named = [f"app/{_name_of(app)}" for app in apps] + [
+            f"cluster/{one.name}" for one in clusters
+        ]
+        left_out = tuple(dict.fromkeys(name for name in named if name in self._ignore))
         for app in apps:
             name = _name_of(app)
-            if self._is_ignored(f"app/{name}", notes):
-                continue
-            counts["deployments"] += await self._read(app, name, found)
-        sources = [
-            self._cluster(one)
-            for one in clusters
-            if not self._is_ignored(f"cluster/{one.name}", notes)
-        ]
+            if f"app/{name}" not in left_out:
+                counts["deployments"] += await self._read(app, name, found)
+        sources = [self._cluster(one) for one in clusters if f"cluster/{one.name}" not in left_out]
         several = SeveralInUse(*sources)
         of_clusters = [use for use in await several.ask() if isinstance(use, Use)]
         uses = [*of_clusters, *found.uses()]
-        here = AskedServer(source=_NAME, server=self._account.url, counts=counts, at=at)
+        here = AskedServer(
+            source=_NAME,
+            server=self._account.url,
+            counts=counts,
+            at=at,
+            left_out=left_out,
+            passed_over=tuple(found.notes),
+        )
         self.asked = (here, *several.asked)
+        notes = [f"{name} was not asked, by option" for name in left_out]
         self.notes = [*notes, *several.notes, *found.notes]
         return uses
-
-    def _is_ignored(self, name: str, notes: list[str]) -> bool:
-        if name in self._ignore:
-            notes.append(f"{name} was not asked, by option")
-            return True
-        return False
 
     async def _read(self, app: App, name: str, found: LiveObjects) -> int:
         """Take in an app, and return how many deployments it has had."""

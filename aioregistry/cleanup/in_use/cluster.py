@@ -132,7 +132,15 @@ class ClusterInUse:
             )
         uses = found.uses()
         self.notes = found.notes
-        self.asked = (AskedServer(source=self.name, server=api.server, counts=counts, at=at),)
+        self.asked = (
+            AskedServer(
+                source=self.name,
+                server=api.server,
+                counts=counts,
+                at=at,
+                passed_over=tuple(found.notes),
+            ),
+        )
         return uses
 
 

@@ -188,7 +188,8 @@ async def collect_in_use(
 
 
 def _check_servers(asked: Iterable[AskedServer], before: Iterable[AskedServer]) -> None:
-    """Raise `InUseError` unless all servers were asked that were asked for the plan."""
+    """Raise `InUseError` unless all was asked that was asked for the plan."""
+    asked, before = tuple(asked), tuple(before)
     servers = {one.server for one in asked}
     missing = [one for one in before if one.server not in servers]
     if missing:
@@ -196,6 +197,13 @@ def _check_servers(asked: Iterable[AskedServer], before: Iterable[AskedServer]) 
             f"in use: the plan asked {missing[0].source} ({missing[0].server}), which was not asked"
             " now: ask the same servers again, or make a new plan"
         )
+    known = {name for one in before for name in one.left_out}
+    for one in asked:
+        if more := [name for name in one.left_out if name not in known]:
+            raise InUseError(
+                f"in use: {one.source} was not asked for {', '.join(more)} now, which it was for"
+                " the plan: leave out no more than that, or make a new plan"
+            )
 
 
 async def _collect(source: InUse | InUseSource | None, recorded: InUseSummary | None) -> InUse:

@@ -22,18 +22,25 @@ class AskedServer:
         server: Its address.
         counts: How many objects of each kind were read.
         at: When the first of them was asked for.
+        left_out: What it was not asked for, by option: ``cluster/staging``, ``app/blog``.
+        passed_over: Images that it names and no cluster can pull, a sentence each.
     """
 
     source: str
     server: str
     counts: Mapping[str, int]
     at: datetime
+    left_out: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {kind}" for kind, count in self.counts.items() if count)
-        return (
+        text = (
             f"{self.source} ({self.server}) at {self.at:%Y-%m-%d %H:%M:%S %Z}: {counts or 'none'}"
         )
+        if self.left_out:
+            text += f"; not asked: {', '.join(self.left_out)}"
+        return "; ".join([text, *self.passed_over])
 
 
 @frozen(kw_only=True)

@@ -98,14 +98,16 @@ def _policy_and_use(plan: PlanFields) -> Iterator[str]:
 
 
 def _asked(server: AskedServer) -> str:
-    return _text(
-        {
-            "source": server.source,
-            "server": server.server,
-            "counts": dict(server.counts),
-            "at": server.at.isoformat(timespec="seconds"),
-        }
-    )
+    document: dict[str, object] = {
+        "source": server.source,
+        "server": server.server,
+        "counts": dict(server.counts),
+        "at": server.at.isoformat(timespec="seconds"),
+    }
+    for name, texts in (("left_out", server.left_out), ("passed_over", server.passed_over)):
+        if texts:
+            document[name] = list(texts)
+    return _text(document)
 
 
 def _left_alone(left: LeftAlone) -> str:

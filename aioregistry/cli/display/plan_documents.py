@@ -13,6 +13,7 @@ from aioregistry.cli.display.text import counted, csv_cell, safe, size_in_words,
 if TYPE_CHECKING:
     from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
     from aioregistry.cleanup.garbage import CollectedGarbage
+    from aioregistry.cleanup.in_use.summary import InUseSummary
     from aioregistry.cleanup.plan.items import Condemned
     from aioregistry.cleanup.plan.plan import Plan
 
@@ -118,8 +119,14 @@ def document_of_plan(plan: "Plan", path: Path | None = None) -> dict[str, Any]:
         "skipped": [
             {"repository": left.repository, "reason": left.reason} for left in plan.left_alone
         ],
+        "in_use": None if plan.in_use is None else _document_of_use(plan.in_use),
         "notes": list(plan.notes),
     }
+
+
+def _document_of_use(in_use: "InUseSummary") -> dict[str, Any]:
+    asked = [{**asdict(one), "at": one.at.isoformat()} for one in in_use.asked]
+    return {**asdict(in_use), "asked": asked}
 
 
 def documents_of_run(
@@ -204,7 +211,8 @@ def markdown_of_plan(plan: "Plan") -> str:
     """Return a plan as Markdown for a comment: totals, tables, largest items, notes."""
     every = _Group("", tuple(item for _, item in plan.condemned))
     if not every.items:
-        return f"**{_cell(plan.registry)}**: nothing to delete\n"
+        lines = [f"**{_cell(plan.registry)}**: nothing to delete", *_remarks(plan)]
+        return "\n".join(lines) + "\n"
     total = (
         f"**{_cell(plan.registry)}**: delete {counted(every.tags, 'tag')} and"
         f" {counted(every.manifests, 'manifest')} ({counted(plan.requests, 'request')},"
@@ -235,12 +243,21 @@ def markdown_of_plan(plan: "Plan") -> str:
         size = "unknown" if item.size_bytes is None else size_in_words(item.size_bytes)
         digest = item.digest.removeprefix("sha256:")[:12]
         lines.append(f"| {_cell(name)}@{digest} | {tags} | {size} | {_cell(item.reason)} |")
-    if plan.left_alone:
-        lines += ["", "Skipped:", ""]
-        lines += [f"- {_cell(left.repository)}: {_cell(left.reason)}" for left in plan.left_alone]
-    if plan.notes:
-        lines += ["", "Notes:", ""] + [f"- {_cell(note)}" for note in plan.notes]
+    lines += _remarks(plan)
     return "\n".join(lines) + "\n"
+
+
+def _remarks(plan: "Plan") -> Iterator[str]:
+    """Yield what a plan says beside its tables, as lists of Markdown: whom it asked comes first."""
+    in_use = (
+        ["nobody was asked what runs"]
+        if plan.in_use is None
+        else [str(plan.in_use), *(f"asked: {server}" for server in plan.in_use.asked)]
+    )
+    skipped = [f"{left.repository}: {left.reason}" for left in plan.left_alone]
+    for title, texts in (("In use", in_use), ("Skipped", skipped), ("Notes", plan.notes)):
+        if texts:
+            yield from ("", f"{title}:", "", *(f"- {_cell(text)}" for text in texts))
 
 
 def _cell(text: str) -> str:
