@@ -67,7 +67,9 @@ class Repo:
         }
 
     def plan(self, policy: Policy, exempt: Exempt | None = None) -> RepositoryPlan:
-        return decide(self.inventory, self.contents, policy, exempt or Exempt(), NOW)
+        plan, going = decide(self.inventory, self.contents, policy, exempt or Exempt(), NOW)
+        assert plan.digests_going == going
+        return plan
 
 
 def going(plan: RepositoryPlan) -> set[str]:
@@ -100,7 +102,8 @@ BY_DELETE = "matches *, and no earlier rule keeps it"
 
 def test_the_plan_says_all_of_a_manifest_that_goes():
     inventory = RepositoryInventory("web", (PUSHED,))
-    assert decide(inventory, CONTENTS, DELETE_ALL, Exempt(), NOW) == RepositoryPlan(
+    plan, _ = decide(inventory, CONTENTS, DELETE_ALL, Exempt(), NOW)
+    assert plan == RepositoryPlan(
         name="web",
         tags=3,
         manifests=1,
@@ -120,7 +123,7 @@ def test_the_plan_says_all_of_a_manifest_that_goes():
 
 def test_the_plan_says_all_of_a_tag_that_goes_and_what_stays():
     inventory = RepositoryInventory("web", (PUSHED,))
-    plan = decide(inventory, CONTENTS, KEEP_ALPHA, Exempt(), NOW)
+    plan, _ = decide(inventory, CONTENTS, KEEP_ALPHA, Exempt(), NOW)
     assert plan.condemned == tuple(
         Condemned(
             delete="tag",
@@ -215,9 +218,11 @@ def test_a_tag_refers_to_a_longer_digest_by_its_beginning(length, ending):
     contents = {LONG: Content("x", 1), digest("s"): Content("x", 1)}
     rules = Policy([Keep(tags="keep"), Delete(), DeleteOrphaned()], floor=0)
     both = RepositoryInventory("web", (subject, signature))
-    assert decide(both, contents, rules, Exempt(), NOW).condemned == ()
+    plan, _ = decide(both, contents, rules, Exempt(), NOW)
+    assert plan.condemned == ()
     alone = RepositoryInventory("web", (signature,))
-    (item,) = decide(alone, contents, rules, Exempt(), NOW).condemned
+    plan, _ = decide(alone, contents, rules, Exempt(), NOW)
+    (item,) = plan.condemned
     assert item.tags == (tag,)
 
 

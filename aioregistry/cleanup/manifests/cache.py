@@ -1,9 +1,10 @@
 """Manifests that were read, kept on disk between runs."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ _SCHEMA = 3
 # In the order in which they were read, so that those of one repository are neighbours.
 _COLUMNS = "(digest BLOB NOT NULL UNIQUE, type TEXT, body BLOB NOT NULL)"
 _BATCH_SIZE = 500
+_DIGESTS_AT_ONCE = 5_000
 # Of a stretch of the file, one row in so many at least is wanted, or the index is quicker.
 _NEIGHBOURS = 8
 _FIRST_STRETCH = 32
@@ -113,15 +115,17 @@ class ContentCache:
 
         One without the digest that it is kept by is left out: it is read anew.
         """
-        wanted = _by_key(digests)
-        for rows in self._rows(wanted):
-            yield [
-                (wanted[key], media_type, body)
-                for key, media_type, body in rows
-                if type(body) is bytes
-                and (media_type is None or type(media_type) is str)
-                and (sha256(body).digest() == key or _is_longer(wanted[key], body))
-            ]
+        waiting = iter(digests)
+        while some := list(islice(waiting, _DIGESTS_AT_ONCE)):
+            wanted = _by_key(some)
+            for rows in self._rows(wanted):
+                yield [
+                    (wanted[key], media_type, body)
+                    for key, media_type, body in rows
+                    if type(body) is bytes
+                    and (media_type is None or type(media_type) is str)
+                    and (sha256(body).digest() == key or _is_longer(wanted[key], body))
+                ]
 
     def _rows(self, keys: Iterable[bytes]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of some keys: many with each query, by their place or by the index.
@@ -159,14 +163,13 @@ def _next_stretch(length: int, wanted: int) -> int:
     return min(2 * length, _BATCH_SIZE)
 
 
-def _by_key(digests: Iterable[str]) -> dict[bytes, str]:
+def _by_key(digests: Sequence[str]) -> dict[bytes, str]:
     """Return digests by what they are kept by."""
-    listed = list(digests)
     with suppress(ValueError):
-        packed = pack_digests(listed)
+        packed = pack_digests(digests)
         keys = [packed[start : start + _BYTES] for start in range(0, len(packed), _BYTES)]
-        return dict(zip(keys, listed, strict=True))
-    return {_key(digest): digest for digest in listed}
+        return dict(zip(keys, digests, strict=True))
+    return {_key(digest): digest for digest in digests}
 
 
 def _key(digest: str) -> bytes:

@@ -19,12 +19,16 @@ class Graph:
     Args:
         manifests: All manifests of the repository.
         contents: What each of them says, by digest.
+
+    Attributes:
+        manifests: The manifests, by digest.
     """
 
     def __init__(
         self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
+        self.manifests: Mapping[str, ListedManifest] = here
         # Only the tags of referrers are looked up in it, which few repositories have.
         keys: dict[str | None, str] = {}
         self._children: dict[str, tuple[str, ...]] = {}
@@ -53,7 +57,6 @@ class Graph:
                 if subject is not None and subject in here:
                     self._referrers.setdefault(subject, []).append(digest)
                     self._parents.setdefault(digest, []).append(subject)
-
         self._needing = self._children.keys() | self._referrers.keys()
 
     def needs(self, digest: str) -> Iterator[str]:
@@ -76,6 +79,8 @@ class Graph:
             For each needed digest, the digest of a manifest that needs it.
         """
         reached: dict[str, str] = {}
+        if not self._needing:
+            return reached
         roots = dict.fromkeys(roots)
         waiting = [one for one in roots if one in self._needing]
         while waiting:

@@ -98,6 +98,8 @@ class TagComparison:
                 agreed[digest] = agreed.get(digest, 0) + 1
             else:
                 self._moved[tag] = digest
+            if one.updated_at == manifest.pushed_at:
+                continue
             time = tag_time(one.updated_at, manifest.pushed_at)
             if time != manifest.pushed_at:
                 self._set_at[tag] = time
@@ -125,7 +127,9 @@ class TagComparison:
             left = {tag for tag in manifest.tags if tag not in self._moved}
             return replace(manifest, tags=tuple(sorted({*left, *gained.get(manifest.digest, ())})))
 
-        known = [corrected(manifest) for manifest in self._manifests.values()]
+        known = list(self._manifests.values())
+        if uncertain:
+            known = list(map(corrected, known))
         new = [
             ListedManifest(digest, tuple(sorted(tags))) for digest, tags in self._unlisted.items()
         ]

@@ -103,12 +103,13 @@ def decode_manifests(body: bytes) -> RawPage[ListedManifest]:
         DecodeError: It is none.
     """
     page = _MANIFESTS.decode(body)
-    own = [_with_own(one) for one in page.items]
-    blobs = [blob for some in own for blob in some]
+    own: list[Sequence[Blob]] = [one.blobs for one in page.items]
+    if not all(one.blobs and one.blobs[-1].digest == one.digest for one in page.items):
+        own = [_with_own(one) for one in page.items]
     packed = pack_blobs(
         [len(some) for some in own],
-        [blob.digest for blob in blobs],
-        [blob.compressed_size_bytes or 0 for blob in blobs],
+        [blob.digest for some in own for blob in some],
+        [blob.compressed_size_bytes or 0 for some in own for blob in some],
     )
     items = [
         ListedManifest(

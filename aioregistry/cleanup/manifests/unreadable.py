@@ -24,6 +24,8 @@ def unreadable(
 ) -> dict[str, UnreadableContentError]:
     """Return the manifests that could not be read, by digest, each with the reason."""
     unread: dict[str, UnreadableContentError] = {}
+    if _are_all_read(contents) and all(one.digest in contents for one in inventory.manifests):
+        return unread
     for manifest in inventory.manifests:
         found = contents.get(manifest.digest)
         if not isinstance(found, Content):
@@ -35,13 +37,17 @@ def readable(
     contents: Mapping[str, Content | UnreadableContentError],
 ) -> Mapping[str, Content]:
     """Return contents, with empty ones for those that could not be read."""
-    if not all(isinstance(content, Content) for content in contents.values()):
+    if not _are_all_read(contents):
         return {
             digest: content if isinstance(content, Content) else Content("", 0)
             for digest, content in contents.items()
         }
     # No second dict of a million.
     return cast("Mapping[str, Content]", contents)
+
+
+def _are_all_read(contents: Mapping[str, Content | UnreadableContentError]) -> bool:
+    return all(issubclass(kind, Content) for kind in set(map(type, contents.values())))
 
 
 def keep_unreadable(
@@ -115,12 +121,18 @@ def unlisted_children(
     Those that an uncertain manifest names may be as new as that one. What an index names as a blob
     is no manifest.
     """
+    indexes = {
+        digest: content
+        for digest, content in contents.items()
+        if isinstance(content, Content) and content.children
+    }
+    if not indexes:
+        return {}
     here = {manifest.digest for manifest in inventory.manifests}
     return {
         child: manifest.digest
         for manifest in inventory.manifests
-        if manifest.digest not in inventory.uncertain
-        and isinstance(content := contents.get(manifest.digest), Content)
-        for child in content.children
-        if child not in here and child not in content.blobs
+        if manifest.digest in indexes and manifest.digest not in inventory.uncertain
+        for child in indexes[manifest.digest].children
+        if child not in here and child not in indexes[manifest.digest].blobs
     }

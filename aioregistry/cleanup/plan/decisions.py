@@ -129,7 +129,7 @@ def decide(
     exempt: Exempt,
     now: datetime,
     usage: RuleUsage | None = None,
-) -> RepositoryPlan:
+) -> tuple[RepositoryPlan, Collection[str]]:
     """Decide on every manifest and every tag of a repository.
 
     Tags are decided by the policy. A manifest is deleted when all of its tags are; an untagged one,
@@ -143,6 +143,9 @@ def decide(
         exempt: The tags and manifests that are in use.
         now: The time up to which ages are counted.
         usage: Where it is noted which rules had something to decide.
+
+    Returns:
+        The plan, and the digests of the manifests that it deletes.
     """
     graph = Graph(inventory.manifests, contents)
     exempt = exempt.with_indexes(graph, inventory.manifests)
@@ -151,18 +154,21 @@ def decide(
     deleted, needing = _partition(inventory, graph, exempt, tags, alone)
     _keep_with_subjects(inventory, graph, tags, deleted)
     reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
-    return RepositoryPlan(
+    plan = RepositoryPlan(
         name=inventory.repository,
         tags=_count_images(inventory),
         manifests=len(inventory.manifests),
         condemned=CondemnedItems.of_fields(reasons.condemned()),
         kept=reasons.kept(),
     )
+    return plan, deleted.keys()
 
 
 def _count_images(inventory: RepositoryInventory) -> int:
     """Return how many tags are of images."""
     tags = sum([len(manifest.tags) for manifest in inventory.manifests])
+    if not inventory.referrers:
+        return tags
     return tags - sum(
         len(manifest.tags) - len(manifest.image_tags)
         for manifest in inventory.manifests
@@ -180,33 +186,42 @@ def missing_subjects(
         contents: What each manifest says of others.
     """
     named = {
-        subject_of_tag(tag)
-        for manifest in inventory.manifests
-        if manifest.digest in inventory.referrers
-        for tag in manifest.tags
-    }
-    named |= {
         subject_key(content.subject) for content in contents.values() if content.subject is not None
     }
-    return frozenset(key for key in named if key is not None) - inventory.subjects
+    if inventory.referrers:
+        named |= {
+            subject
+            for manifest in inventory.manifests
+            if manifest.digest in inventory.referrers
+            for subject in map(subject_of_tag, manifest.tags)
+            if subject is not None
+        }
+    return frozenset(named - inventory.subjects if named else named)
 
 
 def unlisted_subjects(
-    plan: RepositoryPlan, inventory: RepositoryInventory, contents: Mapping[str, Content]
+    going: Collection[str], inventory: RepositoryInventory, contents: Mapping[str, Content]
 ) -> dict[str, str]:
     """Return the subjects of condemned manifests that are not listed, each with what names it.
 
     A tag has only a part of a digest of SHA-512, which no registry can be asked for.
+
+    Args:
+        going: The digests of the condemned manifests.
+        inventory: All manifests and tags of the repository.
+        contents: What each manifest says of others.
     """
-    here = inventory.subjects - inventory.elsewhere
     found: dict[str, str] = {}
-    going = plan.digests_going
+    named_by = inventory.referrers.union(
+        [digest for digest, content in contents.items() if content.subject is not None]
+    )
+    if not named_by:
+        return found
+    here = inventory.subjects - inventory.elsewhere
     for manifest in inventory.manifests:
-        if manifest.digest not in going:
+        if manifest.digest not in named_by or manifest.digest not in going:
             continue
         named = contents[manifest.digest].subject
-        if named is None and manifest.digest not in inventory.referrers:
-            continue
         by_name = (subject_of_tag(tag) or "" for tag in manifest.tags)
         subjects = [one for one in by_name if one.startswith("sha256:")]
         for subject in (*subjects, named):
@@ -332,12 +347,9 @@ def _partition(
     held = exempt.digests.keys() | inventory.uncertain.keys()
     for manifest in inventory.manifests:
         digest, named = manifest.digest, manifest.tags
-        if len(named) == 1 and named[0] in tags:
+        if len(named) == 1 and (decision := tags.get(named[0])) is not None:
             # As most are.
-            if digest in held or tags[named[0]].keep:
-                kept.append(digest)
-            else:
-                chosen.append(digest)
+            (kept if decision.keep or digest in held else chosen).append(digest)
             continue
         decided = [tags[tag] for tag in named if tag in tags]
         undecided = len(decided) < len(named) or not named
@@ -355,9 +367,10 @@ def _partition(
     # A manifest that no decision reaches, such as two that need only each other, is kept, and with
     # it what it needs.
     rest = graph.reached_from(
-        manifest.digest for manifest in inventory.manifests if manifest.digest not in deleted
+        [manifest.digest for manifest in inventory.manifests if manifest.digest not in deleted]
     )
-    deleted = {digest: taker for digest, taker in deleted.items() if digest not in rest}
+    if not rest.keys().isdisjoint(deleted):
+        deleted = {digest: taker for digest, taker in deleted.items() if digest not in rest}
     return deleted, rest | needed
 
 
@@ -368,13 +381,13 @@ def _keep_with_subjects(
     deleted: Mapping[str, str | None],
 ) -> None:
     """Overrule decisions to delete the tag of a referrer whose subject is kept."""
+    if inventory.referrers <= deleted.keys():
+        return
     referrers = [
         manifest
         for manifest in inventory.manifests
         if manifest.digest in inventory.referrers and manifest.digest not in deleted
     ]
-    if not referrers:
-        return
     here = {subject_key(manifest.digest): manifest for manifest in inventory.manifests}
     for manifest in referrers:
         for tag in manifest.tags:

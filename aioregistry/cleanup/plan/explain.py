@@ -217,7 +217,7 @@ async def _decide(
     exempt = Exempt(
         in_use.tags_of(registry.name, repository), in_use.digests_of(registry.name, repository)
     )
-    plan = decide(inventory, read, policy, exempt, now)
+    plan, _ = decide(inventory, read, policy, exempt, now)
     return _Decided(inventory, plan, policy, now)
 
 

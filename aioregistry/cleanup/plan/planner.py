@@ -266,7 +266,8 @@ class Planner:
                 problem = await self._lists.find_unlisted(
                     name, unlisted_children(inventory, contents)
                 )
-                missing = any(isinstance(one, MissingContentError) for one in contents.values())
+                kinds = set(map(type, contents.values()))
+                missing = any(issubclass(kind, MissingContentError) for kind in kinds)
                 if not problem and (not missing or attempt > 0):
                     return await self._decide(inventory, contents)
         except NotFoundError:
@@ -362,22 +363,20 @@ class Planner:
         self, inventory: RepositoryInventory, read: Mapping[str, Content]
     ) -> RepositoryPlan | LeftAlone:
         name = inventory.repository
-        plan = decide(inventory, read, self._policy, self._exempt(name), self._now, self._usage)
+        plan, going = decide(
+            inventory, read, self._policy, self._exempt(name), self._now, self._usage
+        )
         # An orphan is one only if its subject is not merely missing from the list.
-        problem = await self._lists.find_unlisted(name, unlisted_subjects(plan, inventory, read))
+        problem = await self._lists.find_unlisted(name, unlisted_subjects(going, inventory, read))
         if problem:
             self._storage.keep(inventory.manifests)
             self._storage.miss()
             self._usage.skip(name)
             return LeftAlone(name, problem)
-        going = plan.digests_going
-        self._storage.keep(one for one in inventory.manifests if one.digest not in going)
+        staying = [one for one in inventory.manifests if one.digest not in going]
+        self._storage.keep(staying)
         self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
-        known = tuple(
-            known_as(manifest.digest)
-            for manifest in inventory.manifests
-            if manifest.digest not in going
-        )
+        known = tuple([known_as(manifest.digest) for manifest in staying])
         if not plan.condemned:
             return plan
         return evolve(plan, known=known, recalled=self._lists.recalled(inventory))

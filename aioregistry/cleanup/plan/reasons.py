@@ -38,7 +38,7 @@ class Reasons:
         deleted: Mapping[str, str | None],
         needing: Mapping[str, str],
     ) -> None:
-        self._here = {manifest.digest: manifest for manifest in inventory.manifests}
+        self._here = graph.manifests
         self._graph = graph
         self._in_use = in_use
         self._uncertain = inventory.uncertain
@@ -70,31 +70,38 @@ class Reasons:
     def _condemned_manifest(self, manifest: ListedManifest) -> Fields:
         digest, tags, pushed_at = manifest.digest, manifest.tags, manifest.pushed_at
         taker = self._deleted[digest]
-        if taker is None and len(tags) == 1 and tags[0] in self._tags:
-            # As most are.
-            reason, set_at = self._tags[tags[0]].reason, pushed_at
-            if pushed_at is not None:
-                set_at = self._set_at.get(tags[0], pushed_at)
-            return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
         if taker is not None:
             reason = f"{self._relation(taker, digest)}, which is deleted"
+        elif tags and (own := self._own_reasons(tags)):
+            reason = own
         else:
-            reason = self._own_reasons(manifest) or self._alone[digest].reason
+            reason = self._alone[digest].reason
         set_at = self._youngest(manifest)
         return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
 
-    def _own_reasons(self, manifest: ListedManifest) -> str:
+    def _own_reasons(self, tags: tuple[str, ...]) -> str:
+        decided = self._tags
+        first = decided.get(tags[0])
+        if first is not None and (len(tags) == 1 or all(decided.get(tag) is first for tag in tags)):
+            # As for most of them.
+            return first.reason
         reasons: dict[str, list[str]] = {}
-        for tag, decision in self._decided(manifest):
-            reasons.setdefault(decision.reason, []).append(tag)
+        for tag in tags:
+            if tag in decided:
+                reasons.setdefault(decided[tag].reason, []).append(tag)
         if len(reasons) == 1:
             return next(iter(reasons))
-        return "; ".join(f"{', '.join(tags)}: {why}" for why, tags in reasons.items())
+        return "; ".join(f"{', '.join(some)}: {why}" for why, some in reasons.items())
 
     def _youngest(self, manifest: ListedManifest) -> datetime | None:
-        times = [self._set_time(tag, manifest) for tag in manifest.tags]
+        tags, pushed_at = manifest.tags, manifest.pushed_at
+        if not tags or pushed_at is None:
+            return None
+        if len(tags) == 1:
+            return self._set_at.get(tags[0], pushed_at)
+        times = [self._set_at.get(tag, pushed_at) for tag in tags]
         known = [time for time in times if time is not None]
-        return max(known) if known and len(known) == len(times) else None
+        return max(known) if len(known) == len(times) else None
 
     def kept(self) -> tuple[Kept, ...]:
         """Return the tags and untagged manifests that are kept, by reason."""

@@ -44,11 +44,16 @@ class Storage:
         while some := list(islice(waiting, _MANIFESTS_AT_ONCE)):
             digests = [manifest.digest for manifest in some]
             blobs = [manifest.blobs for manifest in some]
-            documents = (contents[digest].size for digest in digests)
-            found = dict.fromkeys(keys_of(blobs), _UNKNOWN)
-            found |= dict(zip(array("Q", pack_keys(digests)), documents, strict=True))
-            sized = zip(keys_of(blobs), sizes_of(blobs), strict=True)
-            found |= {key: size for key, size in sized if size > _UNKNOWN}
+            documents = [contents[digest].size for digest in digests]
+            found = dict(zip(array("Q", pack_keys(digests)), documents, strict=True))
+            keys, sizes = keys_of(blobs), sizes_of(blobs)
+            if min(sizes, default=_UNKNOWN) > _UNKNOWN:
+                found.update(zip(keys, sizes, strict=True))
+            else:
+                found = dict.fromkeys(keys, _UNKNOWN) | found
+                found |= {
+                    key: size for key, size in zip(keys, sizes, strict=True) if size > _UNKNOWN
+                }
             self._condemned.extend(found)
             self._sizes.extend(found.values())
 
