@@ -1,15 +1,19 @@
 """What others are told after a run: by a command's stdin, or by a webhook."""
 
 import json
+import re
 import threading
 from http.client import BadStatusLine, InvalidURL
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
+import aioregistry.cli
 from aioregistry.sandbox import Fault, Faults, Phases
 
 RUN = ("cleanup", "run", "--policy", "policy.toml", "--yes")
+README = Path(aioregistry.cli.__file__).with_name("README.md").read_text()
 KEEP = "sh -c 'cat > told.json'"
 
 
@@ -89,6 +93,49 @@ def test_a_chat_gets_text_without_markup_or_mentions(filled, webhook):
 def test_the_text_alone_is_what_a_command_gets_as_chat(filled):
     filled.run(*RUN, "--notify", "sh -c 'cat > told.txt'", "--notify-as", "chat")
     assert (filled.folder / "told.txt").read_text().startswith("example: 2 of 2 deleted\n")
+
+
+DISCORD = re.search("```json\n(.*allowed_mentions.*)\n```", README)
+
+
+def test_a_template_says_what_a_chat_gets(filled, webhook):
+    assert DISCORD is not None
+    (filled.folder / "discord.json").write_text(DISCORD[1])
+    words = ("--notify", webhook.url, "--notify", KEEP, "--notify-template", "discord.json")
+    assert filled.run(*RUN, *words).exit_code == 0
+    (body,) = webhook.bodies
+    assert body == filled.told()
+    assert body["username"] == "aioregistry"
+    assert body["allowed_mentions"] == {"parse": []}
+    assert body["content"].startswith("example: 2 of 2 deleted\nexample: a garbage collection")
+
+
+def test_what_is_filled_in_stays_a_text_and_mentions_nobody(filled, webhook):
+    template = {"a": ["{exit_code}: {problem}", {"{text}": 1}], "n": None, "other": "{nothing}"}
+    (filled.folder / "t.json").write_text(json.dumps(template))
+    said = json.dumps({"message": 'a "quote" @all <!x> ' + "x" * 3000})
+    filled.sandbox.faults = Faults(Fault(kind="status", status=418, body=said))
+    filled.run(*RUN, "--notify", webhook.url, "--notify-template", "t.json")
+    (body,) = webhook.bodies
+    text = body["a"][0]
+    assert text.startswith("1: ")
+    assert "@all" not in text
+    assert "<!" not in text
+    assert len(text) <= 1903
+    assert (body["a"][1], body["n"], body["other"]) == ({"{text}": 1}, None, "{nothing}")
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [("{text}", "not JSON"), ('{"a": "b"}', "no {text} in it"), (None, "No such file")],
+)
+def test_a_template_that_cannot_be_filled_in_is_refused_first(filled, template, said):
+    if template is not None:
+        (filled.folder / "t.json").write_text(template)
+    result = filled.run(*RUN, "--notify", KEEP, "--notify-template", "t.json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"--notify-template: {'t.json: ' * (template is None)}{said}" in result.stderr
+    assert filled.sandbox.request_count == 0
 
 
 @pytest.mark.parametrize(

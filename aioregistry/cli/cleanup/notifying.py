@@ -19,6 +19,7 @@ from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.garbage import CollectedGarbage
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cli.cleanup.options import Applying, Notice, is_address
+from aioregistry.cli.cleanup.template import fill_template, parse_template
 from aioregistry.cli.display.plan_documents import summary_of_run
 from aioregistry.cli.display.text import safe, size_in_words
 from aioregistry.cli.errors import UsageError
@@ -49,6 +50,7 @@ class Notifications:
         command: The command's name.
         targets: Commands and addresses of webhooks.
         notice: What they get.
+        template: A template of that, in place of it; None for none.
         archive: The archive that ``--archive`` named; None for the one beside the plan.
     """
 
@@ -56,6 +58,7 @@ class Notifications:
     targets: tuple[str, ...]
     notice: Notice
     archive: str | None = None
+    template: Any = None
     _runs: list[dict[str, Any]] = field(factory=list, init=False)
 
     @classmethod
@@ -63,7 +66,7 @@ class Notifications:
         """Read the options.
 
         Raises:
-            UsageError: A target is neither a command nor an address.
+            UsageError: A target is neither a command nor an address; or there is no such template.
         """
         targets = applying.notify
         if not targets:
@@ -71,7 +74,8 @@ class Notifications:
             targets = [] if setting is None else [setting.value]
         for target in targets:
             _check(target)
-        return cls(command, tuple(targets), applying.notify_as, applying.archive)
+        template = _template(applying.notify_template)
+        return cls(command, tuple(targets), applying.notify_as, applying.archive, template)
 
     def add(
         self,
@@ -113,9 +117,20 @@ class Notifications:
             "runs": self._runs,
         }
         for target in self.targets:
-            if failure := _send(target, document, self.notice):
+            if failure := _send(target, self._given(document, is_address(target))):
                 # The run is what it is: the exit code does not change.
                 typer.echo(f"notification failed: {_shown(target)}: {safe(failure)}", err=True)
+
+    def _given(self, document: dict[str, Any], to_address: bool) -> str:
+        """Return what a target gets."""
+        text = str(document["text"])
+        if self.template is not None:
+            texts = {**document, "text": _for_chat(text)}
+            texts["problem"] = _for_chat(str(document["problem"] or ""))
+            return json.dumps(fill_template(self.template, texts))
+        if self.notice is Notice.JSON:
+            return json.dumps(document)
+        return json.dumps({"text": _for_chat(text)}) if to_address else text
 
 
 @contextmanager
@@ -168,13 +183,21 @@ def _shown(target: str) -> str:
     return f"webhook at {urlsplit(target).hostname}" if is_address(target) else safe(target)
 
 
-def _send(target: str, document: dict[str, Any], notice: Notice) -> str:
+def _template(path: Path | None) -> Any:
+    if path is None:
+        return None
+    try:
+        return parse_template(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"--notify-template: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--notify-template: {path}: not a text in UTF-8") from None
+
+
+def _send(target: str, given: str) -> str:
     """Tell one target, and return what went wrong; empty for nothing."""
-    text = str(document["text"])
     if is_address(target):
-        body = json.dumps({"text": _for_chat(text)} if notice is Notice.CHAT else document)
-        return _post(target, body.encode())
-    given = text if notice is Notice.CHAT else json.dumps(document)
+        return _post(target, given.encode())
     try:
         done = subprocess.run(  # noqa: S603, the user's own command
             shlex.split(target),

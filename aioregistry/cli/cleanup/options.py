@@ -325,6 +325,17 @@ class Applying:
             " the JSON that Slack, Mattermost and others take.",
         ),
     ] = Notice.JSON
+    notify_template: Annotated[
+        Path | None,
+        typer.Option(
+            "--notify-template",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=_AFTERWARDS,
+            help="What they get in place of these: JSON of your own, in whose texts {text},"
+            " {command}, {exit_code} and {problem} are filled in.",
+        ),
+    ] = None
 
 
 def is_address(target: str) -> bool:
