@@ -574,7 +574,7 @@ class TestAccountOfAPod:
     async def test_outside_of_a_cluster_it_is_an_error(self, folder, monkeypatch):
         monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
         source = ClusterInUse(connect=by_account(folder), name="blue")
-        assert "Service host/port is not set" in await refusal(source)
+        assert "this runs in no pod" in await refusal(source)
 
     def test_it_is_used_only_where_it_is_asked_for(self):
         with pytest.raises(ValueError, match="exclude each other"):

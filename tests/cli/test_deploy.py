@@ -65,6 +65,12 @@ def test_a_role_and_an_account_come_only_with_the_question_what_runs(shell):
     assert _pod(asking)["automountServiceAccountToken"]
 
 
+def test_an_image_is_pulled_with_a_secret_where_one_is_named(shell):
+    assert "imagePullSecrets" not in _pod(objects(deploy(shell, "kubernetes")))
+    made = objects(deploy(shell, "kubernetes", "--pull-secret", "pull"))
+    assert _pod(made)["imagePullSecrets"] == [{"name": "pull"}]
+
+
 def _pod(made):
     return made["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
@@ -193,6 +199,7 @@ def test_a_time_is_the_same_to_cron_and_systemd(at, on, cron, calendar):
         ("kubernetes", ("--on", "funday"), "--on: no day 'funday'"),
         ("kubernetes", ("--image", "x\n  evil: 1"), "--image: cannot be"),
         ("kubernetes", ("--namespace", "A"), "--namespace: cannot be"),
+        ("kubernetes", ("--pull-secret", "a}"), "--pull-secret: cannot be"),
         ("kubernetes", ("--name", "x" * 60), "--name: cannot be"),
         ("kubernetes", ("--in-use", "$(TOKEN)"), "--in-use: cannot be"),
         ("kubernetes", ("--undo-window", "1h"), "--undo-window is for --gc"),

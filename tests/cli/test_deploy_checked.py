@@ -50,7 +50,10 @@ def mistakes(workflow):
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("version", ["1.31", "1.37"])
-@pytest.mark.parametrize("options", [(), ("--in-use", "in-cluster", "--gc", "--on", "sun,mon")])
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--in-use", "in-cluster", "--gc", "--on", "sun,mon", "--pull-secret", "pull")],
+)
 def test_a_cron_job_is_valid_to_kubernetes(shell, options, version):
     validate = pytest.importorskip("kubernetes_validate")
     for each in yaml.safe_load_all(deploy(shell, "kubernetes", *options)):

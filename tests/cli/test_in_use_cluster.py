@@ -172,3 +172,9 @@ def test_an_apply_leaves_out_no_more_than_the_plan(shell, cluster):
     shell.run("cleanup", "plan", *options[:-2], *words[-4:], "--plan-file", "other.json")
     result = shell.run("cleanup", "apply", "other.json", *words[3:])
     assert shell.tags() == {"a"}, result.output
+
+
+def test_what_is_neither_a_source_nor_a_file_is_refused_with_the_sources(shell):
+    result = shell.run("cleanup", "plan", "--policy", "policy.toml", "--in-use", "Kubernetes")
+    assert result.exit_code == 2
+    assert "none of digitalocean, kubernetes[:CONTEXT], in-cluster" in result.stderr

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
@@ -100,6 +101,8 @@ def by_account(folder: Path = _ACCOUNT_FOLDER) -> Connect:
     async def configure(configuration: Any, _: ExitStack) -> None:
         from kubernetes_asyncio.config import load_incluster_config  # noqa: PLC0415
 
+        if not os.environ.get("KUBERNETES_SERVICE_HOST"):
+            raise ClusterError("this runs in no pod: KUBERNETES_SERVICE_HOST is not set")
         load_incluster_config(
             client_configuration=configuration,
             # Each connection reads it anew, and a token lives on for minutes after it is replaced.

@@ -9,8 +9,14 @@ import typer
 from attrs import field, frozen
 
 from aioregistry.cleanup.in_use.files import read_in_use
-from aioregistry.cleanup.in_use.named import ACCOUNT, is_live, live_source
-from aioregistry.cleanup.in_use.references import InUse, Use
+from aioregistry.cleanup.in_use.named import (
+    ACCOUNT,
+    IN_CLUSTER,
+    KUBERNETES,
+    is_live,
+    live_source,
+)
+from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
 from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cli.asking import read_text
@@ -69,7 +75,13 @@ class GivenUses:
         notes: list[str] = []
         for name in given:
             if name not in live:
-                text = read_text(Path(name))
+                try:
+                    text = read_text(Path(name))
+                except FileNotFoundError:
+                    raise InUseError(
+                        f"{name}: no such file, and none of {ACCOUNT}, {KUBERNETES}[:CONTEXT],"
+                        f" {IN_CLUSTER}"
+                    ) from None
                 ignored = reading.in_use_ignore or ()
                 uses += read_in_use(text, name, ignore_kinds=ignored, notes=notes)
         _print(notes)

@@ -45,6 +45,15 @@ def kubernetes(
     secret: Annotated[
         str, typer.Option(metavar="NAME", help="Secret with the API token, at the key `token`.")
     ] = "aioregistry",  # noqa: S107, its name
+    pull_secret: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="Secret that the image is pulled with, as `aioregistry kubernetes-manifest` makes"
+            " one. The account of the run has none of its own, other than `default` may have.",
+        ),
+    ] = None,
     to: To = None,
 ) -> None:
     """Print a CronJob with service account, role, policy and volume.
@@ -53,7 +62,7 @@ def kubernetes(
     """
     from aioregistry.cli.deploy import work
 
-    work.kubernetes(deploying, namespace, image, secret, to)
+    work.kubernetes(deploying, namespace, image, (secret, pull_secret), to)
 
 
 @app.command(

@@ -24,12 +24,14 @@ class Cluster:
         image: The image that ``aioregistry deploy dockerfile`` makes.
         secret: The name of the secret with the token.
         asks: Whether the run asks the cluster what is in use.
+        pull_secret: The name of the secret that the image is pulled with; None for none.
     """
 
     namespace: str
     image: str
     secret: str
     asks: bool
+    pull_secret: str | None = None
 
 
 def manifests_of(deployment: Deployment, cluster: Cluster) -> str:
@@ -133,6 +135,11 @@ kind: PersistentVolumeClaim
 def _cron_job(deployment: Deployment, cluster: Cluster) -> str:
     secret = json.dumps(cluster.secret)
     command = deployment.words(f"{_POLICIES}/{deployment.policy_name}")
+    pulls = (
+        ""
+        if cluster.pull_secret is None
+        else f"          imagePullSecrets: [{{name: {json.dumps(cluster.pull_secret)}}}]\n"
+    )
     return f"""\
 apiVersion: batch/v1
 kind: CronJob
@@ -158,7 +165,7 @@ kind: CronJob
           restartPolicy: Never
           serviceAccountName: {json.dumps(deployment.name)}
           automountServiceAccountToken: {json.dumps(cluster.asks)}
-          # A run that is ended finishes what it has sent.
+{pulls}          # A run that is ended finishes what it has sent.
           terminationGracePeriodSeconds: 120
           securityContext:
             runAsNonRoot: true

@@ -27,16 +27,30 @@ _IN_CLUSTER = "in-cluster"
 
 
 def kubernetes(
-    deploying: Deploying, namespace: str, image: str, secret: str, to: Path | None
+    deploying: Deploying,
+    namespace: str,
+    image: str,
+    secrets: tuple[str, str | None],
+    to: Path | None,
 ) -> NoReturn:
-    """Print a CronJob and what it needs, and exit."""
+    """Print a CronJob and what it needs, and exit.
+
+    Args:
+        deploying: Options.
+        namespace: The namespace.
+        image: The image.
+        secrets: The name of that with the token, and of that which the image is pulled with.
+        to: A folder; None to print.
+    """
 
     def files() -> dict[str, str]:
+        secret, pull_secret = secrets
         cluster = Cluster(
             checked("--namespace", namespace),
             checked("--image", image),
             checked("--secret", secret),
             _IN_CLUSTER in (deploying.in_use or ()),
+            None if pull_secret is None else checked("--pull-secret", pull_secret),
         )
         deployment = _deployment("deploy kubernetes", deploying)
         return {f"{deployment.name}.yaml": manifests_of(deployment, cluster)}
