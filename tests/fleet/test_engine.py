@@ -56,7 +56,8 @@ async def test_a_long_run_is_carried_out_in_slices(tmp_path, monkeypatch):
     monkeypatch.setattr("aioregistry.fleet.state._FIRST_DELAY_SECONDS", 0.0)
     limit = RateLimit(windows=((30, 0.4), (1000, 60.0)))
     async with sandbox_of(1, 2, 50) as sandbox:
-        fleet = fleet_of(tmp_path, 1)
+        # The limit is of the run, whatever slices come before.
+        fleet = fleet_of(tmp_path, 1, caps=Caps(max_deletes=100))
         options = {"addresses": addresses_of(sandbox, limit), "slice_seconds": 0.4}
         async with engine_of(fleet, sandbox, **options) as engine:
             await engine.begin(fleet.registries)
@@ -97,6 +98,18 @@ async def test_a_plan_over_its_limits_is_refused_as_a_whole(tmp_path, options, e
         assert run.result == "refused"
         assert error in run.error
         assert deletes(sandbox) == []
+
+
+async def test_a_plan_over_its_limits_that_is_approved_deletes_nothing(tmp_path):
+    async with sandbox_of(1, 1) as sandbox:
+        fleet = fleet_of(tmp_path, 1, caps=Caps(max_deletes=9))
+        async with engine_of(fleet, sandbox) as engine:
+            await engine.begin(["reg0"], "20260601T000000Z", plan_only=True)
+            await finished(engine, ["reg0"])
+            assert await engine.approve("reg0", "20260601T000000Z")
+            run = (await finished(engine, ["reg0"]))["reg0"]
+        assert (run.result, deletes(sandbox)) == ("refused", [])
+        assert "the plan has 10 DELETEs" in run.error
 
 
 async def test_a_plan_alone_deletes_nothing(tmp_path):

