@@ -1,0 +1,112 @@
+"""The services of the guide whose clean-ups outlive them: two replicas, one killed."""
+
+import asyncio
+
+import pytest
+
+pytest.importorskip("docket")
+pytest.importorskip("fastapi")
+pytest.importorskip("uvicorn")
+
+from aioregistry.sandbox import Limits
+from benchmarks.service import free_port, running
+from tests.fleet.conftest import server, server_port, url
+from tests.fleet.fleets import POLICY, collections, sandbox_of, wrong_repositories
+from tests.readme import ROOT, blocks
+from tests.web.processes import end_of, get, start
+
+__all__ = ["server", "server_port", "url"]
+
+SCALE = 60.0
+FLEET = """
+[defaults]
+policy = "policy.toml"
+in-use = "none"
+undo-window = "0s"
+
+[[registries]]
+name = "reg0"
+token = { env = "DIGITALOCEAN_TOKEN" }
+"""
+SERVE = """
+if __name__ == "__main__":
+    import os
+
+    web.run_app(lasting_app(), host="127.0.0.1", port=int(os.environ["PORT"]))
+"""
+
+
+@pytest.fixture
+async def sandbox():
+    async with sandbox_of(1, 2, 60, limits=Limits(scale=SCALE)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=["aiohttp", pytest.param("fastapi", marks=pytest.mark.exhaustive)])
+def replica(request, tmp_path, sandbox, url):
+    """Runs a replica of the guide's service, on a port."""
+    texts = [
+        text.replace("redis://localhost", url)
+        for text in blocks(ROOT / "aioregistry/web/README.md", "python")
+    ]
+    (for_aiohttp,) = [text for text in texts if "def lasting_app" in text]
+    (for_fastapi,) = [text for text in texts if "lasting = FastAPI" in text]
+    first = [text.partition("if __name__")[0] for text in texts[:2]]
+    (tmp_path / "service.py").write_text("\n".join([first[0], for_aiohttp, SERVE]))
+    (tmp_path / "api.py").write_text("\n".join([*first, for_aiohttp, for_fastapi]))
+    (tmp_path / "policy.toml").write_text(POLICY)
+    (tmp_path / "fleet.toml").write_text(FLEET)
+    command = {
+        "aiohttp": (str(tmp_path / "service.py"),),
+        "fastapi": ("-m", "uvicorn", "--app-dir", str(tmp_path), "api:lasting", "--port", "PORT"),
+    }[request.param]
+
+    def begin(port: int):
+        return running(
+            tmp_path,
+            *command,
+            port=port,
+            AIOREGISTRY_API_URL=sandbox.url,
+            AIOREGISTRY_REGISTRY_URL=sandbox.url,
+            AIOREGISTRY_RATE_LIMIT=f"scaled:{SCALE:g}",
+            DIGITALOCEAN_TOKEN="token-reg0",
+        )
+
+    return begin
+
+
+# Its lease has to run out first.
+@pytest.mark.slow(35)
+async def test_a_clean_up_outlives_its_replica_and_is_followed_in_any_other(replica, sandbox):
+    async with replica(free_port()) as other:
+        port = free_port()
+        async with replica(port) as one:
+            job = await start(one, "/registries/reg0/plans")
+            # By the replica that did not begin it.
+            planned = await end_of(other, job)
+            assert (planned["status"], planned["progress"]["result"]) == ("done", "planned")
+            assert planned["progress"]["total"] == 120
+            approval = f"/registries/reg0/plans/{planned['progress']['run']}/approval"
+            await start(one, approval)
+            while sum(each.method == "DELETE" for each in sandbox.requests) < 20:
+                await asyncio.sleep(0.01)
+            one.process.kill()
+            await one.process.wait()
+            async with asyncio.timeout(200):
+                job = await start(other, approval)
+                ended = await end_of(other, job)
+        assert (ended["status"], ended["progress"]["result"]) == ("done", "done"), ended
+        assert sum(ended["progress"]["counts"].values()) == 120
+        assert wrong_repositories(sandbox) == []
+        assert collections(sandbox) == {"reg0": 1}
+        assert sandbox.rejected_count == 0
+        async with replica(port) as again:
+            assert (await get(again, f"/jobs/{job['id']}"))["status"] == "done"
+
+
+async def test_a_registry_that_the_fleet_does_not_have_is_not_found(replica):
+    async with (
+        replica(free_port()) as service,
+        service.http.post("/registries/other/plans") as answer,
+    ):
+        assert answer.status == 404
