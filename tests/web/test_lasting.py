@@ -1,4 +1,4 @@
-"""The services of the guide whose clean-ups outlive them: two replicas, one killed."""
+"""Services whose clean-ups outlive them, of the guide and of examples/: one replica is killed."""
 
 import asyncio
 
@@ -44,21 +44,16 @@ async def sandbox():
 
 @pytest.fixture(params=["aiohttp", pytest.param("fastapi", marks=pytest.mark.exhaustive)])
 def replica(request, tmp_path, sandbox, url):
-    """Runs a replica of the guide's service, on a port."""
-    texts = [
-        text.replace("redis://localhost", url)
-        for text in blocks(ROOT / "aioregistry/web/README.md", "python")
-    ]
-    (for_aiohttp,) = [text for text in texts if "def lasting_app" in text]
-    (for_fastapi,) = [text for text in texts if "lasting = FastAPI" in text]
-    first = [text.partition("if __name__")[0] for text in texts[:2]]
-    (tmp_path / "service.py").write_text("\n".join([first[0], for_aiohttp, SERVE]))
-    (tmp_path / "api.py").write_text("\n".join([*first, for_aiohttp, for_fastapi]))
+    """Runs a replica on a port: of the guide's service for aiohttp, of the example for FastAPI."""
+    first, *_ = texts = blocks(ROOT / "aioregistry/web/README.md", "python")
+    (lasting,) = [text for text in texts if "def lasting_app" in text]
+    parts = (first.partition("if __name__")[0], lasting.replace("redis://localhost", url), SERVE)
+    (tmp_path / "guide.py").write_text("\n".join(parts))
     (tmp_path / "policy.toml").write_text(POLICY)
     (tmp_path / "fleet.toml").write_text(FLEET)
     command = {
-        "aiohttp": (str(tmp_path / "service.py"),),
-        "fastapi": ("-m", "uvicorn", "--app-dir", str(tmp_path), "api:lasting", "--port", "PORT"),
+        "aiohttp": ("-m", "guide"),
+        "fastapi": ("-m", "uvicorn", "lasting:api", "--port", "PORT"),
     }[request.param]
 
     def begin(port: int):
@@ -68,7 +63,7 @@ def replica(request, tmp_path, sandbox, url):
             port=port,
             AIOREGISTRY_API_URL=sandbox.url,
             AIOREGISTRY_REGISTRY_URL=sandbox.url,
-            AIOREGISTRY_RATE_LIMIT=f"scaled:{SCALE:g}",
+            AIOREGISTRY_FLEET_SERVER=url,
             DIGITALOCEAN_TOKEN="token-reg0",
         )
 
