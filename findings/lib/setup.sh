@@ -1,5 +1,5 @@
 # Sourced by every finding: a temporary folder, pinned public packages in it, registries on loopback.
-# Nothing of aioregistry is used. Needs bash, curl, Python 3.11, Go 1.26, for one of them Node.js 20, and apt-get (Debian 12).
+# Nothing of aioregistry is used. Needs bash, curl, Python 3.11, Go 1.26, for some Node.js 20, and apt-get (Debian 12).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d)
@@ -11,6 +11,24 @@ leave() {
 trap leave EXIT
 
 go_tool() { GOBIN=$folder/bin go install "$1"; }
+
+# python_with PACKAGE...: they are then imported by `python`.
+python_with() {
+  python3 -m venv "$folder/venv"
+  "$folder/venv/bin/pip" install -q --disable-pip-version-check "$@"
+}
+python() { "$folder/venv/bin/python" "$@"; }
+
+# node_with PACKAGE...: they are then found by scripts in the folder.
+node_with() { (cd "$folder" && npm install --silent --no-audit --no-fund --ignore-scripts "$@" >/dev/null 2>&1); }
+
+# go_program NAME MODULE VERSION: builds what is on stdin.
+go_program() {
+  mkdir "$folder/$1.go"
+  cat >"$folder/$1.go/main.go"
+  printf 'module example.test/%s\n\ngo 1.24\n\nrequire %s %s\n' "$1" "$2" "$3" >"$folder/$1.go/go.mod"
+  (cd "$folder/$1.go" && GOFLAGS=-mod=mod go build -o "$folder/bin/$1" . 2>/dev/null)
+}
 
 # debian PROGRAM VERSION: Debian 12's own build, installed, since it needs its libraries.
 debian() {
@@ -60,6 +78,16 @@ distribution_3() {
 
 # push REPOSITORY REFERENCE [CONTENT]: a small OCI image; prints the digests of manifest and config.
 push() { python3 "$here/push.py" "http://$host" "$@"; }
+
+# answers HOW: a registry whose only list of tags is answered in one of the ways of answers.py; its address is in $host.
+answers() {
+  local port
+  port=$(free_port)
+  host=127.0.0.1:$port
+  python3 "$here/answers.py" "$port" "$1" >"$folder/answers.log" 2>/dev/null &
+  servers+=($!)
+  wait_for "$port"
+}
 
 status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 
