@@ -3,7 +3,8 @@
 ``python -m benchmarks.archiving URL CONTENTS PARITY``
 
 One plan is applied in parts, in turn with a journal alone and with an archive, too: whatever else
-the machine does, it does to both. PARITY, 0 or 1, says which begins.
+the machine does, it does to both. Each part has a journal and an archive of its own, as each plan
+of the command has. PARITY, 0 or 1, says which begins.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ async def main(url: str, contents: Path, parity: int) -> None:
                     reader,
                     force=True,
                     journal=Path(folder, f"journal-{nth}"),
-                    archive=Path(folder, "archive") if archived else None,
+                    archive=Path(folder, f"archive-{nth}") if archived else None,
                 )
                 cpu[archived] += time.process_time() - begun[0]
                 wall[archived] += time.perf_counter() - begun[1]

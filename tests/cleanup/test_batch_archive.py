@@ -84,25 +84,46 @@ async def run(path, items, store, statuses):
 async def test_documents_at_hand_are_written_many_items_at_a_time(path):
     store = Store()
     await run(path, ITEMS, store, ["deleted"] * len(ITEMS))
-    assert store.asked == [128, 128, 44]
+    assert store.asked == [32, 256, 12]
     assert archived(path) == [item.digest for item in ITEMS]
 
 
-async def test_no_more_is_written_ahead_than_a_group_and_the_next_once_it_is_due(path):
+async def test_no_more_is_written_ahead_than_two_groups_and_the_next_once_it_is_due(path):
     store = Store()
     async with (
         Archive(path, "example") as archive,
         BatchArchive(archive, store, "web", ITEMS, LISTED) as batch,
     ):
         batch.start(ITEMS[0])
-        await batch.keep(ITEMS[0])
-        assert len(archived(path)) == 128
-        batch.start(ITEMS[95])
+        await batch.keep(ITEMS[32])
+        assert len(archived(path)) == 288
+        batch.start(ITEMS[223])
         await asyncio.sleep(0)
-        assert store.asked == [128]
-        batch.start(ITEMS[96])
+        assert store.asked == [32, 256]
+        batch.start(ITEMS[224])
         await asyncio.sleep(0)
-        assert store.asked == [128, 128]
+        assert store.asked == [32, 256, 12]
+
+
+async def test_the_first_items_wait_for_a_small_group_alone(path):
+    store = Store()
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, store, "web", ITEMS, LISTED) as batch,
+    ):
+        at_hand, others = store.documents_at_hand, asyncio.Event()
+
+        async def hold_back_the_others(digests):
+            if store.asked:
+                await others.wait()
+            return await at_hand(digests)
+
+        store.documents_at_hand = hold_back_the_others
+        for item in ITEMS[:32]:
+            batch.start(item)
+            assert await batch.keep(item) is None
+        assert archived(path) == [item.digest for item in ITEMS[:32]]
+        others.set()
 
 
 async def test_a_document_that_is_not_at_hand_is_read_when_its_item_is_begun(path):

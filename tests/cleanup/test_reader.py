@@ -1,14 +1,15 @@
 """Manifests read from the registry itself, each once."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from aioregistry import ClientClosedError
 from aioregistry.cleanup.manifests.cache import ContentCache
-from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
-from aioregistry.cleanup.manifests.reader import ContentReader, _is_signed
+from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
+from aioregistry.cleanup.manifests.reader import ContentReader, _is_certain
 from aioregistry.oci.distribution import Distribution, FetchedManifest
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import OCI_IMAGE, Builder
@@ -141,15 +142,33 @@ async def test_a_document_in_the_cache_is_not_read_again(sandbox, distribution, 
     assert manifests_read(sandbox) == read + 1
 
 
+async def test_a_large_document_is_in_memory_only_when_its_turn_comes(tmp_path):
+    bodies = [b'{"schemaVersion": 2%s}' % (b" " * n) for n in (2**16 - 20, 2**16)]
+    small, large = (f"sha256:{hashlib.sha256(body).hexdigest()}" for body in bodies)
+    with ContentCache(tmp_path / "cache") as cache:
+        cache.put(
+            {
+                digest: parse_content(body, OCI_IMAGE)
+                for digest, body in zip((small, large), bodies, strict=True)
+            }
+        )
+        reader = ContentReader(Stub(), cache)
+        assert list(await reader.documents_at_hand([small, large])) == [small]
+        assert (await reader.document("web", large)).body == bodies[1]
+
+
 @pytest.mark.parametrize(
-    ("media_type", "is_signed"),
+    ("media_type", "is_certain"),
     [
-        (None, True),
-        ("application/vnd.docker.distribution.manifest.v1+prettyjws", True),
-        ("application/vnd.docker.distribution.manifest.v1+json", True),
-        ("application/vnd.oci.image.manifest.v1+json", False),
-        ("application/vnd.docker.distribution.manifest.v2+json", False),
+        (None, False),
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", False),
+        ("application/vnd.docker.distribution.manifest.v1+json", False),
+        ("application/vnd.oci.image.manifest.v1+kson", False),
+        ("application/vnd.oci.image.manifest.v1+json", True),
+        ("application/vnd.oci.image.manifest.v1+json; charset=utf-8", True),
+        ("application/vnd.oci.image.index.v1+json", True),
+        ("application/vnd.docker.distribution.manifest.v2+json", True),
     ],
 )
-def test_of_signed_manifests_the_cache_has_the_payload_alone(media_type, is_signed):
-    assert _is_signed(media_type) is is_signed
+def test_what_the_digest_does_not_prove_is_not_taken_from_the_cache(media_type, is_certain):
+    assert _is_certain(media_type) is is_certain

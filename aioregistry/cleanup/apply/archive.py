@@ -1,6 +1,7 @@
 """The archive: documents and tags of what is deleted, on disk before each DELETE is sent."""
 
 import asyncio
+from bisect import bisect
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -33,11 +34,13 @@ from aioregistry.session.exchange import Verdict
 
 __all__ = ["Archive", "BatchArchive"]
 
-# A write and a sync cost as much for one item as for so many.
-_GROUP_SIZE = 128
+# A write and a sync cost as much for one item as for many. The first DELETEs of a batch wait for
+# the first group: it is a small one.
+_FIRST_GROUP = 32
+_GROUP_SIZE = 256
 # A group is written once one of so many items before it is begun: when its own are begun, it is on
 # disk.
-_AHEAD = 32
+_AHEAD = 64
 
 
 class Archive:
@@ -231,6 +234,7 @@ class BatchArchive:
         items: The items that are begun next, in order; others are archived one by one.
         listed: The digest of each tag by the lists of this batch: one that somebody has deleted
             since the plan is not archived, unless the registry has it all the same.
+        store: Where documents are at hand; by default `contents`, if they are there.
     """
 
     def __init__(
@@ -240,16 +244,20 @@ class BatchArchive:
         repository: str,
         items: Sequence[Condemned],
         listed: Mapping[str, str],
+        store: DocumentStore | None = None,
     ) -> None:
         self._archive = archive
         self._contents = contents
-        self._store = contents if isinstance(contents, DocumentStore) else None
+        at_hand = contents if isinstance(contents, DocumentStore) else None
+        self._store = at_hand if store is None else store
         self._repository = repository
         self._items = items
         self._listed = listed
         self._places = {item.name: place for place, item in enumerate(items)}
         self._started = 0
+        # In order, each with where it begins.
         self._groups: list[asyncio.Task[None]] = []
+        self._starts: list[int] = []
         # Those on disk, with all of their tags.
         self._ready: set[str] = set()
         # What was archived of each item whose DELETE cannot have taken effect yet, and when.
@@ -271,7 +279,9 @@ class BatchArchive:
             return
         soon = self._places.get(item.name, -1 - _AHEAD) + _AHEAD
         while self._started <= soon and self._started < len(self._items):
-            group = self._items[self._started : self._started + _GROUP_SIZE]
+            size = _GROUP_SIZE if self._started else _FIRST_GROUP
+            group = self._items[self._started : self._started + size]
+            self._starts.append(self._started)
             self._started += len(group)
             self._groups.append(asyncio.ensure_future(self._keep_group(group, self._store)))
 
@@ -285,13 +295,14 @@ class BatchArchive:
             JournalError: The archive cannot be written.
             ClientClosedError: The client is closed.
         """
-        if item.name in self._ready:
+        name = item.name
+        if name in self._ready:
             return None
-        place = self._places.get(item.name)
+        place = self._places.get(name)
         if self._store is not None and place is not None:
-            await asyncio.shield(self._groups[place // _GROUP_SIZE])
+            await asyncio.shield(self._groups[bisect(self._starts, place) - 1])
         try:
-            if item.name not in self._archived:
+            if name not in self._archived:
                 await self._keep_alone(item)
             await self._keep_unlisted(item)
             # What was added by a check that was broken off is not on disk yet.
@@ -320,29 +331,33 @@ class BatchArchive:
         wanted = [item.digest for item in group if item.delete == "manifest"]
         found: Mapping[str, Document] = await store.documents_at_hand(wanted) if wanted else {}
         at = datetime.now(UTC)
+        whole: list[str] = []
         for item in group:
-            if item.delete == "tag" or item.digest in found:
-                self._add(item, found.get(item.digest), at)
+            document = None if item.delete == "tag" else found.get(item.digest)
+            if document is None and item.delete == "manifest":
+                continue
+            name = item.name
+            if self._add(name, item, document, at):
+                whole.append(name)
         await self._archive.lines.flush()
-        self._ready.update(
-            item.name
-            for item in group
-            if (kept := self._archived.get(item.name)) is not None and kept[1] == item.tags
-        )
+        # Some may have been given up meanwhile.
+        self._ready.update([name for name in whole if name in self._archived])
 
     async def _keep_alone(self, item: Condemned) -> None:
         document = None
         if item.delete == "manifest":
             document = await self._contents.document(self._repository, item.digest)
-        self._add(item, document, datetime.now(UTC))
+        self._add(item.name, item, document, datetime.now(UTC))
         await self._archive.lines.flush()
 
-    def _add(self, item: Condemned, document: Document | None, at: datetime) -> None:
+    def _add(self, name: str, item: Condemned, document: Document | None, at: datetime) -> bool:
+        """Add an item with the tags that are listed, and return whether these are all."""
         body, kind = (None, "") if document is None else (document.body, document.media_type or "")
-        tags = tuple(tag for tag in item.tags if self._listed.get(tag) == item.digest)
-        line = line_of(at, self._repository, item.digest, tags, body, kind)
-        self._archive.lines.add(line)
-        self._archived[item.name] = item.digest, tags, at
+        digest = item.digest
+        tags = tuple([tag for tag in item.tags if self._listed.get(tag) == digest])
+        self._archive.lines.add(line_of(at, self._repository, digest, tags, body, kind))
+        self._archived[name] = digest, tags, at
+        return len(tags) == len(item.tags)
 
     async def _keep_unlisted(self, item: Condemned) -> None:
         """Archive the tags that the API did not list, and that the registry has all the same."""

@@ -39,11 +39,12 @@ _CHUNK_BYTES = 2**16
 _WITHDRAWN = b'"withdrawn":true}'
 _MAGIC = b"\x1f\x8b\x08"
 _GZIP = zlib.MAX_WBITS | 16
-# Further levels take twice the time and save an eighth of the space. A window of 4 KiB holds some
-# documents, which is what they have in common; to set up the usual one takes longer than to pack.
+# Further levels take twice the time and save an eighth of the space. To set up the usual window
+# takes longer than to pack a few documents; with more of them it is the quicker one.
 _LEVEL = 1
-_SMALL_WINDOW = 12 | 16
-_SMALL_MEMORY = 6
+_WINDOW, _MEMORY = _GZIP, 8
+_SMALL_WINDOW, _SMALL_MEMORY = 12 | 16, 6
+_SMALL_BYTES = 2**12
 
 
 class ArchiveError(JournalError):
@@ -90,6 +91,9 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     document: str | None = None
     # The last key: so it is seen without a line being read.
     withdrawn: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def read_archive(path: Path, registry: str | None = None) -> Iterator[ArchivedManifest]:
@@ -202,7 +206,7 @@ def check_archive(path: str, file: IO[bytes], registry: str) -> int:
 
 def head_of(registry: str) -> bytes:
     """Return the first line of every archive of a registry."""
-    return msgspec.json.encode(_Head(FORMAT, VERSION, registry)) + b"\n"
+    return _encode(_Head(FORMAT, VERSION, registry)) + b"\n"
 
 
 def _check_head(path: Path | str, line: bytes, registry: str | None) -> str:
@@ -313,8 +317,11 @@ def pack_lines(lines: list[bytes]) -> bytes:
 
 
 def _compress(lines: list[bytes]) -> bytes:
-    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _SMALL_WINDOW, _SMALL_MEMORY)
-    return packing.compress(b"".join(lines)) + packing.flush()
+    text = b"".join(lines)
+    small = len(text) <= _SMALL_BYTES
+    window, memory = (_SMALL_WINDOW, _SMALL_MEMORY) if small else (_WINDOW, _MEMORY)
+    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, window, memory)
+    return packing.compress(text) + packing.flush()
 
 
 def line_of(
@@ -327,21 +334,23 @@ def line_of(
 ) -> bytes:
     """Return the line of one DELETE."""
     if document is None:
-        return msgspec.json.encode(_Line(at, repository, digest, tags, media_type)) + b"\n"
-    with suppress(UnicodeDecodeError):
-        line = _Line(at, repository, digest, tags, media_type, document=document.decode())
-        written = msgspec.json.encode(line) + b"\n"
-        # Escapes may make six bytes of one.
-        if len(written) <= _MAX_LINE_BYTES:
-            return written
-    text = base64.b64encode(document).decode()
-    line = _Line(at, repository, digest, tags, media_type, "base64", text)
-    return msgspec.json.encode(line) + b"\n"
+        return _encode(_Line(at, repository, digest, tags, media_type)) + b"\n"
+    try:
+        line = _Line(at, repository, digest, tags, media_type, "utf-8", document.decode())
+        written = _encode(line) + b"\n"
+    except UnicodeDecodeError:
+        written = b""
+    # Escapes may make six bytes of one.
+    if not 0 < len(written) <= _MAX_LINE_BYTES:
+        text = base64.b64encode(document).decode()
+        line = _Line(at, repository, digest, tags, media_type, "base64", text)
+        written = _encode(line) + b"\n"
+    return written
 
 
 def withdrawal_of(at: datetime, repository: str, digest: str, tags: tuple[str, ...]) -> bytes:
     """Return the line that says of another that its DELETE was not sent, or had no effect."""
-    return msgspec.json.encode(_Line(at, repository, digest, tags, withdrawn=True)) + b"\n"
+    return _encode(_Line(at, repository, digest, tags, withdrawn=True)) + b"\n"
 
 
 def _parse(where: str, line: bytes) -> ArchivedManifest:

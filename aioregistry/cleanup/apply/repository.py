@@ -20,6 +20,7 @@ from aioregistry.cleanup.manifests.content import (
     MissingContentError,
     UnreadableContentError,
 )
+from aioregistry.cleanup.manifests.held import MOST_HELD_BYTES, HeldDocuments
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
 from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
@@ -69,6 +70,7 @@ class RepositoryJob:
         self._pending = dict.fromkeys(pending)
         self._handle = job.registry.repository(plan.name)
         self._contents: dict[str, Content] = {}
+        self._documents = HeldDocuments(job.contents, 0 if job.archive is None else MOST_HELD_BYTES)
         self._kept = frozenset(plan.known)
         self._watch: TagWatch | None = None
         # Condemned manifests that may still exist although they were to be deleted.
@@ -116,6 +118,7 @@ class RepositoryJob:
                     self._job.aborted = error
                 self._give_up(str(error))
             break
+        self._documents.clear()
         await self._check_new_images()
 
     def _give_up(self, why: str) -> None:
@@ -202,14 +205,8 @@ class RepositoryJob:
             self._watch = TagWatch(job.contents, self.name, tags, self._contents, job.clock)
         condemned = {tag for item in self._pending for tag in item.tags}
         self._watch.know(tags, likely_to_move(inventory, condemned))
-        look = LastLook(
-            job.contents,
-            self.name,
-            self._watch,
-            listed_at,
-            job.clock() - listed_at,
-            job.clock,
-        )
+        listed_for = job.clock() - listed_at
+        look = LastLook(job.contents, self.name, self._watch, listed_at, listed_for, job.clock)
         return _Batch(inventory, look)
 
     async def _list_and_read(
@@ -244,7 +241,8 @@ class RepositoryJob:
             if one.digest not in self._condemned and known_as(one.digest) in self._kept:
                 self._contents.setdefault(one.digest, _NEEDS_NOTHING)
         unknown = [one.digest for one in inventory.manifests if one.digest not in self._contents]
-        found = await self._job.contents.read(self.name, unknown) if unknown else {}
+        soon = (item.digest for item in self._pending if item.delete == "manifest")
+        found = await self._documents.read(self.name, unknown, soon) if unknown else {}
         self._contents |= {digest: one for digest, one in found.items() if isinstance(one, Content)}
         return {digest: one for digest, one in found.items() if not isinstance(one, Content)}
 
@@ -254,7 +252,8 @@ class RepositoryJob:
         most = batch_size(len(batch.inventory.manifests), len(tags))
         if (archive := self._job.archive) is not None:
             soon = tuple(islice(chain(check.tags, *check.waves), most))
-            batch.archive = BatchArchive(archive, self._job.contents, self.name, soon, tags)
+            source = self._job.contents
+            batch.archive = BatchArchive(archive, source, self.name, soon, tags, self._documents)
         async with batch.archive or nullcontext():
             await self._send_all(check, batch, most)
 

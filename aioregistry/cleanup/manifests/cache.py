@@ -92,11 +92,18 @@ class ContentCache:
         """Return the document of a manifest; None where it is not in the cache."""
         return self.documents([digest]).get(digest)
 
-    def documents(self, digests: Iterable[str]) -> dict[str, Document]:
-        """Return the documents of those digests that are in the cache."""
+    def documents(
+        self, digests: Iterable[str], most_bytes: int | None = None
+    ) -> dict[str, Document]:
+        """Return the documents of those digests that are in the cache.
+
+        Args:
+            digests: The digests.
+            most_bytes: Larger documents are left out; None, the default, for none.
+        """
         return {
             digest: Document(body, media_type)
-            for some in self._documents(digests)
+            for some in self._documents(digests, most_bytes)
             for digest, media_type, body in some
         }
 
@@ -110,7 +117,9 @@ class ContentCache:
         statement = "INSERT OR REPLACE INTO documents (digest, type, body) VALUES (?, ?, ?)"
         self._kept.write((statement, rows))
 
-    def _documents(self, digests: Iterable[str]) -> Iterator[list[tuple[str, str | None, bytes]]]:
+    def _documents(
+        self, digests: Iterable[str], most_bytes: int | None = None
+    ) -> Iterator[list[tuple[str, str | None, bytes]]]:
         """Yield what is kept of the digests, many at a time.
 
         One without the digest that it is kept by is left out: it is read anew.
@@ -118,7 +127,9 @@ class ContentCache:
         waiting = iter(digests)
         while some := list(islice(waiting, _DIGESTS_AT_ONCE)):
             wanted = _by_key(some)
-            for rows in self._rows(wanted):
+            # In the order of a plan, or of nothing at all, few are neighbours.
+            found = self._rows(wanted) if most_bytes is None else self._by_index(wanted, most_bytes)
+            for rows in found:
                 yield [
                     (wanted[key], media_type, body)
                     for key, media_type, body in rows
@@ -148,11 +159,20 @@ class ContentCache:
                 break
             before = _next_stretch(before, place)
             after = _next_stretch(after, len(here) - place)
-        waiting = sorted(left)
+        yield from self._by_index(left)
+
+    def _by_index(
+        self, keys: Iterable[bytes], most_bytes: int | None = None
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        waiting = sorted(keys)
         for start in range(0, len(waiting), _BATCH_SIZE):
-            some = waiting[start : start + _BATCH_SIZE]
+            some: list[bytes | int] = [*waiting[start : start + _BATCH_SIZE]]
             marks = ",".join("?" * len(some))
             query = f"SELECT digest, type, body FROM documents WHERE digest IN ({marks})"  # noqa: S608
+            if most_bytes is not None:
+                # SQLite knows how long a body is without reading it.
+                query += " AND length(body) <= ?"
+                some.append(most_bytes)
             yield self._kept.select(query, some)
 
 

@@ -26,10 +26,16 @@ from aioregistry.errors import (
     RegistryTimeoutError,
 )
 from aioregistry.oci.distribution import Distribution
+from aioregistry.oci.documents import MEDIA_TYPES
 
 __all__ = ["ContentReader", "ContentSource", "DocumentStore"]
 
 _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
+# The digest, by which the cache knows whether a document is right, covers no media type: one that
+# nobody has heard of may be a broken one. And of signed documents the cache has the payload alone.
+_CERTAIN = frozenset(kind for kind in MEDIA_TYPES if "oci" in kind or "manifest.v1+" not in kind)
+# Of those at hand many are in memory at once; a larger one is read when its turn comes.
+_MOST_AT_HAND = 2**16
 
 
 class ContentSource(Protocol):
@@ -76,7 +82,10 @@ class DocumentStore(Protocol):
     """A source that has manifests at hand, such as one with a cache."""
 
     async def documents_at_hand(self, digests: Iterable[str]) -> Mapping[str, Document]:
-        """Return those manifests, byte for byte, that are had without a request."""
+        """Return manifests, byte for byte, that are had without a request.
+
+        Large ones may be left out: what is returned is in memory at once.
+        """
 
 
 class ContentReader:
@@ -167,9 +176,10 @@ class ContentReader:
 
         ``GET /v2/{registry}/{repository}/manifests/{digest}``.
         """
-        known = await self.documents_at_hand([digest])
-        if digest in known:
-            return known[digest]
+        if self._cache is not None:
+            known = await asyncio.to_thread(self._cache.document, digest)
+            if known is not None and _is_certain(known.media_type):
+                return known
         fetched = await self._distribution.get_manifest(repository, digest)
         return Document(fetched.raw, fetched.media_type)
 
@@ -177,8 +187,9 @@ class ContentReader:
         """See `DocumentStore`: those in the cache, in one call of a thread for all."""
         if self._cache is None:
             return {}
-        known = await asyncio.to_thread(self._cache.documents, digests)
-        return {digest: one for digest, one in known.items() if not _is_signed(one.media_type)}
+        known = await asyncio.to_thread(self._cache.documents, digests, _MOST_AT_HAND)
+        kinds = {kind for kind in {one.media_type for one in known.values()} if _is_certain(kind)}
+        return {digest: one for digest, one in known.items() if one.media_type in kinds}
 
     @property
     def cache(self) -> ContentCache | None:
@@ -218,6 +229,6 @@ class ContentReader:
         return parse_content(fetched.body, fetched.media_type)
 
 
-def _is_signed(media_type: str | None) -> bool:
-    """Return whether the cache has a manifest of a type without its signatures, if it has any."""
-    return media_type is None or ("manifest.v1+" in media_type and "oci" not in media_type)
+def _is_certain(media_type: str | None) -> bool:
+    """Return whether a document of a type, as the cache has it, is what the registry would send."""
+    return (media_type or "").partition(";")[0].strip() in _CERTAIN
