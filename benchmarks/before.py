@@ -1,4 +1,4 @@
-"""This build beside an older one, whose sources come from the history: plans and cold reads."""
+"""This build beside an older one, whose sources come from the history: plans, reads, requests."""
 
 import json
 import os
@@ -60,6 +60,7 @@ def _rows(effort: Effort, folder: Path, older: Path) -> Iterator[Row]:
     yield from _plans(effort.planned // 10, 1, folder, builds, (150, None, None))
     yield from _reads(effort, builds)
     yield from _requests(effort, builds)
+    yield from _lists(effort, builds)
 
 
 def _take_out(folder: Path) -> bool:
@@ -149,6 +150,19 @@ def _requests(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
                     seconds[name].append(figures[1])
             ratio = statistics.median(seconds["this"]) / statistics.median(seconds["older"])
             yield Row(f"{what}: CPU over the older's", (ratio,), Target(target))
+
+
+def _lists(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
+    taken: dict[str, list[list[float]]] = {name: [] for name in builds}
+    for _ in range(effort.rounds):
+        for name, sources in builds.items():
+            figures = _print_of(str(sources), "listed.py", str(effort.tags), "5")
+            taken[name].append(figures)
+    for nth, (when, target) in enumerate((("first", None), ("again", Target(0.35)))):
+        what = f"a page of 200 tags of the sandbox, asked for {when}: CPU of the server"
+        by_name = {name: [each[nth] for each in figures] for name, figures in taken.items()}
+        yield Row(what, (statistics.median(by_name["this"]),), target, "ms")
+        yield Row(f"{what}, older", (statistics.median(by_name["older"]),), unit="ms")
 
 
 def _run(sources: Path, script: str, job: str, url: str, *args: str) -> list[float]:

@@ -38,7 +38,7 @@ class Row:
         what: What was measured.
         values: What was measured each time.
         target: The figure to reach; None where a row only tells.
-        unit: Of the values: ``s``, ``MiB``, ``µs``; none of a ratio or count.
+        unit: Of the values: ``s``, ``ms``, ``MiB``, ``µs``; none of a ratio or count.
         worst: Whether the figure is the worst of the values and not their median: where chance
             plays no part, every one of them has to reach the target.
     """
