@@ -35,7 +35,7 @@ class Fingerprints:
         if expected > _MOST_IN_A_SET:
             self._table = _table_for(expected)
 
-    def add_new(self, items: Sequence[T], name_of: Callable[[T], str]) -> list[T]:
+    def add_new(self, items: Sequence[T], name_of: Callable[[T], str]) -> Sequence[T]:
         """Remember the items' names and return the items whose names were not known.
 
         An item without a name is always new: nothing tells it from another.
@@ -63,26 +63,30 @@ class Fingerprints:
         self.count += len(new)
         return new
 
-    def _add_to_few(self, items: Sequence[T], name_of: Callable[[T], str]) -> list[T]:
-        known = self._few
-        fingerprints = set(map(hash, map(name_of, items)))
-        if (
-            len(fingerprints) == len(items)
-            and 0 not in fingerprints
-            and known.isdisjoint(fingerprints)
-        ):
-            known |= fingerprints
-            new = list(items)
+    def _add_to_few(self, items: Sequence[T], name_of: Callable[[T], str]) -> Sequence[T]:
+        known, before = self._few, len(self._few)
+        fingerprints = list(map(hash, map(name_of, items)))
+        new: Sequence[T] = items
+        if known.isdisjoint(fingerprints):
+            known.update(fingerprints)
+            if len(known) - before < len(items):
+                new = _first_of_each(fingerprints, items, set())
         else:
-            new = []
-            for item in items:
-                fingerprint = hash(name_of(item))
-                if fingerprint not in known:
-                    new.append(item)
-                    if fingerprint:
-                        known.add(fingerprint)
+            new = _first_of_each(fingerprints, items, known)
+        known.discard(0)
         self.count += len(new)
         return new
+
+
+def _first_of_each(fingerprints: list[int], items: Sequence[T], known: set[int]) -> list[T]:
+    """Return the items that are not known, each once, and know them."""
+    new = []
+    for fingerprint, item in zip(fingerprints, items, strict=True):
+        if fingerprint not in known:
+            new.append(item)
+            if fingerprint:
+                known.add(fingerprint)
+    return new
 
 
 def _table_for(expected: int) -> "array[int]":
