@@ -135,11 +135,12 @@ class BulkDeletes:
         session = self.families.session
         session.check_open()
 
-        def delete(name: str, log: RequestLog) -> Awaitable[None]:
+        def delete(name: str, log: RequestLog) -> Awaitable[object]:
             make_request = deletion_of(name)
             if existing is not None and name not in existing:
                 return _find_absent(name, make_request)
-            return self.families.call(
+            # Of the answer, nothing is to be decoded.
+            return self.families.answer(
                 make_request,
                 priority="bulk",
                 log=log,

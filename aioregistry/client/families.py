@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints, Family
@@ -56,7 +57,29 @@ class PathFamilies:
         log: RequestLog | None = None,
         check: Check | None = None,
     ) -> T:
+        """Make a call, and return its answer, decoded; see `answer`.
+
+        Raises:
+            InvalidResponseError: The body is not what the API promises.
+            RegistryError: Any other of its kinds.
+        """
+        # No name for what it returns: an error would hang on to the body, which may hold secrets.
+        return (
+            await self.answer(make_request, query=query, priority=priority, log=log, check=check)
+        )()
+
+    async def answer(
+        self,
+        make_request: MakeRequest[T],
+        *,
+        query: Mapping[str, str | int] | None = None,
+        priority: Priority = "interactive",
+        log: RequestLog | None = None,
+        check: Check | None = None,
+    ) -> Callable[[], T]:
         """Make the call that `make_request` takes from the family's endpoints.
+
+        It returns what decodes the answer, or raises `InvalidResponseError` when called.
 
         Args:
             make_request: Returns the call.
@@ -66,8 +89,7 @@ class PathFamilies:
             check: Awaited right before each attempt: see `Session.send`.
 
         Raises:
-            InvalidResponseError: The body is not what the API promises.
-            RegistryError: Any other of its kinds.
+            RegistryError: Any of its kinds.
         """
         call = make_request(self._endpoints)
         if query is not None:
@@ -84,7 +106,7 @@ class PathFamilies:
             if query is not None:
                 moved = moved.with_query(**query)
             body = await self.session.send(moved, priority=priority, log=log, check=check)
-        return self.session.decode(body, call.decode, log)
+        return partial(self.session.decode, body, call.decode, log)
 
     async def call_for(
         self, name: str | None, make_request: Callable[[Endpoints, str], Call[T]]

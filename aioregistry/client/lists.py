@@ -99,7 +99,7 @@ class PagerFactory:
         name_of: Callable[[Any], str] = attrgetter(endpoint.known_by)
         walk = TokenWalk(name_of) if endpoint.by_token else NumberWalk(name_of, per_page)
 
-        async def fetch(page: PageRef) -> RawPage[T]:
+        async def fetch(page: PageRef) -> Callable[[], RawPage[T]]:
             query: dict[str, str | int] = {"per_page": per_page}
             if page.token is None:
                 query["page"] = page.number
@@ -107,13 +107,17 @@ class PagerFactory:
                 query["page_token"] = page.token
 
             if slots is None:
-                return await self._families.call(endpoint.make_request, query=query)
+                return await self._families.answer(endpoint.make_request, query=query)
             async with slots:
-                return await self._families.call(endpoint.make_request, query=query)
+                return await self._families.answer(endpoint.make_request, query=query)
 
-        async def fetch_unknown(page: PageRef) -> RawPage[T]:
+        async def fetch_unknown(page: PageRef) -> Callable[[], RawPage[T]]:
+            async def read() -> RawPage[T]:
+                return (await fetch(page))()
+
             if known is None:
                 return await fetch(page)
-            return await known.page(page.number, per_page, lambda: fetch(page))
+            found = await known.page(page.number, per_page, read)
+            return lambda: found
 
         return ListPages(walk, fetch_unknown, self._families.session.start, self._concurrency)

@@ -15,6 +15,7 @@ from aioregistry import (
     ServerError,
 )
 from aioregistry.api.decoding import RawPage
+from aioregistry.api.endpoints import TAGS
 from aioregistry.paging.pager import PageIterator, Pager
 from aioregistry.paging.read_ahead import ChainedPages, ListPages
 from aioregistry.paging.walks import NumberWalk, TokenWalk
@@ -30,7 +31,12 @@ def repo(client):
 
 def list_pages(fetch, concurrency=4, *, walk=None, start=None) -> ListPages[str]:
     start = start or asyncio.get_running_loop().create_task
-    return ListPages(walk or NumberWalk(same, 10), fetch, start, concurrency)
+
+    async def read(ref):
+        page = await fetch(ref)
+        return lambda: page
+
+    return ListPages(walk or NumberWalk(same, 10), read, start, concurrency)
 
 
 def lists(sandbox: Sandbox) -> list[str]:
@@ -58,6 +64,19 @@ async def test_pages_tell_their_number_their_items_and_the_total(sandbox, repo):
         (2, 10, 25),
         (3, 5, 25),
     ]
+
+
+async def test_a_page_that_is_read_ahead_is_decoded_when_its_turn_comes(sandbox, repo):
+    push_tags(sandbox.state, 95)
+    decoded = []
+
+    def decode(body):
+        decoded.append(body)
+        return TAGS.decode(body)
+
+    async for page in repo.tags().decoded_by(decode).pages():
+        assert len(decoded) == page.number
+    assert len(lists(sandbox)) == len(decoded) == 10
 
 
 async def test_pages_by_token_tell_the_next_token(sandbox, client):
