@@ -3,6 +3,7 @@
 from aioregistry.cleanup.manifests.blobs import pack_blobs
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.plan import storage
 from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.cleanup.plan.storage import Storage, subjects_among
 
@@ -88,3 +89,20 @@ def test_subjects_are_found_among_what_goes_and_what_stays():
     wanted = frozenset({"kept", "gone", "postponed", "nowhere"})
     assert counted.storage.find(wanted) == {"kept", "gone"}
     assert subjects_among(wanted, [postponed]) == {"postponed"}
+
+
+def test_what_is_counted_in_parts_is_counted_as_at_once(monkeypatch):
+    counted = Counted()
+    for nth in range(200):
+        # Some sizes are known only from manifests that come later.
+        later = 1000 if nth >= 160 else None
+        blobs = {f"layer{nth % 40}": 100 + nth % 40, f"own{nth}": 7, f"later{nth % 60}": later}
+        manifest = counted.manifest(f"m{nth}", **blobs)
+        if nth % 5:
+            counted.condemn(manifest)
+        else:
+            counted.storage.keep([manifest])
+    at_once = counted.storage.freed()
+    monkeypatch.setattr(storage, "_BLOBS_AT_ONCE", 10)
+    assert at_once.bytes
+    assert counted.storage.freed() == at_once

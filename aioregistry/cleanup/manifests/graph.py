@@ -2,7 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
+from aioregistry.cleanup.manifests.content import (
+    KEY_CHARACTERS,
+    Content,
+    subject_key,
+    subject_of_tag,
+)
 from aioregistry.cleanup.manifests.listed import ListedManifest, tagged_as_referrers
 
 __all__ = ["Graph"]
@@ -29,8 +34,8 @@ class Graph:
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
         self.manifests: Mapping[str, ListedManifest] = here
-        # Only the tags of referrers are looked up in it, which few repositories have.
-        keys: dict[str | None, str] = {}
+        # Those that a tag has only a part of.
+        longer = {subject_key(one): one for one in here if len(one) > KEY_CHARACTERS}
         self._children: dict[str, tuple[str, ...]] = {}
         self._referrers: dict[str, list[str]] = {}
         self._parents: dict[str, list[str]] = {}
@@ -50,9 +55,7 @@ class Graph:
             if content.subject in here:
                 self._documented.add((content.subject, digest))
             named = {subject_of_tag(tag) for tag in manifest.tags}
-            if not keys and digest in referrers:
-                keys = {subject_key(one): one for one in here}
-            subjects = {keys[key] for key in named if key in keys} | {content.subject}
+            subjects = {longer.get(key, key) for key in named if key} | {content.subject}
             for subject in subjects:
                 if subject is not None and subject in here:
                     self._referrers.setdefault(subject, []).append(digest)

@@ -55,6 +55,14 @@ class RepositoryInventory:
         """Every tag, with the digest of the manifest that it is on."""
         return ((tag, manifest.digest) for manifest in self.manifests for tag in manifest.tags)
 
+    def count_image_tags(self) -> int:
+        """Return how many tags there are but for those of signatures and the like."""
+        count = sum([len(manifest.tags) for manifest in self.manifests])
+        for manifest in self.manifests if self.referrers else ():
+            if manifest.digest in self.referrers:
+                count -= len(manifest.tags) - len(manifest.image_tags)
+        return count
+
     def set_time(self, tag: str, manifest: ListedManifest) -> datetime | None:
         """Return when a tag of a manifest was set, or its manifest pushed if that was later.
 
@@ -95,6 +103,8 @@ class TagComparison:
                 self._unlisted.setdefault(digest, []).append(tag)
                 continue
             if tag in manifest.tags:
+                # The same text for one digest: the other one is not kept.
+                digest = manifest.digest
                 agreed[digest] = agreed.get(digest, 0) + 1
             else:
                 self._moved[tag] = digest

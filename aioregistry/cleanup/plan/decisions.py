@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
-from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.manifests.listed import ListedManifest, tagged_as_referrers
 from aioregistry.cleanup.plan.condemned import CondemnedItems
 from aioregistry.cleanup.plan.items import Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import Reasons, relation, short
@@ -92,7 +92,8 @@ def may_condemn(
         return False
     if len(inventory.manifests) > _SAMPLE_SIZE:
         some = inventory.manifests[:_SAMPLE_SIZE]
-        sample = evolve(inventory, manifests=some, elsewhere=inventory.subjects)
+        elsewhere = inventory.subjects if tagged_as_referrers(some) else inventory.elsewhere
+        sample = evolve(inventory, manifests=some, elsewhere=elsewhere)
         if _condemns_any(sample, policy, exempt, now):
             return True
     return _condemns_any(inventory, policy, exempt, now)
@@ -156,24 +157,12 @@ def decide(
     reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
     plan = RepositoryPlan(
         name=inventory.repository,
-        tags=_count_images(inventory),
+        tags=inventory.count_image_tags(),
         manifests=len(inventory.manifests),
         condemned=CondemnedItems.of_fields(reasons.condemned()),
         kept=reasons.kept(),
     )
     return plan, deleted.keys()
-
-
-def _count_images(inventory: RepositoryInventory) -> int:
-    """Return how many tags are of images."""
-    tags = sum([len(manifest.tags) for manifest in inventory.manifests])
-    if not inventory.referrers:
-        return tags
-    return tags - sum(
-        len(manifest.tags) - len(manifest.image_tags)
-        for manifest in inventory.manifests
-        if manifest.digest in inventory.referrers
-    )
 
 
 def missing_subjects(
@@ -388,7 +377,12 @@ def _keep_with_subjects(
         for manifest in inventory.manifests
         if manifest.digest in inventory.referrers and manifest.digest not in deleted
     ]
-    here = {subject_key(manifest.digest): manifest for manifest in inventory.manifests}
+    wanted = {subject_of_tag(tag) for manifest in referrers for tag in manifest.tags}
+    here = {
+        key: manifest
+        for manifest in inventory.manifests
+        if (key := subject_key(manifest.digest)) in wanted
+    }
     for manifest in referrers:
         for tag in manifest.tags:
             subject = here.get(subject_of_tag(tag) or "")

@@ -2,7 +2,8 @@
 
 from array import array
 from collections.abc import Iterable, Mapping
-from itertools import islice
+from itertools import compress, islice
+from operator import itemgetter
 
 from aioregistry.cleanup.manifests.blobs import keys_of, pack_keys, sizes_of
 from aioregistry.cleanup.manifests.content import Content
@@ -15,6 +16,8 @@ __all__ = ["Storage", "subjects_among"]
 _MANIFESTS_AT_ONCE = 5_000
 # A dict of so many blobs takes some 30 MB.
 _BLOBS_AT_ONCE = 250_000
+# By one byte of a key there are no more.
+_MAX_PARTS = 256
 _UNKNOWN = 0
 
 
@@ -69,18 +72,29 @@ class Storage:
 
     def freed(self) -> FreedBytes:
         """Return what goes when the condemned manifests are gone and garbage is collected."""
-        parts = 1 + len(self._condemned) // _BLOBS_AT_ONCE
+        parts = min(1 + len(self._condemned) // _BLOBS_AT_ONCE, _MAX_PARTS)
         freed, is_certain = 0, True
+        of_condemned, of_kept = map(_one_byte_of_each, (self._condemned, self._kept))
         for part in range(parts):
-            sizes: dict[int, int] = {}
-            for key, size in zip(self._condemned, self._sizes, strict=True):
-                if key % parts == part and (size or key not in sizes):
-                    sizes[key] = size
-            for key in sizes.keys() & self._kept:
+            table = bytes([byte % parts == part for byte in range(256)])
+            here = of_condemned.translate(table)
+            sizes = dict(compress(zip(self._condemned, self._sizes, strict=True), here))
+            if _UNKNOWN in sizes.values():
+                # A size that is known anywhere is the size.
+                known = compress(zip(self._condemned, self._sizes, strict=True), here)
+                sizes.update(filter(itemgetter(1), known))
+            kept = compress(self._kept, of_kept.translate(table))
+            for key in sizes.keys() & kept:
                 del sizes[key]
             freed += sum(sizes.values())
             is_certain &= _UNKNOWN not in sizes.values()
         return FreedBytes(bytes=freed, at_least=not is_certain, at_most=not self._everything_known)
+
+
+def _one_byte_of_each(keys: "array[int]") -> bytes:
+    """Return a byte of each key: to part keys by it takes no loop."""
+    # An empty view cannot be cast.
+    return bytes(memoryview(keys).cast("B")[:: keys.itemsize]) if keys else b""
 
 
 def _by_number(keys: Iterable[str]) -> dict[int, str]:

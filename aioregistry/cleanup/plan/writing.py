@@ -170,19 +170,20 @@ def _items(items: CondemnedItems, between: str) -> Iterator[str]:
             lines.append(_Line(delete, tags, digest, pushed_at, set_at, size_bytes, reason))
         else:
             try:
-                yield _quickly_written(lines, between)
+                # Within a text, a quotation mark has a backslash before it.
+                text = _quickly_written(lines)[1:-1]
+                yield text.replace('}, {"delete": ', f'}}{between}{{"delete": ')
             except UnicodeEncodeError:
                 # Half of a character, in the name of a rule.
                 yield between.join(map(_item, some))
 
 
-def _quickly_written(lines: list[_Line], between: str) -> str:
-    """Return lines as `_item` writes each of them, written all at once."""
-    text = msgspec.json.format(msgspec.json.encode(lines), indent=0).decode()[1:-1]
+def _quickly_written(value: object) -> str:
+    """Return what `_text` returns, for much at a time."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
     if not text.isascii() or _DELETE in text:
         text = _ESCAPED.sub(lambda found: _quoted(found[0])[1:-1], text)
-    # Within a text, a quotation mark has a backslash before it.
-    return text.replace('}, {"delete": ', f'}}{between}{{"delete": ')
+    return text
 
 
 def _item(item: Row | Condemned) -> str:
@@ -213,7 +214,10 @@ def _kept(kept: Kept) -> str:
         said["tags"] = kept.tags
     if kept.untagged:
         said["untagged"] = kept.untagged
-    return _text(said)
+    try:
+        return _quickly_written(said)
+    except UnicodeEncodeError:
+        return _text(said)
 
 
 def _listed(indent: str, key: str, texts: Iterable[str], comma: str) -> Iterator[str]:
