@@ -25,6 +25,7 @@ from aioregistry.cleanup.in_use.kube_api import (
     by_account,
     by_credentials,
     by_kubeconfig,
+    proxy_for,
 )
 from aioregistry.cleanup.in_use.kubeconfig import load_kubeconfig
 from aioregistry.cleanup.in_use.references import InUseError, collect_in_use
@@ -271,6 +272,39 @@ async def test_a_token_is_not_sent_without_https():
 
     source = ClusterInUse(connect=by_credentials(fetch), name="blue")
     assert "not https" in await refusal(source)
+
+
+async def test_no_credentials_of_others_are_in_the_way(source, cluster, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("default login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert len(await source.ask()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "excepted", "proxy"),
+    [
+        ("https://10.1.2.3:6443", "", "http://proxy"),
+        ("https://10.1.2.3:6443", "10.0.0.0/8", None),
+        ("https://10.1.2.3:6443", "example.com, 10.0.0.0/8", None),
+        ("https://10.1.2.3:6443", "11.0.0.0/8,nonsense/x", "http://proxy"),
+        ("https://10.1.2.3:6443", "10.1.2.3", None),
+        ("https://10.1.2.3:6443", "*", None),
+        ("https://k8s.example.com", "example.com", None),
+        ("https://k8s.example.com", ".example.com", None),
+        ("https://k8s.example.com", "10.0.0.0/8", "http://proxy"),
+        ("https://[fd00::1]:6443", "fd00::/8", None),
+        ("https://127.0.0.1:6443", "", None),
+        ("https://127.0.0.7:6443", "", None),
+        ("https://localhost:6443", "", None),
+        ("http://k8s.example.com", "", None),
+    ],
+)
+def test_a_proxy_of_the_environment_is_that_of_kubectl(monkeypatch, url, excepted, proxy):
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "http_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy")
+    monkeypatch.setenv("NO_PROXY", excepted)
+    assert proxy_for(url) == proxy
 
 
 async def test_an_authority_is_checked(cluster):

@@ -5,10 +5,12 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from attrs import field, frozen
 
@@ -23,6 +25,7 @@ __all__ = [
     "by_account",
     "by_credentials",
     "by_kubeconfig",
+    "proxy_for",
 ]
 
 _ATTEMPT_SECONDS = 60.0
@@ -157,6 +160,7 @@ async def _open(
             # From Python 3.13 on, its default asks more of an authority than many a cluster's has,
             # and than kubectl does. Chain, name and dates are checked all the same.
             configuration.disable_strict_ssl_verification = True
+            configuration.proxy = configuration.proxy or proxy_for(configuration.host)
             client = ApiClient(configuration)
         except ClusterError:
             raise
@@ -164,7 +168,7 @@ async def _open(
             raise _failure(error) from None
         client.user_agent = f"aioregistry/{VERSION}"
         rest: Any = client.rest_client
-        rest.pool_manager = _WithoutRedirects(rest.pool_manager)
+        rest.pool_manager = _PlainSession(rest.pool_manager)
         try:
             yield _Library(client)
         finally:
@@ -191,17 +195,50 @@ def _keep_bodies_out_of_logs() -> None:
         log.setLevel(logging.INFO)
 
 
-class _WithoutRedirects:
-    """A session of which no request follows a redirect: a page to log in is no list."""
+class _PlainSession:
+    """A session that sends what it is given: no redirect is followed, and no ~/.netrc is read.
+
+    A page to log in is no list, and credentials of that file are for others; one for any host
+    would stand in the way of the token.
+    """
 
     def __init__(self, session: Any) -> None:
-        self._session = session
+        self._given = session
+        self._session = type(session)(connector=session.connector, connector_owner=False)
 
     async def request(self, **arguments: Any) -> Any:
         return await self._session.request(**arguments, allow_redirects=False)
 
     async def close(self) -> None:
         await self._session.close()
+        await self._given.close()
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for an address, as kubectl reads it.
+
+    Of this machine's own addresses none is asked by a proxy, and ``NO_PROXY`` may name networks.
+
+    Args:
+        url: The address.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxy = getproxies_environment().get(parts.scheme)
+    if not proxy or host in _LOOPBACK or proxy_bypass(parts.netloc):
+        return None
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return proxy
+    excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
+    for network in (one.strip() for one in excepted if "/" in one):
+        try:
+            if address in ip_network(network, strict=False):
+                return None
+        except ValueError:
+            continue
+    return None if address.is_loopback else proxy
 
 
 @frozen
