@@ -72,12 +72,13 @@ async def show(
         )
         running = [await _worker(stack, file, environment) for _ in range(workers)]
         begun, killed, before = time.monotonic(), False, ""
+        total = registries * _REPOSITORIES * _OLD
         while True:
             await asyncio.sleep(0.5)
             runs = [run for run in (await engine.runs()).values() if isinstance(run, Run)]
             phases = Counter(run.result or run.phase for run in runs)
             told = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
-            told += f"; {_deletes(sandbox)} DELETEs"
+            told += f"; {_deletes(sandbox):,} of {total:,} DELETEs"
             if told != before:
                 say(f"{time.monotonic() - begun:4.0f} s: {told}")
                 before = told

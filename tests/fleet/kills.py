@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 
@@ -125,7 +125,7 @@ async def clean_among_kills(
     images: int = 12,
     *,
     casualties: Casualties,
-    seconds: float = 300.0,
+    seconds: float = 600.0,
 ) -> Told:
     """Clean registries while workers and the server are killed at random moments."""
     random, told, begun = Random(seed), Told(registries), time.monotonic()
@@ -146,10 +146,15 @@ async def clean_among_kills(
         stack.push_async_callback(crew.end)
         await crew.start(workers)
         harm = asyncio.create_task(_harm(random, sandbox, crew, server, casualties, told))
-        async with asyncio.timeout(seconds):
-            while not harm.done() or not await _have_ended(engine):
-                await asyncio.sleep(0.3)
-        await harm
+        try:
+            async with asyncio.timeout(seconds):
+                while not harm.done() or not await _have_ended(engine):
+                    await asyncio.sleep(0.3)
+        except TimeoutError:
+            harm.cancel()
+            told.happened.append(f"not at its end after {seconds:g} s")
+        with suppress(asyncio.CancelledError):
+            await harm
         runs = await engine.runs()
         for name, run in runs.items():
             assert isinstance(run, Run)
@@ -158,7 +163,10 @@ async def clean_among_kills(
             done = 0 if report is None else len(report.deleted) + len(report.absent)
             planned = -1 if plan is None else sum(1 for _ in plan.condemned)
             if run.result != "done" or report is None or not report.done or done != planned:
-                told.incomplete.append(f"{name}: {run.result} {run.error} {done} of {planned}")
+                told.incomplete.append(
+                    f"{name}: {run.phase} {run.slices}.{run.attempt} {run.result} {run.error}"
+                    f" {done} of {planned}"
+                )
         told.wrong = wrong_repositories(sandbox)
         told.rejected, told.requests = sandbox.rejected_count, sandbox.request_count
         told.collections = dict(collections(sandbox))
