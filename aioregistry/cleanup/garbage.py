@@ -1,6 +1,6 @@
 """Garbage collection after a clean-up: started, waited for, and held against the estimate."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from attrs import frozen
@@ -93,6 +93,7 @@ async def collect_garbage(
     timeout: float | None = None,
     interval: float = 10.0,
     on_status: Callable[[GarbageCollection], Ignored] | None = None,
+    check: Callable[[], Awaitable[None]] | None = None,
 ) -> CollectedGarbage:
     """Start a garbage collection, and wait until it has ended.
 
@@ -117,6 +118,9 @@ async def collect_garbage(
         timeout: Seconds to wait at most; None, the default, waits as long as it takes.
         interval: Seconds between two looks, each a request; 10 by default.
         on_status: Called with the garbage collection when it was started, and after each look.
+        check: Awaited right before one is started, when all waiting for quota is over; what it
+            raises is raised, and none is started: for whoever may have been replaced by another.
+            None, the default, for none.
 
     Raises:
         GarbageCollectionError: It failed or was cancelled.
@@ -131,7 +135,7 @@ async def collect_garbage(
         if started is None or started.ended:
             started = await _ended_well_after(registry, after)
     if started is None:
-        started = await _start(registry, type)
+        started = await _start(registry, type, check)
     if on_status is not None:
         on_status(started)
     ended = await registry.wait_for_garbage_collection(
@@ -147,10 +151,14 @@ async def collect_garbage(
     return CollectedGarbage(ended, estimate)
 
 
-async def _start(registry: RegistryHandle, kind: GarbageCollectionType) -> GarbageCollection:
+async def _start(
+    registry: RegistryHandle,
+    kind: GarbageCollectionType,
+    check: Callable[[], Awaitable[None]] | None,
+) -> GarbageCollection:
     """Start a garbage collection; return the one that is under way where there is one."""
     try:
-        return await registry.start_garbage_collection(kind)
+        return await registry.start_garbage_collection(kind, check=check)
     except (ConflictError, InvalidRequestError, PreconditionFailedError):
         active = await registry.garbage_collection()
         if active is None or active.ended:

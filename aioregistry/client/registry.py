@@ -1,7 +1,7 @@
 """The handle of a registry: its repositories, all its tags, its garbage collections."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from functools import partial
 from typing import Literal, overload
 
@@ -268,6 +268,8 @@ class RegistryHandle:
     async def start_garbage_collection(
         self,
         type: GarbageCollectionType | None = None,  # noqa: A002
+        *,
+        check: Callable[[], Awaitable[None]] | None = None,
     ) -> GarbageCollection:
         """Start a garbage collection; the registry is read-only until it has ended.
 
@@ -276,18 +278,17 @@ class RegistryHandle:
         Example:
             ```python
             started = await registry.start_garbage_collection("unreferenced blobs only")
-            ended = await registry.wait_for_garbage_collection(started.uuid, timeout=3600)
-            print(ended.status, ended.freed_bytes)
             ```
 
         Args:
             type: Which kind to run; None, the default, leaves the choice to the API.
+            check: Awaited when all waiting is over; nothing is sent if it raises. None by default.
 
         Raises:
             RegistryError: One is under way already, or any other of its kinds.
         """
         return await self._families.call(
-            lambda endpoints: endpoints.start_garbage_collection(self.name, type)
+            lambda endpoints: endpoints.start_garbage_collection(self.name, type), check=check
         )
 
     async def garbage_collection(self) -> GarbageCollection | None:

@@ -226,6 +226,8 @@ class Steps:
                     after=newest,
                     timeout=self.slice_seconds,
                     interval=self.look_seconds,
+                    # Another may have taken over, and have started one, since this one looked.
+                    check=lease.write,
                 )
             except RegistryTimeoutError:
                 # It goes on, and is adopted.

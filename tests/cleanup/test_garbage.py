@@ -97,7 +97,7 @@ class Answering:
         self._ended = ended
         self.asked: list[object] = []
 
-    async def start_garbage_collection(self, kind: str) -> GarbageCollection:
+    async def start_garbage_collection(self, kind: str, **_) -> GarbageCollection:
         self.asked.append(kind)
         return GarbageCollection(uuid="u1", status="requested")
 
@@ -195,3 +195,27 @@ async def test_one_that_was_cancelled_is_not_adopted(sandbox, registry):
     sandbox.state.phases = Phases(0.01, 0.01, 0.01)
     done = await collect_garbage(registry, after="", interval=0.01)
     assert done.run.uuid != running.uuid
+
+
+async def test_none_is_started_once_a_check_fails(sandbox, registry):
+    class ReplacedError(Exception):
+        """Another has taken over."""
+
+    async def check() -> None:
+        raise ReplacedError
+
+    with pytest.raises(ReplacedError):
+        await collect_garbage(registry, after="", check=check)
+    assert all(one.method != "POST" for one in sandbox.requests)
+
+
+async def test_the_check_comes_after_the_wait_for_quota(sandbox, registry):
+    told = []
+
+    async def check() -> None:
+        told.append(("checked", sandbox.request_count))
+
+    before = sandbox.request_count
+    await collect_garbage(registry, after="", check=check, interval=0.01)
+    # After both looks, right before the start.
+    assert told == [("checked", before + 2)]

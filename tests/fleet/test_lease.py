@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 from redis.exceptions import ConnectionError as NoConnectionError
@@ -10,9 +11,12 @@ from redis.exceptions import ConnectionError as NoConnectionError
 from aioregistry.cleanup import Archive, JournalError, Plan, read_archive
 from aioregistry.cleanup.apply.journal import Journal, PlanLockedError
 from aioregistry.cleanup.apply.store import Beginning, JournalKind
+from aioregistry.client.registry import RegistryHandle
 from aioregistry.fleet import Lease, LeaseLostError, LeaseTakenError, SharedStore
 from aioregistry.fleet.lease import Write
 from tests.cleanup.test_journal import ITEM, OTHER, PLAN
+from tests.fleet.fleets import collections, engine_of, fleet_of, sandbox_of
+from tests.fleet.test_engine import finished
 from tests.ratelimit.redis_servers import REDIS, VALKEY, Server
 
 
@@ -219,3 +223,31 @@ async def test_what_somebody_else_has_changed_is_not_written_over(lease, server)
         await held.write(Write("list", b"4", append=True))
     assert await server.get("state") == b"of another"
     assert await server.lrange("list", 0, -1) == [b"1", b"2", b"4"]
+
+
+async def test_no_collection_is_started_by_one_that_was_replaced_meanwhile(tmp_path, monkeypatch):
+    """It stood still between its looks and the start; the lease ran out, and another went on."""
+    usual, standing, go_on = RegistryHandle.start_garbage_collection, [], asyncio.Event()
+
+    async def start(self, *arguments, **options):
+        standing.append(self)
+        if len(standing) == 1:
+            await go_on.wait()
+        return await usual(self, *arguments, **options)
+
+    monkeypatch.setattr(RegistryHandle, "start_garbage_collection", start)
+    async with sandbox_of(1, 1) as sandbox, AsyncExitStack() as stack:
+        fleet = fleet_of(tmp_path, 1)
+        first, second = [
+            await stack.enter_async_context(engine_of(fleet, sandbox)) for _ in range(2)
+        ]
+        await first.begin(["reg0"])
+        working = asyncio.create_task(first.work(["reg0"]))
+        while not standing:
+            await asyncio.sleep(0.01)
+        async with first._docket.redis() as server:
+            await server.delete(first.store.keys("reg0").lock)
+        assert (await finished(second, ["reg0"]))["reg0"].result == "done"
+        go_on.set()
+        await working
+        assert collections(sandbox) == {"reg0": 1}
