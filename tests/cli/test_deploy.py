@@ -65,6 +65,15 @@ def test_a_role_and_an_account_come_only_with_the_question_what_runs(shell):
     assert _pod(asking)["automountServiceAccountToken"]
 
 
+def test_a_further_kind_is_asked_for_with_a_right_to_it(shell):
+    options = ("--in-use", "in-cluster", "--in-use-kind", "argoproj.io/v1alpha1/rollouts")
+    made = objects(deploy(shell, "kubernetes", *options, "--in-use-ignore", "Rollout"))
+    rules = {tuple(rule["apiGroups"]): rule for rule in made["ClusterRole"]["rules"]}
+    assert rules["argoproj.io",]["resources"] == ["rollouts"]
+    words = " ".join(_pod(made)["containers"][0]["command"])
+    assert "--in-use-kind argoproj.io/v1alpha1/rollouts --in-use-ignore Rollout" in words
+
+
 def test_an_image_is_pulled_with_a_secret_where_one_is_named(shell):
     assert "imagePullSecrets" not in _pod(objects(deploy(shell, "kubernetes")))
     made = objects(deploy(shell, "kubernetes", "--pull-secret", "pull"))
@@ -202,6 +211,13 @@ def test_a_time_is_the_same_to_cron_and_systemd(at, on, cron, calendar):
         ("kubernetes", ("--pull-secret", "a}"), "--pull-secret: cannot be"),
         ("kubernetes", ("--name", "x" * 60), "--name: cannot be"),
         ("kubernetes", ("--in-use", "$(TOKEN)"), "--in-use: cannot be"),
+        ("kubernetes", ("--in-use-kind", "a/v1/b"), "--in-use-kind and --in-use-ignore are for"),
+        (
+            "kubernetes",
+            ("--in-use", "in-cluster", "--in-use-kind", "rollouts"),
+            "--in-use-kind: no kind: 'rollouts'",
+        ),
+        ("github", ("--in-use", "digitalocean", "--in-use-ignore", "$(x)"), "--in-use-ignore: "),
         ("kubernetes", ("--undo-window", "1h"), "--undo-window is for --gc"),
         ("kubernetes", ("--deadline", "soon"), "--deadline: not a length of time"),
         ("github", ("--branch", "${{ x }}"), "--branch: cannot be"),

@@ -439,6 +439,25 @@ async def test_nobody_in_particular_may_not_ask(filled, tmp_path):
     assert 'User "system:anonymous" cannot list' in await refusal(source_of(config))
 
 
+async def test_a_kind_of_a_definition_is_read_with_the_role_that_names_it(filled, tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[rules]]\ntags = "pr-*"\ndelete = true\n')
+    words = ["kubernetes", "example", "--policy", str(policy), "--name", "further"]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "aioregistry", "deploy", *words),
+        *("--in-use", "in-cluster", "--in-use-kind", ROLLOUTS),
+        stdout=subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    filled.kubectl("apply", "--validate=strict", "-f", "-", given=printed.decode())
+    await asyncio.to_thread(wait_for_right, filled, "further")
+    user = {"token": filled.token("further")}
+    config = filled.write_kubeconfig(tmp_path / "kubeconfig", user)
+    source = source_of(config, further_kinds=[ROLLOUTS])
+    assert f"{HOST}/canary:main" in names(await source.ask())
+    assert source.asked[0].counts["rollouts.argoproj.io"] == 1
+
+
 async def test_a_kind_that_the_cluster_lacks_is_an_error(filled):
     source = source_of(filled.kubeconfig, further_kinds=["keda.sh/v1alpha1/scaledjobs"])
     assert "the cluster has no /apis/keda.sh/v1alpha1/scaledjobs" in await refusal(source)

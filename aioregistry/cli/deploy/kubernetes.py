@@ -6,7 +6,7 @@ import sys
 import yaml
 from attrs import frozen
 
-from aioregistry.cleanup.in_use.kinds import cluster_role
+from aioregistry.cleanup.in_use.kinds import cluster_role, parse_kind
 from aioregistry.cli.deploy.plan import CODES, Deployment
 
 __all__ = ["Cluster", "manifests_of", "yaml_text"]
@@ -38,7 +38,9 @@ def manifests_of(deployment: Deployment, cluster: Cluster) -> str:
     """Return the objects as YAML for ``kubectl apply -f -``."""
     parts = [_head(deployment, cluster) + _account(deployment, cluster)]
     if cluster.asks:
-        parts += [cluster_role(name=_role_name(deployment, cluster)), _binding(deployment, cluster)]
+        kinds = map(parse_kind, deployment.further_kinds)
+        role = cluster_role(kinds, name=_role_name(deployment, cluster))
+        parts += [role, _binding(deployment, cluster)]
     parts += [
         _policy(deployment, cluster),
         _volume(deployment, cluster),

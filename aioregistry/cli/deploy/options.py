@@ -38,6 +38,25 @@ class Deploying:
             " as in `cleanup run`. Repeatable.",
         ),
     ] = None
+    in_use_kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in-use-kind",
+            metavar="GROUP/VERSION/PLURAL",
+            show_default=False,
+            help="A further kind of objects that clusters are asked for. Repeatable.",
+        ),
+    ] = None
+    in_use_ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in-use-ignore",
+            metavar="KIND",
+            show_default=False,
+            help="As in `cleanup run`: a kind that need not name an image, `cluster/NAME` or"
+            " `app/NAME`. Repeatable.",
+        ),
+    ] = None
     gc: Annotated[bool, typer.Option("--gc", help="Collect garbage after each run.")] = False
     undo_window: Annotated[
         str | None,

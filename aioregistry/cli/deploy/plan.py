@@ -26,6 +26,8 @@ _RULES = {
     "--user": r"[a-z_][a-z0-9_-]{0,31}",
     # Of characters that mean themselves to shells, YAML, systemd, cron and GitHub alike.
     "--in-use": r"[A-Za-z0-9_./:@+=-]{1,400}",
+    "--in-use-kind": r"[a-z0-9./-]{1,400}",
+    "--in-use-ignore": r"[A-Za-z0-9_./:@+=-]{1,400}",
     "--policy": r"[A-Za-z0-9_./@+=-]{1,400}",
     "--program": r"/[A-Za-z0-9._/+-]{1,400}",
 }
@@ -86,6 +88,8 @@ class Deployment:
         policy: The text of the policy.
         policy_name: The name of its file, whose ending says how it is read.
         when: When it runs.
+        further_kinds: Kinds that clusters are asked for besides the usual ones.
+        ignored: Kinds that need not name an image, and what is not asked.
     """
 
     name: str
@@ -95,6 +99,8 @@ class Deployment:
     policy: str
     policy_name: str
     when: When
+    further_kinds: Sequence[str] = ()
+    ignored: Sequence[str] = ()
 
     def words(self, policy: Path | str, program: str = "aioregistry") -> list[str]:
         """Return the command, given where the policy is and what the program is called."""
@@ -105,7 +111,12 @@ class Deployment:
     @property
     def evidence(self) -> list[str]:
         """The options on what is in use."""
-        return [word for source in self.in_use for word in ("--in-use", source)]
+        given = (
+            ("--in-use", self.in_use),
+            ("--in-use-kind", self.further_kinds),
+            ("--in-use-ignore", self.ignored),
+        )
+        return [word for option, values in given for one in values for word in (option, one)]
 
     def line(self, policy: Path | str, program: str = "aioregistry") -> str:
         """Return the command as a line; no word of it needs quotes."""

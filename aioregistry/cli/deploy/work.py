@@ -7,6 +7,8 @@ from typing import NoReturn
 import typer
 
 from aioregistry.api.names import check_registry
+from aioregistry.cleanup.in_use.kinds import parse_kind
+from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.policy.file import PolicyFileError
 from aioregistry.cli.cleanup.rules import read_rules
@@ -111,6 +113,14 @@ def _deployment(command: str, deploying: Deploying, policy_name: str = "") -> De
         if not deploying.gc:
             raise UsageError("--undo-window is for --gc: without it no garbage is collected")
         limits += ["--undo-window", _length("--undo-window", deploying.undo_window)]
+    if (deploying.in_use_kind or deploying.in_use_ignore) and not deploying.in_use:
+        raise UsageError("--in-use-kind and --in-use-ignore are for --in-use")
+    kinds = [checked("--in-use-kind", kind) for kind in deploying.in_use_kind or ()]
+    try:
+        for kind in kinds:
+            parse_kind(kind)
+    except InUseError as error:
+        raise UsageError(f"--in-use-kind: {error}") from None
     return Deployment(
         checked("--name", deploying.name),
         None if deploying.registry is None else check_registry(deploying.registry),
@@ -119,6 +129,8 @@ def _deployment(command: str, deploying: Deploying, policy_name: str = "") -> De
         deploying.policy.read_text(encoding="utf-8-sig"),
         policy_name or f"policy{deploying.policy.suffix.lower()}",
         When.of(deploying.at, deploying.on),
+        kinds,
+        [checked("--in-use-ignore", one) for one in deploying.in_use_ignore or ()],
     )
 
 
