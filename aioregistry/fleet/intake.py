@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docket import Docket, Worker
+from redis.exceptions import RedisError
 
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.lease import end_task
@@ -17,6 +18,7 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _CHECK_INTERVAL = timedelta(milliseconds=100)
 _START_SECONDS = 30.0
+_LOOKS = 3
 _SECONDS_TO_END = 10.0
 
 
@@ -53,12 +55,13 @@ class Intake:
             fallback_task=_leave_to_others,
         )
         self._running: asyncio.Task[None] | None = None
-        self._begun_at = 0.0
+        # Since the server is there: how often it was looked for in vain, and since when.
+        self._looks = 0
+        self._looked_at = 0.0
         self._has_begun = False
 
     async def __aenter__(self) -> Self:
         await self._worker.__aenter__()
-        self._begun_at = asyncio.get_running_loop().time()
         self._running = asyncio.create_task(self._worker.run_forever(), name="fleet worker")
         return self
 
@@ -88,13 +91,24 @@ class Intake:
             raise IntakeError("the worker has ended by itself")
         if self._has_begun:
             return
-        if any(one.name == self._name for one in await self._docket.workers()):
+        clock = asyncio.get_running_loop().time
+        try:
+            names = {one.name for one in await self._docket.workers()}
+        except (RedisError, OSError):
+            # It begins once the server is back.
+            self._looks = 0
+            raise
+        if self._name in names:
             self._has_begun = True
-        elif asyncio.get_running_loop().time() - self._begun_at > _START_SECONDS:
+            return
+        if self._looks == 0:
+            self._looked_at = clock()
+        self._looks += 1
+        if self._looks > _LOOKS and clock() - self._looked_at > _START_SECONDS:
             raise IntakeError(
-                f"the worker takes no steps after {_START_SECONDS:g} s: its user on the"
-                " fleet's server needs all keys and channels of the fleet's name, and commands on"
-                " streams; README.md of aioregistry/fleet has such a user"
+                f"the worker takes no steps after {_START_SECONDS:g} s: its user on the fleet's"
+                " server needs all keys and channels of the fleet's name, and commands on streams;"
+                " README.md of aioregistry/fleet has such a user"
             )
 
     @staticmethod

@@ -5,16 +5,18 @@ import os
 import pickletools
 import signal
 from contextlib import AsyncExitStack
+from unittest.mock import AsyncMock
 
 import msgspec
 import pytest
 import redis.asyncio
 from docket import Docket
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.exceptions import ConnectionError as NoConnectionError
 
 from aioregistry import RateLimit
 from aioregistry.fleet import Addresses, FleetEngine, Run
-from aioregistry.fleet.intake import IntakeError
+from aioregistry.fleet.intake import Intake, IntakeError
 from aioregistry.fleet.state import VERSION
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
@@ -249,6 +251,28 @@ async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_er
                     await engine.work()
     finally:
         await server.acl_deluser("fleet")
+
+
+async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
+    tmp_path, url, server, server_port, monkeypatch
+):
+    monkeypatch.setattr("aioregistry.fleet.intake._START_SECONDS", 0.5)
+    async with FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()) as engine:
+        intake = Intake(engine._docket, "a worker", 1, 2.0)
+        usual, away = engine._docket.workers, NoConnectionError("away")
+        monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=away))
+        for _ in range(6):
+            with pytest.raises(NoConnectionError):
+                await intake.check()
+            await asyncio.sleep(0.2)
+        # It is back, and the worker is not quite.
+        monkeypatch.setattr(engine._docket, "workers", usual)
+        await intake.check()
+        monkeypatch.setattr("aioregistry.fleet.intake._START_SECONDS", 30.0)
+        async with intake, asyncio.timeout(60):
+            while not intake._has_begun:
+                await intake.check()
+                await asyncio.sleep(0.1)
 
 
 @pytest.mark.slow(2)
