@@ -70,6 +70,10 @@ class Reasons:
     def _condemned_manifest(self, manifest: ListedManifest) -> Fields:
         digest, tags, pushed_at = manifest.digest, manifest.tags, manifest.pushed_at
         taker = self._deleted[digest]
+        if taker is None and len(tags) == 1 and tags[0] in self._tags and pushed_at is not None:
+            # As most are.
+            reason, set_at = self._tags[tags[0]].reason, self._set_at.get(tags[0], pushed_at)
+            return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
         if taker is not None:
             reason = f"{self._relation(taker, digest)}, which is deleted"
         elif tags and (own := self._own_reasons(tags)):
@@ -82,8 +86,7 @@ class Reasons:
     def _own_reasons(self, tags: tuple[str, ...]) -> str:
         decided = self._tags
         first = decided.get(tags[0])
-        if first is not None and (len(tags) == 1 or all(decided.get(tag) is first for tag in tags)):
-            # As for most of them.
+        if first is not None and all(decided.get(tag) is first for tag in tags):
             return first.reason
         reasons: dict[str, list[str]] = {}
         for tag in tags:
@@ -97,8 +100,6 @@ class Reasons:
         tags, pushed_at = manifest.tags, manifest.pushed_at
         if not tags or pushed_at is None:
             return None
-        if len(tags) == 1:
-            return self._set_at.get(tags[0], pushed_at)
         times = [self._set_at.get(tag, pushed_at) for tag in tags]
         known = [time for time in times if time is not None]
         return max(known) if len(known) == len(times) else None
