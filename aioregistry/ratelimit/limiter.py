@@ -159,7 +159,8 @@ class WindowLimiter:
                 self._count_others(reported, now)
         if self._windows[-1].in_flight == 0:
             self._settle_others()
-        self._wake()
+        if self._alarm is not None:
+            self._wake()
 
     @property
     def status(self) -> RateLimitStatus:

@@ -262,6 +262,8 @@ class Transport:
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: Secret
     ) -> dict[str, Any]:
+        if self._is_token_default and request.body is None:
+            return {}
         headers: dict[str, str] = {}
         if request.body is not None:
             headers[hdrs.CONTENT_TYPE] = request.content_type
