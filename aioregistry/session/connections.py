@@ -120,6 +120,11 @@ class _AlikeRequest(aiohttp.ClientRequest):
         super().update_auto_headers(skip_auto_headers)
         self.alike.made = self.headers.copy()
 
+    def update_transfer_encoding(self) -> None:
+        """Say that the body comes in chunks, where it does."""
+        if self.chunked or not self._has_all_headers:
+            super().update_transfer_encoding()
+
     @property
     def connection_key(self) -> Any:
         """What connections for this request are known by."""
