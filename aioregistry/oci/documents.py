@@ -37,6 +37,7 @@ MEDIA_TYPES = (
     "application/vnd.docker.distribution.manifest.v1+json",
 )
 ACCEPT = ", ".join(MEDIA_TYPES)
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
 @frozen
@@ -137,14 +138,16 @@ def upload_path(location: str) -> str | None:
 def body_with(digest: str, body: bytes) -> bytes | None:
     """Return the part of a body that has a digest; None when that cannot be shown."""
     algorithm = digest.partition(":")[0]
-    if algorithm in {"sha256", "sha384", "sha512"}:
-        # Few are signed: the payload is looked for only where the body has another digest.
-        for part_of in (bytes, signed_payload):
-            part = part_of(body)
-            if part is None:
-                continue
-            if digest == f"{algorithm}:{hashlib.new(algorithm, part).hexdigest()}":
-                return part
+    # Looked up by its name in the library, an algorithm takes longer than its work.
+    new_hash = _HASHES.get(algorithm)
+    if new_hash is None:
+        return None
+    if digest == f"{algorithm}:{new_hash(body).hexdigest()}":
+        return body
+    # Few are signed: the payload is looked for only where the body has another digest.
+    part = signed_payload(body)
+    if part is not None and digest == f"{algorithm}:{new_hash(part).hexdigest()}":
+        return part
     return None
 
 

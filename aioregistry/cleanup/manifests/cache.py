@@ -109,11 +109,12 @@ class ContentCache:
 
     def put(self, contents: Mapping[str, Content]) -> None:
         """Keep contents, those that still have their document."""
-        rows = [
-            (_key(digest), content.document.media_type, content.document.body)
-            for digest, content in contents.items()
-            if content.document is not None
-        ]
+        documents = {digest: content.document for digest, content in contents.items()}
+        self.put_documents({digest: one for digest, one in documents.items() if one is not None})
+
+    def put_documents(self, documents: Mapping[str, Document]) -> None:
+        """Keep documents."""
+        rows = [(_key(digest), one.media_type, one.body) for digest, one in documents.items()]
         statement = "INSERT OR REPLACE INTO documents (digest, type, body) VALUES (?, ?, ?)"
         self._kept.write((statement, rows))
 

@@ -1,11 +1,9 @@
 """Reading manifests and tags from the registry itself."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
-
-from attrs import evolve
 
 from aioregistry.arguments import Ignored, Several
 from aioregistry.cleanup.manifests.cache import ContentCache
@@ -25,7 +23,7 @@ from aioregistry.errors import (
     RegistryError,
     RegistryTimeoutError,
 )
-from aioregistry.oci.distribution import Distribution
+from aioregistry.oci.distribution import Distribution, FetchedManifest
 from aioregistry.oci.documents import MEDIA_TYPES
 
 __all__ = ["ContentReader", "ContentSource", "DocumentStore"]
@@ -130,10 +128,11 @@ class ContentReader:
                 on_read(len(found))
         left = iter([digest for digest in wanted if digest not in found])
         writing = None if self._cache is None else WriteBehind(self._write)
+        same: dict[Hashable, Content] = {}
 
         async def work() -> None:
             for digest in left:
-                found[digest] = await self._read_one(repository, digest, writing)
+                found[digest] = await self._read_one(repository, digest, same, writing)
                 if on_read is not None:
                     on_read(1)
 
@@ -149,19 +148,24 @@ class ContentReader:
         return found
 
     async def _read_one(
-        self, repository: str, digest: str, writing: WriteBehind[tuple[str, Content]] | None
+        self,
+        repository: str,
+        digest: str,
+        same: dict[Hashable, Content],
+        writing: WriteBehind[tuple[str, Document]] | None,
     ) -> Content | UnreadableContentError:
         try:
-            content = await self._fetch(repository, digest)
+            fetched = await self._fetch(repository, digest)
+            content = parse_content(fetched.body, fetched.media_type, same=same)
         except UnreadableContentError as error:
             return error
         if writing is not None:
-            await writing.add((digest, content))
-        return evolve(content, document=None)
+            await writing.add((digest, Document(fetched.body, fetched.media_type)))
+        return content
 
-    def _write(self, contents: list[tuple[str, Content]]) -> None:
+    def _write(self, documents: list[tuple[str, Document]]) -> None:
         if self._cache is not None:
-            self._cache.put(dict(contents))
+            self._cache.put_documents(dict(documents))
 
     async def current_digest(self, repository: str, reference: str) -> str | None:
         """See `ContentSource`: ``HEAD /v2/{registry}/{repository}/manifests/{reference}``."""
@@ -208,7 +212,7 @@ class ContentReader:
         """See `ContentSource`: the base URL that was given."""
         return self._distribution.base_url
 
-    async def _fetch(self, repository: str, digest: str) -> Content:
+    async def _fetch(self, repository: str, digest: str) -> FetchedManifest:
         try:
             fetched = await self._distribution.get_manifest(repository, digest)
         except ClientClosedError:
@@ -226,7 +230,7 @@ class ContentReader:
                 raise MissingContentError(str(error)) from error
             raise UnreadableContentError(str(error)) from error
         self._is_reached = True
-        return parse_content(fetched.body, fetched.media_type)
+        return fetched
 
 
 def _is_certain(media_type: str | None) -> bool:

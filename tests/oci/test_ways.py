@@ -1,0 +1,64 @@
+"""Which of its sessions a registry's request goes by, and with what authorization."""
+
+import pytest
+from yarl import URL
+
+from aioregistry.oci.distribution import Distribution
+from aioregistry.oci.documents import ACCEPT
+from tests.conftest import QUICK
+from tests.oci.test_tokens import DIGEST, REPOSITORIES, registry  # noqa: F401
+
+BASE = "https://registry.example:44"
+PATH = "/v2/example/web%2Fapp/manifests/v1"
+
+
+async def test_each_repository_is_asked_for_with_its_own_token(client, registry):  # noqa: F811
+    registry.grant = lambda asked: asked[:1]
+    async with Distribution(
+        client.registry("example"), base_url=registry.url, retry=QUICK
+    ) as distribution:
+        for repository in REPOSITORIES * 2:
+            await distribution.get_manifest(repository, DIGEST)
+    sent = [(name, given) for name, given in registry.manifests if given is not None]
+    refused = [name for name, given in sent if not registry.allows(name, given)]
+    assert refused == []
+    assert len({given for _, given in sent}) == len(REPOSITORIES)
+
+
+async def test_reads_of_the_registry_itself_go_by_the_quick_session(client):
+    async with Distribution(client.registry("example"), base_url=BASE) as distribution:
+        http, address, _ = distribution._way_to(f"{BASE}{PATH}", None, ACCEPT, "", reads=True)
+        assert http is distribution._direct
+        assert address == URL(f"{BASE}{PATH}", encoded=True)
+        assert str(address) == f"{BASE}{PATH}"
+
+
+@pytest.mark.parametrize(
+    ("url", "reads"),
+    [
+        (f"{BASE}4{PATH}", True),
+        (f"https://storage.example{PATH}", True),
+        (f"{BASE}{PATH}?n=1", True),
+        (f"{BASE}{PATH}", False),
+    ],
+)
+async def test_all_others_go_by_the_usual_session(client, url, reads):
+    async with Distribution(client.registry("example"), base_url=BASE) as distribution:
+        http, address, _ = distribution._way_to(url, None, ACCEPT, "", reads=reads)
+        assert http is distribution._http
+        assert str(address) == url
+
+
+async def test_with_the_environments_proxies_all_go_by_the_usual_session(client):
+    async with Distribution(
+        client.registry("example"), base_url=BASE, trust_env=True
+    ) as distribution:
+        http, _, _ = distribution._way_to(f"{BASE}{PATH}", None, ACCEPT, "", reads=True)
+        assert http is distribution._http
+
+
+async def test_both_sessions_are_closed(client):
+    async with Distribution(client.registry("example"), base_url=BASE) as distribution:
+        pass
+    assert distribution._direct.closed
+    assert distribution._http.closed
