@@ -14,10 +14,10 @@ from aioregistry.oci.documents import (
     MEDIA_TYPES,
     FetchedManifest,
     body_with,
-    next_query,
     referrers_of,
     tags_of,
 )
+from aioregistry.oci.links import next_query
 from aioregistry.oci.requests import RegistryRequests
 from aioregistry.session.answers import Answer
 
@@ -147,7 +147,9 @@ class Distribution(RegistryRequests):
             tags = tags_of(answer.body)
             before = len(found)
             found |= dict.fromkeys(tags)
-            if 'rel="next"' not in answer.headers.get("Link", ""):
+            is_linked = next_query(answer.headers) is not None
+            # After a full page there may be another, to which the registry does not link.
+            if not is_linked and (len(tags) < _TAGS_PER_PAGE or len(found) == before):
                 return list(found)
             if len(found) == before:
                 raise InvalidResponseError(f"the pages of tags of {repository!r} never end")
@@ -187,7 +189,7 @@ class Distribution(RegistryRequests):
                 break
             before = len(found)
             found |= dict.fromkeys(referrers_of(answer.body))
-            query = next_query(answer.headers.get("Link", ""))
+            query = next_query(answer.headers)
             if query is not None and len(found) == before:
                 raise InvalidResponseError(f"the pages of referrers of {digest!r} never end")
         return list(found) if self._serves_referrers else None

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -19,7 +18,6 @@ __all__ = [
     "FetchedManifest",
     "body_with",
     "is_host",
-    "next_query",
     "redirected",
     "referrers_of",
     "tags_of",
@@ -85,23 +83,6 @@ def referrers_of(body: bytes) -> list[str]:
         return [names.check_digest(entry["digest"]) for entry in entries or ()]
     except (ValueError, LookupError, TypeError, RecursionError):
         raise InvalidResponseError("the registry sent no list of referrers") from None
-
-
-def next_query(link: str) -> str | None:
-    """Return the query of the next page in a ``Link`` header; None when there is no further page.
-
-    The rest of the link is not used: it may lead anywhere.
-
-    Raises:
-        InvalidResponseError: It is no query.
-    """
-    found = re.search(r"<([^<>]*)>\s*;[^<]*\brel=\"?next\b", link)
-    if found is None:
-        return None
-    query = found[1].partition("?")[2]
-    if not re.fullmatch(r"[!-~]*", query, re.ASCII) or "#" in query:
-        raise InvalidResponseError("the registry's link to the next page is none")
-    return query
 
 
 def redirected(url: str, location: str) -> str:

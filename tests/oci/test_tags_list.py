@@ -50,6 +50,33 @@ async def test_pages_without_end_are_an_error(client):
             await distribution.list_tags("web")
 
 
+async def test_a_full_page_without_a_link_is_not_taken_for_the_end(client):
+    tags = [f"v{number:04}" for number in range(1_500)]
+    asked = []
+
+    def answer(request):
+        last = request.query.get("last")
+        asked.append(last)
+        return web.json_response({"tags": tags[tags.index(last) + 1 if last else 0 :][:1_000]})
+
+    async with serving(client, answer) as distribution:
+        assert await distribution.list_tags("web") == tags
+    assert asked == [None, "v0999"]
+
+
+async def test_a_registry_that_lists_all_at_once_may_do_so_again(client):
+    tags = [f"v{number:04}" for number in range(1_500)]
+    async with serving(client, lambda _: web.json_response({"tags": tags})) as distribution:
+        assert await distribution.list_tags("web") == tags
+
+
+async def test_a_link_that_cannot_be_read_is_an_error(client):
+    odd = {"Link": "/v2/example/web/tags/list?last=a; rel=next"}
+    async with serving(client, lambda _: web.json_response({"tags": ["a"]}, headers=odd)) as it:
+        with pytest.raises(InvalidResponseError, match="cannot be read"):
+            await it.list_tags("web")
+
+
 async def test_a_registry_that_does_not_serve_the_list(client):
     async with serving(client, lambda _: web.json_response({}, status=404)) as distribution:
         with pytest.raises(NotFoundError):

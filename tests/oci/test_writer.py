@@ -16,7 +16,7 @@ from aioregistry import (
     NotFoundError,
     TagExistsError,
 )
-from aioregistry.oci.documents import next_query, redirected, upload_path
+from aioregistry.oci.documents import redirected, upload_path
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Fault, Faults
 from aioregistry.sandbox.state.model import Registry
@@ -369,12 +369,6 @@ async def test_pages_of_referrers_that_never_end_are_refused(client):
 )
 def test_the_path_of_an_upload(location, path):
     assert upload_path(location) == path
-
-
-def test_the_query_of_the_next_page():
-    assert next_query('</v2/x?n=1>; rel="next"') == "n=1"
-    assert next_query('</v2/x?n=1>; rel="prev"') is None
-    assert next_query("") is None
 
 
 def test_a_redirect_leads_to_https_or_to_the_same_origin():

@@ -9,7 +9,8 @@ from aioregistry.errors import InvalidResponseError
 from aioregistry.images.config import config_of
 from aioregistry.images.inspection import ImageInspection, InspectedLayer, InspectedManifest
 from aioregistry.images.parts import parts_of
-from aioregistry.oci.documents import next_query, redirected, referrers_of, upload_path
+from aioregistry.oci.documents import redirected, referrers_of, upload_path
+from aioregistry.oci.links import next_query
 from tests.fuzzing.readers.reader import Reader, header_of, is_sound
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")
@@ -62,10 +63,13 @@ def read_location(document: bytes) -> None:
     location = header_of(document)
     path = upload_path(location)
     assert path is None or (path.startswith("/v2/") and path.isprintable() and path.isascii())
-    query = next_query(location)
-    assert query is None or (query.isascii() and query.isprintable())
     target = redirected("http://registry.test/v2/x", location)
     assert target.startswith(("https://", "http://registry.test/"))
+
+
+def read_links(document: bytes) -> None:
+    query = next_query({"Link": header_of(document)})
+    assert query is None or (query.isascii() and query.isprintable())
 
 
 READERS = (
@@ -107,7 +111,15 @@ READERS = (
         (
             b"/v2/example/web/blobs/uploads/1?_state=x",
             b"https://storage.test/x?signature=%2F",
+        ),
+    ),
+    Reader(
+        "links",
+        read_links,
+        (InvalidResponseError,),
+        (
             b'</v2/x?n=1&last=y>; rel="next"',
+            b'</v2/x?n=0>; title="a, <b>; \\" c"; rel=first , <?n=1>; rel="last next"',
         ),
     ),
 )
