@@ -44,8 +44,21 @@ def test_pods_and_what_makes_them_are_asked_for_in_all_namespaces(kubectl, tmp_p
     assert (str(use.reference), use.where) == (WEB, "pod p")
     words = (tmp_path / "arguments").read_text().split()
     assert words[0] == "get"
-    assert {"pods", "cronjobs.batch", "deployments.apps"} < {*words[1].split(",")}
+    kinds = words[1].split(",")
+    assert {"cronjobs.batch", "deployments.apps", "controllerrevisions.apps"} < {*kinds}
+    # As they make pods meanwhile, what makes them comes first.
+    assert kinds[-1] == "pods"
     assert words[2:] == ["--all-namespaces", "--output", "json"]
+
+
+def test_a_revision_runs_images_only_where_it_names_some(kubectl):
+    template = {"spec": {"containers": [{"image": f"{WEB}0"}]}}
+    revisions = [
+        {"kind": "ControllerRevision", "metadata": {"name": "a"}, "data": {"of": "an operator"}},
+        {"kind": "ControllerRevision", "data": {"spec": {"template": template}}},
+    ]
+    uses = ask_kubernetes(kubectl=kubectl({"kind": "List", "items": [*revisions, POD]}))
+    assert {str(use.reference) for use in uses} == {WEB, f"{WEB}0"}
 
 
 @pytest.mark.parametrize("context", ["blue", "--kubeconfig=/x"])

@@ -18,6 +18,7 @@ import yaml
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
 from aioregistry.cleanup.in_use.kinds import KINDS
 from aioregistry.cleanup.in_use.kube_api import by_account, by_kubeconfig
+from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUseError
 from tests.cli.registries import shell
 from tests.real.kubernetes_server import KubernetesServer, serving_kubernetes
@@ -317,6 +318,12 @@ async def test_all_that_kubectl_sees_is_found(filled, account):
     counts = dict(source.asked[0].counts)
     assert counts == {str(kind): len(filled.get(str(kind))) for kind in KINDS}
     assert counts["pods"] == MANY + 1
+
+
+def test_asked_by_kubectl_it_names_the_same(filled, account, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(account))
+    uses = names(ask_kubernetes("real", kubectl=program("kubectl")))
+    assert uses == names(asyncio.run(source_of(account).ask()))
 
 
 class _Watched:

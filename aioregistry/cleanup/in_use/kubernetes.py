@@ -4,15 +4,13 @@ import subprocess
 
 from aioregistry.arguments import Many, refuse_one
 from aioregistry.cleanup.in_use.files import read_in_use
+from aioregistry.cleanup.in_use.kinds import KINDS
 from aioregistry.cleanup.in_use.references import InUseError, Use
 
 __all__ = ["ask_kubernetes"]
 
-# Pods run now; what makes them may run them again: a rollback, or the next run of a cron job.
-_KINDS = (
-    "pods,replicationcontrollers,deployments.apps,replicasets.apps,statefulsets.apps,"
-    "daemonsets.apps,jobs.batch,cronjobs.batch"
-)
+# kubectl lists them one after the other: pods last, as for whoever asks without it.
+_KINDS = ",".join(map(str, KINDS))
 _MAX_CHARACTERS_SHOWN = 300
 
 
@@ -26,7 +24,7 @@ def ask_kubernetes(
 ) -> list[Use]:
     """Return the images that a cluster runs, or may run again: of pods and of what makes them.
 
-    Runs ``kubectl get pods,deployments.apps,… --all-namespaces --output json``.
+    Runs ``kubectl get deployments.apps,…,pods --all-namespaces --output json``.
 
     Args:
         context: The context of kubectl's configuration; None, the default, for the current one.
@@ -58,6 +56,6 @@ def ask_kubernetes(
             f"{name}: {kubectl} failed with exit code {ran.returncode}:"
             f" {lines[-1][:_MAX_CHARACTERS_SHOWN]}"
         )
-    return read_in_use(
-        ran.stdout.decode(errors="replace"), name, ignore_kinds=ignore_kinds, notes=notes
-    )
+    # Revisions may be of anything: they run images only where they name some.
+    ignored = (*ignore_kinds, "ControllerRevision")
+    return read_in_use(ran.stdout.decode(errors="replace"), name, ignore_kinds=ignored, notes=notes)
