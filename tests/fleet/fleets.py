@@ -12,7 +12,7 @@ from aioregistry.fleet import Addresses, Fleet, FleetEngine, FleetRegistry, Toke
 from aioregistry.sandbox import Phases, Sandbox, State
 from tests.cleanup.registries import ago
 
-POLICY = """max-fraction = 0.99
+POLICY = """max-fraction = 1
 
 [[rules]]
 tags = "keep*"
