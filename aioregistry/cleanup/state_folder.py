@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -33,6 +33,9 @@ _OWNER_ONLY = 0o700
 _NEW_ARCHIVE = 0o600
 _RUNS = "runs"
 _LOCK, _HOLDER = "cleanup.lock", "cleanup.holder"
+# Beside the folders, never deleted: it is held while a folder's own lock is taken or deleted.
+_LOCK_OF_LOCKS = ".lock"
+_SECONDS_FOR_LOCKS = 30.0
 _ARCHIVES = "archives"
 _ARCHIVES_KEPT_FOR = timedelta(days=60)
 _RUN = re.compile(r".*-(?P<time>[0-9]{8}-[0-9]{6})(?:-(?P<number>[0-9]+))?")
@@ -129,7 +132,7 @@ class StateFolder:
         return [
             cls(path, name)
             for path, name in names
-            if name + suffix == path.name and "@" not in name
+            if name + suffix == path.name and "@" not in name and not name.startswith(".")
         ]
 
     @property
@@ -168,18 +171,20 @@ class StateFolder:
         """
         from filelock import FileLock, Timeout  # noqa: PLC0415  (only here)
 
-        lock = FileLock(self.make() / _LOCK, timeout=0, thread_local=False)
-        # The lock's own file is emptied by whoever tries it.
+        lock = FileLock(self.path / _LOCK, timeout=0, thread_local=False)
+        # filelock 3.13 empties a lock's own file when it tries it.
         holder = self.path / _HOLDER
         try:
-            lock.acquire()
+            with self._taking_locks():
+                self.make()
+                lock.acquire()
         except Timeout:
             told = "another process"
             with suppress(OSError, UnicodeDecodeError):
                 told = holder.read_text(encoding="utf-8").strip() or told
             raise CleanupUnderWayError(
                 f"{self.registry}: another clean-up of this registry is under way: {told}; nothing"
-                " was deleted; wait for its end, or end it with Ctrl-C or SIGTERM, and try again"
+                " was changed; wait for its end, or end it with Ctrl-C or SIGTERM, and try again"
             ) from None
         try:
             with suppress(OSError):
@@ -200,10 +205,23 @@ class StateFolder:
         Raises:
             OSError: The folder cannot be read.
         """
-        if _is_locked(self.path / _LOCK) or any(_is_carried_out(run) for run in self.runs()):
-            return False
-        shutil.rmtree(self.path, ignore_errors=True)
-        return not self.path.exists()
+        if not self.path.exists():
+            return True
+        # Whoever opened a lock's file before it was deleted would lock what nobody else sees.
+        with self._taking_locks(), ExitStack() as held:
+            locks = [self.path / _LOCK, *(_lock_of(run) for run in self.runs())]
+            if not all(_is_taken(lock, held) for lock in locks):
+                return False
+            return _delete_folder(self.path)
+
+    @contextmanager
+    def _taking_locks(self) -> Iterator[None]:
+        from filelock import FileLock  # noqa: PLC0415  (only here)
+
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
+        lock = self.path.with_name(_LOCK_OF_LOCKS)
+        with FileLock(lock, timeout=_SECONDS_FOR_LOCKS, thread_local=False):
+            yield
 
     def new_run(self, at: datetime) -> RunFiles:
         """Make the folder of a new run, and return the paths of its files.
@@ -263,10 +281,11 @@ class StateFolder:
             OSError: The folder cannot be read.
         """
         try:
-            plans = [each / "plan.json" for each in (self.path / _RUNS).iterdir()]
+            folders = [each for each in (self.path / _RUNS).iterdir() if each.name[0] != "."]
         except FileNotFoundError:
             return []
-        found = [RunFiles(plan) for plan in plans if plan.is_file()]
+        found = [RunFiles(each / "plan.json") for each in folders]
+        found = [run for run in found if run.plan.is_file()]
         return sorted(found, key=lambda run: order_of_run(run.name), reverse=True)
 
     def forget_runs(self, keep: int = RUNS_KEPT) -> list[str]:
@@ -283,9 +302,10 @@ class StateFolder:
         """
         forgotten = []
         for run in self.runs()[max(keep, 0) :]:
-            if not _is_carried_out(run):
-                shutil.rmtree(run.plan.parent, ignore_errors=True)
-                forgotten.append(run.name)
+            with ExitStack() as held:
+                if _is_taken(_lock_of(run), held):
+                    _delete_folder(run.plan.parent)
+                    forgotten.append(run.name)
         return forgotten
 
 
@@ -302,17 +322,29 @@ def order_of_run(name: str) -> tuple[str, int]:
     return ("", 0) if found is None else (found["time"], int(found["number"] or 1))
 
 
-def _is_carried_out(run: RunFiles) -> bool:
-    return _is_locked(run.journal.with_name(f"{run.journal.name}.lock"))
+def _lock_of(run: RunFiles) -> Path:
+    return run.journal.with_name(f"{run.journal.name}.lock")
 
 
-def _is_locked(lock: Path) -> bool:
+def _is_taken(path: Path, held: ExitStack) -> bool:
+    """Take a lock until `held` ends, and return whether nobody else has it."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  (only here)
 
-    if not lock.exists():
-        return False
+    lock = FileLock(path, timeout=0)
     try:
-        with FileLock(lock, timeout=0):
-            return False
+        lock.acquire()
     except (Timeout, OSError):
-        return True
+        return False
+    held.callback(lock.release)
+    return True
+
+
+def _delete_folder(path: Path) -> bool:
+    """Delete a folder, and before that its name, so that nobody begins anything in it meanwhile."""
+    aside = path.with_name(f".{path.name}.deleted")
+    shutil.rmtree(aside, ignore_errors=True)
+    with suppress(OSError):
+        # Windows does not rename a folder with open files.
+        path = path.rename(aside)
+    shutil.rmtree(path, ignore_errors=True)
+    return not path.exists()

@@ -1,6 +1,7 @@
 """The state directory: where each registry's files are, who may read them, and how many stay."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from aioregistry import InvalidNameError
+from aioregistry.cleanup import state_folder
 from aioregistry.cleanup.state_folder import CleanupUnderWayError, StateFolder, state_root
 
 AT = datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
@@ -121,6 +123,46 @@ def test_a_folder_in_which_a_run_is_carried_out_is_not_deleted(folder):
         assert folder.path.exists()
     assert folder.delete()
     assert not folder.path.exists()
+
+
+def test_nobody_begins_a_clean_up_in_a_folder_that_is_being_deleted(folder, monkeypatch):
+    folder.make()
+    usual, refused = shutil.rmtree, []
+    monkeypatch.setattr(state_folder, "_SECONDS_FOR_LOCKS", 0.0, raising=False)
+
+    def begin_and_delete(path, **options):
+        # The lock's file goes first, as by the order of a directory.
+        (path / "cleanup.lock").unlink(missing_ok=True)
+        with pytest.raises(CleanupUnderWayError), folder.alone("another"):
+            pytest.fail("it was let in")
+        refused.append(path)
+        usual(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", begin_and_delete)
+    assert folder.delete()
+    assert refused
+    assert StateFolder.every(root=folder.path.parent) == []
+    with folder.alone("another"):
+        pass
+
+
+def test_nobody_finds_a_run_any_more_while_it_is_forgotten(folder, monkeypatch):
+    runs = planned(folder, 2)
+    usual, deleted = shutil.rmtree, []
+
+    def look_and_delete(path, **options):
+        if path.exists():
+            assert folder.runs() == [runs[1]]
+            deleted.append(path)
+            (lock,) = path.rglob("*.lock")
+            with pytest.raises(Timeout):
+                FileLock(lock, timeout=0).acquire()
+        usual(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", look_and_delete)
+    assert folder.forget_runs(keep=1) == [runs[0].name]
+    assert len(deleted) == 1
+    assert [each.name for each in runs[1].plan.parent.parent.iterdir()] == [runs[1].name]
 
 
 def test_a_second_clean_up_is_told_whose_is_under_way(folder):

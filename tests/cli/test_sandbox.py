@@ -128,10 +128,10 @@ async def test_what_is_kept_of_it_ends_with_it_unless_a_file_can_fill_it_again(
     (tmp_path / "policy.toml").write_text('[[rules]]\ntags = "*"\ndelete = true\n')
     words = ["cleanup", "plan", "--policy", str(tmp_path / "policy.toml")]
     await asyncio.to_thread(CliRunner().invoke, app, words)
-    folders = {each.name for each in (tmp_path / "state").iterdir()}
+    folders = {each.name for each in (tmp_path / "state").iterdir() if each.is_dir()}
     assert len(folders) == 3
     interrupt(process)
-    left = {each.name for each in (tmp_path / "state").iterdir()}
+    left = {each.name for each in (tmp_path / "state").iterdir() if each.is_dir()}
     assert left == (folders if filled else {"example", "example@127.0.0.1_1"})
 
 
