@@ -42,6 +42,20 @@ def test_one_beside_another_deletes_nothing_and_says_whose_is_under_way(filled, 
     assert filled.tags() == {"main", "dev"}
 
 
+def test_an_undo_beside_a_clean_up_restores_nothing_and_one_that_only_looks_may(filled):
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
+    before = filled.tags()
+    filled.run("cleanup", "apply", "plan.json", "--yes")
+    with folder_of(filled).alone("aioregistry cleanup run"):
+        refused = filled.run("cleanup", "undo", "plan.json")
+        assert filled.run("cleanup", "undo", "plan.json", "--dry-run").exit_code == 0
+    assert refused.exit_code == 1
+    assert "another clean-up of this registry is under way" in " ".join(refused.stderr.split())
+    assert filled.tags() == {"main", "dev"}
+    assert filled.run("cleanup", "undo", "plan.json").exit_code == 0
+    assert filled.tags() == before
+
+
 def test_one_by_cron_that_cannot_begin_tells_those_who_are_to_be_told(filled):
     told = filled.folder / "told.json"
     script = f"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())"

@@ -1,7 +1,7 @@
 """From the options of ``cleanup undo`` to its exit code."""
 
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import typer
@@ -18,7 +18,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
-from aioregistry.cli.runs import find_plan
+from aioregistry.cli.runs import clean_up_alone, find_plan
 from aioregistry.cli.undo.record import list_restorable, record_of
 from aioregistry.cli.undo.tables import (
     documents_of_undo,
@@ -26,6 +26,7 @@ from aioregistry.cli.undo.tables import (
     table_of_archive,
     table_of_undo,
 )
+from aioregistry.client.registry import RegistryHandle
 from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["undo"]
@@ -69,6 +70,13 @@ def undo(
 
     async def work(to: Connection) -> int:
         registry = to.client.registry(summary.registry)
+        # A plan takes a manifest for untagged whose tag is about to come back.
+        others = nullcontext() if dry_run else clean_up_alone(_COMMAND, registry)
+        with others:
+            return await restore(to, registry)
+
+    async def restore(to: Connection, registry: RegistryHandle) -> int:
+        nonlocal outcomes
         where = to.settings.contents_url(registry_url)
         total = sum(
             len(one.tags) + len(one.manifests)
