@@ -32,7 +32,7 @@ from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.cleanup.in_use.summary import AskedServer, InUseSummary
 from aioregistry.cleanup.manifests.cache import ContentCache, default_cache_path
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError
-from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
+from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource, SharedDocuments
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.explain import Explanation, RuleAnswer, explain_image, explain_tag
 from aioregistry.cleanup.plan.file import PlanFileError
@@ -129,6 +129,7 @@ __all__ = [
     "Rule",
     "RuleAnswer",
     "SeveralInUse",
+    "SharedDocuments",
     "TagRule",
     "UndoError",
     "UndoOutcome",

@@ -6,8 +6,8 @@ It needs the extra ``fleet``.
 from aioregistry.fleet.accounts import Addresses
 from aioregistry.fleet.engine import FleetEngine
 from aioregistry.fleet.file import Fleet, FleetFileError, FleetRegistry, load_fleet
-from aioregistry.fleet.journals import SharedStore
 from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError
+from aioregistry.fleet.shared import ServerDocuments, SharedStore
 from aioregistry.fleet.state import Run, StateError
 from aioregistry.fleet.store import Progress
 from aioregistry.fleet.times import Schedule, Window
@@ -25,6 +25,7 @@ __all__ = [
     "Progress",
     "Run",
     "Schedule",
+    "ServerDocuments",
     "SharedStore",
     "StateError",
     "TokenSource",

@@ -12,6 +12,7 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.fleet.file import FleetRegistry
+from aioregistry.fleet.shared import ServerDocuments
 from aioregistry.oci.distribution import Distribution
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit
@@ -46,17 +47,19 @@ class Addresses:
 class Accounts:
     """Opens registries with the tokens of their accounts.
 
-    ``with Accounts(addresses, server) as accounts`` opens what is remembered on this machine.
+    ``with Accounts(addresses, server, name) as accounts`` opens what is remembered on this machine.
 
     Args:
         addresses: Where they are.
-        server: A client of Redis in which workers share each token's quota; None where all of them
-            are in this process.
+        server: A client of Redis in which workers share each token's quota and the documents that
+            they read; None where all of them are in this process.
+        name: The fleet's name, with which the keys of documents begin.
     """
 
-    def __init__(self, addresses: Addresses, server: Any | None) -> None:
+    def __init__(self, addresses: Addresses, server: Any | None, name: str) -> None:
         self._addresses = addresses
         self._server = server
+        self._shared = None if server is None else ServerDocuments(server, name)
         self._limiters: dict[str, WindowLimiter] = {}
         self._stack = ExitStack()
         self._cache: ContentCache | None = None
@@ -99,7 +102,7 @@ class Accounts:
                 handle, base_url=where.registry_url, concurrency=_CONCURRENCY, trust_env=True
             )
             opened = await stack.enter_async_context(distribution)
-            yield handle, ContentReader(opened, self._cache)
+            yield handle, ContentReader(opened, self._cache, self._shared)
 
     async def _limiter(self, stack: AsyncExitStack, token: str) -> Limiter | None:
         limit = self._addresses.rate_limit

@@ -123,7 +123,7 @@ class FleetEngine:
         if self._url != _IN_THIS_PROCESS:
             server = await self._stack.enter_async_context(self._docket.redis())
             await check_eviction(server)
-        accounts = self._stack.enter_context(Accounts(self._addresses, server))
+        accounts = self._stack.enter_context(Accounts(self._addresses, server, self._docket.name))
         self._steps = Steps(
             *(self.store, accounts, self.worker, self._slice_seconds, self._look_seconds),
             clock=self._clock,

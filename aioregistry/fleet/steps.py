@@ -30,8 +30,8 @@ from aioregistry.errors import (
 )
 from aioregistry.fleet.accounts import Accounts
 from aioregistry.fleet.file import FleetRegistry
-from aioregistry.fleet.journals import SharedStore
 from aioregistry.fleet.lease import Lease, LeaseLostError, Write, end_task
+from aioregistry.fleet.shared import SharedStore
 from aioregistry.fleet.state import (
     Run,
     after_cancellation,

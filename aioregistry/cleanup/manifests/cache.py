@@ -19,7 +19,7 @@ from aioregistry.cleanup.manifests.content import (
 )
 from aioregistry.cleanup.manifests.database import OwnedDatabase
 
-__all__ = ["ContentCache", "default_cache_path"]
+__all__ = ["ContentCache", "default_cache_path", "has_digest"]
 
 _SCHEMA = 3
 # In the order in which they were read, so that those of one repository are neighbours.
@@ -201,6 +201,11 @@ def _key(digest: str) -> bytes:
             if key.hex() == digest[len(_SHA256) :]:
                 return key
     return digest.encode()
+
+
+def has_digest(body: bytes, digest: str) -> bool:
+    """Return whether a document has a digest, of SHA-256 or longer."""
+    return sha256(body).digest() == _key(digest) or _is_longer(digest, body)
 
 
 def _is_longer(digest: str, body: bytes) -> bool:

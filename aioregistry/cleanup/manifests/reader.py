@@ -1,12 +1,13 @@
 """Reading manifests and tags from the registry itself."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from aioregistry.arguments import Ignored, Several
-from aioregistry.cleanup.manifests.cache import ContentCache
+from aioregistry.cleanup.manifests.cache import ContentCache, has_digest
 from aioregistry.cleanup.manifests.content import (
     Content,
     Document,
@@ -26,7 +27,9 @@ from aioregistry.errors import (
 from aioregistry.oci.distribution import Distribution, FetchedManifest
 from aioregistry.oci.documents import MEDIA_TYPES
 
-__all__ = ["ContentReader", "ContentSource", "DocumentStore"]
+__all__ = ["ContentReader", "ContentSource", "DocumentStore", "SharedDocuments"]
+
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
 # The digest, by which the cache knows whether a document is right, covers no media type: one that
@@ -34,6 +37,8 @@ _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
 _CERTAIN = frozenset(kind for kind in MEDIA_TYPES if "oci" in kind or "manifest.v1+" not in kind)
 # Of those at hand many are in memory at once; a larger one is read when its turn comes.
 _MOST_AT_HAND = 2**16
+# Documents that were read are shared so many at a time.
+_SHARED_AT_ONCE = 100
 
 
 class ContentSource(Protocol):
@@ -86,17 +91,43 @@ class DocumentStore(Protocol):
         """
 
 
+class SharedDocuments(Protocol):
+    """Documents that several machines share, such as on a server: it saves time, nothing more."""
+
+    async def documents(self, digests: Sequence[str]) -> Mapping[str, Document]:
+        """Return those documents that are there; their digests are checked by whoever asks.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+
+    async def keep(self, documents: Mapping[str, Document]) -> None:
+        """Keep documents, or some of them.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+
+
 class ContentReader:
     """Reads manifests from the registry itself, each digest once: content never changes.
 
     Args:
         distribution: The registry itself.
-        cache: Where documents are kept; None keeps none.
+        cache: Where documents are kept on this machine; None keeps none.
+        shared: Where other machines keep theirs, too, which is asked for what the cache has not;
+            None, the default, for nowhere. Once it fails it is logged, and not asked again.
     """
 
-    def __init__(self, distribution: Distribution, cache: ContentCache | None = None) -> None:
+    def __init__(
+        self,
+        distribution: Distribution,
+        cache: ContentCache | None = None,
+        shared: SharedDocuments | None = None,
+    ) -> None:
         self._distribution = distribution
         self._cache = cache
+        self._shared = shared
         self._is_reached = False
 
     async def read(
@@ -126,19 +157,27 @@ class ContentReader:
             found.update(await asyncio.to_thread(self._cache.get, wanted))
             if on_read is not None:
                 on_read(len(found))
-        left = iter([digest for digest in wanted if digest not in found])
         writing = None if self._cache is None else WriteBehind(self._write)
         same: dict[Hashable, Content] = {}
+        elsewhere = await self._read_shared([one for one in wanted if one not in found], same)
+        found.update(elsewhere)
+        if elsewhere and on_read is not None:
+            on_read(len(elsewhere))
+        left = iter([digest for digest in wanted if digest not in found])
+        fresh: dict[str, Document] = {}
 
         async def work() -> None:
             for digest in left:
-                found[digest] = await self._read_one(repository, digest, same, writing)
+                found[digest] = await self._read_one(repository, digest, same, writing, fresh)
                 if on_read is not None:
                     on_read(1)
+                if len(fresh) >= _SHARED_AT_ONCE:
+                    await self._share(fresh)
 
         workers = [asyncio.ensure_future(work()) for _ in range(self._distribution.concurrency)]
         try:
             await asyncio.gather(*workers)
+            await self._share(fresh)
         finally:
             for worker in workers:
                 worker.cancel()
@@ -153,15 +192,56 @@ class ContentReader:
         digest: str,
         same: dict[Hashable, Content],
         writing: WriteBehind[tuple[str, Document]] | None,
+        fresh: dict[str, Document],
     ) -> Content | UnreadableContentError:
         try:
             fetched = await self._fetch(repository, digest)
             content = parse_content(fetched.body, fetched.media_type, same=same)
         except UnreadableContentError as error:
             return error
-        if writing is not None:
-            await writing.add((digest, Document(fetched.body, fetched.media_type)))
+        if writing is not None or self._shared is not None:
+            document = Document(fetched.body, fetched.media_type)
+            if self._shared is not None:
+                fresh[digest] = document
+            if writing is not None:
+                await writing.add((digest, document))
         return content
+
+    async def _read_shared(
+        self, digests: Sequence[str], same: dict[Hashable, Content]
+    ) -> dict[str, Content]:
+        """Return what others have shared of some manifests, and keep it here, too."""
+        found: dict[str, Content] = {}
+        if self._shared is None or not digests:
+            return found
+        try:
+            documents = await self._shared.documents(digests)
+        except OSError as error:
+            self._stop_sharing(error)
+            return found
+        right: dict[str, Document] = {}
+        for digest, one in documents.items():
+            if _is_certain(one.media_type) and has_digest(one.body, digest):
+                with suppress(UnreadableContentError):
+                    found[digest] = parse_content(one.body, one.media_type, same=same)
+                    right[digest] = one
+        if right and self._cache is not None:
+            await asyncio.to_thread(self._cache.put_documents, right)
+        return found
+
+    async def _share(self, fresh: dict[str, Document]) -> None:
+        if self._shared is None or not fresh:
+            return
+        some = fresh.copy()
+        fresh.clear()
+        try:
+            await self._shared.keep(some)
+        except OSError as error:
+            self._stop_sharing(error)
+
+    def _stop_sharing(self, error: OSError) -> None:
+        logger.warning("%s are not used any more: %s", self._shared, error)
+        self._shared = None
 
     def _write(self, documents: list[tuple[str, Document]]) -> None:
         if self._cache is not None:

@@ -1,18 +1,27 @@
-"""Journals and archives on a server, for whichever machine goes on."""
+"""Journals, archives and documents on a server, for whichever machine goes on."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import zlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from io import BytesIO
+from typing import Any
 
 from attrs import frozen
 from redis.exceptions import RedisError
 
 from aioregistry.cleanup.apply.append import Appender
 from aioregistry.cleanup.apply.store import JournalKind
+from aioregistry.cleanup.manifests.content import Document
 from aioregistry.fleet.lease import Lease, LeaseLostError, Write
 
-__all__ = ["SharedStore"]
+__all__ = ["ServerDocuments", "SharedStore"]
+
+_DOCUMENTS_AT_ONCE = 200
+_DOCUMENT_SECONDS = 30 * 86_400
+# Larger ones are read from the registry by each machine.
+_MOST_BYTES = 2**16
+_MOST_PACKED_BYTES = 2**14
 
 
 @frozen
@@ -97,3 +106,71 @@ class _SharedLines:
             raise self._kind.locked(f"{store}: {error.message}") from error
         except (RedisError, OSError) as error:
             raise self._kind.error(f"{store}: cannot be written: {error}") from error
+
+
+class ServerDocuments:
+    """The documents of manifests on a server, so that no worker reads what another has read.
+
+    A `SharedDocuments`: whoever takes them from here holds each against its digest. They are
+    compressed, and forgotten 30 days after they were written; those of more than 64 KiB are not
+    kept.
+
+    Args:
+        server: A client of Redis or Valkey.
+        name: The fleet's name, with which all keys begin.
+    """
+
+    def __init__(self, server: Any, name: str) -> None:
+        self._server = server
+        self._name = name
+
+    def __str__(self) -> str:
+        return f"documents of {self._name} on its server"
+
+    async def documents(self, digests: Sequence[str]) -> dict[str, Document]:
+        """Return those documents that are on the server.
+
+        Raises:
+            OSError: The server is away, or refuses.
+        """
+        found: dict[str, Document] = {}
+        for start in range(0, len(digests), _DOCUMENTS_AT_ONCE):
+            some = digests[start : start + _DOCUMENTS_AT_ONCE]
+            try:
+                values = await self._server.mget([self._key(digest) for digest in some])
+            except RedisError as error:
+                raise OSError(str(error)) from error
+            for digest, value in zip(some, values, strict=True):
+                if value is not None and (document := _unpack(value)) is not None:
+                    found[digest] = document
+        return found
+
+    async def keep(self, documents: Mapping[str, Document]) -> None:
+        """Write documents for the other workers.
+
+        Raises:
+            OSError: The server is away, or refuses.
+        """
+        pipeline = self._server.pipeline(transaction=False)
+        for digest, one in documents.items():
+            packed = zlib.compress(f"{one.media_type or ''}\n".encode() + one.body, 1)
+            if len(one.body) <= _MOST_BYTES and len(packed) <= _MOST_PACKED_BYTES:
+                pipeline.set(self._key(digest), packed, ex=_DOCUMENT_SECONDS)
+        try:
+            await pipeline.execute()
+        except RedisError as error:
+            raise OSError(str(error)) from error
+
+    def _key(self, digest: str) -> str:
+        return f"{self._name}:document:{digest}"
+
+
+def _unpack(value: bytes) -> Document | None:
+    """Return a document; None for what is none, or would take more memory than any that is kept."""
+    reading = zlib.decompressobj()
+    try:
+        text = reading.decompress(value, 2 * _MOST_BYTES)
+        media_type, _, body = text.partition(b"\n")
+        return Document(body, media_type.decode("ascii") or None) if reading.eof else None
+    except (zlib.error, UnicodeDecodeError):
+        return None
