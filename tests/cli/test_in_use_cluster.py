@@ -174,6 +174,38 @@ def test_an_apply_leaves_out_no_more_than_the_plan(shell, cluster):
     assert shell.tags() == {"a"}, result.output
 
 
+ROLLOUTS = "argoproj.io/v1alpha1/rollouts"
+
+
+@pytest.mark.parametrize("before", [["a"], []], ids=["some", "none"])
+@pytest.mark.parametrize("source", ["kubernetes:blue", "digitalocean"])
+def test_an_apply_asks_for_all_kinds_of_the_plan(shell, cluster, before, source):
+    """Also for one of which there was no object: what it runs by now is in use."""
+
+    def rollouts(tags):
+        return [
+            {
+                "metadata": {"name": tag, "namespace": "default"},
+                "spec": {"template": {"spec": {"containers": [{"image": f"{WEB}:{tag}"}]}}},
+            }
+            for tag in tags
+        ]
+
+    path = f"/apis/{ROLLOUTS}"
+    cluster.objects[path] = rollouts(before)
+    words = ("--policy", "policy.toml", "--plan-file", "plan.json", "--in-use", source)
+    result = shell.run("cleanup", "plan", *words, "--in-use-kind", ROLLOUTS)
+    assert result.exit_code == 0, result.output
+    cluster.objects[path] = rollouts(["a", "b"])
+    result = shell.run(*APPLY, "--in-use", source)
+    assert result.exit_code != 0
+    assert "was not asked for rollouts.argoproj.io now" in result.stderr
+    assert "give --in-use-kind argoproj.io/VERSION/rollouts" in result.stderr
+    assert shell.tags() == {"a", "b", "c"}
+    shell.run(*APPLY, "--in-use", source, "--in-use-kind", ROLLOUTS)
+    assert shell.tags() == {"a", "b"}
+
+
 def test_what_is_neither_a_source_nor_a_file_is_refused_with_the_sources(shell):
     result = shell.run("cleanup", "plan", "--policy", "policy.toml", "--in-use", "Kubernetes")
     assert result.exit_code == 2

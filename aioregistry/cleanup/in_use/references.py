@@ -179,7 +179,7 @@ async def collect_in_use(
 
     Raises:
         InUseError: One of it is no reference; or the source is empty, which is how a query that
-            failed looks like; or another server was asked than for the plan.
+            failed looks like; or less was asked than for the plan: another server, or fewer kinds.
     """
     found = await _collect(source, recorded)
     if source is not None and recorded is not None:
@@ -197,6 +197,15 @@ def _check_servers(asked: Iterable[AskedServer], before: Iterable[AskedServer]) 
             f"in use: the plan asked {missing[0].source} ({missing[0].server}), which was not asked"
             " now: ask the same servers again, or make a new plan"
         )
+    # A kind of which there was no object is among the counts, too.
+    kinds = {(one.server, kind) for one in asked for kind in one.counts}
+    for one in before:
+        if fewer := [kind for kind in one.counts if (one.server, kind) not in kinds]:
+            given = " ".join(f"--in-use-kind {_written(kind)}" for kind in fewer)
+            raise InUseError(
+                f"in use: {one.source} was not asked for {', '.join(fewer)} now, which it was for"
+                f" the plan: give {given}, or make a new plan"
+            )
     known = {name for one in before for name in one.left_out}
     for one in asked:
         if more := [name for name in one.left_out if name not in known]:
@@ -204,6 +213,12 @@ def _check_servers(asked: Iterable[AskedServer], before: Iterable[AskedServer]) 
                 f"in use: {one.source} was not asked for {', '.join(more)} now, which it was for"
                 " the plan: leave out no more than that, or make a new plan"
             )
+
+
+def _written(kind: str) -> str:
+    """Return a kind of a plan's counts as the option takes it; plans do not have its version."""
+    resource, _, group = kind.partition(".")
+    return f"{group}/VERSION/{resource}" if group else f"VERSION/{resource}"
 
 
 async def _collect(source: InUse | InUseSource | None, recorded: InUseSummary | None) -> InUse:
