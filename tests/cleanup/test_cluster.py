@@ -25,7 +25,6 @@ from aioregistry.cleanup.in_use.kube_api import (
     by_account,
     by_credentials,
     by_kubeconfig,
-    proxy_for,
 )
 from aioregistry.cleanup.in_use.kubeconfig import load_kubeconfig
 from aioregistry.cleanup.in_use.references import InUseError, collect_in_use
@@ -165,7 +164,6 @@ LIST = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []}
         ((200, LIST | {"metadata": {"continue": 5}}), "continues at no place"),
         ((200, LIST | {"metadata": {"continue": "0"}}), "does not end"),
         ((204, ""), "not PodList"),
-        ((302, "elsewhere"), "302"),
         ((403, STATUS | {"message": "pods is forbidden"}), "pods is forbidden"),
         ((403, "nothing to see here"), "403"),
         ((404, "no"), "404"),
@@ -278,33 +276,6 @@ async def test_no_credentials_of_others_are_in_the_way(source, cluster, monkeypa
     (tmp_path / "netrc").write_text("default login me password s3cret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert len(await source.ask()) == 1
-
-
-@pytest.mark.parametrize(
-    ("url", "excepted", "proxy"),
-    [
-        ("https://10.1.2.3:6443", "", "http://proxy"),
-        ("https://10.1.2.3:6443", "10.0.0.0/8", None),
-        ("https://10.1.2.3:6443", "example.com, 10.0.0.0/8", None),
-        ("https://10.1.2.3:6443", "11.0.0.0/8,nonsense/x", "http://proxy"),
-        ("https://10.1.2.3:6443", "10.1.2.3", None),
-        ("https://10.1.2.3:6443", "*", None),
-        ("https://k8s.example.com", "example.com", None),
-        ("https://k8s.example.com", ".example.com", None),
-        ("https://k8s.example.com", "10.0.0.0/8", "http://proxy"),
-        ("https://[fd00::1]:6443", "fd00::/8", None),
-        ("https://127.0.0.1:6443", "", None),
-        ("https://127.0.0.7:6443", "", None),
-        ("https://localhost:6443", "", None),
-        ("http://k8s.example.com", "", None),
-    ],
-)
-def test_a_proxy_of_the_environment_is_that_of_kubectl(monkeypatch, url, excepted, proxy):
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "http_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("https_proxy", "http://proxy")
-    monkeypatch.setenv("NO_PROXY", excepted)
-    assert proxy_for(url) == proxy
 
 
 async def test_an_authority_is_checked(cluster):

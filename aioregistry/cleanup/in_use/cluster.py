@@ -46,7 +46,8 @@ class ClusterInUse:
         ```
 
     Args:
-        context: The context of the kubeconfig; None, the default, for the current one.
+        context: The context of the kubeconfig; None, the default, for that which is the current
+            one when the cluster is first asked: it stays.
         in_cluster: Whether the account of the pod is used in which this runs, and no kubeconfig.
             False by default.
         further_kinds: Kinds besides those above, as ``GROUP/VERSION/PLURAL``. None by default.
@@ -185,14 +186,24 @@ class _Connection:
                 if error.status == _UNAUTHORIZED and not has_logged_in:
                     # A token may have ended while the lists were read.
                     has_logged_in = True
-                    await self._stack.aclose()
-                    self._api = await self._stack.enter_async_context(self._connect())
+                    await self._log_in_again()
                 elif error.is_passing and attempt < _ATTEMPTS:
                     await self._sleep(delay)
                     delay *= 2
                 else:
                     raise
         raise ClusterError("no answer after several attempts")
+
+    async def _log_in_again(self) -> None:
+        before = self._opened.identity
+        await self._stack.aclose()
+        self._api = await self._stack.enter_async_context(self._connect())
+        if self._api.identity != before:
+            # Half of one cluster and half of another one is all of none.
+            raise ClusterError(
+                "at a new log-in there was another address or authority: the kubeconfig, or what"
+                " else names the cluster, was changed meanwhile"
+            )
 
 
 async def _check_access(api: _Connection, kinds: Iterable[Kind]) -> None:

@@ -1,21 +1,21 @@
 """Requests to a cluster: the one place that knows kubernetes_asyncio, and guards it."""
 
+import asyncio
 import json
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
 from attrs import field, frozen
 
 from aioregistry.cleanup.in_use.kinds import ClusterError
 from aioregistry.cleanup.in_use.kubeconfig import files_of_environment, load_kubeconfig
+from aioregistry.cleanup.in_use.proxies import check_proxy, proxy_for
 from aioregistry.version import VERSION
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "by_account",
     "by_credentials",
     "by_kubeconfig",
-    "proxy_for",
 ]
 
 _ATTEMPT_SECONDS = 60.0
@@ -42,6 +41,10 @@ class ClusterAPI(Protocol):
     @property
     def server(self) -> str:
         """The cluster's address."""
+
+    @property
+    def identity(self) -> object:
+        """What tells the cluster from others: its address, and its certificate's authority."""
 
     async def get(self, path: str, query: Mapping[str, str]) -> Any:
         """Return the document at a path.
@@ -81,14 +84,18 @@ def by_kubeconfig(context: str | None = None, files: Sequence[Path] | None = Non
     """Return how a cluster is reached that a kubeconfig names.
 
     Args:
-        context: The context; None, the default, for the current one.
+        context: The context; None, the default, for that which is the current one when the cluster
+            is first reached: it stays.
         files: The files, the first of which wins; None for those of ``KUBECONFIG``, else
             ``~/.kube/config``.
     """
+    kept = context
 
     async def configure(configuration: Any, _: ExitStack) -> None:
+        nonlocal kept
         chosen = files_of_environment() if files is None else files
-        await load_kubeconfig(configuration, context, chosen)
+        # Whoever makes another context the current one meanwhile means other programs.
+        kept = await load_kubeconfig(configuration, kept, chosen)
 
     return lambda: _open(configure)
 
@@ -161,6 +168,9 @@ async def _open(
             # and than kubectl does. Chain, name and dates are checked all the same.
             configuration.disable_strict_ssl_verification = True
             configuration.proxy = configuration.proxy or proxy_for(configuration.host)
+            if configuration.proxy:
+                check_proxy(configuration.proxy)
+            identity = await asyncio.to_thread(_identity, configuration)
             client = ApiClient(configuration)
         except ClusterError:
             raise
@@ -170,7 +180,7 @@ async def _open(
         rest: Any = client.rest_client
         rest.pool_manager = _PlainSession(rest.pool_manager)
         try:
-            yield _Library(client)
+            yield _Library(client, identity)
         finally:
             await client.close()
 
@@ -186,6 +196,16 @@ def _check(configuration: Any) -> None:
         configuration.api_key["BearerToken"] = token.strip()
     if address.scheme != "https" and token and address.hostname not in _LOOPBACK:
         raise ClusterError(f"no token is sent to {configuration.host}: it is not https")
+
+
+def _identity(configuration: Any) -> tuple[object, ...]:
+    authority = configuration.ssl_ca_cert
+    return (
+        configuration.host,
+        configuration.tls_server_name,
+        configuration.verify_ssl,
+        Path(authority).read_bytes() if authority else b"",
+    )
 
 
 def _keep_bodies_out_of_logs() -> None:
@@ -214,38 +234,12 @@ class _PlainSession:
         await self._given.close()
 
 
-def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment names for an address, as kubectl reads it.
-
-    Of this machine's own addresses none is asked by a proxy, and ``NO_PROXY`` may name networks.
-
-    Args:
-        url: The address.
-    """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    proxy = getproxies_environment().get(parts.scheme)
-    if not proxy or host in _LOOPBACK or proxy_bypass(parts.netloc):
-        return None
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return proxy
-    excepted = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
-    for network in (one.strip() for one in excepted if "/" in one):
-        try:
-            if address in ip_network(network, strict=False):
-                return None
-        except ValueError:
-            continue
-    return None if address.is_loopback else proxy
-
-
 @frozen
 class _Library:
     """A cluster by a client of the library, none of whose models is used."""
 
     client: Any
+    identity: object
 
     @property
     def server(self) -> str:
@@ -283,7 +277,7 @@ class _Library:
 
 
 def _failure(error: Exception) -> ClusterError:
-    """Return what went wrong, without headers, bodies and tokens."""
+    """Return what went wrong, without headers, bodies, tokens and passwords of proxies."""
     status = getattr(error, "status", None)
     if isinstance(status, int) and hasattr(error, "body"):
         passing = status == _THROTTLED or status >= _SERVER_ERRORS
@@ -293,6 +287,9 @@ def _failure(error: Exception) -> ClusterError:
         "aiohttp"
     )
     text = str(error) or "no answer"
+    if "@" in text and "://" in text:
+        # Of an address with a user and password; what a proxy answers is told with one.
+        text = "no answer" if status is None else f"the answer was {status}"
     return ClusterError(f"{type(error).__name__}: {text}", is_passing=is_passing)
 
 

@@ -22,8 +22,20 @@ def files_of_environment() -> list[Path]:
     return [Path(one) for one in named.split(os.pathsep) if one]
 
 
-async def load_kubeconfig(configuration: Any, context: str | None, files: Sequence[Path]) -> None:
-    """Load a context as kubectl does: of several files, the first that says something wins."""
+async def load_kubeconfig(configuration: Any, context: str | None, files: Sequence[Path]) -> str:
+    """Load a context as kubectl does: of several files, the first that says something wins.
+
+    Args:
+        configuration: What it is loaded into.
+        context: Its name; None for the current one.
+        files: The files; those that do not exist are passed over.
+
+    Returns:
+        The context's name.
+
+    Raises:
+        ClusterError: There is no such context, or it is of no use.
+    """
     import yaml  # noqa: PLC0415, it comes with the library
     from kubernetes_asyncio.config.kube_config import (  # noqa: PLC0415
         KubeConfigLoader,
@@ -64,6 +76,7 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
         # By itself the library keeps the newline, and prefers a token that is beside the file.
         token = await asyncio.to_thread(Path(user["tokenFile"]).read_text, "utf-8")
         configuration.api_key["BearerToken"] = f"Bearer {token.strip()}"
+    return current
 
 
 def _check_context(config: Mapping[str, Any], context: str) -> None:
