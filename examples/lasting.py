@@ -5,20 +5,20 @@ how far it is. It needs the extras ``fastapi`` and ``fleet``, a Redis or Valkey 
 ``AIOREGISTRY_FLEET_SERVER``, and the fleet's file at ``FLEET``.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+from cleanups import is_from_elsewhere
 from fastapi import Depends, FastAPI, HTTPException, Request
 
 from aioregistry.fleet import FleetEngine, load_fleet
 from aioregistry.web import Jobs
 from aioregistry.web.fastapi import PROBLEMS, JobsOf, alive, job_router, lifespan, ready
 from aioregistry.web.redis import RedisJobStore
-from aioregistry.web.runs import run_work
+from aioregistry.web.runs import run_work, working
 
 __all__ = ["api"]
 
@@ -29,11 +29,15 @@ FLEET = Path(os.environ.get("FLEET", "fleet.toml"))
 @asynccontextmanager
 async def open_engine(_: object) -> AsyncIterator[dict[str, Any]]:
     """Work on the fleet for as long as the service runs."""
-    async with FleetEngine(load_fleet(FLEET), SERVER) as engine:
-        working = asyncio.create_task(engine.work())  # or leave it to 'aioregistry fleet worker'
+    # It ends the service when it cannot work; or leave the work to 'aioregistry fleet worker'.
+    async with FleetEngine(load_fleet(FLEET), SERVER) as engine, working(engine):
         yield {"engine": engine}
-        engine.stop()
-        await working
+
+
+def own_pages_only(request: Request) -> None:
+    """Refuse what pages of other sites send."""
+    if is_from_elsewhere(request, request.scope["path"]):
+        raise HTTPException(403)
 
 
 def get_engine(request: Request) -> FleetEngine:
@@ -50,7 +54,9 @@ def shared_jobs() -> Jobs:
 EngineOf = Annotated[FleetEngine, Depends(get_engine)]
 
 api = FastAPI(
-    lifespan=lifespan(make_jobs=shared_jobs, join=open_engine), exception_handlers=PROBLEMS
+    lifespan=lifespan(make_jobs=shared_jobs, join=open_engine),
+    exception_handlers=PROBLEMS,
+    dependencies=[Depends(own_pages_only)],
 )
 api.get("/alive")(alive)
 api.get("/ready")(ready)

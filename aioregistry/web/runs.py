@@ -4,6 +4,10 @@ It needs the extra ``fleet``.
 """
 
 import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
@@ -12,7 +16,9 @@ from aioregistry.fleet.state import Run
 from aioregistry.web.job import Job
 from aioregistry.web.work import Work
 
-__all__ = ["RunFailedError", "run_work"]
+__all__ = ["RunFailedError", "run_work", "working"]
+
+logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _GOOD_ENDS = frozenset({"done", "planned", "cancelled"})
 
@@ -60,6 +66,43 @@ def run_work(engine: FleetEngine, registry: str, run: str, *, interval: float = 
             raise
 
     return work
+
+
+def _end_process(_: BaseException) -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+@asynccontextmanager
+async def working(
+    engine: FleetEngine, *, on_error: Callable[[BaseException], object] = _end_process
+) -> AsyncIterator[None]:
+    """Work on a fleet as long as the block runs, such as the lifespan of a service.
+
+    A worker that ends with an error before the block does, as its user on the server lacks rights,
+    leaves a service that accepts runs and carries none out. So the service ends, too.
+
+    Args:
+        engine: The engine, which is open, and stays so until the block has ended.
+        on_error: Is called with the error when the worker ends with one. By default the process
+            sends itself SIGTERM, by which servers stop as they do for an orchestrator.
+
+    Raises:
+        Exception: At the end, what has ended the worker.
+    """
+
+    def told(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the fleet's worker has ended; so does the service", exc_info=error)
+            on_error(error)
+
+    task = asyncio.create_task(engine.work(), name="fleet worker of a service")
+    task.add_done_callback(told)
+    try:
+        yield
+    finally:
+        task.remove_done_callback(told)
+        engine.stop()
+        await task
 
 
 async def _look(engine: FleetEngine, registry: str, run: str) -> Run | None:

@@ -11,7 +11,17 @@ import aiohttp
 from aioregistry.sandbox import Sandbox
 from benchmarks.service import Service, running
 
-__all__ = ["COMMANDS", "Service", "end_of", "events", "get", "run", "running", "start"]
+__all__ = [
+    "COMMANDS",
+    "Service",
+    "check_strangers",
+    "end_of",
+    "events",
+    "get",
+    "run",
+    "running",
+    "start",
+]
 
 COMMANDS = {
     "aiohttp": ("-m", "service"),
@@ -63,3 +73,38 @@ async def events(answer: aiohttp.ClientResponse) -> AsyncIterator[str]:
     async for line in answer.content:
         if line.startswith(b"event: "):
             yield line.decode().removeprefix("event: ").strip()
+
+
+async def check_strangers(service: Service, change: str, look: str, accepted: int = 202) -> None:
+    """Check that what other sites' pages send is refused; `HOSTS` has ``cleanups.test``.
+
+    Args:
+        change: A path for POST, which answers with `accepted`.
+        look: A path for GET.
+    """
+    own = f"127.0.0.1:{service.http._base_url.port}"
+    expected = (
+        ("POST", {}, accepted),
+        ("POST", {"Sec-Fetch-Site": "same-origin"}, accepted),
+        ("POST", {"Sec-Fetch-Site": "same-site"}, 403),
+        ("POST", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("GET", {"Sec-Fetch-Site": "cross-site"}, 200),
+        # Browsers of earlier years.
+        ("POST", {"Origin": f"http://{own}"}, accepted),
+        ("POST", {"Origin": "http://127.0.0.1:1"}, 403),
+        ("POST", {"Origin": "null"}, 403),
+        # A name of another site that leads to this address: of one origin, to a browser.
+        ("POST", {"Sec-Fetch-Site": "same-origin", "Host": f"evil.test:{own[10:]}"}, 403),
+        ("GET", {"Sec-Fetch-Site": "same-origin", "Host": "evil.test"}, 403),
+        ("GET", {"Host": "127.0.0.1.evil.test"}, 403),
+        ("GET", {"Host": "evil.test/alive?"}, 403),
+        ("GET", {"Host": "LOCALHOST:1"}, 200),
+        ("GET", {"Host": "[::1]"}, 200),
+        ("GET", {"Host": "cleanups.test:80"}, 200),
+    )
+    for method, headers, status in expected:
+        path = change if method == "POST" else look
+        async with service.http.request(method, path, headers=headers) as answer:
+            assert answer.status == status, headers
+    async with service.http.get("/alive", headers={"Host": "10.0.0.1:8080"}) as answer:
+        assert answer.status == 200

@@ -13,7 +13,7 @@ from benchmarks.service import free_port, running
 from tests.fleet.conftest import server, server_port, url
 from tests.fleet.fleets import POLICY, collections, sandbox_of, wrong_repositories
 from tests.readme import ROOT, blocks
-from tests.web.processes import end_of, get, start
+from tests.web.processes import check_strangers, end_of, get, start
 
 __all__ = ["server", "server_port", "url"]
 
@@ -27,6 +27,22 @@ undo-window = "0s"
 [[registries]]
 name = "reg0"
 token = { env = "DIGITALOCEAN_TOKEN" }
+"""
+BREAKS = """
+import asyncio
+from pathlib import Path
+
+from aioregistry.fleet import FleetEngine
+from aioregistry.fleet.intake import IntakeError
+
+
+async def work(self):
+    while not Path("broken").exists():
+        await asyncio.sleep(0.01)
+    raise IntakeError("the worker takes no steps")
+
+
+FleetEngine.work = work
 """
 SERVE = """
 if __name__ == "__main__":
@@ -49,18 +65,22 @@ def replica(request, tmp_path, sandbox, url):
     (lasting,) = [text for text in texts if "def lasting_app" in text]
     parts = (first.partition("if __name__")[0], lasting.replace("redis://localhost", url), SERVE)
     (tmp_path / "guide.py").write_text("\n".join(parts))
+    (tmp_path / "breaks.py").write_text(BREAKS)
+    (tmp_path / "broken_guide.py").write_text("\n".join(("import breaks", *parts)))
+    (tmp_path / "broken_lasting.py").write_text("import breaks\nfrom lasting import api\n")
     (tmp_path / "policy.toml").write_text(POLICY)
     (tmp_path / "fleet.toml").write_text(FLEET)
-    command = {
-        "aiohttp": ("-m", "guide"),
-        "fastapi": ("-m", "uvicorn", "lasting:api", "--port", "PORT"),
-    }[request.param]
 
-    def begin(port: int):
+    def begin(port: int, *, prefix: str = ""):
+        command = {
+            "aiohttp": ("-m", f"{prefix}guide"),
+            "fastapi": ("-m", "uvicorn", f"{prefix}lasting:api", "--port", "PORT"),
+        }[request.param]
         return running(
             tmp_path,
             *command,
             port=port,
+            HOSTS="cleanups.test",
             AIOREGISTRY_API_URL=sandbox.url,
             AIOREGISTRY_REGISTRY_URL=sandbox.url,
             AIOREGISTRY_FLEET_SERVER=url,
@@ -105,3 +125,23 @@ async def test_a_registry_that_the_fleet_does_not_have_is_not_found(replica):
         service.http.post("/registries/other/plans") as answer,
     ):
         assert answer.status == 404
+
+
+@pytest.mark.slow(3)
+@pytest.mark.parametrize("replica", ["aiohttp", "fastapi"], indirect=True)
+async def test_a_service_whose_worker_cannot_work_ends_and_says_why(replica, tmp_path):
+    async with replica(free_port(), prefix="broken_") as service:
+        assert await get(service, "/jobs") == []
+        (tmp_path / "broken").touch()
+        async with asyncio.timeout(60):
+            _, errors = await service.process.communicate()
+    assert service.process.returncode != 0
+    assert b"IntakeError: the worker takes no steps" in errors
+    for sign in (b"never", b"Unclosed", b"pending"):
+        assert sign not in errors, errors.decode()
+
+
+@pytest.mark.parametrize("replica", ["fastapi"], indirect=True)
+async def test_what_pages_of_other_sites_send_is_refused(replica):
+    async with replica(free_port()) as service:
+        await check_strangers(service, change="/registries/other/plans", look="/jobs", accepted=404)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -10,12 +11,12 @@ from aiohttp import ClientSession, web
 pytest.importorskip("docket")
 
 from aioregistry import RateLimit
-from aioregistry.fleet import Run
+from aioregistry.fleet import FleetEngine, Run
 from aioregistry.sandbox import Limits
 from aioregistry.web import Jobs
 from aioregistry.web import aiohttp as on_aiohttp
 from aioregistry.web.redis import RedisJobStore
-from aioregistry.web.runs import run_work
+from aioregistry.web.runs import run_work, working
 from tests.fleet.conftest import server, server_port, url  # noqa: F401
 from tests.fleet.fleets import (
     addresses_of,
@@ -172,3 +173,46 @@ async def test_the_routes_of_jobs_show_a_run(replicas):
                     seen.append(json.loads(line[6:]))
     assert len(seen) > 3
     assert (seen[-1]["status"], seen[-1]["progress"]["result"]) == ("done", "done")
+
+
+class LosesItsWorker(FleetEngine):
+    """An engine whose worker ends with an error by itself, or as it is stopped."""
+
+    async def work(self, *_, **__) -> None:
+        await asyncio.sleep(0.01)
+        raise RuntimeError("no rights")
+
+
+async def test_who_works_beside_a_service_is_told_what_ends_the_worker_and_so_is_its_end(tmp_path):
+    told = asyncio.get_running_loop().create_future()
+    async with LosesItsWorker(fleet_of(tmp_path, 1)) as engine:
+        with pytest.raises(RuntimeError, match="no rights"):
+            async with asyncio.timeout(60), working(engine, on_error=told.set_result):
+                assert str(await told) == "no rights"
+
+
+async def test_a_worker_that_cannot_work_ends_the_process_as_an_orchestrator_does(tmp_path):
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    try:
+        async with LosesItsWorker(fleet_of(tmp_path, 1)) as engine:
+            with pytest.raises(RuntimeError, match="no rights"):
+                async with asyncio.timeout(60), working(engine):
+                    await stopped.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def test_a_worker_has_ended_before_its_engine_closes_also_after_an_error(tmp_path):
+    class Watched(FleetEngine):
+        has_ended = False
+
+        async def work(self, *_, **__) -> None:
+            await super().work()
+            self.has_ended = True
+
+    async with Watched(fleet_of(tmp_path, 1)) as engine:
+        with pytest.raises(KeyError):
+            async with asyncio.timeout(60), working(engine, on_error=pytest.fail):
+                raise KeyError("the application's own")
+        assert engine.has_ended

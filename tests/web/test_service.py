@@ -7,7 +7,7 @@ import pytest
 from yarl import URL
 
 from aioregistry.sandbox import Limits, Sandbox
-from tests.web.processes import COMMANDS, end_of, events, get, run, start
+from tests.web.processes import COMMANDS, check_strangers, end_of, events, get, run, start
 
 pytestmark = pytest.mark.slow(0.7)
 
@@ -220,32 +220,7 @@ async def test_what_runs_is_kept_by_a_plan_and_what_runs_by_then_by_its_apply(
 
 @pytest.mark.parametrize("framework", COMMANDS, indirect=True)
 async def test_what_pages_of_other_sites_send_is_refused(service):
-    own = f"127.0.0.1:{service.http._base_url.port}"
-    expected = (
-        ("POST", {}, 202),
-        ("POST", {"Sec-Fetch-Site": "same-origin"}, 202),
-        ("POST", {"Sec-Fetch-Site": "same-site"}, 403),
-        ("POST", {"Sec-Fetch-Site": "cross-site"}, 403),
-        ("GET", {"Sec-Fetch-Site": "cross-site"}, 200),
-        # Browsers of earlier years.
-        ("POST", {"Origin": f"http://{own}"}, 202),
-        ("POST", {"Origin": "http://127.0.0.1:1"}, 403),
-        ("POST", {"Origin": "null"}, 403),
-        # A name of another site that leads to this address: of one origin, to a browser.
-        ("POST", {"Sec-Fetch-Site": "same-origin", "Host": f"evil.test:{own[10:]}"}, 403),
-        ("GET", {"Sec-Fetch-Site": "same-origin", "Host": "evil.test"}, 403),
-        ("GET", {"Host": "127.0.0.1.evil.test"}, 403),
-        ("GET", {"Host": "evil.test/alive?"}, 403),
-        ("GET", {"Host": "LOCALHOST:1"}, 200),
-        ("GET", {"Host": "[::1]"}, 200),
-        ("GET", {"Host": "cleanups.test:80"}, 200),
-    )
-    for method, headers, status in expected:
-        path = "/registries/example/usage" if method == "POST" else "/registries"
-        async with service.http.request(method, path, headers=headers) as answer:
-            assert answer.status == status, headers
-    async with service.http.get("/alive", headers={"Host": "10.0.0.1:8080"}) as answer:
-        assert answer.status == 200
+    await check_strangers(service, change="/registries/example/usage", look="/registries")
 
 
 @pytest.mark.parametrize("framework", ["aiohttp"], indirect=True)
