@@ -267,14 +267,17 @@ def _complain(command: str, problem: object, access: Access) -> str:
     return text
 
 
-def refuse(command: str, problem: object, code: int = WRONG_USAGE) -> NoReturn:
+def refuse(command: str, problem: object, code: int | None = None) -> NoReturn:
     """Print a problem on stderr, and exit.
 
     Args:
         command: The command's name.
         problem: Why it ends.
-        code: The exit code.
+        code: The exit code; None, the default, for that of wrong usage, or of a failure where what
+            is in use was asked and is not known.
     """
+    if code is None:
+        code = SOME_FAILED if getattr(problem, "is_unknown", False) else WRONG_USAGE
     text = safe(str(problem))
     typer.echo(f"aioregistry {command}: {text}", err=True)
     raise EndedError(code, text)

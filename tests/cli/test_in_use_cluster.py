@@ -63,7 +63,7 @@ def test_an_apply_that_asks_another_server_is_refused(shell, cluster):
     plan(shell)
     (shell.folder / "running").write_text(f"{WEB}:a\n")
     result = shell.run(*APPLY, "--in-use", "running")
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert "which was not asked now" in result.stderr
     assert shell.tags() == {"a", "b", "c"}
 
@@ -85,7 +85,7 @@ def test_without_being_asked_again_nothing_is_deleted(shell, cluster):
 def test_a_cluster_that_cannot_be_asked_stops_the_plan(shell, cluster):
     cluster.token = None
     result = plan(shell)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "cannot know what runs in kubernetes:blue" in result.stderr
     assert not (shell.folder / "plan.json").exists()
 
@@ -94,7 +94,7 @@ def test_a_cluster_that_cannot_be_asked_again_stops_the_deletes(shell, cluster):
     plan(shell)
     cluster.forbidden = {"pods"}
     result = shell.run(*APPLY, "--in-use", "kubernetes:blue")
-    assert result.exit_code != 0
+    assert result.exit_code == 1
     assert "may not list pods" in result.stderr
     assert shell.tags() == {"a", "b", "c"}
 
@@ -133,7 +133,7 @@ def test_a_cluster_of_the_account_can_be_left_out(shell, cluster):
     shell.sandbox.state.add_cluster("new").state = "provisioning"
     options = ("--policy", "policy.toml", "--in-use", "digitalocean")
     result = shell.run("cleanup", "plan", *options)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "its cluster new is provisioning" in result.stderr
     result = shell.run("cleanup", "plan", *options, "--in-use-ignore", "cluster/new")
     assert result.exit_code == 0, result.output
@@ -166,12 +166,39 @@ def test_an_apply_leaves_out_no_more_than_the_plan(shell, cluster):
     assert shell.run("cleanup", "plan", *options).exit_code == 0
     words = (*APPLY, "--in-use", "digitalocean", "--in-use-ignore", "app/shop")
     result = shell.run(*words)
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert "was not asked for app/shop now" in result.stderr
     assert shell.tags() == {"a", "b", "c"}
     shell.run("cleanup", "plan", *options[:-2], *words[-4:], "--plan-file", "other.json")
     result = shell.run("cleanup", "apply", "other.json", *words[3:])
     assert shell.tags() == {"a"}, result.output
+
+
+AWAY = ("--in-use", "kubernetes:blue")
+WRONG = ("--in-use", "kubernetes:blue", "--in-use-kind", "rollouts")
+
+
+@pytest.mark.parametrize(("options", "code"), [(AWAY, 1), (WRONG, 2)], ids=["away", "wrong"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cleanup", "plan", "--policy", "policy.toml"),
+        ("cleanup", "run", "--policy", "policy.toml", "--yes"),
+        ("cleanup", "explain", "web:a", "--policy", "policy.toml"),
+        ("inspect", "web:a", "--policy", "policy.toml"),
+        APPLY,
+    ],
+    ids=lambda words: words[1],
+)
+def test_a_cluster_that_is_away_is_a_failure_and_a_wrong_option_is_wrong_usage(
+    shell, cluster, words, options, code
+):
+    plan(shell)
+    cluster.token = None
+    result = shell.run(*words, *options)
+    assert result.exit_code == code, result.output
+    assert len(result.stderr.splitlines()) == 1
+    assert shell.tags() == {"a", "b", "c"}
 
 
 ROLLOUTS = "argoproj.io/v1alpha1/rollouts"
@@ -198,7 +225,7 @@ def test_an_apply_asks_for_all_kinds_of_the_plan(shell, cluster, before, source)
     assert result.exit_code == 0, result.output
     cluster.objects[path] = rollouts(["a", "b"])
     result = shell.run(*APPLY, "--in-use", source)
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert "was not asked for rollouts.argoproj.io now" in result.stderr
     assert "give --in-use-kind argoproj.io/VERSION/rollouts" in result.stderr
     assert shell.tags() == {"a", "b", "c"}

@@ -1,7 +1,13 @@
 """What others are told after a run: by a command's stdin, or by a webhook."""
 
+import contextlib
 import json
+import os
 import re
+import shlex
+import signal
+import socket
+import subprocess
 import threading
 from http.client import BadStatusLine, InvalidURL
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,7 +16,11 @@ from pathlib import Path
 import pytest
 
 import aioregistry.cli
+from aioregistry.cli.cleanup.notifying import Notifications
+from aioregistry.cli.cleanup.options import Notice
+from aioregistry.cli.cleanup.template import fill_template
 from aioregistry.sandbox import Fault, Faults, Phases
+from tests.cli.programs import Program
 
 RUN = ("cleanup", "run", "--policy", "policy.toml", "--yes")
 README = Path(aioregistry.cli.__file__).with_name("README.md").read_text()
@@ -110,23 +120,32 @@ def test_a_template_says_what_a_chat_gets(filled, webhook):
 
 
 def test_what_is_filled_in_stays_a_text_and_mentions_nobody(filled, webhook):
-    template = {"a": ["{exit_code}: {problem}", {"{text}": 1}], "n": None, "other": "{nothing}"}
+    template = {
+        "a": ["{exit_code}: {problem}", {"{text}": 1}, "{text}"],
+        "n": None,
+        "other": "{nothing}",
+    }
     (filled.folder / "t.json").write_text(json.dumps(template))
-    said = json.dumps({"message": 'a "quote" @all <!x> ' + "x" * 3000})
-    filled.sandbox.faults = Faults(Fault(kind="status", status=418, body=said))
-    filled.run(*RUN, "--notify", webhook.url, "--notify-template", "t.json")
+    policy = 'a "quote" @all <!x> ' + "x" * 3000
+    words = ("--notify", webhook.url, "--notify-template", "t.json")
+    filled.run("cleanup", "run", "--policy", policy, *words)
     (body,) = webhook.bodies
-    text = body["a"][0]
-    assert text.startswith("1: ")
-    assert "@all" not in text
-    assert "<!" not in text
-    assert len(text) <= 1903
+    assert body["a"][0].startswith("2: ")
+    for text in (body["a"][0], body["a"][2]):
+        assert "@\u200ball <\u200b!x>" in text
+        assert len(text) <= 1903
     assert (body["a"][1], body["n"], body["other"]) == ({"{text}": 1}, None, "{nothing}")
 
 
 @pytest.mark.parametrize(
     ("template", "said"),
-    [("{text}", "not JSON"), ('{"a": "b"}', "no {text} in it"), (None, "No such file")],
+    [
+        ("{text}", "not JSON"),
+        ('{"a": "b"}', "no {text} in a text"),
+        ('{"{text}": 1}', "no {text} in a text"),
+        ('{"a": ["{exit_code}", {"{text}": "{problem}"}]}', "no {text} in a text"),
+        (None, "No such file"),
+    ],
 )
 def test_a_template_that_cannot_be_filled_in_is_refused_first(filled, template, said):
     if template is not None:
@@ -135,6 +154,134 @@ def test_a_template_that_cannot_be_filled_in_is_refused_first(filled, template, 
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"--notify-template: {'t.json: ' * (template is None)}{said}" in result.stderr
     assert filled.sandbox.request_count == 0
+
+
+SAID = 'a & b <!x> @all [a](https://b) "c"'
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("sh -c 'cat > told.json'", SAID),
+        (
+            "https://discord.com/api/webhooks/1",
+            'a & b <\u200b!x> @\u200ball [a]\u200b(https://b) "c"',
+        ),
+        ("https://notslack.com/x", 'a & b <\u200b!x> @\u200ball [a]\u200b(https://b) "c"'),
+        ("https://hooks.slack.com/x", 'a &amp; b &lt;!x&gt; @\u200ball [a](https://b) "c"'),
+    ],
+)
+def test_what_is_filled_in_is_escaped_for_whom_it_goes_to(target, said):
+    notes = Notifications("cleanup run", (target,), Notice.JSON, None, ["{problem}|{text}"])
+    document = {"text": SAID, "problem": SAID}
+    assert json.loads(notes._given(document, target)) == [f"{said}|{said}"]
+
+
+def test_what_is_too_long_is_cut_between_characters_of_the_text():
+    (shown,) = fill_template(["{text}"], {"text": "x" + "&" * 3000}, {ord("&"): "&amp;"})
+    assert shown == "x" + "&amp;" * 379 + "…"
+    assert fill_template("{text}", {"text": "x" * 1900}) == "x" * 1900
+    assert fill_template("{text}", {"text": "x" * 1901}) == "x" * 1899 + "…"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--notify-template", "t.json"), "--notify-template is for --notify"),
+        (("--notify-as", "json"), "--notify-as is for --notify"),
+        (
+            ("--notify", KEEP, "--notify-template", "t.json", "--notify-as", "json"),
+            "--notify-template and --notify-as exclude each other",
+        ),
+    ],
+)
+def test_what_would_have_no_effect_is_refused_first(filled, options, said):
+    (filled.folder / "t.json").write_text('"{text}"')
+    result = filled.run(*RUN, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert filled.sandbox.request_count == 0
+
+
+def test_a_line_that_continues_a_run_can_be_run_though_it_has_no_address(filled, webhook):
+    filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
+    words = ("cleanup", "apply", "plan.json", "--yes", "--deadline", "0s")
+    result = filled.run(*words, "--notify", webhook.url, "--notify-as", "chat")
+    (line,) = re.findall("to try again: aioregistry (.*)", result.stderr)
+    again = [word for word in shlex.split(line) if word not in {"--deadline", "0s"}]
+    assert filled.run(*again, "--yes").exit_code == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_while_it_asks_what_is_in_use_is_told(filled, tmp_path, sent):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        document = {
+            "current-context": "c",
+            "clusters": [
+                {
+                    "name": "c",
+                    "cluster": {"server": server},
+                }
+            ],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "me"}}],
+            "users": [{"name": "me", "user": {"token": "t"}}],
+        }
+        (tmp_path / "kubeconfig").write_text(json.dumps(document))
+        environment = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig")}
+        words = (*RUN, "--in-use", "kubernetes", "--notify", KEEP)
+        with Program(*words, env=environment, stderr=subprocess.PIPE) as process:
+            silent.settimeout(60)
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(sent)
+                _, errors = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[sent]
+    assert errors == "aioregistry: interrupted\n"
+    assert (filled.told()["exit_code"], filled.told()["problem"]) == (130, "interrupted")
+
+
+def test_an_error_that_nobody_expects_is_told_by_its_kind(filled, monkeypatch):
+    def fail(*_, **__):
+        raise TypeError("s3cret")
+
+    monkeypatch.setattr("aioregistry.cli.cleanup.work.read_rules", fail)
+    result = filled.run(*RUN, "--notify", KEEP)
+    assert isinstance(result.exception, TypeError)
+    assert (filled.told()["exit_code"], filled.told()["problem"]) == (1, "TypeError")
+
+
+def test_an_answer_that_drips_is_given_up_in_time(filled, monkeypatch):
+    monkeypatch.setattr("aioregistry.cli.cleanup.notifying._TIMEOUT_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def drip():
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not ended.wait(0.02):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a-secret"
+        result = filled.run(*RUN, "--notify", url, "--notify", KEEP)
+        ended.set()
+        thread.join()
+    assert result.exit_code == 0
+    assert "notification failed: webhook at 127.0.0.1: not finished after 0.3 s\n" in result.stderr
+    assert filled.told()["exit_code"] == 0
+
+
+def test_nothing_of_an_error_that_nobody_expects_is_printed(filled, monkeypatch, capfd):
+    def fail(*_, **__):
+        raise TypeError("s3cret")
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", fail)
+    result = filled.run(*RUN, "--notify", "https://host/s3cret")
+    assert "notification failed: webhook at host: TypeError\n" in result.stderr
+    assert "s3cret" not in result.stderr + capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -111,19 +111,19 @@ class AccountInUse:
         except (ClientClosedError, InUseError):
             raise
         except PermissionDeniedError as error:
-            raise InUseError(
+            raise InUseError.unknown(
                 f"cannot know what runs in the account: {error}; the token needs the scopes"
                 " kubernetes:read, kubernetes:access_cluster and app:read"
             ) from None
         except (RegistryError, ClusterError) as error:
-            raise InUseError(f"cannot know what runs in the account: {error}") from None
+            raise InUseError.unknown(f"cannot know what runs in the account: {error}") from None
 
     async def _ask(self) -> list[Use]:
         at = datetime.now(UTC)
         clusters = await self._account.clusters().collect(require_complete=True)
         apps = await self._account.apps().collect(require_complete=True)
         if not clusters and not apps:
-            raise InUseError(
+            raise InUseError.unknown(
                 "cannot know what runs in the account: it has no cluster and no app, or none that"
                 " the token may see; where nothing runs, give --in-use none"
             )
@@ -168,7 +168,7 @@ class AccountInUse:
     def _cluster(self, cluster: KubernetesCluster) -> ClusterInUse:
         state = cluster.status.state
         if state not in _ANSWERING:
-            raise InUseError(
+            raise InUseError.unknown(
                 f"cannot know what runs in the account: its cluster {cluster.name} is"
                 f" {state or 'in no known state'}; wait for it, or leave it out: --in-use-ignore"
                 f" cluster/{cluster.name}"
@@ -197,7 +197,7 @@ class AccountInUse:
 def _specification(given: object, name: str) -> dict[str, Any]:
     if isinstance(given, dict):
         return given
-    raise InUseError(
+    raise InUseError.unknown(
         f"cannot know what runs in the account: its app {name} has no specification, or one of its"
         f" deployments; leave it out: --in-use-ignore app/{name}"
     )

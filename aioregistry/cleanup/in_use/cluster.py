@@ -115,11 +115,11 @@ class ClusterInUse:
                 where = f"{self.name} ({api.server})"
                 return await self._ask(api)
         except TimeoutError:
-            raise InUseError(
+            raise InUseError.unknown(
                 f"cannot know what runs in {where}: no answer within {self._timeout:g} s"
             ) from None
         except ClusterError as error:
-            raise InUseError(f"cannot know what runs in {where}: {error}") from None
+            raise InUseError.unknown(f"cannot know what runs in {where}: {error}") from None
 
     async def _ask(self, api: "_Connection") -> list[Use]:
         at = datetime.now(UTC)

@@ -17,7 +17,21 @@ logger: logging.Logger = logging.getLogger("aioregistry")
 
 
 class InUseError(RegistryError, ValueError):
-    """What is in use cannot be read for certain, so nothing may be deleted; says where and why."""
+    """What is in use cannot be read for certain, so nothing may be deleted; says where and why.
+
+    Attributes:
+        is_unknown: Whether somebody was asked what runs, and cannot tell; else what was given is of
+            no use, and no other answer can come of it.
+    """
+
+    is_unknown: bool = False
+
+    @classmethod
+    def unknown(cls, message: str) -> "InUseError":
+        """Return the error of a source that was asked and cannot tell what runs."""
+        error = cls(message)
+        error.is_unknown = True
+        return error
 
 
 @frozen

@@ -16,18 +16,14 @@ from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, CollectedGarbage, collect_garbage
-from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder
-from aioregistry.cli.cleanup.options import (
-    Applying,
-    Reading,
-    resume_line,
-)
+from aioregistry.cli.cleanup.options import Applying, Reading, resume_line
 from aioregistry.cli.cleanup.uses import GivenUses, read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
@@ -229,6 +225,10 @@ class CleanupJob:
                     )
             except PlanLockedError:
                 raise
+            except InUseError as error:
+                if error.is_unknown:
+                    raise
+                raise UsageError(str(error)) from None
             except JournalError as error:
                 if error.report is not None:
                     return error.report

@@ -3,8 +3,9 @@
 import json
 import shlex
 import subprocess
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -23,7 +24,7 @@ from aioregistry.cli.cleanup.template import fill_template, parse_template
 from aioregistry.cli.display.plan_documents import summary_of_run
 from aioregistry.cli.display.text import safe, size_in_words
 from aioregistry.cli.errors import UsageError
-from aioregistry.cli.exit_codes import DONE
+from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import EndedError, refuse
 from aioregistry.cli.runs import as_argument
@@ -33,6 +34,11 @@ __all__ = ["Notifications", "notifications"]
 
 _TIMEOUT_SECONDS = 30
 _MAX_SKIPPED = 5
+# Slack decodes the first three; others would show them as they are written. A space of no width
+# keeps a mention, a tag of HTML and a link of Markdown from being one.
+_FOR_SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"})
+_FOR_CHATS = str.maketrans({"<": "<\u200b", "@": "@\u200b", "]": "]\u200b"})
+_SLACK = ("slack.com", "slack-gov.com")
 _STATUSES = {
     "absent": "did not exist any more",
     "drift": "changed since the plan, kept",
@@ -66,7 +72,8 @@ class Notifications:
         """Read the options.
 
         Raises:
-            UsageError: A target is neither a command nor an address; or there is no such template.
+            UsageError: A target is neither a command nor an address; or there is no such template,
+                or nobody who gets it.
         """
         targets = applying.notify
         if not targets:
@@ -74,8 +81,14 @@ class Notifications:
             targets = [] if setting is None else [setting.value]
         for target in targets:
             _check(target)
+        form = applying.notify_as
+        if applying.notify_template is not None and form is not None:
+            raise UsageError("--notify-template and --notify-as exclude each other")
+        if not targets and (form or applying.notify_template):
+            option = "--notify-as" if form else "--notify-template"
+            raise UsageError(f"{option} is for --notify: it says what those get")
         template = _template(applying.notify_template)
-        return cls(command, tuple(targets), applying.notify_as, applying.archive, template)
+        return cls(command, tuple(targets), form or Notice.JSON, applying.archive, template)
 
     def add(
         self,
@@ -117,20 +130,18 @@ class Notifications:
             "runs": self._runs,
         }
         for target in self.targets:
-            if failure := _send(target, self._given(document, is_address(target))):
+            if failure := _send(target, self._given(document, target)):
                 # The run is what it is: the exit code does not change.
                 typer.echo(f"notification failed: {_shown(target)}: {safe(failure)}", err=True)
 
-    def _given(self, document: dict[str, Any], to_address: bool) -> str:
+    def _given(self, document: dict[str, Any], target: str) -> str:
         """Return what a target gets."""
-        text = str(document["text"])
         if self.template is not None:
-            texts = {**document, "text": _for_chat(text)}
-            texts["problem"] = _for_chat(str(document["problem"] or ""))
-            return json.dumps(fill_template(self.template, texts))
+            return json.dumps(fill_template(self.template, document, _escapes(target)))
         if self.notice is Notice.JSON:
             return json.dumps(document)
-        return json.dumps({"text": _for_chat(text)}) if to_address else text
+        text = str(document["text"])
+        return json.dumps({"text": text.translate(_FOR_SLACK)}) if is_address(target) else text
 
 
 @contextmanager
@@ -147,6 +158,13 @@ def notifications(command: str, applying: Applying, access: Access) -> Iterator[
         raise
     except typer.Exit as ended:
         notes.send(ended.exit_code, "")
+        raise
+    except KeyboardInterrupt:
+        # Before the work, as while it is asked what is in use, or after it.
+        notes.send(INTERRUPTED, "interrupted")
+        raise
+    except Exception as error:
+        notes.send(SOME_FAILED, type(error).__name__)
         raise
 
 
@@ -197,7 +215,7 @@ def _template(path: Path | None) -> Any:
 def _send(target: str, given: str) -> str:
     """Tell one target, and return what went wrong; empty for nothing."""
     if is_address(target):
-        return _post(target, given.encode())
+        return _in_time(target, given.encode())
     try:
         done = subprocess.run(  # noqa: S603, the user's own command
             shlex.split(target),
@@ -214,6 +232,23 @@ def _send(target: str, given: str) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return f"exit code {done.returncode}" if done.returncode else ""
+
+
+def _in_time(url: str, body: bytes) -> str:
+    """`_post` within the time for all of it: a socket's own is for each part of an answer."""
+    failures: list[str] = []
+
+    def post() -> None:
+        try:
+            failures.append(_post(url, body))
+        except Exception as error:  # noqa: BLE001, whose traceback would show the address
+            failures.append(type(error).__name__)
+
+    # A daemon, since nothing else ends a thread that waits for a server.
+    thread = threading.Thread(target=post, daemon=True)
+    thread.start()
+    thread.join(_TIMEOUT_SECONDS)
+    return failures[0] if failures else f"not finished after {_TIMEOUT_SECONDS} s"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -240,10 +275,12 @@ def _post(url: str, body: bytes) -> str:
         return str(getattr(error, "reason", None) or error) or type(error).__name__
 
 
-def _for_chat(text: str) -> str:
-    """Return a text in which nothing is markup, a link or a mention of somebody."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped.replace("@", "@\u200b")
+def _escapes(target: str) -> Mapping[int, str]:
+    """Return what stands for characters in a template that a target gets; nothing for a command."""
+    if not is_address(target):
+        return {}
+    host = f".{urlsplit(target).hostname}"
+    return _FOR_SLACK if host.endswith(tuple(f".{each}" for each in _SLACK)) else _FOR_CHATS
 
 
 def _text(command: str, code: int, problem: str, runs: list[dict[str, Any]]) -> str:

@@ -317,14 +317,15 @@ class Applying:
         ),
     ] = None
     notify_as: Annotated[
-        Notice,
+        Notice | None,
         typer.Option(
             "--notify-as",
+            show_default="json",
             rich_help_panel=_AFTERWARDS,
             help="What they get: `json`, the whole summary; or `chat`, its text, for an address as"
             " the JSON that Slack, Mattermost and others take.",
         ),
-    ] = Notice.JSON
+    ] = None
     notify_template: Annotated[
         Path | None,
         typer.Option(
@@ -333,7 +334,8 @@ class Applying:
             show_default=False,
             rich_help_panel=_AFTERWARDS,
             help="What they get in place of these: JSON of your own, in whose texts {text},"
-            " {command}, {exit_code} and {problem} are filled in.",
+            " {command}, {exit_code} and {problem} are filled in; for an address so that nothing in"
+            " them is a mention, a tag or a link.",
         ),
     ] = None
 
@@ -354,7 +356,12 @@ def resume_line(plan: str, applying: Applying, reading: Reading, access: Access)
     """
     words = ["--resume"]
     # An address may be a secret, which is not printed.
-    commands = [each for each in applying.notify or () if not is_address(each)]
-    for group in (evolve(applying, notify=commands or None), reading, access):
+    had = applying.notify or ()
+    commands = [each for each in had if not is_address(each)]
+    applying = evolve(applying, notify=commands or None)
+    if had and not commands:
+        # Without anybody to tell, these are refused.
+        applying = evolve(applying, notify_as=None, notify_template=None)
+    for group in (applying, reading, access):
         words += as_arguments(group)
     return f"aioregistry cleanup apply {plan} {shlex.join(words)}"
