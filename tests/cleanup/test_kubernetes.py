@@ -77,6 +77,30 @@ def test_an_empty_cluster_is_refused(kubectl):
     assert "a list without objects" in refusal(kubectl({"kind": "List", "items": []}))
 
 
+def test_workloads_without_a_single_pod_are_refused_unless_told(kubectl):
+    template = {"spec": {"containers": [{"name": "c", "image": WEB}]}}
+    deployment = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": template}}
+    program = kubectl({"kind": "List", "items": [deployment]})
+    assert "not one pod" in refusal(program)
+    assert len(ask_kubernetes(kubectl=program, ignore_kinds=["Pod"])) == 1
+
+
+def test_a_pod_that_is_passed_over_is_one(kubectl):
+    template = {"spec": {"containers": [{"name": "c", "image": WEB}]}}
+    deployment = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": template}}
+    waiting = {"state": {"waiting": {"reason": "InvalidImageName"}}, "image": "${IMAGE}"}
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": "${IMAGE}"}]},
+        "status": {"containerStatuses": [{"name": "c", **waiting}]},
+    }
+    notes: list[str] = []
+    program = kubectl({"kind": "List", "items": [deployment, pod]})
+    assert len(ask_kubernetes(kubectl=program, notes=notes)) == 1
+    assert len(notes) == 1
+
+
 def test_a_cluster_that_does_not_answer_is_an_error(kubectl):
     program = kubectl({}, seconds=30)
     assert refusal(program, timeout=0.2) == "kubernetes: no answer within 0.2 s"

@@ -51,9 +51,10 @@ def read_in_use(
     """Return the images that a file says are in use. In doubt it is refused.
 
     Args:
-        text: The output of ``kubectl get pods -A -o json``, or any other objects of Kubernetes as
-            JSON; of ``doctl apps list -o json``; or references, one per line, with comments after
-            ``#``. Several documents of JSON may follow each other.
+        text: The output of ``kubectl get pods -A -o json``, which lacks what is scaled to 0, or
+            any other objects of Kubernetes as JSON; of ``doctl apps list -o json``; or references,
+            one per line, with comments after ``#``. Several documents of JSON may follow each
+            other.
         name: The name of the file, for errors.
         ignore_kinds: Kinds of objects that need not name an image. None by default.
         notes: A list to which a sentence is added for each image that is passed over, because

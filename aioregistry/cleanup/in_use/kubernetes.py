@@ -30,12 +30,13 @@ def ask_kubernetes(
         context: The context of kubectl's configuration; None, the default, for the current one.
         kubectl: The program.
         timeout: Seconds after which an answer is given up; 120 by default.
-        ignore_kinds: Kinds of objects that need not name an image. None by default.
+        ignore_kinds: Kinds of objects that need not name an image; with ``Pod`` there need not be a
+            pod. None by default.
         notes: A list to which a sentence is added for each image that is passed over.
 
     Raises:
-        InUseError: kubectl is not installed, or cannot list all of these; or an object names no
-            image.
+        InUseError: kubectl is not installed, or cannot list all of these; there is no pod; or an
+            object names no image.
     """
     refuse_one("ignore_kinds", ignore_kinds)
     name = "kubernetes" if context is None else f"kubernetes:{context}"
@@ -58,4 +59,16 @@ def ask_kubernetes(
         )
     # Revisions may be of anything: they run images only where they name some.
     ignored = (*ignore_kinds, "ControllerRevision")
-    return read_in_use(ran.stdout.decode(errors="replace"), name, ignore_kinds=ignored, notes=notes)
+    passed_over: list[str] = []
+    text = ran.stdout.decode(errors="replace")
+    uses = read_in_use(text, name, ignore_kinds=ignored, notes=passed_over)
+    if notes is not None:
+        notes += passed_over
+    # A pod is among one of both: of one without an image there would be an error.
+    seen = (*(use.where for use in uses), *passed_over)
+    if "Pod" not in ignore_kinds and not any(each.startswith("pod ") for each in seen):
+        raise InUseError(
+            f"{name}: not one pod, in any namespace, as where an account may see none; where really"
+            " none runs, pass over the kind Pod"
+        )
+    return uses

@@ -172,11 +172,11 @@ class Reading:
             metavar="FILE",
             show_default=False,
             rich_help_panel=_READING,
-            help="Keep images in use: the output of `kubectl get pods -A -o json`, or image"
-            " references, one per line; `-` is stdin. `kubernetes` or `kubernetes:CONTEXT` asks a"
-            " cluster of the kubeconfig, `in-cluster` the one that this runs in, `digitalocean`"
-            " every cluster and app of the account: before the plan, and again before the deletes."
-            " `none` says that nothing runs, and `plan`, for apply,"
+            help="Keep images in use: the output of `kubectl get pods -A -o json`, which lacks what"
+            " is scaled to 0, or image references, one per line; `-` is stdin. `kubernetes` or"
+            " `kubernetes:CONTEXT` asks a cluster of the kubeconfig, `in-cluster` the one that this"
+            " runs in, `digitalocean` every cluster and app of the account: before the plan,"
+            " and again before the deletes. `none` says that nothing runs, and `plan`, for apply,"
             " that the images in use are those of the plan. Repeatable.",
         ),
     ] = None
