@@ -259,8 +259,11 @@ def test_an_answer_that_drips_is_given_up_in_time(filled, monkeypatch):
         connection, _ = server.accept()
         with connection, contextlib.suppress(OSError):
             connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
-            while not ended.wait(0.02):
+            for _ in range(500):
                 connection.sendall(b"x")
+                if ended.wait(0.02):
+                    break
+            connection.sendall(b"\r\nContent-Length: 0\r\n\r\n")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=drip)
