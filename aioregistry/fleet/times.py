@@ -10,6 +10,14 @@ __all__ = ["Schedule", "Window", "zone_of"]
 
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _DAY = timedelta(days=1)
+# Of each field of cron: how many there are of what, and in what.
+_FIELDS = (
+    (60, "minutes", "an hour"),
+    (24, "hours", "a day"),
+    (31, "days", "a month"),
+    (12, "months", "a year"),
+    (7, "days", "a week"),
+)
 # A moment that was missed by more, as by a fleet that stood still, is left out.
 _MAX_LATE = timedelta(hours=1)
 
@@ -51,6 +59,13 @@ class Schedule:
             CronSim(self.text, datetime.now(self.zone))
         except CronSimError as error:
             raise ValueError(f"{self.text!r}: {error}; write 0 3 * * * for every night") from None
+        for field, (count, units, whole) in zip(self.text.split(), _FIELDS, strict=True):
+            for term in field.split(","):
+                if int(term.partition("/")[2] or 1) > count:
+                    raise ValueError(
+                        f"{self.text!r}: {term} is a step of more than the {count} {units} of"
+                        f" {whole}, and would mean once in {whole}; write 0 3 * * * for every night"
+                    )
 
     def due(self, now: datetime) -> datetime | None:
         """Return the last moment, unless it is more than an hour ago.

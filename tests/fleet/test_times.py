@@ -50,6 +50,37 @@ def test_what_is_no_schedule_is_refused(text):
         Schedule(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("*/90 * * * *", r"\*/90 is .* the 60 minutes of an hour, and would mean once in an hour"),
+        ("0 */36 * * *", r"\*/36 is .* the 24 hours of a day"),
+        ("0 0 1,2/32 * *", r"2/32 is .* the 31 days of a month"),
+        ("0 0 1 */13 *", r"\*/13 is .* the 12 months of a year"),
+        ("0 0 * * 1-5/8", r"1-5/8 is .* the 7 days of a week"),
+    ],
+)
+def test_a_step_past_the_end_of_its_field_is_refused_with_what_it_would_mean(text, told):
+    with pytest.raises(ValueError, match=told):
+        Schedule(text)
+
+
+@pytest.mark.parametrize("text", ["*/60 * * * *", "0 */24 * * *", "5/15,3 1-5/2 */31 */12 */7"])
+def test_a_step_of_a_whole_field_is_taken(text):
+    assert Schedule(text).next(at("2026-06-01T00:00:00")) is not None
+
+
+@pytest.mark.parametrize("day", ["2026-04-04", "2026-10-03"])
+def test_where_clocks_change_by_half_an_hour_every_moment_of_a_schedule_is_due_once(day):
+    lord_howe = ZoneInfo("Australia/Lord_Howe")
+    schedule, begin = Schedule("15 */2 * * *", lord_howe), at(f"{day}T06:00:00")
+    minutes = [begin + timedelta(minutes=nth) for nth in range(24 * 60)]
+    here = {each: each.astimezone(lord_howe) for each in minutes}
+    moments = {each for each in minutes if (here[each].minute, here[each].hour % 2) == (15, 0)}
+    due = {schedule.due(each) for each in minutes} - {None}
+    assert {each for each in due if each >= begin} == moments
+
+
 def test_a_window_is_open_between_its_times():
     window = Window.parse("01:00-05:30")
     assert window.closes(at("2026-06-01T00:59:59")) is None
