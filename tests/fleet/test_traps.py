@@ -5,6 +5,7 @@ import os
 import pickletools
 import signal
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from unittest.mock import AsyncMock
 
 import msgspec
@@ -30,7 +31,6 @@ from tests.fleet.fleets import (
 )
 from tests.readme import ROOT
 
-CLI_TESTS = "tests/cli/test_fleet.py"
 SCALE = 60.0
 
 
@@ -273,6 +273,29 @@ async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
             while not intake._has_begun:
                 await intake.check()
                 await asyncio.sleep(0.1)
+
+
+async def test_looks_in_vain_count_from_when_the_server_is_back(tmp_path, monkeypatch):
+    now = 0.0
+    loop = SimpleNamespace(time=lambda: now)
+    monkeypatch.setattr(
+        "aioregistry.fleet.intake.asyncio", SimpleNamespace(get_running_loop=lambda: loop)
+    )
+    async with FleetEngine(fleet_of(tmp_path, 1)) as engine:
+        intake, away = Intake(engine._docket, "a worker", 1, 2.0), NoConnectionError("away")
+        answers = [[], away, *([] for _ in range(10))]
+        monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=answers))
+        await intake.check()
+        now = 100.0
+        with pytest.raises(NoConnectionError):
+            await intake.check()
+        for _ in range(5):
+            await intake.check()
+        now = 129.0
+        await intake.check()
+        now = 131.0
+        with pytest.raises(IntakeError, match="after 30 s"):
+            await intake.check()
 
 
 @pytest.mark.slow(2)
