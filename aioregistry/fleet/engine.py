@@ -90,6 +90,7 @@ class FleetEngine:
         fleet.check_keep(keep)
         self._fleet = fleet
         self._url = url
+        self._name = name
         self._addresses = Addresses() if addresses is None else addresses
         self._concurrency = concurrency
         self._slice_seconds = slice_seconds
@@ -123,7 +124,7 @@ class FleetEngine:
         if self._url != _IN_THIS_PROCESS:
             server = await self._stack.enter_async_context(self._docket.redis())
             await check_eviction(server)
-        accounts = self._stack.enter_context(Accounts(self._addresses, server, self._docket.name))
+        accounts = self._stack.enter_context(Accounts(self._addresses, server, self._name))
         self._steps = Steps(
             *(self.store, accounts, self.worker, self._slice_seconds, self._look_seconds),
             clock=self._clock,
