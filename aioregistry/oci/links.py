@@ -33,7 +33,7 @@ def next_query(headers: Mapping[str, str]) -> str | None:
         for target, relations in _links(text):
             if "next" in relations:
                 query = target.partition("#")[0].partition("?")[2]
-                if not re.fullmatch(r"[!-~]*", query, re.ASCII):
+                if not re.fullmatch(r"[!-~]+", query, re.ASCII):
                     raise InvalidResponseError("the registry's link to the next page is none")
                 return query
     return None

@@ -97,6 +97,7 @@ class RegistryRequests:
         # For the registry's own origin alone, over the same connections: quicker.
         self._direct: aiohttp.ClientSession | None = None
         self._origin: URL | None = None
+        self._base_path = ""
         self._serves_referrers = True
         # Waiting for a connection must not count as waiting for the registry.
         most = None if session is None else most_connections(session.connector)
@@ -321,9 +322,10 @@ class RegistryRequests:
             and "?" not in url
         ):
             if self._origin is None:
-                self._origin = URL(base, encoded=True)
+                self._origin, self._base_path = URL(base, encoded=True), urlsplit(base).path
             # To read the origin anew takes four times as long.
-            return self._direct, self._origin.with_path(url[len(base) :], encoded=True), options
+            path = self._base_path + url[len(base) :]
+            return self._direct, self._origin.with_path(path, encoded=True), options
         address = URL(url, encoded=True)
         if self._trusts_env:
             options |= self._proxy_for(address)

@@ -271,7 +271,7 @@ class Transport:
             return request_options(http, self._headers | headers, authorization, self._timeout)
         if not self._is_token_default:
             headers[hdrs.AUTHORIZATION] = authorization
-        return {"headers": headers, **self._proxy} if headers else {}
+        return {"headers": headers, **self._proxy}
 
 
 def request_options(

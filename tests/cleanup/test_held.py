@@ -69,6 +69,17 @@ async def test_no_more_is_held_than_there_is_room_for_and_the_next_come_first():
     assert source.read_from_registry == DIGESTS[:-256]
 
 
+async def test_of_a_group_for_which_there_is_no_room_the_first_are_held():
+    source = Source()
+    held = HeldDocuments(source, most_bytes=10 * SIZE)
+    found = await held.read("web", DIGESTS, DIGESTS)
+    assert found.keys() == set(DIGESTS)
+    # The group that was read for them is not read again for its contents, and none after it.
+    assert source.read_from_registry == DIGESTS[256:]
+    await held.documents_at_hand(DIGESTS[:20])
+    assert source.asked == [DIGESTS[:256], DIGESTS[10:20]]
+
+
 async def test_what_was_handed_out_makes_room():
     source = Source()
     held = HeldDocuments(source, most_bytes=SIZE)

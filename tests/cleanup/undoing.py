@@ -57,10 +57,11 @@ class Others:
 
     def act(self, *kinds: str) -> None:
         """Perhaps do one of some kinds of things."""
-        if self._random.random() >= self._share:
+        repositories = self._state.registry("example").repositories
+        # A clean-up may have emptied all of them.
+        if self._random.random() >= self._share or not repositories:
             return
         self.did += 1
-        repositories = self._state.registry("example").repositories
         name = self._random.choice(sorted(repositories))
         tags, manifests = self.expected[name]
         here = sorted(repositories[name].tags)

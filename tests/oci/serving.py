@@ -16,6 +16,7 @@ async def serving(
     client: RegistryClient,
     answer: Callable[[web.BaseRequest], web.Response],
     kind: type[Distribution] = Distribution,
+    path: str = "",
 ) -> AsyncIterator[Any]:
     """Serve, and open what reads from or writes to it, with credentials from the sandbox."""
 
@@ -28,7 +29,7 @@ async def serving(
     port = runner.addresses[0][1]
     registry = client.registry("example")
     try:
-        async with kind(registry, base_url=f"http://127.0.0.1:{port}", retry=QUICK) as opened:
+        async with kind(registry, base_url=f"http://127.0.0.1:{port}{path}", retry=QUICK) as opened:
             yield opened
     finally:
         await runner.cleanup()

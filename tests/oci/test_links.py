@@ -61,6 +61,7 @@ def test_each_header_of_the_name_is_read():
         '</v2/x?n=1> rel="next"',
         '</v2/x?n=1>; title=a b; rel="next"',
         '</v2/x?n=1 2>; rel="next"',
+        '</v2/x>; rel="next"',
     ],
 )
 def test_what_cannot_be_read_is_an_error(link):

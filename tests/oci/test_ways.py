@@ -1,11 +1,15 @@
 """Which of its sessions a registry's request goes by, and with what authorization."""
 
+import hashlib
+
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.documents import ACCEPT
 from tests.conftest import QUICK
+from tests.oci.serving import serving
 from tests.oci.test_tokens import DIGEST, REPOSITORIES, registry  # noqa: F401
 
 BASE = "https://registry.example:44"
@@ -31,6 +35,26 @@ async def test_reads_of_the_registry_itself_go_by_the_quick_session(client):
         assert http is distribution._direct
         assert address == URL(f"{BASE}{PATH}", encoded=True)
         assert str(address) == f"{BASE}{PATH}"
+
+
+async def test_an_address_with_a_path_keeps_it_in_every_request(client):
+    asked: list[str] = []
+
+    def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(f"{request.method} {request.path_qs}")
+        document = b"{}"
+        digest = "sha256:" + hashlib.sha256(document).hexdigest()
+        if "/tags/list" in request.path:
+            return web.json_response({"tags": ["v1"]})
+        return web.Response(body=document, headers={"Docker-Content-Digest": digest})
+
+    async with serving(client, answer, path="/mirror") as distribution:
+        await distribution.list_tags("my/web")
+        await distribution.get_manifest("my/web", "v1")
+        await distribution.find_manifest("my/web", "v1")
+        await distribution.has_blob("my/web", DIGEST)
+    assert len(asked) == 4
+    assert [line for line in asked if " /mirror/v2/example/my/web/" not in line] == []
 
 
 @pytest.mark.parametrize(

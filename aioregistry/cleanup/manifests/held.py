@@ -25,13 +25,16 @@ class HeldDocuments:
 
     Args:
         contents: Where manifests are read.
-        most_bytes: How many bytes of documents it may hold; 0 holds none.
+        most_bytes: How many bytes of documents it may hold, besides those that it is handing out;
+            0 holds none.
     """
 
     def __init__(self, contents: ContentSource, most_bytes: int = MOST_HELD_BYTES) -> None:
         self._contents = contents
         self._store = contents if isinstance(contents, DocumentStore) else None
         self._room = most_bytes
+        # There was no room for some document.
+        self._is_full = most_bytes == 0
         self._held: dict[str, Document] = {}
         self._same: dict[Hashable, Content] = {}
 
@@ -46,7 +49,7 @@ class HeldDocuments:
             soon: Those that are archived soon, the next first, with others among them.
         """
         found: dict[str, Content | UnreadableContentError] = {}
-        if self._store is not None and self._room > 0:
+        if self._store is not None and not self._is_full:
             wanted = frozenset(digests)
             found.update(await self._hold([one for one in soon if one in wanted], self._store))
         left = [digest for digest in digests if digest not in found]
@@ -64,6 +67,7 @@ class HeldDocuments:
                 left.append(digest)
             else:
                 self._room += len(held.body)
+                self._is_full = False
                 found[digest] = held
         if left and self._store is not None:
             found.update(await self._store.documents_at_hand(left))
@@ -72,6 +76,7 @@ class HeldDocuments:
     def clear(self) -> None:
         """Hold nothing any longer."""
         self._room += sum(len(one.body) for one in self._held.values())
+        self._is_full = self._room == 0
         self._held.clear()
 
     async def _hold(self, digests: list[str], store: DocumentStore) -> dict[str, Content]:
@@ -83,10 +88,16 @@ class HeldDocuments:
                     found[digest] = parse_content(
                         document.body, document.media_type, same=self._same
                     )
-                    if digest not in self._held:
-                        self._held[digest] = document
-                        self._room -= len(document.body)
+                    self._put(digest, document)
             # Where nothing is at hand, the source is not asked for everything twice.
-            if self._room <= 0 or not documents:
+            if self._is_full or not documents:
                 break
         return found
+
+    def _put(self, digest: str, document: Document) -> None:
+        if digest not in self._held and len(document.body) <= self._room:
+            self._held[digest] = document
+            self._room -= len(document.body)
+            self._is_full = self._room == 0
+        elif digest not in self._held:
+            self._is_full = True
