@@ -43,13 +43,15 @@ app: typer.Typer = typer.Typer(
 
 _CODES = {
     1: "a delete failed, a repository was skipped, a named repository or the registry does not"
-    " exist, or another clean-up of the registry is under way on this machine",
+    " exist, what is in use cannot be known, or another clean-up of the registry is"
+    " under way on this machine",
+    2: "wrong usage, or an apply that asks less of `--in-use` than its plan (nothing was deleted)",
     3: "some items changed since the plan was made and were kept; all others are deleted",
     4: "refused by a limit or by the answer to the question (nothing was deleted)",
     130: "or 143 interrupted",
 }
 _PLAN_CODES = {
-    1: "failure, or a repository was skipped",
+    1: "failure, a repository was skipped, or what is in use cannot be known",
     5: "with `--detailed-exitcode`: there is something to delete",
 }
 
