@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from docket import Docket, Worker
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.lease import end_task
@@ -20,6 +20,8 @@ _CHECK_INTERVAL = timedelta(milliseconds=100)
 _START_SECONDS = 30.0
 _LOOKS = 3
 _SECONDS_TO_END = 10.0
+# Of what was read and is not acknowledged, nothing is after this.
+_PAST_ALL = f"{2**64 - 1}-{2**64 - 1}"
 
 
 class IntakeError(RegistryError):
@@ -84,6 +86,7 @@ class Intake:
 
         Raises:
             IntakeError: It has not begun in time, or it has ended.
+            NoPermissionError: Its user may not read the queue.
             RedisError: The server is away.
         """
         if self._running is not None and self._running.done():
@@ -99,6 +102,7 @@ class Intake:
             self._looks = 0
             raise
         if self._name in names:
+            await self._check_may_read()
             self._has_begun = True
             return
         if self._looks == 0:
@@ -110,6 +114,18 @@ class Intake:
                 " server needs all keys and channels of the fleet's name, and commands on streams;"
                 " README.md of aioregistry/fleet has such a user"
             )
+
+    async def _check_may_read(self) -> None:
+        """Read nothing of the queue, as it shows that it lives also while it may read nothing."""
+        queue, group = self._docket.stream_key, self._docket.worker_group_name
+        async with self._docket.redis() as redis:
+            try:
+                await redis.xreadgroup(group, self._name, {queue: _PAST_ALL}, count=1)
+            except NoPermissionError:
+                raise
+            except ResponseError:
+                # The queue or its group is not there; by itself it makes them again.
+                return
 
     @staticmethod
     def _raise_its_error(running: "asyncio.Task[None]") -> None:

@@ -23,6 +23,7 @@ CLI_TESTS = "tests/cli/test_fleet.py"
 # No Cron, Perpetual, Retry, ConcurrencyLimit, Timeout, Depends, no results, strikes or snapshots.
 NAMES = {"Docket", "Worker"}
 CALLS = {"register", "add", "redis", "workers"}
+KEYS = {"stream_key", "worker_group_name"}
 ARGUMENTS = {
     "Docket": {"name", "url", "execution_ttl"},
     # No port for health or metrics is opened, and no automatic tasks are begun.
@@ -65,7 +66,7 @@ def test_of_a_queue_four_methods_are_called():
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == "_docket"
     }
-    assert called == CALLS
+    assert called == CALLS | KEYS
 
 
 def test_queues_and_workers_are_made_with_known_arguments():

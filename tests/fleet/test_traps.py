@@ -4,6 +4,7 @@ import asyncio
 import os
 import pickletools
 import signal
+import time
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from unittest.mock import AsyncMock
@@ -233,6 +234,7 @@ async def test_a_worker_with_a_wrong_password_ends_with_an_error(tmp_path, serve
         (["~fleet:*", "&other:cancel:*", "+@all"], "the worker takes no steps|ACL failure"),
         (["~fleet:*", "&fleet:state:*", "+@all"], "the worker takes no steps"),
         (["~other:*", "&fleet:cancel:*", "&fleet:state:*", "+@all"], "No permissions"),
+        (["~fleet:*", "&fleet:*", "+@all", "-xreadgroup"], "no permissions|takes no steps"),
     ],
 )
 async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_error(
@@ -273,6 +275,23 @@ async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
             while not intake._has_begun:
                 await intake.check()
                 await asyncio.sleep(0.1)
+
+
+async def test_a_sign_of_life_is_not_enough_of_a_worker_that_may_not_read_the_queue(
+    tmp_path, server, server_port
+):
+    words = ("on", ">secret", "~fleet:*", "&fleet:*", "+@all", "-xreadgroup")
+    await server.execute_command("ACL", "SETUSER", "fleet", "reset", *words)
+    try:
+        url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
+        async with FleetEngine(fleet_of(tmp_path, 1), url) as engine:
+            # As of one that was faster than the first refusal.
+            await server.zadd(engine._docket.workers_set, {"a worker": time.time()})
+            await server.sadd(engine._docket.worker_tasks_set("a worker"), "fleet_plan")
+            with pytest.raises(NoPermissionError, match="'xreadgroup'"):
+                await Intake(engine._docket, "a worker", 1, 2.0).check()
+    finally:
+        await server.acl_deluser("fleet")
 
 
 async def test_looks_in_vain_count_from_when_the_server_is_back(tmp_path, monkeypatch):
