@@ -120,7 +120,12 @@ class Intake:
         queue, group = self._docket.stream_key, self._docket.worker_group_name
         async with self._docket.redis() as redis:
             try:
-                await redis.xreadgroup(group, self._name, {queue: _PAST_ALL}, count=1)
+                await redis.xreadgroup(
+                    groupname=group,
+                    consumername=self._name,
+                    streams={queue: _PAST_ALL},
+                    count=1,
+                )
             except NoPermissionError:
                 raise
             except ResponseError:
