@@ -66,6 +66,7 @@ _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
 _OF_EXTRAS: Mapping[str, tuple[HTTPStatus, str]] = {
     "ArchiveError": (HTTPStatus.CONFLICT, "the archive cannot be used"),
     "CapExceededError": (HTTPStatus.CONFLICT, "the plan exceeds a cap"),
+    "CleanupUnderWayError": (HTTPStatus.CONFLICT, "another clean-up of the registry is under way"),
     "GarbageCollectionError": (HTTPStatus.CONFLICT, "the garbage collection did not succeed"),
     "InUseError": (HTTPStatus.CONFLICT, "what is in use is not known"),
     "JournalError": (HTTPStatus.CONFLICT, "the journal cannot be used"),

@@ -42,6 +42,8 @@ NOT_COVERED = {
     "aioregistry.cleanup.ContentSource.current_digest": "a protocol: ContentReader is covered",
     "aioregistry.cleanup.ContentSource.list_tags": "a protocol: ContentReader is covered",
     "aioregistry.cleanup.JournalStore.open": "a protocol: apply_plan's journal is a file",
+    "aioregistry.cleanup.SharedDocuments.documents": "a protocol: see ServerDocuments",
+    "aioregistry.cleanup.SharedDocuments.keep": "a protocol: see ServerDocuments",
     "aioregistry.cleanup.ManifestStore.find_manifest": "a protocol: Distribution is covered",
     "aioregistry.cleanup.ManifestStore.get_manifest": "a protocol: Distribution is covered",
     "aioregistry.cleanup.ManifestStore.has_blob": "a protocol: DistributionWriter is covered",
@@ -54,6 +56,7 @@ NOT_COVERED = {
                 f"aioregistry.fleet.Lease.{name}"
                 for name in ("read", "get", "watch", "write", *BLOCK)
             ),
+            *(f"aioregistry.fleet.ServerDocuments.{name}" for name in ("documents", "keep")),
             "aioregistry.fleet.SharedStore.open",
             "aioregistry.fleet.TokenSource.read",
         ),
@@ -67,6 +70,7 @@ NOT_COVERED = {
         ),
         "ended by kills and by stops in tests/web/test_replicas.py",
     ),
+    "aioregistry.web.runs.working": "ended by kills and by stops in tests/web/test_lasting.py",
     "aioregistry.web.Jobs.cancel": "a write to the store: see SharedJobStore.cancel",
     "aioregistry.cleanup.ManifestStore.put_manifest": "a protocol: DistributionWriter is covered",
 }

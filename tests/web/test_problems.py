@@ -8,6 +8,7 @@ import pytest
 
 from aioregistry import BulkDeleteError, errors
 from aioregistry.cleanup import CapExceededError
+from aioregistry.cleanup.state_folder import CleanupUnderWayError
 from aioregistry.errors import RateLimitedError, RegistryError
 from aioregistry.web import Problem
 from aioregistry.web.problems import describe
@@ -37,6 +38,7 @@ def limited(seconds: float | None) -> RateLimitedError:
         (errors.ConflictError("x", status=409), 409),
         (errors.PreconditionFailedError("x", status=412), 409),
         (CapExceededError("x"), 409),
+        (CleanupUnderWayError("x"), 409),
         (errors.InvalidNameError("x"), 400),
         (errors.InvalidRequestError("x", status=422), 400),
         (RegistryError("x"), 502),
