@@ -360,5 +360,6 @@ def _abort(receive: Receive) -> None:
     also when it stops. uvicorn's is reached by its own method.
     """
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
+    # uvloop's transports are none of asyncio's classes.
+    if callable(abort := getattr(transport, "abort", None)):
+        abort()

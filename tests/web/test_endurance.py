@@ -1,6 +1,8 @@
 """What many jobs, and jobs that say much, cost a service: memory, and the event loop's time."""
 
 import asyncio
+import ctypes
+import gc
 import socket
 import sys
 import time
@@ -41,13 +43,18 @@ async def settled(jobs: Jobs) -> None:
 @needs_proc
 async def test_memory_is_flat_once_jobs_are_forgotten(tmp_path):
     jobs = Jobs(tmp_path, max_ended=100)
+    # Of what is free again, the system gets all back, or nobody knows how much.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", int)
     taken = []
     for number in range(1_000):
         await jobs.start("talk", saying(1_000)).wait()
         if number % 200 == 199:
             await settled(jobs)
+            gc.collect()
+            trim(0)
             taken.append(resident())
-    assert max(taken) - taken[0] < 8_000_000, taken
+    # Until then the heap takes what it needs for a hundred jobs and what is written of others.
+    assert max(taken[1:]) - taken[1] < 8_000_000, taken
     assert len(list(jobs)) == 100
     await jobs.close()
     assert sum(1 for _ in tmp_path.iterdir()) == 1_000
@@ -114,15 +121,19 @@ def start(jobs: JobsOf) -> dict:
     return jobs.start("talk", talk).document()
 """,
 }
+UVICORN = ("-m", "uvicorn", "talk:app", "--port", "PORT", "--log-level", "warning", "--loop")
 RUN = {
     "aiohttp": ("-m", "talk"),
-    "fastapi": ("-m", "uvicorn", "talk:app", "--port", "PORT", "--log-level", "warning"),
+    "fastapi": (*UVICORN, "asyncio"),
+    "fastapi on uvloop": (*UVICORN, "uvloop"),
 }
 
 
-@pytest.mark.parametrize("framework", TALK)
+@pytest.mark.parametrize("framework", RUN)
 async def test_a_hundred_readers_that_do_not_read_do_not_hold_the_end(framework, tmp_path):
-    (tmp_path / "talk.py").write_text(TALK[framework])
+    if "uvloop" in framework:
+        pytest.importorskip("uvloop")
+    (tmp_path / "talk.py").write_text(TALK[framework.partition(" ")[0]])
     async with running(tmp_path, *RUN[framework]) as service:
         job = await start(service, "/talk")
         url = service.http._base_url
