@@ -342,7 +342,9 @@ def _is_taken(path: Path, held: ExitStack) -> bool:
 def _delete_folder(path: Path) -> bool:
     """Delete a folder, and before that its name, so that nobody begins anything in it meanwhile."""
     aside = path.with_name(f".{path.name}.deleted")
-    shutil.rmtree(aside, ignore_errors=True)
+    # Those of a process that was killed in the middle of it are under no name that is looked for.
+    for left in path.parent.glob(".*.deleted"):
+        shutil.rmtree(left, ignore_errors=True)
     with suppress(OSError):
         # Windows does not rename a folder with open files.
         path = path.rename(aside)

@@ -27,7 +27,7 @@ from aioregistry.cleanup.in_use.kube_api import (
     by_kubeconfig,
 )
 from aioregistry.cleanup.in_use.kubeconfig import load_kubeconfig
-from aioregistry.cleanup.in_use.references import InUseError, collect_in_use
+from aioregistry.cleanup.in_use.references import InUse, InUseError, collect_in_use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.sandbox import Sandbox, State
 
@@ -294,6 +294,37 @@ async def test_an_authority_is_checked(cluster):
         doubting = by_credentials(lambda: fetch(b""))
         source = ClusterInUse(connect=doubting, name="blue", sleep=no_wait)
         assert "ertificate" in await refusal(source)
+
+
+async def test_another_cluster_at_the_address_of_the_plans_is_refused(cluster):
+    """As at the near end of a tunnel: there only the authority tells one from the other."""
+
+    async def asked_of(server, trusted):
+        async def fetch():
+            url = f"{server.url}/kubernetes/blue"
+            return ClusterCredentials(
+                server=url, token=cluster.token, certificate_authority=trusted
+            )
+
+        source = ClusterInUse(connect=by_credentials(fetch), name="blue")
+        await source.ask()
+        return source.asked
+
+    async with Sandbox(State(), tls=True) as server:
+        server.state.clusters["blue"] = cluster
+        own = server.certificates.authority
+        (here,) = await asked_of(server, own)
+        # Other text around it is the same authority.
+        same = b"# Ours\n" + own.replace(b"\n", b"\r\n")
+        recorded = InUseSummary(read=1, asked=(here,))
+        for trusted in (own, same):
+            in_use = InUse(["example/web:1"], await asked_of(server, trusted))
+            assert (await collect_in_use(in_use, recorded)) is in_use
+        more = InUse(["example/web:1"], await asked_of(server, own + bare_authority()[0]))
+        with pytest.raises(InUseError, match="not the cluster that the plan asked"):
+            await collect_in_use(more, recorded)
+        older = evolve(recorded, asked=(evolve(here, authority=""),))
+        assert (await collect_in_use(more, older)) is more
 
 
 async def test_an_authority_as_many_a_cluster_has_it_is_enough(cluster, monkeypatch, tmp_path):

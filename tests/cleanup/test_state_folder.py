@@ -84,6 +84,13 @@ def test_the_newest_runs_are_kept(folder):
     assert folder.runs() == [runs[4], runs[3]]
 
 
+def test_what_a_killed_process_left_half_deleted_goes_with_the_next(folder):
+    runs = planned(folder, 2)
+    runs[0].plan.parent.rename(runs[0].plan.parent.with_name(f".{runs[0].name}.deleted"))
+    folder.forget_runs(keep=0)
+    assert list(runs[0].plan.parent.parent.iterdir()) == []
+
+
 def test_a_run_that_another_process_carries_out_is_kept(folder):
     runs = planned(folder, 3)
     with FileLock(f"{runs[0].journal}.lock"):

@@ -176,9 +176,12 @@ def test_an_apply_leaves_out_no_more_than_the_plan(shell, cluster):
 
 AWAY = ("--in-use", "kubernetes:blue")
 WRONG = ("--in-use", "kubernetes:blue", "--in-use-kind", "rollouts")
+MISSPELT = ("--in-use", "kubernetes:blu")
 
 
-@pytest.mark.parametrize(("options", "code"), [(AWAY, 1), (WRONG, 2)], ids=["away", "wrong"])
+@pytest.mark.parametrize(
+    ("options", "code"), [(AWAY, 1), (WRONG, 2), (MISSPELT, 2)], ids=["away", "wrong", "misspelt"]
+)
 @pytest.mark.parametrize(
     "words",
     [

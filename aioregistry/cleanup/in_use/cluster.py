@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from aioregistry.arguments import Many, refuse_one
-from aioregistry.cleanup.in_use.kinds import KINDS, ClusterError, Kind, parse_kind
+from aioregistry.cleanup.in_use.kinds import KINDS, ClusterError, Kind, KubeconfigError, parse_kind
 from aioregistry.cleanup.in_use.kube_api import (
     ClusterAPI,
     Connect,
@@ -119,7 +119,9 @@ class ClusterInUse:
                 f"cannot know what runs in {where}: no answer within {self._timeout:g} s"
             ) from None
         except ClusterError as error:
-            raise InUseError.unknown(f"cannot know what runs in {where}: {error}") from None
+            why = f"cannot know what runs in {where}: {error}"
+            given = isinstance(error, KubeconfigError)
+            raise InUseError(why) if given else InUseError.unknown(why) from None
 
     async def _ask(self, api: "_Connection") -> list[Use]:
         at = datetime.now(UTC)
@@ -137,6 +139,7 @@ class ClusterInUse:
             AskedServer(
                 source=self.name,
                 server=api.server,
+                authority=api.authority,
                 counts=counts,
                 at=at,
                 passed_over=tuple(found.notes),
@@ -164,6 +167,10 @@ class _Connection:
     @property
     def server(self) -> str:
         return self._opened.server
+
+    @property
+    def authority(self) -> str:
+        return self._opened.identity.authority
 
     @property
     def _opened(self) -> ClusterAPI:

@@ -9,7 +9,7 @@ from attrs import frozen
 from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.errors import printable
 
-__all__ = ["KINDS", "ClusterError", "Kind", "cluster_role", "parse_kind"]
+__all__ = ["KINDS", "ClusterError", "Kind", "KubeconfigError", "cluster_role", "parse_kind"]
 
 _MAX_CHARACTERS = 2000
 
@@ -32,6 +32,10 @@ class ClusterError(Exception):
         super().__init__(printable(message[:_MAX_CHARACTERS]))
         self.status = status
         self.is_passing = is_passing
+
+
+class KubeconfigError(ClusterError):
+    """What a kubeconfig says is of no use, or it lacks what was named: nobody was asked yet."""
 
 
 @frozen

@@ -1,9 +1,11 @@
 """Requests to a cluster: the one place that knows kubernetes_asyncio, and guards it."""
 
 import asyncio
+import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from aioregistry.version import VERSION
 __all__ = [
     "ClusterAPI",
     "ClusterCredentials",
+    "ClusterIdentity",
     "Connect",
     "by_account",
     "by_credentials",
@@ -31,8 +34,34 @@ _ATTEMPT_SECONDS = 60.0
 _ACCOUNT_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _MAX_MESSAGE = 300
+# The text between the marks: what tools write around it differs.
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 _THROTTLED = 429
 _SERVER_ERRORS = 500
+
+
+@frozen
+class ClusterIdentity:
+    """What tells a cluster from others.
+
+    Attributes:
+        host: Its address.
+        server_name: The name that its certificate has to have; None for that of the address.
+        is_checked: Whether its certificate is checked.
+        certificates: What that is checked against, as PEM; empty for the system's authorities.
+    """
+
+    host: str
+    server_name: str | None
+    is_checked: bool
+    certificates: bytes
+
+    @property
+    def authority(self) -> str:
+        """The SHA-256 of the authorities, however they are written; empty for the system's."""
+        blocks = _PEM.findall(self.certificates)
+        found = sorted(b"".join(one.split()) for one in blocks)
+        return hashlib.sha256(b"\n".join(found)).hexdigest() if found else ""
 
 
 class ClusterAPI(Protocol):
@@ -43,8 +72,8 @@ class ClusterAPI(Protocol):
         """The cluster's address."""
 
     @property
-    def identity(self) -> object:
-        """What tells the cluster from others: its address, and its certificate's authority."""
+    def identity(self) -> "ClusterIdentity":
+        """What tells the cluster from others."""
 
     async def get(self, path: str, query: Mapping[str, str]) -> Any:
         """Return the document at a path.
@@ -198,9 +227,9 @@ def _check(configuration: Any) -> None:
         raise ClusterError(f"no token is sent to {configuration.host}: it is not https")
 
 
-def _identity(configuration: Any) -> tuple[object, ...]:
+def _identity(configuration: Any) -> ClusterIdentity:
     authority = configuration.ssl_ca_cert
-    return (
+    return ClusterIdentity(
         configuration.host,
         configuration.tls_server_name,
         configuration.verify_ssl,
@@ -239,7 +268,7 @@ class _Library:
     """A cluster by a client of the library, none of whose models is used."""
 
     client: Any
-    identity: object
+    identity: ClusterIdentity
 
     @property
     def server(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aioregistry.cleanup.in_use.kinds import ClusterError
+from aioregistry.cleanup.in_use.kinds import ClusterError, KubeconfigError
 
 __all__ = ["files_of_environment", "load_kubeconfig"]
 
@@ -34,7 +34,8 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
         The context's name.
 
     Raises:
-        ClusterError: There is no such context, or it is of no use.
+        KubeconfigError: There is no such context, or it is of no use.
+        ClusterError: Its plugin does not log in.
     """
     import yaml  # noqa: PLC0415, it comes with the library
     from kubernetes_asyncio.config.kube_config import (  # noqa: PLC0415
@@ -49,16 +50,16 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
             if not document:
                 continue
             if not isinstance(document, dict):
-                raise ClusterError(f"{path}: not a kubeconfig")
+                raise KubeconfigError(f"{path}: not a kubeconfig")
             found.append(str(path))
             current = current or document.get("current-context") or None
         if not found:
-            raise ClusterError(f"no kubeconfig: {os.pathsep.join(map(str, files))}")
+            raise KubeconfigError(f"no kubeconfig: {os.pathsep.join(map(str, files))}")
         return KubeConfigMerger(os.pathsep.join(found)), current
 
     merged, current = await asyncio.to_thread(merge)
     if current is None:
-        raise ClusterError("the kubeconfig has no current context: name one, kubernetes:CONTEXT")
+        raise KubeconfigError("the kubeconfig has no current context: name one, kubernetes:CONTEXT")
     _check_context(merged.config.value, current)
     # Without a folder for all of them, paths are beside the file that names them.
     loader = KubeConfigLoader(
@@ -66,7 +67,7 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
     )
     user = loader._user  # noqa: SLF001, there is no other way
     if user is None or not user.value:
-        raise ClusterError(f"the kubeconfig's context {current} has no user")
+        raise KubeconfigError(f"the kubeconfig's context {current} has no user")
     _mend_cluster(loader._cluster)  # noqa: SLF001
     _mend_user(user)
     if "exec" in user:
@@ -89,7 +90,7 @@ def _check_context(config: Mapping[str, Any], context: str) -> None:
     if context not in names:
         more = ", …" if len(names) > _MAX_CONTEXTS_SHOWN else ""
         shown = ", ".join(names[:_MAX_CONTEXTS_SHOWN]) or "none"
-        raise ClusterError(f"the kubeconfig has no context {context!r}; it has {shown}{more}")
+        raise KubeconfigError(f"the kubeconfig has no context {context!r}; it has {shown}{more}")
 
 
 def _name_of(entry: Any) -> str:
@@ -105,7 +106,7 @@ def _mend_cluster(cluster: Any) -> None:
             # One that is empty would hide the other.
             given.pop(key, None)
     if given.get("insecure-skip-tls-verify") and any(key in given for key in authorities):
-        raise ClusterError(
+        raise KubeconfigError(
             "the kubeconfig names an authority of the cluster, and says not to check it"
             " (insecure-skip-tls-verify)"
         )
@@ -115,7 +116,7 @@ def _mend_user(user: Any) -> None:
     """Have the library read a user as kubectl does, or refuse it."""
     given: dict[str, Any] = user.value
     if any(given.get(key) for key in _IMPERSONATION):
-        raise ClusterError("the context's user impersonates another one, which is not supported")
+        raise KubeconfigError("the context's user impersonates another one, which is not supported")
     for key in ("tokenFile", "client-certificate", "client-key"):
         if path := given.pop(key, None):
             # Beside the file that names it, not beside that of the cluster.

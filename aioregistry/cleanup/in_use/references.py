@@ -211,6 +211,13 @@ def _check_servers(asked: Iterable[AskedServer], before: Iterable[AskedServer]) 
             f"in use: the plan asked {missing[0].source} ({missing[0].server}), which was not asked"
             " now: ask the same servers again, or make a new plan"
         )
+    clusters = {(one.server, one.authority) for one in asked}
+    for one in before:
+        if one.authority and (one.server, one.authority) not in clusters:
+            raise InUseError(
+                f"in use: {one.server} is not the cluster that the plan asked as {one.source}, or"
+                " its authority has changed: ask the same one again, or make a new plan"
+            )
     # A kind of which there was no object is among the counts, too.
     kinds = {(one.server, kind) for one in asked for kind in one.counts}
     for one in before:

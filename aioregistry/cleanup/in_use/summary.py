@@ -20,6 +20,8 @@ class AskedServer:
     Attributes:
         source: What it was named by: ``kubernetes:production``.
         server: Its address.
+        authority: The SHA-256 of what its certificate was checked against, which tells clusters of
+            one address apart; empty for the system's authorities.
         counts: How many objects of each kind were read.
         at: When the first of them was asked for.
         left_out: What it was not asked for, by option: ``cluster/staging``, ``app/blog``.
@@ -28,6 +30,7 @@ class AskedServer:
 
     source: str
     server: str
+    authority: str = ""
     counts: Mapping[str, int]
     at: datetime
     left_out: tuple[str, ...] = ()
