@@ -2,7 +2,8 @@
 
 A Python set of a million names takes some 100 MB, and a walk may be that long. Here a name is its
 64-bit hash (keyed anew in each process) in an open-addressed table. Two of a million names share
-one in 37 million walks. The hashes of a few names are in a set of Python's: it is faster.
+one in 37 million walks. A few names are in a set of Python's as they are, 32,768 at most: each is
+hashed once then, and no number is made of it.
 """
 
 from array import array
@@ -30,7 +31,7 @@ class Fingerprints:
 
     def __init__(self, expected: int = 0) -> None:
         self.count: int = 0
-        self._few: set[int] = set()
+        self._few: set[str] = set()
         self._table: array[int] | None = None
         if expected > _MOST_IN_A_SET:
             self._table = _table_for(expected)
@@ -44,8 +45,8 @@ class Fingerprints:
             if self.count + len(items) <= _MOST_IN_A_SET:
                 return self._add_to_few(items, name_of)
             self._table = _table_for(2 * _MOST_IN_A_SET)
-            for fingerprint in self._few:
-                _put(self._table, fingerprint)
+            for name in self._few:
+                _put(self._table, hash(name))
             self._few.clear()
         while (self.count + len(items)) * 5 > len(self._table) * 4:
             self._table = _grown(self._table)
@@ -65,27 +66,27 @@ class Fingerprints:
 
     def _add_to_few(self, items: Sequence[T], name_of: Callable[[T], str]) -> Sequence[T]:
         known, before = self._few, len(self._few)
-        fingerprints = list(map(hash, map(name_of, items)))
+        names = list(map(name_of, items))
         new: Sequence[T] = items
-        if known.isdisjoint(fingerprints):
-            known.update(fingerprints)
+        if known.isdisjoint(names):
+            known.update(names)
             if len(known) - before < len(items):
-                new = _first_of_each(fingerprints, items, set())
+                new = _first_of_each(names, items, set())
         else:
-            new = _first_of_each(fingerprints, items, known)
-        known.discard(0)
+            new = _first_of_each(names, items, known)
+        known.discard("")
         self.count += len(new)
         return new
 
 
-def _first_of_each(fingerprints: list[int], items: Sequence[T], known: set[int]) -> list[T]:
+def _first_of_each(names: list[str], items: Sequence[T], known: set[str]) -> list[T]:
     """Return the items that are not known, each once, and know them."""
     new = []
-    for fingerprint, item in zip(fingerprints, items, strict=True):
-        if fingerprint not in known:
+    for name, item in zip(names, items, strict=True):
+        if name not in known:
             new.append(item)
-            if fingerprint:
-                known.add(fingerprint)
+            if name:
+                known.add(name)
     return new
 
 
