@@ -84,28 +84,28 @@ async def run(path, items, store, statuses):
 async def test_documents_at_hand_are_written_many_items_at_a_time(path):
     store = Store()
     await run(path, ITEMS, store, ["deleted"] * len(ITEMS))
-    assert store.asked == [32, 256, 12]
+    assert store.asked == [256, 44]
     assert archived(path) == [item.digest for item in ITEMS]
 
 
-async def test_no_more_is_written_ahead_than_two_groups_and_the_next_once_it_is_due(path):
+async def test_no_more_is_written_ahead_than_a_group_and_the_next_once_it_is_due(path):
     store = Store()
     async with (
         Archive(path, "example") as archive,
         BatchArchive(archive, store, "web", ITEMS, LISTED) as batch,
     ):
         batch.start(ITEMS[0])
-        await batch.keep(ITEMS[32])
-        assert len(archived(path)) == 288
-        batch.start(ITEMS[223])
+        await batch.keep(ITEMS[255])
+        assert len(archived(path)) == 256
+        batch.start(ITEMS[191])
         await asyncio.sleep(0)
-        assert store.asked == [32, 256]
-        batch.start(ITEMS[224])
+        assert store.asked == [256]
+        batch.start(ITEMS[192])
         await asyncio.sleep(0)
-        assert store.asked == [32, 256, 12]
+        assert store.asked == [256, 44]
 
 
-async def test_the_first_items_wait_for_a_small_group_alone(path):
+async def test_the_items_of_a_group_wait_for_no_other(path):
     store = Store()
     async with (
         Archive(path, "example") as archive,
@@ -119,11 +119,33 @@ async def test_the_first_items_wait_for_a_small_group_alone(path):
             return await at_hand(digests)
 
         store.documents_at_hand = hold_back_the_others
-        for item in ITEMS[:32]:
+        for item in ITEMS[:256]:
             batch.start(item)
             assert await batch.keep(item) is None
-        assert archived(path) == [item.digest for item in ITEMS[:32]]
+        assert archived(path) == [item.digest for item in ITEMS[:256]]
         others.set()
+
+
+async def test_a_group_of_large_documents_is_written_in_parts(path, monkeypatch):
+    monkeypatch.setattr("aioregistry.cleanup.apply.archive._MOST_DOCUMENT_BYTES", 40)
+    sizes = []
+    sync = os.fsync
+
+    def note(descriptor):
+        sizes.append(len(archived(path)))
+        sync(descriptor)
+
+    async with Archive(path, "example") as archive:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", note)
+            async with BatchArchive(archive, Store(), "web", ITEMS[:10], LISTED) as batch:
+                batch.start(ITEMS[0])
+                assert await batch.keep(ITEMS[0]) is None
+                for item in ITEMS[:10]:
+                    batch.settle(item, outcome(item))
+    # Each has eight bytes.
+    assert sizes == [5, 10]
+    assert archived(path) == [item.digest for item in ITEMS[:10]]
 
 
 async def test_a_document_that_is_not_at_hand_is_read_when_its_item_is_begun(path):

@@ -11,10 +11,11 @@ from typing import IO, Self
 from aioregistry.bulk.report import Outcome
 from aioregistry.cleanup.apply.append import Appender
 from aioregistry.cleanup.apply.archive_format import (
+    Archived,
     ArchiveError,
     check_archive,
     head_of,
-    line_of,
+    lines_of,
     pack_lines,
     withdrawal_of,
 )
@@ -26,7 +27,6 @@ from aioregistry.cleanup.apply.store import (
     store_of,
 )
 from aioregistry.cleanup.apply.watch import NOT_SERVED
-from aioregistry.cleanup.manifests.content import Document
 from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError, ResponseError
@@ -34,10 +34,9 @@ from aioregistry.session.exchange import Verdict
 
 __all__ = ["Archive", "BatchArchive"]
 
-# A write and a sync cost as much for one item as for many. The first DELETEs of a batch wait for
-# the first group: it is a small one.
-_FIRST_GROUP = 32
+# A write and a sync cost what a DELETE does, for one item as for many: most batches are one group.
 _GROUP_SIZE = 256
+_MOST_DOCUMENT_BYTES = 2**20
 # A group is written once one of so many items before it is begun: when its own are begun, it is on
 # disk.
 _AHEAD = 64
@@ -114,7 +113,7 @@ class Archive:
             ArchiveError: It could not be written.
         """
         at = datetime.now(UTC)
-        self.lines.add(line_of(at, repository, digest, tags, document, media_type))
+        self.lines.add(lines_of(at, repository, [(digest, tags, document, media_type)]))
         await self.lines.flush()
         return at
 
@@ -275,12 +274,11 @@ class BatchArchive:
 
     def start(self, item: Condemned) -> None:
         """Begin to archive an item, and some of those after it, if they are at hand."""
-        if self._store is None or self._started == len(self._items):
+        if self._started == len(self._items) or self._store is None:
             return
         soon = self._places.get(item.name, -1 - _AHEAD) + _AHEAD
         while self._started <= soon and self._started < len(self._items):
-            size = _GROUP_SIZE if self._started else _FIRST_GROUP
-            group = self._items[self._started : self._started + size]
+            group = self._items[self._started : self._started + _GROUP_SIZE]
             self._starts.append(self._started)
             self._started += len(group)
             self._groups.append(asyncio.ensure_future(self._keep_group(group, self._store)))
@@ -316,8 +314,7 @@ class BatchArchive:
     def settle(self, item: Condemned, outcome: Outcome) -> None:
         """Leave an item in the archive if its DELETE may have taken effect, else withdraw it."""
         # A verdict came before the next attempt: those before it were all without a clear answer.
-        unclear = outcome.attempts - (outcome.verdict is None)
-        if outcome.status in {"deleted", "unknown"} or unclear > 0:
+        if outcome.status in {"deleted", "unknown"} or outcome.attempts > (outcome.verdict is None):
             self._archived.pop(item.name, None)
         else:
             self._withdraw(item.name)
@@ -329,35 +326,50 @@ class BatchArchive:
 
     async def _keep_group(self, group: Sequence[Condemned], store: DocumentStore) -> None:
         wanted = [item.digest for item in group if item.delete == "manifest"]
-        found: Mapping[str, Document] = await store.documents_at_hand(wanted) if wanted else {}
+        found = await store.documents_at_hand(wanted) if wanted else {}
         at = datetime.now(UTC)
+        some: dict[str, Archived] = {}
         whole: list[str] = []
+        size = 0
         for item in group:
-            document = None if item.delete == "tag" else found.get(item.digest)
-            if document is None and item.delete == "manifest":
-                continue
-            name = item.name
-            if self._add(name, item, document, at):
+            digest, body, kind = item.digest, None, ""
+            if item.delete == "manifest":
+                if (document := found.get(digest)) is None:
+                    continue
+                body, kind = document.body, document.media_type or ""
+                size += len(body)
+            if size > _MOST_DOCUMENT_BYTES and some:
+                await self._write(at, some)
+                some, size = {}, 0 if body is None else len(body)
+            name, tags = item.name, self._tags_of(item)
+            some[name] = digest, tags, body, kind
+            if len(tags) == len(item.tags):
                 whole.append(name)
-        await self._archive.lines.flush()
+        await self._write(at, some)
         # Some may have been given up meanwhile.
-        self._ready.update([name for name in whole if name in self._archived])
+        self._ready |= self._archived.keys() & whole
 
     async def _keep_alone(self, item: Condemned) -> None:
-        document = None
+        body, kind = None, ""
         if item.delete == "manifest":
             document = await self._contents.document(self._repository, item.digest)
-        self._add(item.name, item, document, datetime.now(UTC))
-        await self._archive.lines.flush()
+            body, kind = document.body, document.media_type or ""
+        kept = item.digest, self._tags_of(item), body, kind
+        await self._write(datetime.now(UTC), {item.name: kept})
 
-    def _add(self, name: str, item: Condemned, document: Document | None, at: datetime) -> bool:
-        """Add an item with the tags that are listed, and return whether these are all."""
-        body, kind = (None, "") if document is None else (document.body, document.media_type or "")
-        digest = item.digest
-        tags = tuple([tag for tag in item.tags if self._listed.get(tag) == digest])
-        self._archive.lines.add(line_of(at, self._repository, digest, tags, body, kind))
-        self._archived[name] = digest, tags, at
-        return len(tags) == len(item.tags)
+    async def _write(self, at: datetime, some: Mapping[str, Archived]) -> None:
+        """Archive items by their names; they are on disk when this returns."""
+        if some:
+            self._archive.lines.add(lines_of(at, self._repository, some.values()))
+            self._archived.update(
+                {name: (digest, tags, at) for name, (digest, tags, *_) in some.items()}
+            )
+            await self._archive.lines.flush()
+
+    def _tags_of(self, item: Condemned) -> tuple[str, ...]:
+        """Return those tags of an item that are listed."""
+        listed, digest = self._listed, item.digest
+        return tuple([tag for tag in item.tags if listed.get(tag) == digest])
 
     async def _keep_unlisted(self, item: Condemned) -> None:
         """Archive the tags that the API did not list, and that the registry has all the same."""

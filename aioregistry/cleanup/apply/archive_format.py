@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +19,11 @@ from aioregistry.oci.schema1 import signed_payload
 
 __all__ = [
     "ArchiveError",
+    "Archived",
     "ArchivedManifest",
     "check_archive",
     "head_of",
-    "line_of",
+    "lines_of",
     "pack_lines",
     "read_archive",
     "read_archived",
@@ -42,7 +43,6 @@ _GZIP = zlib.MAX_WBITS | 16
 # Further levels take twice the time and save an eighth of the space. To set up the usual window
 # takes longer than to pack a few documents; with more of them it is the quicker one.
 _LEVEL = 1
-_WINDOW, _MEMORY = _GZIP, 8
 _SMALL_WINDOW, _SMALL_MEMORY = 12 | 16, 6
 _SMALL_BYTES = 2**12
 
@@ -72,6 +72,8 @@ class ArchivedManifest:
     at: datetime
 
 
+# Digest, tags, document (None for the DELETE of a tag) and media type.
+Archived = tuple[str, tuple[str, ...], bytes | None, str]
 _Key = tuple[datetime, str, str, tuple[str, ...]]
 
 
@@ -94,6 +96,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def read_archive(path: Path, registry: str | None = None) -> Iterator[ArchivedManifest]:
@@ -317,35 +320,32 @@ def pack_lines(lines: list[bytes]) -> bytes:
 
 
 def _compress(lines: list[bytes]) -> bytes:
-    text = b"".join(lines)
-    small = len(text) <= _SMALL_BYTES
-    window, memory = (_SMALL_WINDOW, _SMALL_MEMORY) if small else (_WINDOW, _MEMORY)
-    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, window, memory)
+    text = lines[0] if len(lines) == 1 else b"".join(lines)
+    if len(text) > _SMALL_BYTES:
+        # In one call: a thread waits for the interpreter after each.
+        return zlib.compress(text, _LEVEL, _GZIP)
+    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _SMALL_WINDOW, _SMALL_MEMORY)
     return packing.compress(text) + packing.flush()
 
 
-def line_of(
-    at: datetime,
-    repository: str,
-    digest: str,
-    tags: tuple[str, ...],
-    document: bytes | None,
-    media_type: str,
-) -> bytes:
-    """Return the line of one DELETE."""
+def lines_of(at: datetime, repository: str, items: Iterable[Archived]) -> bytes:
+    """Return the lines of some DELETEs."""
+    return _encode_lines(
+        [
+            _Line(at, repository, digest, tags, media_type, *_in_json(document))
+            for digest, tags, document, media_type in items
+        ]
+    )
+
+
+def _in_json(document: bytes | None) -> tuple[Literal["utf-8", "base64"], str | None]:
     if document is None:
-        return _encode(_Line(at, repository, digest, tags, media_type)) + b"\n"
-    try:
-        line = _Line(at, repository, digest, tags, media_type, "utf-8", document.decode())
-        written = _encode(line) + b"\n"
-    except UnicodeDecodeError:
-        written = b""
+        return "utf-8", None
     # Escapes may make six bytes of one.
-    if not 0 < len(written) <= _MAX_LINE_BYTES:
-        text = base64.b64encode(document).decode()
-        line = _Line(at, repository, digest, tags, media_type, "base64", text)
-        written = _encode(line) + b"\n"
-    return written
+    if 6 * len(document) < _MAX_LINE_BYTES:
+        with suppress(UnicodeDecodeError):
+            return "utf-8", document.decode()
+    return "base64", base64.b64encode(document).decode()
 
 
 def withdrawal_of(at: datetime, repository: str, digest: str, tags: tuple[str, ...]) -> bytes:
