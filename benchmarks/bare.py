@@ -73,7 +73,7 @@ async def aiohttp_promises(job: Job) -> int:
 
         async def read(page: int) -> Read:
             listing = TAGS.decode(await send("GET", page_url(job, page)))
-            new = fingerprints.add_new(listing.items, lambda tag: tag.tag)
+            new = fingerprints.add_new(listing.items, [tag.tag for tag in listing.items])
             return new, listing.total or 0, listing.next_link is not None
 
         async def delete(name: str) -> None:

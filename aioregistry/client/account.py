@@ -8,7 +8,7 @@ from attrs import frozen
 from aioregistry.api import account
 from aioregistry.api.account import App, AppDeployment, ClusterAccess, KubernetesCluster
 from aioregistry.client.families import PathFamilies
-from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.client.lists import ListEndpoint, PagerFactory, by_id
 from aioregistry.paging.pager import Pager
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Account:
 
     def clusters(self) -> Pager[KubernetesCluster]:
         """Return a pager over the Kubernetes clusters: ``GET /v2/kubernetes/clusters``."""
-        return self._pagers.pager(ListEndpoint(lambda _: account.list_clusters(), known_by="id"))
+        return self._pagers.pager(ListEndpoint(lambda _: account.list_clusters(), by_id))
 
     async def cluster_access(self, cluster: str, expiry_seconds: int) -> ClusterAccess:
         """Return credentials for a cluster: ``GET /v2/kubernetes/clusters/{id}/credentials``.
@@ -55,12 +55,12 @@ class Account:
 
     def apps(self) -> Pager[App]:
         """Return a pager over the apps: ``GET /v2/apps``."""
-        return self._pagers.pager(ListEndpoint(lambda _: account.list_apps(), known_by="id"))
+        return self._pagers.pager(ListEndpoint(lambda _: account.list_apps(), by_id))
 
     def deployments(self, app: str) -> Pager[AppDeployment]:
         """Return a pager over an app's deployments: ``GET /v2/apps/{id}/deployments``."""
         make: Any = partial(_deployments, app)
-        return self._pagers.pager(ListEndpoint(make, known_by="id"))
+        return self._pagers.pager(ListEndpoint(make, by_id))
 
 
 def _deployments(app: str, _: object) -> Any:

@@ -1,8 +1,7 @@
 """Pagers over the API's lists: where walks, which only decide, meet the calls."""
 
 import asyncio
-from collections.abc import Callable
-from operator import attrgetter
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
@@ -11,11 +10,12 @@ from aioregistry.api.decoding import RawPage
 from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints
 from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
+from aioregistry.paging.fingerprints import NamesOf
 from aioregistry.paging.pager import KnownPages, Pager
 from aioregistry.paging.read_ahead import ChainedPages, ListPages
-from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
+from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk, Walk
 
-__all__ = ["ListEndpoint", "PagerFactory"]
+__all__ = ["ListEndpoint", "PagerFactory", "by_id", "by_name"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -27,12 +27,12 @@ class ListEndpoint(Generic[T]):
 
     Attributes:
         make_request: Returns the call for its first page.
-        known_by: The attribute that tells its items apart.
+        names_of: Returns what tells its items apart.
         by_token: Whether its pages have tokens.
     """
 
     make_request: MakeRequest[RawPage[T]]
-    known_by: str
+    names_of: NamesOf
     by_token: bool = False
 
     def decoded_by(self, decode: Callable[[bytes], RawPage[U]]) -> "ListEndpoint[U]":
@@ -41,7 +41,17 @@ class ListEndpoint(Generic[T]):
         def make_request(endpoints: Endpoints) -> Call[RawPage[U]]:
             return self.make_request(endpoints).decoded_by(decode)
 
-        return ListEndpoint(make_request, self.known_by, self.by_token)
+        return ListEndpoint(make_request, self.names_of, self.by_token)
+
+
+def by_id(items: Sequence[Any]) -> list[str]:
+    """Return what things that have an ID are known by."""
+    return [item.id for item in items]
+
+
+def by_name(items: Sequence[Any]) -> list[str]:
+    """Return what things that have a name are known by."""
+    return [item.name for item in items]
 
 
 class PagerFactory:
@@ -96,8 +106,8 @@ class PagerFactory:
         slots: asyncio.Semaphore | None = None,
         known: KnownPages | None = None,
     ) -> ListPages[T]:
-        name_of: Callable[[Any], str] = attrgetter(endpoint.known_by)
-        walk = TokenWalk(name_of) if endpoint.by_token else NumberWalk(name_of, per_page)
+        names_of = endpoint.names_of
+        walk: Walk[T] = TokenWalk(names_of) if endpoint.by_token else NumberWalk(names_of, per_page)
 
         async def fetch(page: PageRef) -> Callable[[], RawPage[T]]:
             query: dict[str, str | int] = {"per_page": per_page}

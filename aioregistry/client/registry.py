@@ -23,7 +23,7 @@ from aioregistry.client.archiving import DeletionArchive, archive_repository, it
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.deleting import BulkDeletes, OnOutcome, deletion_of, references
 from aioregistry.client.families import PathFamilies
-from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.client.lists import ListEndpoint, PagerFactory, by_name
 from aioregistry.client.repository import RepositoryHandle, list_of_manifests, list_of_tags
 from aioregistry.client.waiting import end_of_garbage_collection
 from aioregistry.errors import NotFoundError, RegistryTimeoutError
@@ -112,9 +112,7 @@ class RegistryHandle:
         """
         return self._pagers.pager(
             ListEndpoint(
-                partial(Endpoints.list_repositories, registry=self.name),
-                known_by="name",
-                by_token=True,
+                partial(Endpoints.list_repositories, registry=self.name), by_name, by_token=True
             )
         )
 
@@ -125,9 +123,7 @@ class RegistryHandle:
         `PreconditionFailedError`. Nothing is sent before the pager is walked.
         """
         return self._pagers.pager(
-            ListEndpoint(
-                partial(Endpoints.list_repositories_v1, registry=self.name), known_by="name"
-            )
+            ListEndpoint(partial(Endpoints.list_repositories_v1, registry=self.name), by_name)
         )
 
     def tags(self) -> Pager[Tag]:
@@ -313,7 +309,8 @@ class RegistryHandle:
         """
         return self._pagers.pager(
             ListEndpoint(
-                partial(Endpoints.list_garbage_collections, registry=self.name), known_by="uuid"
+                partial(Endpoints.list_garbage_collections, registry=self.name),
+                lambda runs: [run.uuid for run in runs],
             )
         )
 

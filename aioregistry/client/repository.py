@@ -25,12 +25,17 @@ __all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
 
 def list_of_tags(path: RepositoryPath) -> ListEndpoint[Tag]:
     """Return the list of a repository's tags."""
-    return ListEndpoint(partial(Endpoints.list_tags, path=path), known_by="tag")
+    return ListEndpoint(
+        partial(Endpoints.list_tags, path=path), lambda tags: [tag.tag for tag in tags]
+    )
 
 
 def list_of_manifests(path: RepositoryPath) -> ListEndpoint[Manifest]:
     """Return the list of a repository's manifests."""
-    return ListEndpoint(partial(Endpoints.list_manifests, path=path), known_by="digest")
+    return ListEndpoint(
+        partial(Endpoints.list_manifests, path=path),
+        lambda manifests: [one.digest for one in manifests],
+    )
 
 
 class RepositoryHandle:

@@ -2,19 +2,25 @@
 
 A Python set of a million names takes some 100 MB, and a walk may be that long. Here a name is its
 64-bit hash (keyed anew in each process) in an open-addressed table. Two of a million names share
-one in 37 million walks. A few names are in a set of Python's as they are, 32,768 at most: each is
+one in 37 million walks. A few names are in sets of Python's as they are, 32,768 at most: each is
 hashed once then, and no number is made of it.
 """
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["Fingerprints"]
+__all__ = ["Fingerprints", "NamesOf"]
 
 T = TypeVar("T")
+# Returns what each of some items is known by, in their order. One call for all of a page: to call
+# something for each takes twice as long.
+NamesOf = Callable[[Sequence[Any]], Sequence[str]]
 
-_MOST_IN_A_SET = 2**15
+_MOST_IN_SETS = 2**15
+# With one more, a set takes 2 MiB instead of 512 KiB, and is empty for the most part: a second one
+# is faster.
+_MOST_IN_A_SET = 2**15 * 3 // 5
 _SMALLEST = 2**8
 # A table is not laid out in advance for more than this, whatever a server claims to hold.
 _LARGEST_AT_ONCE = 2**21
@@ -25,65 +31,77 @@ class Fingerprints:
 
     Args:
         expected: How many names are likely to come.
+
+    Attributes:
+        count: How many names are known.
     """
 
-    __slots__ = ("_few", "_table", "count")
+    __slots__ = ("_sets", "_table", "count")
 
     def __init__(self, expected: int = 0) -> None:
         self.count: int = 0
-        self._few: set[str] = set()
+        self._sets: list[set[str]] = [set()]
         self._table: array[int] | None = None
-        if expected > _MOST_IN_A_SET:
+        if expected > _MOST_IN_SETS:
             self._table = _table_for(expected)
 
-    def add_new(self, items: Sequence[T], name_of: Callable[[T], str]) -> Sequence[T]:
+    def add_new(self, items: Sequence[T], names: Sequence[str]) -> Sequence[T]:
         """Remember the items' names and return the items whose names were not known.
 
-        An item without a name is always new: nothing tells it from another.
+        An item whose name is empty is always new: nothing tells it from another.
+
+        Args:
+            items: The items.
+            names: Their names, in the same order.
         """
         if self._table is None:
-            if self.count + len(items) <= _MOST_IN_A_SET:
-                return self._add_to_few(items, name_of)
-            self._table = _table_for(2 * _MOST_IN_A_SET)
-            for name in self._few:
-                _put(self._table, hash(name))
-            self._few.clear()
+            if self.count + len(items) <= _MOST_IN_SETS:
+                return self._add_to_sets(items, names)
+            self._table = _table_for(2 * _MOST_IN_SETS)
+            for some in self._sets:
+                for name in some:
+                    _put(self._table, hash(name))
+            self._sets.clear()
         while (self.count + len(items)) * 5 > len(self._table) * 4:
             self._table = _grown(self._table)
         table = self._table
         mask = len(table) - 1
         new: list[T] = []
         # The hash of no name is 0, which marks a free slot: it is new each time it comes.
-        for fingerprint, item in zip(map(hash, map(name_of, items)), items, strict=True):
+        for fingerprint, item in zip(map(hash, names), items, strict=True):
             slot = fingerprint & mask
             while (known := table[slot]) and known != fingerprint:
                 slot = (slot + 1) & mask
             if not known:
                 table[slot] = fingerprint
                 new.append(item)
-        self.count += len(new)
+        self.count += len(new) - names.count("")
         return new
 
-    def _add_to_few(self, items: Sequence[T], name_of: Callable[[T], str]) -> Sequence[T]:
-        known, before = self._few, len(self._few)
-        names = list(map(name_of, items))
+    def _add_to_sets(self, items: Sequence[T], names: Sequence[str]) -> Sequence[T]:
+        if len(self._sets[-1]) + len(items) > _MOST_IN_A_SET:
+            self._sets.append(set())
+        *full, known = self._sets
+        before = len(known)
         new: Sequence[T] = items
-        if known.isdisjoint(names):
+        if known.isdisjoint(names) and all(each.isdisjoint(names) for each in full):
             known.update(names)
             if len(known) - before < len(items):
-                new = _first_of_each(names, items, set())
+                new = _first_of_each(names, items, set(), [])
         else:
-            new = _first_of_each(names, items, known)
+            new = _first_of_each(names, items, known, full)
         known.discard("")
-        self.count += len(new)
+        self.count += len(known) - before
         return new
 
 
-def _first_of_each(names: list[str], items: Sequence[T], known: set[str]) -> list[T]:
-    """Return the items that are not known, each once, and know them."""
+def _first_of_each(
+    names: Sequence[str], items: Sequence[T], known: set[str], full: Sequence[set[str]]
+) -> list[T]:
+    """Return the items that are not known, each once, and know them from now on."""
     new = []
     for name, item in zip(names, items, strict=True):
-        if name not in known:
+        if name not in known and not any(name in each for each in full):
             new.append(item)
             if name:
                 known.add(name)

@@ -15,7 +15,6 @@ way.
 """
 
 from collections import deque
-from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from attrs import evolve, frozen
@@ -23,7 +22,7 @@ from attrs import evolve, frozen
 from aioregistry.api.decoding import RawPage
 from aioregistry.errors import InvalidResponseError
 from aioregistry.paging.coverage import Coverage
-from aioregistry.paging.fingerprints import Fingerprints
+from aioregistry.paging.fingerprints import Fingerprints, NamesOf
 from aioregistry.paging.links import Link
 
 __all__ = ["NumberWalk", "PageRef", "TokenWalk", "Walk"]
@@ -86,8 +85,8 @@ class Walk(Protocol[T]):
 class _Pass(Generic[T]):
     """What has been found, and how much there should be."""
 
-    def __init__(self, name_of: Callable[[T], str]) -> None:
-        self._name_of = name_of
+    def __init__(self, names_of: NamesOf) -> None:
+        self._names_of = names_of
         self._known: Fingerprints | None = None
         self.found: int = 0
         self.answers: int = 0
@@ -107,10 +106,11 @@ class _Pass(Generic[T]):
             self.highest_total = max(self.highest_total, page.total)
         if self._known is None:
             self._known = Fingerprints(self.total or 0)
-        new = self._known.add_new(page.items, self._name_of)
+        known_before = self._known.count
+        new = self._known.add_new(page.items, self._names_of(page.items))
         self.found += len(new)
         # A pass after the first has read all the pages before, and need not find anything there.
-        without = 0 if any(map(self._name_of, new)) else self._pages_without_news + 1
+        without = self._pages_without_news + 1 if self._known.count == known_before else 0
         if without > _MAX_PAGES_WITHOUT_NEWS + self._first_pass:
             raise InvalidResponseError(f"{without} pages in a row held nothing new")
         self._pages_without_news = without
@@ -168,12 +168,12 @@ class NumberWalk(_Pass[T]):
     missing.
 
     Args:
-        name_of: Returns what an item is known by.
+        names_of: Returns what each of some items is known by, in their order.
         per_page: How many items a page is asked to have.
     """
 
-    def __init__(self, name_of: Callable[[T], str], per_page: int) -> None:
-        super().__init__(name_of)
+    def __init__(self, names_of: NamesOf, per_page: int) -> None:
+        super().__init__(names_of)
         self._per_page = per_page
         self._size = 0  # what the server grants; 0 until its first answer
         self._seen = Coverage()
@@ -342,11 +342,11 @@ class TokenWalk(_Pass[T]):
     in all.
 
     Args:
-        name_of: Returns what an item is known by.
+        names_of: Returns what each of some items is known by, in their order.
     """
 
-    def __init__(self, name_of: Callable[[T], str]) -> None:
-        super().__init__(name_of)
+    def __init__(self, names_of: NamesOf) -> None:
+        super().__init__(names_of)
         self._next: PageRef | None = PageRef(1)
         self._tokens: set[str] = set()
         self._slipped = False

@@ -43,10 +43,6 @@ class MovingList:
         )
 
 
-def same(name: str) -> str:
-    return name
-
-
 def pages(walk, answer: Callable[[PageRef], RawPage[str]]) -> Iterator[tuple[str, ...]]:
     """Walk one page after the other, and yield what each page brought."""
     while (ref := walk.plan()) is not None:

@@ -10,7 +10,6 @@ import pytest
 
 from aioregistry.api.decoding import RawPage
 from aioregistry.paging.walks import NumberWalk
-from tests.paging.moving_list import same
 
 
 class Choices:
@@ -43,7 +42,7 @@ def walked(choose, count, per_page, concurrency, moves, *, both_ways=False):
     """
     items = [str(number) for number in range(count)]
     always, found = set(items), set()
-    walk = NumberWalk(same, per_page)
+    walk = NumberWalk(list, per_page)
     window, under_way, moved, last_move = 1, [], 0, None
     while True:
         while len(under_way) < window and (ref := walk.plan()) is not None:

@@ -21,7 +21,7 @@ from aioregistry.paging.read_ahead import ChainedPages, ListPages
 from aioregistry.paging.walks import NumberWalk, TokenWalk
 from aioregistry.sandbox import Sandbox
 from tests.conftest import QUICK, push_tags
-from tests.paging.moving_list import MovingList, same
+from tests.paging.moving_list import MovingList
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def list_pages(fetch, concurrency=4, *, walk=None, start=None) -> ListPages[str]
         page = await fetch(ref)
         return lambda: page
 
-    return ListPages(walk or NumberWalk(same, 10), read, start, concurrency)
+    return ListPages(walk or NumberWalk(list, 10), read, start, concurrency)
 
 
 def lists(sandbox: Sandbox) -> list[str]:
@@ -238,7 +238,7 @@ def pager_with_total(total: int, server: MovingList) -> Pager[str]:
         listing = server.answer(ref)
         return RawPage(listing.items, total, listing.next_link, None)
 
-    return Pager(lambda per_page: list_pages(fetch, walk=NumberWalk(same, per_page)), 10)
+    return Pager(lambda per_page: list_pages(fetch, walk=NumberWalk(list, per_page)), 10)
 
 
 async def test_a_walk_short_of_the_total_says_so():
@@ -261,7 +261,7 @@ async def test_an_error_ends_the_walk(sandbox, client):
     assert [tag async for tag in tags] == []
 
 
-@pytest.mark.parametrize("begin", [lambda: NumberWalk(same, 10), lambda: TokenWalk(same)])
+@pytest.mark.parametrize("begin", [lambda: NumberWalk(list, 10), lambda: TokenWalk(list)])
 async def test_a_caller_that_gives_up_waiting_finds_the_page_when_it_comes_again(begin):
     server = MovingList(30)
     ready = asyncio.Event()

@@ -12,17 +12,17 @@ from aioregistry.api.decoding import RawPage
 from aioregistry.errors import InvalidResponseError
 from aioregistry.paging.coverage import Coverage
 from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
-from tests.paging.moving_list import URL, MovingList, pages, same
+from tests.paging.moving_list import URL, MovingList, pages
 
 SIZE = 10
 
 
 def number_walk(per_page: int = SIZE) -> NumberWalk[str]:
-    return NumberWalk(same, per_page)
+    return NumberWalk(list, per_page)
 
 
 def token_walk() -> TokenWalk[str]:
-    return TokenWalk(same)
+    return TokenWalk(list)
 
 
 def flat(found) -> list[str]:
@@ -682,7 +682,7 @@ class TokenServer:
 
 def test_tokens_are_followed_and_pages_counted():
     server = TokenServer("abcde")
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     assert flat(pages(walk, server.answer)) == list("abcde")
     assert server.asked == [PageRef(1), PageRef(2, "b"), PageRef(3, "d")]
     assert walk.complete
@@ -692,14 +692,14 @@ def test_tokens_are_followed_and_pages_counted():
 def test_a_next_link_without_a_token_is_followed_by_its_page(more):
     server = TokenServer("abcde")
     server.link = lambda after, page: f"{URL}?{more}page={page}"
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     assert flat(pages(walk, server.answer)) == list("abcde")
     assert server.asked == [PageRef(1), PageRef(2), PageRef(3)]
 
 
 @pytest.mark.parametrize("page", [2, 9_999_999_999])
 def test_a_page_number_has_up_to_ten_digits(page):
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     walk.receive(walk.plan(), RawPage(("a",), 2, f"{URL}?sort=name&page={page}", None))
     assert walk.plan() == PageRef(page)
 
@@ -713,7 +713,7 @@ def test_a_page_number_has_up_to_ten_digits(page):
     ],
 )
 def test_a_next_link_that_cannot_be_followed_is_an_error(query, message):
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     with pytest.raises(InvalidResponseError, match=f"^{message}$"):
         walk.receive(walk.plan(), RawPage(("a",), 2, f"{URL}?{query}", None))
 
@@ -721,7 +721,7 @@ def test_a_next_link_that_cannot_be_followed_is_an_error(query, message):
 def test_a_next_link_without_a_page_is_followed_by_its_token():
     server = TokenServer("abcde")
     server.link = lambda after, page: f"https://elsewhere.example/?page_token={after}"
-    assert flat(pages(TokenWalk(same), server.answer)) == list("abcde")
+    assert flat(pages(TokenWalk(list), server.answer)) == list("abcde")
 
 
 def test_a_next_link_with_neither_is_an_error():
@@ -730,7 +730,7 @@ def test_a_next_link_with_neither_is_an_error():
     with pytest.raises(
         InvalidResponseError, match=r"^a next link with neither a page token nor a page$"
     ):
-        list(pages(TokenWalk(same), server.answer))
+        list(pages(TokenWalk(list), server.answer))
 
 
 def test_a_token_that_comes_twice_is_an_error():
@@ -739,14 +739,14 @@ def test_a_token_that_comes_twice_is_an_error():
     with pytest.raises(
         InvalidResponseError, match=r"^a page token came twice: the pages lead in a circle$"
     ):
-        list(pages(TokenWalk(same), server.answer))
+        list(pages(TokenWalk(list), server.answer))
 
 
 def test_a_page_by_number_that_leads_back_is_an_error():
     server = TokenServer("abcde")
     server.link = lambda after, page: f"{URL}?page=1"
     with pytest.raises(InvalidResponseError, match=r"^page 1 names page 1 as its next$"):
-        list(pages(TokenWalk(same), server.answer))
+        list(pages(TokenWalk(list), server.answer))
 
 
 def test_tokens_without_end_and_without_anything_new_are_an_error():
@@ -754,7 +754,7 @@ def test_tokens_without_end_and_without_anything_new_are_an_error():
         return RawPage(("a",), None, f"{URL}?page_token={ref.number}", None)
 
     with pytest.raises(InvalidResponseError, match="held nothing new"):
-        list(pages(TokenWalk(same), answer))
+        list(pages(TokenWalk(list), answer))
 
 
 def test_an_empty_token_page_in_the_middle_is_not_the_end():
@@ -763,14 +763,14 @@ def test_an_empty_token_page_in_the_middle_is_not_the_end():
         more = f"{URL}?page_token=t{ref.number}" if ref.number < 3 else None
         return RawPage(items, 2, more, None)
 
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     assert flat(pages(walk, answer)) == ["a", "b"]
     assert walk.complete
 
 
 def test_a_token_walk_that_falls_short_begins_again_and_then_says_so():
     server = TokenServer("abcde", total=6)
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     assert flat(pages(walk, server.answer)) == list("abcde")
     assert not walk.complete
     assert len(server.asked) == 9
@@ -778,7 +778,7 @@ def test_a_token_walk_that_falls_short_begins_again_and_then_says_so():
 
 def test_a_token_walk_that_finds_what_was_missing_stops_at_once():
     server = TokenServer("bcde")
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     found = []
     for page in pages(walk, server.answer):
         found += page
@@ -791,7 +791,7 @@ def test_a_token_walk_that_finds_what_was_missing_stops_at_once():
 
 def test_a_token_walk_is_complete_when_what_was_missing_went():
     server = TokenServer("abcde", total=6)
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     for _ in pages(walk, server.answer):
         if len(server.asked) == 3:
             server.total = 5
@@ -802,7 +802,7 @@ def test_a_token_walk_is_complete_when_what_was_missing_went():
 def test_what_slipped_is_looked_for_on_all_pages():
     server = TokenServer("abcdefgh")
     server.link = lambda after, page: f"{URL}?page={page}"
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     found = []
     for page in pages(walk, server.answer):
         found += page
@@ -815,7 +815,7 @@ def test_what_slipped_is_looked_for_on_all_pages():
 def test_a_page_reached_by_number_while_items_went_costs_another_pass():
     server = TokenServer("abcdef")
     server.link = lambda after, page: f"{URL}?page={page}"
-    walk = TokenWalk(same)
+    walk = TokenWalk(list)
     found = []
     for page in pages(walk, server.answer):
         found += page
@@ -826,7 +826,7 @@ def test_a_page_reached_by_number_while_items_went_costs_another_pass():
 
 
 @pytest.mark.parametrize(
-    ("begin", "first_pass"), [(lambda: TokenWalk(same), 1), (lambda: NumberWalk(same, 2), 2)]
+    ("begin", "first_pass"), [(lambda: TokenWalk(list), 1), (lambda: NumberWalk(list, 2), 2)]
 )
 def test_a_second_pass_without_end_is_an_error(begin, first_pass):
     walk = begin()
@@ -852,7 +852,7 @@ def test_nameless_items_without_end_are_an_error():
         list(pages(number_walk(2), answer))
 
 
-@pytest.mark.parametrize("begin", [lambda: TokenWalk(same), lambda: NumberWalk(same, 2)])
+@pytest.mark.parametrize("begin", [lambda: TokenWalk(list), lambda: NumberWalk(list, 2)])
 def test_a_list_without_a_total_that_vanishes_is_not_taken_for_its_end(begin):
     walk = begin()
     walk.receive(walk.plan(), RawPage(("a", "b"), None, f"{URL}?page=2", None))

@@ -4,8 +4,8 @@ import asyncio
 import json
 import math
 import re
+from collections.abc import Sequence
 from contextlib import suppress
-from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -152,8 +152,12 @@ def read_walk(document: bytes) -> None:
     for line in document.splitlines():
         with suppress(DecodeError):
             pages.append(TAGS.decode(line))
-    for walk in (NumberWalk(attrgetter("tag"), 2), TokenWalk(attrgetter("tag"))):
+    for walk in (NumberWalk(_tags_of, 2), TokenWalk(_tags_of)):
         _walk(walk, pages or [RawPage((), 0, None, None)])
+
+
+def _tags_of(items: Sequence[Tag]) -> list[str]:
+    return [item.tag for item in items]
 
 
 def _walk(walk: Walk[Tag], pages: list[RawPage[Tag]]) -> None:
