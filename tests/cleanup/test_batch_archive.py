@@ -237,6 +237,19 @@ async def test_one_that_is_stopped_while_it_waits_stops_no_other(path):
         assert ITEMS[1].digest in archived(path)
 
 
+@pytest.mark.timeout(20)
+async def test_a_group_that_was_stopped_before_it_began_is_waited_for_by_nobody(path):
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(), "web", ITEMS[:3], LISTED) as batch,
+    ):
+        batch.start(ITEMS[0])
+        batch._groups[0][0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await batch.keep(ITEMS[0])
+    assert archived(path) == []
+
+
 async def test_all_of_a_group_that_cannot_be_written_are_told(path, monkeypatch):
     async with Archive(path, "example") as archive:
         with monkeypatch.context() as patched:
@@ -307,7 +320,7 @@ async def test_a_check_that_was_broken_off_lets_no_delete_leave_before_its_docum
             await asyncio.Event().wait()
 
         batch.start(item)
-        await asyncio.gather(*batch._groups)
+        await asyncio.gather(*(writing for writing, _ in batch._groups))
         monkeypatch.setattr(archive.lines, "flush", stall)
         check = asyncio.create_task(batch.keep(item))
         await stalled.wait()

@@ -1,21 +1,24 @@
 """The archive: documents and tags of what is deleted, on disk before each DELETE is sent."""
 
 import asyncio
-from bisect import bisect
-from collections.abc import Collection, Mapping, Sequence
+from asyncio import Event, Task
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Self
 
 from aioregistry.bulk.report import Outcome
 from aioregistry.cleanup.apply.append import Appender
 from aioregistry.cleanup.apply.archive_format import (
-    Archived,
     ArchiveError,
+    Line,
     check_archive,
+    encode_lines,
     head_of,
-    lines_of,
+    line_of,
     pack_lines,
     withdrawal_of,
 )
@@ -27,6 +30,7 @@ from aioregistry.cleanup.apply.store import (
     store_of,
 )
 from aioregistry.cleanup.apply.watch import NOT_SERVED
+from aioregistry.cleanup.manifests.content import Document
 from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError, ResponseError
@@ -113,7 +117,8 @@ class Archive:
             ArchiveError: It could not be written.
         """
         at = datetime.now(UTC)
-        self.lines.add(lines_of(at, repository, [(digest, tags, document, media_type)]))
+        line = line_of(at, repository, digest, tags, document, media_type)
+        self.lines.add(encode_lines([line]))
         await self.lines.flush()
         return at
 
@@ -222,9 +227,8 @@ class BatchArchive:
     """Archives the items of a batch, each before its DELETE is sent.
 
     What is at hand without a request is archived some items ahead, while the registry is asked
-    about the first of them. An item that is then not deleted is withdrawn.
-
-    ``async with BatchArchive(...) as batch`` ends what is under way, and withdraws the rest.
+    about the first of them. An item that is then not deleted is withdrawn, and at the end of
+    ``async with BatchArchive(...) as batch`` so is the rest.
 
     Args:
         archive: The open archive.
@@ -254,20 +258,19 @@ class BatchArchive:
         self._listed = listed
         self._places = {item.name: place for place, item in enumerate(items)}
         self._started = 0
-        # In order, each with where it begins.
-        self._groups: list[asyncio.Task[None]] = []
-        self._starts: list[int] = []
+        # Whoever waits for an event and is stopped stops no other.
+        self._groups: list[tuple[Task[None], Event]] = []
         # Those on disk, with all of their tags.
         self._ready: set[str] = set()
-        # What was archived of each item whose DELETE cannot have taken effect yet, and when.
-        self._archived: dict[str, tuple[str, tuple[str, ...], datetime]] = {}
+        # Those that were archived and whose DELETE cannot have taken effect yet, and when.
+        self._archived: dict[str, tuple[Condemned, datetime]] = {}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # Those that were to wait for a group may have been stopped before.
-        await asyncio.gather(*self._groups, return_exceptions=True)
+        await asyncio.gather(*(writing for writing, _ in self._groups), return_exceptions=True)
         if kind is None:
             for name in tuple(self._archived):
                 self._withdraw(name)
@@ -278,10 +281,12 @@ class BatchArchive:
             return
         soon = self._places.get(item.name, -1 - _AHEAD) + _AHEAD
         while self._started <= soon and self._started < len(self._items):
-            group = self._items[self._started : self._started + _GROUP_SIZE]
-            self._starts.append(self._started)
-            self._started += len(group)
-            self._groups.append(asyncio.ensure_future(self._keep_group(group, self._store)))
+            some = self._items[self._started : self._started + _GROUP_SIZE]
+            self._started += len(some)
+            ended = Event()
+            writing = asyncio.ensure_future(self._keep_group(some, self._store))
+            writing.add_done_callback(partial(_set, ended))
+            self._groups.append((writing, ended))
 
     async def keep(self, item: Condemned) -> Verdict | None:
         """Archive an item that was started; it is on disk when this returns.
@@ -294,11 +299,12 @@ class BatchArchive:
             ClientClosedError: The client is closed.
         """
         name = item.name
+        if name not in self._ready and self._store is not None and name in self._places:
+            writing, ended = self._groups[self._places[name] // _GROUP_SIZE]
+            await ended.wait()
+            writing.result()
         if name in self._ready:
             return None
-        place = self._places.get(name)
-        if self._store is not None and place is not None:
-            await asyncio.shield(self._groups[bisect(self._starts, place) - 1])
         try:
             if name not in self._archived:
                 await self._keep_alone(item)
@@ -321,55 +327,50 @@ class BatchArchive:
 
     def _withdraw(self, name: str) -> None:
         if name in self._archived:
+            item, at = self._archived.pop(name)
             # It is written with what comes next.
-            self._archive.withdraw(self._repository, *self._archived.pop(name))
+            self._archive.withdraw(self._repository, item.digest, self._tags_of(item), at)
 
     async def _keep_group(self, group: Sequence[Condemned], store: DocumentStore) -> None:
         wanted = [item.digest for item in group if item.delete == "manifest"]
         found = await store.documents_at_hand(wanted) if wanted else {}
-        at = datetime.now(UTC)
-        some: dict[str, Archived] = {}
-        whole: list[str] = []
-        size = 0
-        for item in group:
-            digest, body, kind = item.digest, None, ""
-            if item.delete == "manifest":
-                if (document := found.get(digest)) is None:
-                    continue
-                body, kind = document.body, document.media_type or ""
-                size += len(body)
-            if size > _MOST_DOCUMENT_BYTES and some:
-                await self._write(at, some)
-                some, size = {}, 0 if body is None else len(body)
-            name, tags = item.name, self._tags_of(item)
-            some[name] = digest, tags, body, kind
-            if len(tags) == len(item.tags):
-                whole.append(name)
-        await self._write(at, some)
-        # Some may have been given up meanwhile.
-        self._ready |= self._archived.keys() & whole
+        here = [item for item in group if item.delete == "tag" or item.digest in found]
+        for some in _parts(here, found):
+            await self._write(some, found)
 
     async def _keep_alone(self, item: Condemned) -> None:
-        body, kind = None, ""
+        documents: dict[str, Document] = {}
         if item.delete == "manifest":
-            document = await self._contents.document(self._repository, item.digest)
-            body, kind = document.body, document.media_type or ""
-        kept = item.digest, self._tags_of(item), body, kind
-        await self._write(datetime.now(UTC), {item.name: kept})
+            documents[item.digest] = await self._contents.document(self._repository, item.digest)
+        await self._write([item], documents)
 
-    async def _write(self, at: datetime, some: Mapping[str, Archived]) -> None:
-        """Archive items by their names; they are on disk when this returns."""
-        if some:
-            self._archive.lines.add(lines_of(at, self._repository, some.values()))
-            self._archived.update(
-                {name: (digest, tags, at) for name, (digest, tags, *_) in some.items()}
-            )
-            await self._archive.lines.flush()
+    async def _write(self, items: Sequence[Condemned], documents: Mapping[str, Document]) -> None:
+        """Archive items with the tags that are listed; they are on disk when this returns."""
+        at, repository, listed = datetime.now(UTC), self._repository, self._listed
+        lines: list[Line] = []
+        names: list[str] = []
+        partly: set[str] = set()
+        for item in items:
+            digest, name, tags, body, kind = item.digest, item.name, item.tags, None, ""
+            for tag in tags:
+                if listed.get(tag) != digest:
+                    tags = self._tags_of(item)
+                    partly.add(name)
+                    break
+            if item.delete == "manifest":
+                document = documents[digest]
+                body, kind = document.body, document.media_type or ""
+            lines.append(line_of(at, repository, digest, tags, body, kind))
+            names.append(name)
+        self._archive.lines.add(encode_lines(lines))
+        self._archived.update(zip(names, zip(items, repeat(at)), strict=False))
+        await self._archive.lines.flush()
+        # Some may have been given up meanwhile.
+        self._ready |= (self._archived.keys() & names) - partly
 
     def _tags_of(self, item: Condemned) -> tuple[str, ...]:
         """Return those tags of an item that are listed."""
-        listed, digest = self._listed, item.digest
-        return tuple([tag for tag in item.tags if listed.get(tag) == digest])
+        return tuple(tag for tag in item.tags if self._listed.get(tag) == item.digest)
 
     async def _keep_unlisted(self, item: Condemned) -> None:
         """Archive the tags that the API did not list, and that the registry has all the same."""
@@ -378,3 +379,22 @@ class BatchArchive:
             found = await self._contents.current_digest(self._repository, tag)
             if found == item.digest:
                 await self._archive.add(self._repository, item.digest, (tag,))
+
+
+def _parts(
+    items: Sequence[Condemned], documents: Mapping[str, Document]
+) -> Iterator[Sequence[Condemned]]:
+    """Yield items in order, those of so many bytes of documents at a time."""
+    start = size = 0
+    for place, item in enumerate(items):
+        added = len(documents[item.digest].body) if item.delete == "manifest" else 0
+        if size + added > _MOST_DOCUMENT_BYTES and place > start:
+            yield items[start:place]
+            start, size = place, 0
+        size += added
+    if items:
+        yield items[start:]
+
+
+def _set(event: Event, _: object) -> None:
+    event.set()

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,11 +19,12 @@ from aioregistry.oci.schema1 import signed_payload
 
 __all__ = [
     "ArchiveError",
-    "Archived",
     "ArchivedManifest",
+    "Line",
     "check_archive",
+    "encode_lines",
     "head_of",
-    "lines_of",
+    "line_of",
     "pack_lines",
     "read_archive",
     "read_archived",
@@ -72,8 +73,6 @@ class ArchivedManifest:
     at: datetime
 
 
-# Digest, tags, document (None for the DELETE of a tag) and media type.
-Archived = tuple[str, tuple[str, ...], bytes | None, str]
 _Key = tuple[datetime, str, str, tuple[str, ...]]
 
 
@@ -83,7 +82,9 @@ class _Head(msgspec.Struct, frozen=True):
     registry: str
 
 
-class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One DELETE, or that it was withdrawn, as it is written."""
+
     at: datetime
     repository: Annotated[str, msgspec.Meta(max_length=1024)]
     digest: Annotated[str, msgspec.Meta(max_length=1024)]
@@ -96,7 +97,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_encode_lines = msgspec.json.Encoder().encode_lines
+encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def read_archive(path: Path, registry: str | None = None) -> Iterator[ArchivedManifest]:
@@ -328,34 +329,36 @@ def _compress(lines: list[bytes]) -> bytes:
     return packing.compress(text) + packing.flush()
 
 
-def lines_of(at: datetime, repository: str, items: Iterable[Archived]) -> bytes:
-    """Return the lines of some DELETEs."""
-    return _encode_lines(
-        [
-            _Line(at, repository, digest, tags, media_type, *_in_json(document))
-            for digest, tags, document, media_type in items
-        ]
-    )
-
-
-def _in_json(document: bytes | None) -> tuple[Literal["utf-8", "base64"], str | None]:
+def line_of(
+    at: datetime,
+    repository: str,
+    digest: str,
+    tags: tuple[str, ...],
+    document: bytes | None,
+    media_type: str,
+) -> Line:
+    """Return the line of one DELETE."""
     if document is None:
-        return "utf-8", None
+        return Line(at, repository, digest, tags, media_type)
+    try:
+        text = document.decode()
+    except UnicodeDecodeError:
+        text = None
     # Escapes may make six bytes of one.
-    if 6 * len(document) < _MAX_LINE_BYTES:
-        with suppress(UnicodeDecodeError):
-            return "utf-8", document.decode()
-    return "base64", base64.b64encode(document).decode()
+    if text is None or 6 * len(document) > _MAX_LINE_BYTES:
+        text = base64.b64encode(document).decode()
+        return Line(at, repository, digest, tags, media_type, "base64", text)
+    return Line(at, repository, digest, tags, media_type, "utf-8", text)
 
 
 def withdrawal_of(at: datetime, repository: str, digest: str, tags: tuple[str, ...]) -> bytes:
     """Return the line that says of another that its DELETE was not sent, or had no effect."""
-    return _encode(_Line(at, repository, digest, tags, withdrawn=True)) + b"\n"
+    return encode_lines([Line(at, repository, digest, tags, withdrawn=True)])
 
 
 def _parse(where: str, line: bytes) -> ArchivedManifest:
     try:
-        read = msgspec.json.decode(line, type=_Line)
+        read = msgspec.json.decode(line, type=Line)
         names.check_digest(read.digest)
         document: Any = read.document
         if document is not None:
