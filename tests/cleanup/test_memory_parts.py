@@ -15,6 +15,7 @@ from aioregistry.cleanup.memory.memory import ListMemory, RepositoryMemory
 from aioregistry.cleanup.memory.recorder import ListRecorder
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.cleanup.memory.times import with_remembered_times
+from aioregistry.cleanup.plan.lists import RepositoryLists
 from tests.cleanup.registries import ago, digest_of
 
 A, B = digest_of("a"), digest_of("b")
@@ -200,6 +201,27 @@ def test_a_repository_of_which_too_little_is_said_has_no_state(change):
     repository = Repository(name="web", latest_manifest=latest, tag_count=2, manifest_count=2)
     assert RepositoryState.of(repository) == STATE
     assert RepositoryState.of(evolve(repository, **change)) is None
+
+
+@pytest.mark.parametrize(
+    ("inventory", "is_kept"),
+    [
+        (INVENTORY, True),
+        (evolve(INVENTORY, uncertain={B: "the lists differ"}), False),
+        (evolve(INVENTORY, manifests=(LATEST,)), False),
+    ],
+)
+async def test_lists_that_differ_or_show_another_state_are_forgotten(
+    memory, monkeypatch, inventory, is_kept
+):
+    async def take(*_, **__) -> RepositoryInventory:
+        return inventory
+
+    monkeypatch.setattr("aioregistry.cleanup.plan.lists.take_inventory", take)
+    await keep(memory)
+    lists = RepositoryLists(None, None, {"web": STATE}, memory, lambda times: True)
+    assert await lists.take("web", lambda known: True) == inventory
+    assert bool(memory._kept.select("SELECT * FROM pages")) is is_kept
 
 
 def test_a_tag_that_has_moved_is_younger_than_all_that_is_remembered():

@@ -81,6 +81,12 @@ def test_a_plan_is_read_as_it_was_written(plan):
     assert read.id == plan.id
 
 
+def test_limits_of_zero_are_read_as_they_were_written():
+    made = plan(WHOLE, max_deletes=0, max_fraction=0.0)
+    read = Plan.from_json(made.to_json())
+    assert (read.max_deletes, read.max_fraction) == (0, 0.0)
+
+
 def test_a_plan_is_saved_and_loaded(tmp_path):
     plan(WHOLE, TAG).save(tmp_path / "plan.json")
     assert Plan.load(tmp_path / "plan.json") == plan(WHOLE, TAG)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,14 @@ def test_items_that_differ_are_not_equal():
     assert CondemnedItems([one]) != (other,)
     assert CondemnedItems([one]) != (one, other)
     assert CondemnedItems([one]) != [one]
+
+
+@pytest.mark.parametrize("tags", [("v1\nv2",), ("v1\0",), ("",), ("", "v1"), ("v1", "v2\n")])
+def test_a_tag_is_not_split_at_what_no_tag_has_in_it(tags):
+    item = Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=("v1",))
+    odd = evolve(item, tags=tags)
+    assert CondemnedItems([odd]) == (odd,)
+    assert CondemnedItems([item, odd, item]) == (item, odd, item)
 
 
 def test_each_of_many_reasons_is_kept():
@@ -181,6 +190,9 @@ EDITS = {
         *lines[:nth],
         lines[nth].replace('"tags": [', '"tags": ["x", '),
         *lines[nth + 1 :],
+    ],
+    "named as the one before": lambda lines, nth: [
+        line.replace('"api"', '"web"') if '"name": "api"' in lines[nth] else line for line in lines
     ],
     "put before the next": lambda lines, nth: [
         *lines[:nth],

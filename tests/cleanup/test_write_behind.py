@@ -1,0 +1,60 @@
+"""Writing behind the reading."""
+
+import asyncio
+import threading
+from itertools import chain
+
+from aioregistry.cleanup.manifests.write_behind import WriteBehind
+
+
+class Disk:
+    """Writes what it is given, once it may."""
+
+    def __init__(self) -> None:
+        self.may_write = threading.Event()
+        self.written: list[list[int]] = []
+        self.at_once = self.most_at_once = 0
+
+    def write(self, things: list[int]) -> None:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.may_write.wait(10)
+        self.written.append(things)
+        self.at_once -= 1
+
+
+async def until(condition) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+async def test_who_gives_up_waiting_ends_no_write_and_begins_none_beside_it():
+    disk = Disk()
+    writing = WriteBehind(disk.write, most=1)
+    await writing.add(1)
+    await until(lambda: disk.at_once == 1)
+    for wait in (writing.finish(), writing.add(2), writing.add(3)):
+        waiting = asyncio.ensure_future(wait)
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    disk.may_write.set()
+    await writing.finish()
+    assert disk.written == [[1], [2, 3]]
+    assert disk.most_at_once == 1
+
+
+async def test_a_disk_that_is_slow_holds_those_up_that_add_more_than_may_wait():
+    disk = Disk()
+    writing = WriteBehind(disk.write, most=2)
+    await writing.add(0)
+    await until(lambda: disk.at_once == 1)
+    await writing.add(1)
+    await writing.add(2)
+    more = asyncio.ensure_future(writing.add(3))
+    await asyncio.sleep(0.05)
+    assert not more.done()
+    disk.may_write.set()
+    await more
+    await writing.finish()
+    assert list(chain(*disk.written)) == [0, 1, 2, 3]
