@@ -119,6 +119,19 @@ async def test_a_repository_whose_contents_cannot_be_read_is_left_alone(sandbox,
     assert "2 of 2 manifests could not be read" in plan.left_alone[0].reason
 
 
+async def test_a_repository_is_left_alone_when_that_is_asked_for(sandbox, planned):
+    for name in ("web", "api", "sdk"):
+        repository = Builder(sandbox.state, name)
+        for number in range(3):
+            repository.image(f"{name}{number}", days=100 - number)
+    policy = Policy(POLICY.rules, exclude=["sdk"])
+    plan = await planned(policy, leave={"web": "restored", "sdk": "restored", "gone": "restored"})
+    assert names(plan) == ["api0"]
+    # What nothing is deleted of anyway need not be told.
+    assert plan.left_alone == (LeftAlone("web", "restored"),)
+    assert not plan.frees.at_least
+
+
 async def test_a_repository_that_cannot_be_listed_is_left_alone(sandbox, planned):
     Builder(sandbox.state, "web").image("a")
     Builder(sandbox.state, "api").image("b")

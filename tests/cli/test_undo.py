@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aioregistry.sandbox import Phases
+from tests.cleanup.registries import Builder
 
 pytestmark = pytest.mark.slow(0.1)
 
@@ -28,6 +29,76 @@ def test_what_a_plan_deleted_comes_back(cleaned):
     assert result.exit_code == 0, result.output
     assert cleaned.tags() == {"main", "dev", "pr-1", "pr-2"}
     assert "restored" in result.stdout
+
+
+POLICY_OF_TWO = """
+[[rules]]
+tags = "pr-*"
+keep-newest = 2
+[[rules]]
+tags = "pr-*"
+delete = true
+"""
+
+
+@pytest.fixture
+def restored(shell):
+    """A repository of five tags: a run deleted the three oldest, and an undo restored them."""
+    (shell.folder / "two.toml").write_text(POLICY_OF_TWO)
+    for age in range(5):
+        shell.builder.image(f"pr-{age}", days=10 * (age + 1))
+    run = ("cleanup", "run", "--policy", "two.toml", "--yes", "--max-fraction", "1")
+    assert shell.run(*run, "--plan-file", "plan.json").exit_code == 0
+    assert shell.tags() == {"pr-0", "pr-1"}
+    result = shell.run("cleanup", "undo", "plan.json")
+    assert "clean-ups leave web alone until a plan is made with --after-undo" in result.stderr
+    assert len(shell.tags()) == 5
+    return shell
+
+
+def test_a_clean_up_after_an_undo_deletes_nothing_in_favour_of_what_is_restored(restored):
+    """Restored tags are new: the newest two would be among them."""
+    for nth in range(2):
+        result = restored.run(
+            *("cleanup", "run", "--policy", "two.toml", "--yes", "--max-fraction", "1"),
+            *("--plan-file", f"{nth}.json"),
+        )
+        assert result.exit_code == 1
+        assert "--after-undo cleans it up all the same" in result.output
+        assert len(restored.tags()) == 5
+
+
+def test_after_an_undo_a_repository_is_cleaned_up_when_that_is_asked_for(restored):
+    run = ("cleanup", "run", "--policy", "two.toml", "--yes", "--max-fraction", "1")
+    result = restored.run(*run, "--plan-file", "new.json", "--after-undo")
+    assert result.exit_code == 0, result.output
+    assert len(restored.tags()) == 2
+    # That was the word for it: from then on it is a repository as any other.
+    restored.sandbox.state.push("example", "web", ["pr-9"], at=datetime.now(UTC))
+    result = restored.run(*run, "--plan-file", "next.json")
+    assert result.exit_code == 0, result.output
+    assert len(restored.tags()) == 2
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",)], ids=["anew", "resumed"])
+def test_a_plan_that_is_older_than_an_undo_is_refused(restored, more):
+    result = restored.run("cleanup", "apply", "plan.json", "--yes", "--max-fraction", "1", *more)
+    assert result.exit_code == 2
+    assert "older than the undo that restored tags of web" in result.stderr
+    assert len(restored.tags()) == 5
+
+
+def test_a_repository_without_restored_tags_is_cleaned_up_after_an_undo(restored):
+    other = Builder(restored.sandbox.state, "api")
+    for age in range(4):
+        other.image(f"pr-{age}", days=age + 1)
+    run = ("cleanup", "run", "--policy", "two.toml", "--yes", "--max-fraction", "1")
+    assert restored.run(*run, "--plan-file", "new.json").exit_code == 1
+    assert set(restored.sandbox.state.registry("example").repository("api").tags) == {
+        "pr-0",
+        "pr-1",
+    }
+    assert len(restored.tags()) == 5
 
 
 def test_an_archive_can_be_named_itself(cleaned):

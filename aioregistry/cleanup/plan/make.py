@@ -1,7 +1,9 @@
 """Making a plan: what is listed, what it says, and what the policy makes of it."""
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import UTC, datetime
+
+from attrs import evolve
 
 from aioregistry.arguments import Ignored, Many, Several, plain_callback, refuse_one
 from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
@@ -9,7 +11,7 @@ from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.memory.state import RepositoryState
-from aioregistry.cleanup.plan.items import PlanProgress
+from aioregistry.cleanup.plan.items import LeftAlone, PlanProgress
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.planner import Planner
 from aioregistry.cleanup.policy.policy import Policy
@@ -31,6 +33,7 @@ async def make_plan(
     | AsyncIterable[Use | Reference | str]
     | None = None,
     repositories: Many[str] | None = None,
+    leave: Mapping[str, str] | None = None,
     now: datetime | None = None,
     memory: ListMemory | bool = True,
     full: bool = False,
@@ -52,6 +55,8 @@ async def make_plan(
         contents: Where the contents of manifests are read.
         in_use: What runs somewhere, and so stays.
         repositories: Where the policy holds; None for everywhere.
+        leave: Repositories to leave alone, each with the reason: such as those of which `undo` has
+            just restored tags, which makes them their newest. None, the default, for none.
         now: Up to when ages are counted; None for now.
         memory: Where lists are remembered between runs. True, the default, for a file beside the
             cache of `contents`, where it has one; False for none.
@@ -77,6 +82,8 @@ async def make_plan(
     missing = sorted({*(repositories or ())}.difference(names))
     if missing:
         raise NotFoundError(f"no repository of {registry.name!r}: {', '.join(missing)}")
+    leave = leave or {}
+    chosen = names if repositories is None else sorted({*repositories})
     states = {repository.name: RepositoryState.of(repository) for repository in listed}
     with open_memory(memory, registry.name, contents) as remembered:
         planner = Planner(
@@ -84,7 +91,7 @@ async def make_plan(
             policy,
             contents,
             running,
-            names if repositories is None else repositories,
+            [name for name in chosen if name not in leave],
             states,
             remembered,
             now,
@@ -93,4 +100,7 @@ async def make_plan(
         )
         # Its lists and credentials give way to people.
         with bulk_work():
-            return await planner.plan(names, full=full)
+            plan = await planner.plan(names, full=full)
+    held = (name for name in chosen if name in leave and policy.may_delete(name))
+    left = (LeftAlone(name, leave[name]) for name in held)
+    return evolve(plan, left_alone=(*plan.left_alone, *left))

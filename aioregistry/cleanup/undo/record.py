@@ -1,4 +1,4 @@
-"""The record of a registry's archives and garbage collections: what can still be restored."""
+"""The record of a registry's archives, undos and garbage collections."""
 
 import os
 from collections.abc import Iterable
@@ -20,6 +20,8 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime
     archive: str = ""
     undone: str = ""
+    restored: str = ""
+    cleaned: str = ""
     collection: str = ""
     collect_after: datetime | None = None
 
@@ -55,10 +57,13 @@ class UndoRecord:
         archives: The archives in the order in which they were first written to.
         collected_at: When the last garbage collection was started; None for never.
         collect_after: When a garbage collection that is put off is due; None when none is.
+        restored: The repositories of which tags were restored and that no clean-up was told to
+            take on since, each with when that was last.
     """
 
     path: Path
     archives: dict[Path, datetime | None] = field(factory=dict)
+    restored: dict[str, datetime] = field(factory=dict)
     collected_at: datetime | None = None
     collect_after: datetime | None = None
 
@@ -92,6 +97,14 @@ class UndoRecord:
     def note_undone(self, archive: Path) -> None:
         """Note that everything in an archive is restored."""
         self._write(_Line(datetime.now(UTC), undone=str(archive.absolute())))
+
+    def note_restored(self, repository: str) -> None:
+        """Note that tags of a repository are restored, which makes them its newest."""
+        self._write(_Line(datetime.now(UTC), restored=repository))
+
+    def note_cleaned(self, repository: str) -> None:
+        """Note that a clean-up has taken on a repository although tags of it were restored."""
+        self._write(_Line(datetime.now(UTC), cleaned=repository))
 
     def note_collection(self, uuid: str) -> None:
         """Note that a garbage collection of blobs was started."""
@@ -133,6 +146,10 @@ class UndoRecord:
             self.archives.setdefault(Path(line.archive), None)
         if line.undone:
             self.archives[Path(line.undone)] = line.at
+        if line.restored:
+            self.restored[line.restored] = line.at
+        if line.cleaned:
+            self.restored.pop(line.cleaned, None)
         if line.collection:
             self.collected_at, self.collect_after = line.at, None
         if line.collect_after is not None:

@@ -80,6 +80,14 @@ class Planning:
             help="List all repositories to count the bytes that are freed: layers are shared.",
         ),
     ] = None
+    after_undo: Annotated[
+        bool,
+        typer.Option(
+            "--after-undo",
+            help="Clean up repositories, too, of which `cleanup undo` has restored tags: these are"
+            " as new as that undo, and rules that keep the newest keep them first.",
+        ),
+    ] = False
     plan_file: Annotated[
         Path | None,
         typer.Option(

@@ -42,6 +42,8 @@ from aioregistry.cli.exit_codes import (
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import check_file, refuse, run_connected
 from aioregistry.cli.runs import as_argument, clean_up_alone, find_plan, save_plan
+from aioregistry.cli.settings.settings import Settings
+from aioregistry.cli.undo.record import check_restored, leave_restored
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import AuthenticationError, RegistryError
 from aioregistry.files import write_file
@@ -137,6 +139,7 @@ def apply(
         made = Plan.load(path)
         job = CleanupJob.of(command, path, form, applying, reading, access, made.in_use)
         job.output.on_finish = notes.add
+        check_restored(made, Settings.load(access))
         job.check_begun(resume)
         _check_in_use(made, job)
     job.output.show_plan(made)
@@ -265,6 +268,7 @@ async def _plan(
     planning: Planning,
     reading: Reading,
 ) -> Plan:
+    leave = {} if planning.after_undo else leave_restored(registry.name, to.settings)
     async with to.display.stage("Plan", 0, "repositories") as stage:
 
         def show(progress: PlanProgress) -> None:
@@ -277,9 +281,11 @@ async def _plan(
                 contents,
                 in_use=uses,
                 repositories=planning.repository,
+                leave=leave,
                 now=datetime.now(UTC),
                 memory=memory,
-                full=planning.full,
+                # An undo may leave counts and the latest manifest as they were remembered.
+                full=planning.full or planning.after_undo,
                 estimate=planning.estimate,
                 on_progress=show,
             )

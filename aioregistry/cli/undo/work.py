@@ -19,7 +19,7 @@ from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.runs import clean_up_alone, find_plan
-from aioregistry.cli.undo.record import list_restorable, record_of
+from aioregistry.cli.undo.record import RestoredTags, list_restorable, record_of
 from aioregistry.cli.undo.tables import (
     documents_of_undo,
     problems_of_undo,
@@ -77,6 +77,7 @@ def undo(
 
     async def restore(to: Connection, registry: RegistryHandle) -> int:
         nonlocal outcomes
+        restored = RestoredTags(to, registry.name, dry_run=dry_run)
         where = to.settings.contents_url(registry_url)
         total = sum(
             len(one.tags) + len(one.manifests)
@@ -88,10 +89,11 @@ def undo(
             to.display.stage("Undo", total, "manifests and tags") as stage,
         ):
 
-            def count(_: UndoOutcome) -> None:
+            def count(outcome: UndoOutcome) -> None:
                 nonlocal outcomes
                 outcomes += 1
                 stage.advance()
+                restored.add(outcome)
 
             report = await undo_archive(
                 writer,
@@ -103,6 +105,7 @@ def undo(
                 on_outcome=count,
             )
         _show(report, archive, summary.registry, form, dry_run=dry_run)
+        restored.tell()
         if report.is_complete and not (dry_run or repositories or tags):
             # It is restored, whether or not it can be noted.
             with suppress(OSError):
