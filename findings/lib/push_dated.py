@@ -1,4 +1,4 @@
-"""Push a small image of Docker's media types, with a history: push_dated.py URL REPOSITORY TAG TIME.
+"""Push an image of Docker's types with a history: push_dated.py URL REPOSITORY TAG TIME.
 
 Prints the digest of the manifest.
 """
