@@ -333,6 +333,8 @@ def test_an_undo_error_counts_and_names_the_first_that_did_not_come_back():
         ]
     )
     assert not report.is_complete
+    for status in ("not_attempted", "failed", "lost"):
+        assert not UndoReport.of([outcome("x", status)]).is_complete
     with pytest.raises(UndoError) as raised:
         report.raise_for_failures()
     assert raised.value.report is report

@@ -12,7 +12,12 @@ from aioregistry.cleanup.apply.archive_format import read_archive
 from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.undo.journal import UndoJournal
 from aioregistry.cleanup.undo.undo import undo
-from aioregistry.errors import AuthenticationError, RegistryConnectionError, RegistryTimeoutError
+from aioregistry.errors import (
+    AuthenticationError,
+    RateLimitedError,
+    RegistryConnectionError,
+    RegistryTimeoutError,
+)
 from tests.cleanup.test_archive import digest_of
 from tests.cleanup.test_undo import IMAGE, Registry, image, index, keep
 
@@ -316,3 +321,73 @@ async def test_a_dry_run_names_the_blobs_that_are_gone(archive):
     assert {one.name for one in report.restored} == {digest_of(fine), "v2"}
     assert [one.name for one in report.not_attempted] == ["v1"]
     assert not registry.puts
+
+
+async def test_a_tag_whose_last_put_had_no_answer_is_restored_if_it_is_there(archive):
+    await keep(archive, (image("x"), ("v1",)))
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    class Silent(Registry):
+        async def put_manifest(self, repository, reference, *rest, **more):
+            if ":" in reference or len(waits) == 3:
+                await super().put_manifest(repository, reference, *rest, **more)
+            if ":" not in reference:
+                raise RegistryTimeoutError("no answer in time")
+
+    registry = Silent()
+    report = await undo(registry, archive, sleep=sleep)
+    assert registry.puts == [digest_of(image("x")), "v1"]
+    assert len(report.restored) == 2
+    assert not report.failed
+
+
+async def test_a_registry_that_asks_for_patience_is_given_it(archive):
+    await keep(archive, (image("x"), ()))
+    registry = Registry()
+    error = RateLimitedError("slow down", status=429)
+    registry.fails[digest_of(image("x"))] = error
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        error.retry_after = 1000.0
+        if len(waits) == 3:
+            registry.fails.clear()
+
+    error.retry_after = 7.0
+    assert (await undo(registry, archive, sleep=sleep)).is_complete
+    assert waits == [7.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize("other", [None, "newer"])
+async def test_what_is_not_there_after_its_put_is_not_said_to_be_restored(archive, other):
+    await keep(archive, (image("x"), ("v1",)))
+
+    class Forgetful(Registry):
+        def store(self, reference, document, media_type):
+            super().store(reference, document, media_type)
+            if reference == "v1":
+                self.tags.pop("v1")
+                if other is not None:
+                    self.tags["v1"] = digest_of(image(other))
+
+    report = await undo(Forgetful(), archive)
+    assert [one.name for one in report.restored] == [digest_of(image("x"))]
+    assert [one.name for one in report.failed] == ([] if other else ["v1"])
+    assert [one.name for one in report.moved] == (["v1"] if other else [])
+
+
+async def test_a_manifest_deleted_once_more_is_not_taken_for_restored(archive, journal):
+    await keep(archive, (image("x"), ()))
+    (one,) = read_archive(archive)
+    await keep(archive, (image("x"), ()))
+    async with UndoJournal(journal, "example") as opened:
+        opened.record("web", one.digest, one.digest, one.at, "restored", "")
+        # What an undo of no known time wrote is nothing that is known of this one.
+        opened.record("web", one.digest, one.digest, None, "restored", "")
+    registry = Registry()
+    await undo(registry, archive, journal=journal)
+    assert registry.documents.keys() == {one.digest}

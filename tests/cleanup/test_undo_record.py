@@ -77,6 +77,8 @@ async def test_what_was_undone_can_be_restored_once_it_is_deleted_anew(folder):
     assert UndoRecord.of(folder).restorable() == []
     await archived(folder, tag="v2")
     assert counts(UndoRecord.of(folder).restorable()) == (1, 0)
+    record.note_collection("c0ffee")
+    assert UndoRecord.of(folder).restorable() == []
 
 
 @pytest.mark.parametrize("kind", ["nondistributable", "foreign.diff"])
