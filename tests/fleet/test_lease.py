@@ -251,3 +251,48 @@ async def test_no_collection_is_started_by_one_that_was_replaced_meanwhile(tmp_p
         go_on.set()
         await working
         assert collections(sandbox) == {"reg0": 1}
+
+
+async def test_a_write_whose_answer_was_lost_is_not_taken_for_somebody_elses(
+    lease, server, monkeypatch
+):
+    await server.set("state", "one")
+    async with lease() as held:
+        await held.watch("state")
+        send, lost = server.evalsha, []
+
+        async def lose_the_first_answer(*arguments):
+            answer = await send(*arguments)
+            if not lost:
+                lost.append(answer)
+                raise NoConnectionError("lost")
+            return answer
+
+        monkeypatch.setattr(server, "evalsha", lose_the_first_answer)
+        await held.write(Write("state", b"two"))
+        monkeypatch.undo()
+        assert lost
+        await held.write(Write("state", b"three"))
+    assert await server.get("state") == b"three"
+
+
+async def test_what_could_not_be_written_goes_before_what_comes_next(lease, server, monkeypatch):
+    kind = JournalKind(
+        read=lambda file: Beginning(len(file.read()), None),
+        error=JournalError,
+        locked=PlanLockedError,
+        busy="busy",
+    )
+    async with lease(0.3) as held, SharedStore(held, "j").open(kind) as lines:
+        lines.add(b"1")
+
+        async def away(*_):
+            raise NoConnectionError("away")
+
+        monkeypatch.setattr(held, "write", away)
+        with pytest.raises(JournalError):
+            await lines.flush()
+        monkeypatch.undo()
+        lines.add(b"2")
+        await lines.flush()
+    assert b"".join(await server.lrange("j", 0, -1)) == b"12"

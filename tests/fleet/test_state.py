@@ -10,10 +10,12 @@ from aioregistry.cleanup.apply.report import Incomplete
 from aioregistry.fleet import Run, StateError, Window
 from aioregistry.fleet.state import (
     MAX_ATTEMPTS,
+    after_approval,
     after_collection,
     after_error,
     after_plan,
     after_slice,
+    may_begin,
     next_step,
     read_run,
 )
@@ -86,6 +88,38 @@ def test_slices_that_settle_nothing_wait_longer_and_longer_and_end():
     assert waits[:-1] == sorted(waits[:-1])
     assert (run.result, run.phase) == ("unfinished", "ended")
     assert "web: v0: why" in run.error
+
+
+def test_slices_after_which_as_much_is_settled_as_before_end_all_the_same():
+    run, slices = msgspec.structs.replace(APPLY, counts={"deleted": 1, "failed": 1}), 0
+    while run.phase == "apply":
+        run = after_slice(run, report("deleted", "failed"), NOON, None)
+        slices += 1
+        assert slices <= MAX_ATTEMPTS
+    assert run.result == "unfinished"
+
+
+@pytest.mark.parametrize(
+    ("phase", "identifier", "expected"),
+    [
+        ("ended", RUN.id, False),
+        ("ended", "20260601T120001Z", True),
+        ("ended", "20260601T110000Z", False),
+        ("apply", "20260601T120001Z", False),
+    ],
+)
+def test_a_run_follows_an_older_one_that_has_ended(phase, identifier, expected):
+    assert may_begin(msgspec.structs.replace(RUN, phase=phase), identifier) is expected
+    assert may_begin(None, identifier)
+    assert not may_begin(StateError("of a newer version"), identifier)
+
+
+@pytest.mark.parametrize("result", ["done", "cancelled", "refused", "failed"])
+def test_only_a_run_that_waits_for_it_is_approved(result):
+    ended = msgspec.structs.replace(RUN, phase="ended", plan_only=True)
+    planned = after_approval(msgspec.structs.replace(ended, result="planned"))
+    assert (planned.phase, planned.plan_only, planned.result) == ("apply", False, "")
+    assert after_approval(msgspec.structs.replace(ended, result=result)) is None
 
 
 def test_blobs_of_what_could_be_deleted_are_collected_all_the_same():

@@ -7,6 +7,9 @@ import pytest
 from aioregistry import InvalidNameError, MountRefusedError, NotFoundError, TagExistsError
 from aioregistry.cleanup import DistributionWriter, UnreadableContentError
 from aioregistry.images import copy_image
+from aioregistry.images.parts import Parts
+from aioregistry.images.survey import Image, Member
+from aioregistry.oci.documents import FetchedManifest
 from aioregistry.sandbox import Fault, Faults
 from aioregistry.sandbox.calls import push
 from aioregistry.sandbox.state.model import Registry
@@ -400,3 +403,28 @@ async def test_tags_that_name_each_other_in_a_circle_are_copied(sandbox, store, 
     report = await copy_image(writer, "web", first["digest"], "api", "v1")
     assert report.is_complete
     assert len(tags(sandbox, "api")) == 3
+
+
+async def test_a_tag_of_the_target_that_lists_no_referrers_is_kept(sandbox, store, writer):
+    root = store.image("app", [store.layer("a")])
+    put(sandbox, store, root, "v1")
+    put(sandbox, store, store.index(store.attestation(root)), named(root))
+    theirs = store.image("other", [store.layer("b")])
+    put(sandbox, store, theirs, named(root), "api")
+    report = await copy_image(writer, "web", "v1", "api", force=True)
+    (kept,) = [one for one in report.outcomes if one.status == "kept"]
+    assert kept.name == named(root)
+    assert "lists no referrers" in kept.reason
+    assert tags(sandbox, "api") == {"v1": root["digest"], named(root): theirs["digest"]}
+
+
+def test_a_subject_comes_first_although_a_tag_says_otherwise():
+    first, second = ("sha256:" + letter * 64 for letter in "ab")
+    members = {
+        # By its tag, it refers to the other.
+        first: Member(FetchedManifest(first, IMAGE, b"", b""), Parts("image", IMAGE), second),
+        second: Member(
+            FetchedManifest(second, IMAGE, b"", b""), Parts("image", IMAGE, subject=first), first
+        ),
+    }
+    assert list(Image("web", first, members).waves()) == [(first,), (second,)]
