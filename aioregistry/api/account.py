@@ -93,7 +93,7 @@ def get_cluster_access(cluster: str, expiry_seconds: int) -> Call[ClusterAccess]
     target = f"/v2/kubernetes/clusters/{names.quote_segment(cluster)}/credentials"
     route = "/v2/kubernetes/clusters/{cluster}/credentials"
     call = Call("GET", target, route, decode=_access)
-    return call.with_query(expiry_seconds=expiry_seconds)
+    return call.with_query(f"expiry_seconds={expiry_seconds}")
 
 
 def list_apps() -> Call[RawPage[App]]:

@@ -9,7 +9,7 @@ wrong type is an error in either.
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
-from attrs import fields, frozen, has
+from attrs import define, fields, has
 
 from aioregistry.api.models import OTHER_SPELLINGS
 
@@ -32,9 +32,12 @@ class DecodeError(ValueError):
     """A body that is not what the API promises; the text says what and where."""
 
 
-@frozen
+@define
 class RawPage(Generic[T]):
-    """A page as the server gave it; `next_link` and `last_link` are never called."""
+    """A page as the server gave it; `next_link` and `last_link` are never called.
+
+    Nobody changes one; to freeze it would double its cost.
+    """
 
     items: tuple[T, ...]
     total: int | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Generic, Literal, NewType, TypeVar
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from attrs import define, evolve, field, frozen
@@ -31,6 +31,7 @@ __all__ = [
     "Family",
     "RepositoryPath",
     "Request",
+    "page_query",
     "repository_path",
 ]
 
@@ -73,6 +74,12 @@ def repository_path(registry: str, repository: str) -> RepositoryPath:
     """
     path = f"/{_segment('registry', registry)}/repositories/{_segment('repository', repository)}"
     return RepositoryPath(path)
+
+
+def page_query(per_page: int, number: int, token: str | None = None) -> str:
+    """Return the query for a page of a list, by its token where it has one, else by its number."""
+    place = f"page={number}" if token is None else f"page_token={quote_plus(token)}"
+    return f"per_page={per_page}&{place}"
 
 
 def _registries(body: bytes) -> RegistryList:
@@ -122,15 +129,9 @@ class Call(Request, Generic[T]):
 
     decode: Callable[[bytes], T] = field(kw_only=True)
 
-    def with_query(self, **query: str | int) -> "Call[T]":
-        """Return the same call with a query."""
-        if not query:
-            return self
-        pairs = [
-            f"{key}={value if isinstance(value, int) else quote_plus(value)}"
-            for key, value in query.items()
-        ]
-        target = f"{self.target}?{'&'.join(pairs)}"
+    def with_query(self, query: str) -> "Call[T]":
+        """Return the same call with a query, which is encoded already; empty for none."""
+        target = f"{self.target}?{query}" if query else self.target
         return Call(self.method, target, self.route, self.repeatable, self.body, decode=self.decode)
 
     def decoded_by(self, decode: "Callable[[bytes], U]") -> "Call[U]":
@@ -205,7 +206,7 @@ class Endpoints:
         else:
             route = f"{_REGISTRY}/docker-credentials"
             request = self._request("GET", route, decode_docker_credentials, registry=name)
-        return request.with_query(**query)
+        return request.with_query(urlencode(query))
 
     def validate_name(self, name: str) -> Call[None]:
         """``POST …/validate-name``, which changes nothing."""

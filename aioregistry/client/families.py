@@ -1,7 +1,7 @@
 """Calls in the path family that the account can use."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -52,7 +52,7 @@ class PathFamilies:
         self,
         make_request: MakeRequest[T],
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: str = "",
         priority: Priority = "interactive",
         log: RequestLog | None = None,
         check: Check | None = None,
@@ -72,7 +72,7 @@ class PathFamilies:
         self,
         make_request: MakeRequest[T],
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: str = "",
         priority: Priority = "interactive",
         log: RequestLog | None = None,
         check: Check | None = None,
@@ -83,7 +83,7 @@ class PathFamilies:
 
         Args:
             make_request: Returns the call.
-            query: Added to the call; None for nothing.
+            query: Added to the call, encoded; by default none.
             priority: Whom the limiter serves first.
             log: Filled in while the request is under way; None for a new one.
             check: Awaited right before each attempt: see `Session.send`.
@@ -92,8 +92,8 @@ class PathFamilies:
             RegistryError: Any of its kinds.
         """
         call = make_request(self._endpoints)
-        if query is not None:
-            call = call.with_query(**query)
+        if query:
+            call = call.with_query(query)
         log = RequestLog() if log is None else log
         try:
             body = await self.session.send(call, priority=priority, log=log, check=check)
@@ -103,8 +103,7 @@ class PathFamilies:
                 # The second family has no such call, or this was it.
                 raise
             self._move_or_raise(error)
-            if query is not None:
-                moved = moved.with_query(**query)
+            moved = moved.with_query(query)
             body = await self.session.send(moved, priority=priority, log=log, check=check)
         return partial(self.session.decode, body, call.decode, log)
 

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints
+from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints, page_query
 from aioregistry.api.models import Repository
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.fingerprints import NamesOf
 from aioregistry.paging.pager import KnownPages, Pager
-from aioregistry.paging.read_ahead import ChainedPages, ListPages
+from aioregistry.paging.read_ahead import ChainedPages, Fetch, ListPages
 from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk, Walk
 
 __all__ = ["ListEndpoint", "PagerFactory", "by_id", "by_name"]
@@ -110,24 +111,18 @@ class PagerFactory:
         walk: Walk[T] = TokenWalk(names_of) if endpoint.by_token else NumberWalk(names_of, per_page)
 
         async def fetch(page: PageRef) -> Callable[[], RawPage[T]]:
-            query: dict[str, str | int] = {"per_page": per_page}
-            if page.token is None:
-                query["page"] = page.number
-            else:
-                query["page_token"] = page.token
-
+            query = page_query(per_page, page.number, page.token)
             if slots is None:
                 return await self._families.answer(endpoint.make_request, query=query)
             async with slots:
                 return await self._families.answer(endpoint.make_request, query=query)
 
-        async def fetch_unknown(page: PageRef) -> Callable[[], RawPage[T]]:
+        async def fetch_through(known: KnownPages, page: PageRef) -> Callable[[], RawPage[T]]:
             async def read() -> RawPage[T]:
                 return (await fetch(page))()
 
-            if known is None:
-                return await fetch(page)
             found = await known.page(page.number, per_page, read)
             return lambda: found
 
-        return ListPages(walk, fetch_unknown, self._families.session.start, self._concurrency)
+        get: Fetch[T] = fetch if known is None else partial(fetch_through, known)
+        return ListPages(walk, get, self._families.session.start, self._concurrency)

@@ -36,11 +36,11 @@ class Coverage:
         """
         if self._least is None:
             self._least = self._most = total
+        if total == self._least == self._most:
             return 0
         rose, fell = max(0, total - self._least), max(0, self._most - total)
         self._least = self._most = total
-        if rose or fell:
-            self._shrink(rose, fell)
+        self._shrink(rose, fell)
         return fell
 
     def observe_unordered(self, totals: Sequence[int]) -> None:
@@ -63,6 +63,10 @@ class Coverage:
 
     def add(self, start: int, end: int) -> None:
         """Count the positions from `start` up to `end` as seen."""
+        if self._seen and self._seen[-1][1] == start:
+            # As nearly all of them are added.
+            self._seen[-1] = (self._seen[-1][0], end)
+            return
         joined = []
         for a, b in self._seen:
             if b < start or a > end:

@@ -1,9 +1,8 @@
 """Links between pages: read for the page and the token that they name, and never followed."""
 
 import re
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
-
-from attrs import frozen
 
 from aioregistry.errors import InvalidResponseError
 
@@ -16,8 +15,7 @@ _PLAIN_LINK = re.compile(
 )
 
 
-@frozen
-class Link:
+class Link(NamedTuple):
     """What a page's link says of another page; None for what it leaves out."""
 
     page: int | None

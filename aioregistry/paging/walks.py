@@ -15,9 +15,9 @@ way.
 """
 
 from collections import deque
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from aioregistry.api.decoding import RawPage
 from aioregistry.errors import InvalidResponseError
@@ -34,8 +34,7 @@ _PASSES = 3
 _MAX_PAGES_WITHOUT_NEWS = 100
 
 
-@frozen
-class PageRef:
+class PageRef(NamedTuple):
     """The page to ask for: by token where there is one, else by number."""
 
     number: int

@@ -23,6 +23,7 @@ HERE = "https://api.example.com/v2/registry/example/repositoriesV2"
         (f"{HERE}?page=12345678901&x=1", Link(None, None, None)),
         (f"{HERE}?page=%D9%A3&x=1", Link(None, None, None)),
         ("?page=5&x=1", Link(5, None, None)),
+        (f"{HERE}#?page=3", Link(None, None, None)),
         ("", Link(None, None, None)),
     ],
 )

@@ -34,6 +34,7 @@ from aioregistry.api.endpoints import (
     REPOSITORIES_V1,
     SUBSCRIPTION,
     TAGS,
+    page_query,
 )
 from aioregistry.api.models import DockerCredentials, Tag
 from aioregistry.api.names import (
@@ -138,7 +139,7 @@ def read_link(document: bytes) -> None:
         assert number is None or 0 < number < 10**10
     request = FIRST_FAMILY.list_repositories("example")
     if link.token is not None and is_sound(link.token):
-        target = request.with_query(per_page=200, page_token=link.token).target
+        target = request.with_query(page_query(200, 1, link.token)).target
         assert target.startswith(f"{request.target}?per_page=200&page_token=")
         assert parse_qs(urlsplit(target).query) == {
             "per_page": ["200"],
