@@ -1,7 +1,6 @@
 """Documents that are read for what they need, and held until they are archived."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from contextlib import suppress
 
 from aioregistry.cleanup.manifests.content import (
     Content,
@@ -59,16 +58,13 @@ class HeldDocuments:
 
     async def documents_at_hand(self, digests: Iterable[str]) -> dict[str, Document]:
         """See `DocumentStore`: what it holds is handed out, and held no longer."""
-        found: dict[str, Document] = {}
-        left: list[str] = []
-        for digest in digests:
-            held = self._held.pop(digest, None)
-            if held is None:
-                left.append(digest)
-            else:
-                self._room += len(held.body)
-                self._is_full = False
-                found[digest] = held
+        wanted = list(digests)
+        held = self._held
+        found = {digest: held.pop(digest) for digest in wanted if digest in held}
+        if found:
+            self._room += sum([len(one.body) for one in found.values()])
+            self._is_full = False
+        left = [digest for digest in wanted if digest not in found]
         if left and self._store is not None:
             found.update(await self._store.documents_at_hand(left))
         return found
@@ -84,20 +80,20 @@ class HeldDocuments:
         for start in range(0, len(digests), _READ_AT_ONCE):
             documents = await store.documents_at_hand(digests[start : start + _READ_AT_ONCE])
             for digest, document in documents.items():
-                with suppress(UnreadableContentError):
-                    found[digest] = parse_content(
-                        document.body, document.media_type, same=self._same
-                    )
-                    self._put(digest, document)
+                try:
+                    content = parse_content(document.body, document.media_type, same=self._same)
+                except UnreadableContentError:
+                    continue
+                found[digest] = content
+                if digest in self._held:
+                    continue
+                if len(document.body) <= self._room:
+                    self._held[digest] = document
+                    self._room -= len(document.body)
+                else:
+                    self._is_full = True
+            self._is_full |= self._room == 0
             # Where nothing is at hand, the source is not asked for everything twice.
             if self._is_full or not documents:
                 break
         return found
-
-    def _put(self, digest: str, document: Document) -> None:
-        if digest not in self._held and len(document.body) <= self._room:
-            self._held[digest] = document
-            self._room -= len(document.body)
-            self._is_full = self._room == 0
-        elif digest not in self._held:
-            self._is_full = True
