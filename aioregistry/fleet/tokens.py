@@ -41,7 +41,9 @@ class TokenSource:
             TokenSourceError: The source has none, or does not answer within 30 s.
         """
         if self.kind == "env":
-            found = os.environ.get(self.value, "")
+            if self.value not in os.environ:
+                raise TokenSourceError(f"{self}: the variable is not set")
+            found = os.environ[self.value]
         elif self.kind == "file":
             found = await asyncio.to_thread(self._of_file)
         else:

@@ -1,5 +1,6 @@
 """The commands on a fleet: a run, a plan, a worker, what they show and how they exit."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,11 +12,14 @@ import pytest
 
 pytest.importorskip("docket")
 
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from aioregistry.cli.app import app
+from aioregistry.cli.fleet import watching
 from aioregistry.fleet import FleetEngine
 from aioregistry.fleet.server import valkey_program
+from aioregistry.fleet.state import Run, after_error
 from aioregistry.testing import running_sandbox
 from tests.cli.programs import Program
 from tests.fleet.fleets import POLICY, sandbox_of, wrong_repositories
@@ -64,6 +68,35 @@ def write(folder, more: str = "") -> None:
 
 def invoke(*words: str):
     return CliRunner().invoke(app, ["fleet", *words], env={"COLUMNS": "200"})
+
+
+@pytest.mark.parametrize("words", [("plan",), ("run", "--yes")], ids=["plan", "run"])
+def test_registries_without_a_token_are_named_before_anything_is_sent(folder, sandbox, words):
+    fleet = (folder / "fleet.toml").read_text()
+    (folder / "fleet.toml").write_text(fleet.replace('"TOKEN"', '"NO_SUCH"', 1))
+    done = invoke(*words, "fleet.toml")
+    assert done.exit_code == 2
+    assert "reg0: token from env NO_SUCH: the variable is not set" in done.stderr
+    assert not sandbox.requests
+
+
+async def test_a_step_that_fails_and_is_tried_again_is_told_once(capsys, monkeypatch):
+    monkeypatch.setattr(watching, "_SECONDS_BETWEEN_LOOKS", 0.001)
+    fine = Run(registry="reg1", id="1", begun_at=0.0)
+    failed = after_error(replace(fine, registry="reg0"), "ServerError: 500", 0.0)
+
+    class Engine:
+        looks = 0
+
+        async def runs(self):
+            self.looks += 1
+            return {"reg0": failed, "reg1": fine, "reg2": None}
+
+    engine = Engine()
+    async with watching.told_of_failures(engine, ["reg0", "reg1", "reg2"]):
+        while engine.looks < 3:
+            await asyncio.sleep(0.001)
+    assert capsys.readouterr().err == "reg0: ServerError: 500; tried again\n"
 
 
 @pytest.mark.slow(4)

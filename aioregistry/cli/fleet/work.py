@@ -20,6 +20,12 @@ from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.fleet.options import Joining
+from aioregistry.cli.fleet.watching import (
+    check_tokens,
+    described,
+    told_of_failures,
+    work_to_the_end,
+)
 from aioregistry.cli.options import Access, Output
 from aioregistry.cli.running import check_file, run
 from aioregistry.cli.settings.settings import Settings
@@ -61,6 +67,7 @@ def clean(
         fleet, chosen = _load(file, names)
         if not at_any_time:
             _check_windows(fleet, chosen)
+        await check_tokens(fleet, chosen)
         if not yes:
             question = f"Delete what the policies of {counted(len(chosen), 'registry')} select?"
             ask(command, question, "nothing was deleted")
@@ -73,7 +80,7 @@ def clean(
             for name in chosen:
                 if name not in begun:
                     typer.echo(f"{name}: an earlier run has not ended, and is continued", err=True)
-            return await _work_to_the_end(engine, chosen)
+            return await work_to_the_end(engine, chosen)
 
     run(command, access, work(), lambda: _CONTINUED)
 
@@ -83,12 +90,13 @@ def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> 
 
     async def work() -> int:
         fleet, chosen = _load(file, names)
+        await check_tokens(fleet, chosen)
         async with _engine(fleet, joining, access, needs_server=False) as engine:
             _check_none_is_under_way(await engine.runs(), chosen)
             begun = await engine.begin(chosen, plan_only=True, at_any_time=True)
             # Somebody has begun one just now.
             _check_none_is_under_way(await engine.runs(), set(chosen) - set(begun))
-            return await _work_to_the_end(engine, chosen, plan_only=True)
+            return await work_to_the_end(engine, chosen, plan_only=True)
 
     run("fleet plan", access, work(), lambda: "this command deletes nothing")
 
@@ -140,8 +148,9 @@ def approve(
                 )
             if not at_any_time:
                 _check_windows(fleet, [run.registry for run in waiting])
+            await check_tokens(fleet, [run.registry for run in waiting])
             for run in waiting:
-                typer.echo(safe(_described(run)))
+                typer.echo(described(run))
             if not yes:
                 items = sum(run.items for run in waiting)
                 question = (
@@ -150,7 +159,7 @@ def approve(
                 ask(command, question, "nothing was deleted")
             for run in waiting:
                 await engine.approve(run.registry, run.id, at_any_time=at_any_time)
-            return await _work_to_the_end(engine, [run.registry for run in waiting])
+            return await work_to_the_end(engine, [run.registry for run in waiting])
 
     run(command, access, work(), lambda: _CONTINUED)
 
@@ -196,7 +205,8 @@ def work(file: Path, joining: Joining, access: Access) -> None:
                 f" {scheduled} with a schedule",
                 err=True,
             )
-            await engine.work()
+            async with told_of_failures(engine, list(fleet.registries)):
+                await engine.work()
         return DONE
 
     run("fleet worker", access, until_stopped(), lambda: "other workers continue")
@@ -290,29 +300,6 @@ def _check_windows(fleet: Fleet, names: Sequence[str]) -> None:
                 f"{name}: its window opens at {window.opens(now):%Y-%m-%d %H:%M} UTC;"
                 " --any-time ignores windows"
             )
-
-
-async def _work_to_the_end(
-    engine: "FleetEngine", names: Sequence[str], *, plan_only: bool = False
-) -> int:
-    """Work on runs until all of them have ended, and say what came of them."""
-    from aioregistry.fleet.state import Run
-
-    await engine.work(names, plan_only=plan_only)
-    runs = await engine.runs()
-    results = set()
-    for name in names:
-        ended = runs[name]
-        if isinstance(ended, Run):
-            typer.echo(safe(_described(ended)))
-            results.add(ended.result or ("done" if ended.phase == "gc" else ""))
-    return DONE if results == {"planned" if plan_only else "done"} else SOME_FAILED
-
-
-def _described(run: "Run") -> str:
-    from aioregistry.cli.fleet.rows import describe
-
-    return describe(run)
 
 
 def _load(file: Path, names: Sequence[str]) -> tuple[Fleet, list[str]]:
