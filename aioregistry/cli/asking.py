@@ -10,20 +10,32 @@ import typer
 from aioregistry.cli.exit_codes import INTERRUPTED, REFUSED
 from aioregistry.cli.process import interruptible
 from aioregistry.cli.running import refuse
+from aioregistry.session.origins import API_URL
 
 __all__ = ["ask", "read_text"]
 
 
-def ask(command: str, question: str, nothing: str, *, stdin_is_data: bool = False) -> None:
+def ask(
+    command: str,
+    question: str,
+    nothing: str,
+    *,
+    api_url: str | None = None,
+    stdin_is_data: bool = False,
+) -> None:
     """Ask a question, and exit unless the answer is yes; without a terminal, refuse.
 
     Args:
         command: The command's name.
         question: The question.
         nothing: What has not been done, for a no: ``nothing was deleted``.
+        api_url: Where it would be done; told unless that is the vendor's API. None for nowhere.
         stdin_is_data: Whether names were read from stdin: the answer then comes from the
             terminal itself.
     """
+    if api_url not in {None, API_URL}:
+        # Who rehearses sees it, and who believes to rehearse does not.
+        question = f"{api_url}: {question}"
     try:
         with _terminal(stdin_is_data) as terminal, interruptible():
             agreed = _is_agreed(question, terminal)

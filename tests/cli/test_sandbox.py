@@ -3,9 +3,11 @@
 import ast
 import asyncio
 import json
+import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import AsyncExitStack
@@ -156,6 +158,32 @@ def test_a_rehearsal_of_two_thousand_deletes_goes_as_fast_as_its_sandbox(tmp_pat
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["outcomes"]["deleted"] == len(report["items"]) > 2100
+
+
+@pytest.mark.slow(2)
+@pytest.mark.parametrize("wrong", ["--port $PORT", "--limits none"], ids=["port", "option"])
+def test_a_rehearsal_without_a_sandbox_reaches_no_registry(tmp_path, wrong):
+    line = f"""
+        aioregistry() {{ "{sys.executable}" -m aioregistry "$@"; }}
+        export DIGITALOCEAN_TOKEN=of_a_real_account
+        eval "$(aioregistry sandbox {wrong} --detach)" && exit 7
+        aioregistry tags web
+        echo "$DIGITALOCEAN_TOKEN"
+    """
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            ["/bin/bash", "-c", line],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=os.environ | {"HOME": str(tmp_path), "PORT": str(taken.getsockname()[1])},
+        )
+    assert done.stdout == "none\n"
+    assert "reach no registry at all" in done.stderr
+    assert "127.0.0.1:1" in done.stderr
 
 
 def test_ctrl_c_is_as_calm_in_this_process(monkeypatch):

@@ -152,7 +152,8 @@ def apply(
         job.output.finish(made, path)
         raise typer.Exit(DONE)
     if not yes and (question := job.question(made, resume=resume)):
-        ask(command, question, _NOTHING, stdin_is_data="-" in (reading.in_use or ()))
+        from_stdin = "-" in (reading.in_use or ())
+        ask(command, question, _NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
 
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)
@@ -211,7 +212,8 @@ def plan_and_apply(
             if not yes and (question := job.question(made)):
                 # One that is forgotten on a terminal keeps nobody away.
                 others.close()
-                ask(command, question, _NOTHING, stdin_is_data="-" in (reading.in_use or ()))
+                from_stdin = "-" in (reading.in_use or ())
+                ask(command, question, _NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
                 others.enter_context(clean_up_alone(command, handle))
             report = await job.apply(to, handle, made, contents, resume=False)
         code = await job.finish(to, handle, made, report)

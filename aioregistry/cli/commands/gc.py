@@ -100,7 +100,8 @@ def start(
             typer.echo(ends, err=True)
         if not yes:
             question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
-            ask(command, question, "no garbage collection was started")
+            nothing = "no garbage collection was started"
+            ask(command, question, nothing, api_url=to.settings.api_url)
         show_status = show_status_of(to.display, warns=yes)
 
         def on_status(run: "GarbageCollection") -> None:
@@ -247,7 +248,7 @@ def cancel(
             return await _print_none(to, handle, output)
         if not yes:
             question = f"Cancel the garbage collection {safe(chosen)} of {handle.name!r}?"
-            ask(command, question, "it was not cancelled")
+            ask(command, question, "it was not cancelled", api_url=to.settings.api_url)
         _print(await handle.cancel_garbage_collection(chosen), output)
         return DONE
 

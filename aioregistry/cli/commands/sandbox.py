@@ -27,6 +27,8 @@ T = TypeVar("T")
 _TAGS = 1000
 _REPOSITORIES = 8
 _BRANCH_TAGS = 40
+# Nobody listens there.
+_NOWHERE = "http://127.0.0.1:1"
 
 
 @app.command(
@@ -105,12 +107,12 @@ def sandbox(
     """
     import asyncio
 
-    if sum(option is not None for option in (tags, history, state)) > 1:
-        _refuse("--tags, --history and --state exclude each other")
-    parsed = _parse_limits(limits)
     if detach:
         _detach()
         return
+    if sum(option is not None for option in (tags, history, state)) > 1:
+        _refuse("--tags, --history and --state exclude each other")
+    parsed = _parse_limits(limits)
     from aioregistry.sandbox import STRANGE, Faults, Quirks, Sandbox
 
     try:
@@ -184,6 +186,10 @@ def _detach() -> None:
     line = process.stdout.readline().strip()
     if not line:
         typer.echo(process.stderr.read(), err=True, nl=False)
+        if not sys.stdout.isatty():
+            # In eval: what was to be a rehearsal would be in earnest.
+            typer.echo(f"export AIOREGISTRY_API_URL={_NOWHERE} DIGITALOCEAN_TOKEN=none; false")
+            typer.echo("the commands of this shell now reach no registry at all", err=True)
         raise typer.Exit(process.wait())
     typer.echo(
         "a sandbox with a made-up registry runs in the background, and the commands of this shell"

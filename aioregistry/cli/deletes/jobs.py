@@ -145,7 +145,13 @@ class _Job(ABC):
         if not self._options.yes:
             some = counted(len(wanted), self._unit)
             question = f"Delete {some} from {where}: {_some(wanted)}{also}?"
-            ask(self._command, question, _NOTHING, stdin_is_data=self._reads_stdin)
+            ask(
+                self._command,
+                question,
+                _NOTHING,
+                api_url=to.settings.api_url,
+                stdin_is_data=self._reads_stdin,
+            )
         self._counts.total = len(wanted)
         async with (
             self._open_archive(to, repository) as archive,

@@ -36,7 +36,8 @@ def delete_repository(
         if not yes:
             for_good = ", for good" if keeping.no_archive else ""
             size = await _size(target.repository)
-            ask(_COMMAND, f"Delete {name} with {size}{for_good}?", _NOTHING)
+            question = f"Delete {name} with {size}{for_good}?"
+            ask(_COMMAND, question, _NOTHING, api_url=to.settings.api_url)
         try:
             await _delete(to, target.repository, keeping)
         except NotFoundError:

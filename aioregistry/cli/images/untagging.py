@@ -81,7 +81,8 @@ def untag(
             rows.extend(_Untagged(repository.name, tag, "absent") for tag in absent)
         names = [f"{each.name}:{tag}" for each, tags in found.items() for tag in tags]
         if names and not dry_run and not yes:
-            ask("untag", f"Delete {counted(len(names), 'tag')}: {_some(names)}?", _NOTHING)
+            question = f"Delete {counted(len(names), 'tag')}: {_some(names)}?"
+            ask("untag", question, _NOTHING, api_url=to.settings.api_url)
         keeps = bool(names) and not dry_run and not no_archive
         kept: Path | None = None
         async with AsyncExitStack() as stack:
