@@ -8,7 +8,7 @@ from typing import TextIO
 import typer
 
 from aioregistry.cli.exit_codes import INTERRUPTED, REFUSED
-from aioregistry.cli.process import interruptible
+from aioregistry.cli.process import interruptible, until_readable
 from aioregistry.cli.running import refuse
 from aioregistry.session.origins import API_URL
 
@@ -65,6 +65,7 @@ def _is_agreed(question: str, terminal: TextIO) -> bool:
         raise KeyboardInterrupt
     while True:
         typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+        until_readable(terminal)
         line = terminal.readline()
         if not line:
             # Ctrl-D, which leaves the cursor where it is.

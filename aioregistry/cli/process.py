@@ -3,6 +3,7 @@
 import atexit
 import io
 import os
+import select
 import signal
 import stat
 import sys
@@ -12,7 +13,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-__all__ = ["interruptible", "output_is_piped", "reader_is_gone", "run_program"]
+__all__ = [
+    "interruptible",
+    "output_is_piped",
+    "reader_is_gone",
+    "run_program",
+    "until_readable",
+]
 
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -96,6 +103,25 @@ def interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def until_readable(stream: TextIO) -> None:
+    """Wait until a terminal has something to read, or a signal has come.
+
+    One that comes right before a read does not end the read: it would wait for the next key.
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        return
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    try:
+        waiting: list[TextIO | int] = [stream, read]
+        select.select(waiting, [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(read)
+        os.close(write)
 
 
 class _Stream(io.RawIOBase):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import inspect
 import io
 import os
 import re
@@ -400,3 +401,31 @@ def test_ctrl_c_outside_of_a_command_is_told_in_a_line(capsys):
     with pytest.raises(SystemExit) as ended:
         run_program("x", lambda: signal.raise_signal(signal.SIGINT))
     assert (ended.value.code, capsys.readouterr().err) == (130, "x: interrupted\n")
+
+
+def test_a_signal_right_before_the_wait_for_an_answer_ends_it():
+    """Where Python does not see it any more: it comes as select asks for the descriptor."""
+    script = """
+        import ctypes, functools, signal
+        from aioregistry.cli.process import until_readable
+
+        class Stdin:
+            # Its result is 0, the descriptor of stdin.
+            fileno = functools.partial(ctypes.CDLL(None)["raise"], signal.SIGINT)
+
+        try:
+            until_readable(Stdin())
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", inspect.cleandoc(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+        assert process.stdout.read() == "interrupted\n"
