@@ -242,6 +242,15 @@ def test_the_helper_leaves_what_is_kept_for_other_hosts(account, monkeypatch, ca
     assert is_valid(account, secret)
 
 
+def test_the_helper_drops_nothing_when_it_is_asked_about_another_host(account, monkeypatch, capsys):
+    helper(account, monkeypatch, "get")
+    secret = json.loads(capsys.readouterr().out)["Secret"]
+    account.host = "registry.test"
+    assert helper(account, monkeypatch, "erase") == 1
+    assert "credentials not found in native keychain" in capsys.readouterr().out
+    assert is_valid(account, secret)
+
+
 def test_the_helper_tells_what_it_could_not_revoke(account, monkeypatch, capsys):
     helper(account, monkeypatch, "get")
     account.sandbox.faults = Faults(Fault(kind="status", status=403, route=REVOCATION))

@@ -304,6 +304,24 @@ async def test_credentials_are_revoked_on_closing(registry, client):
     assert registry.revoked == [token]
 
 
+async def test_all_credentials_that_were_made_are_revoked_once(registry, client):
+    registry.scheme = "basic"
+    given: list[str] = []
+
+    def accepts_the_second(authorization: str) -> bool:
+        if authorization not in given:
+            given.append(authorization)
+        return len(given) == 2
+
+    registry.basic = accepts_the_second
+    async with revoking(client, registry) as distribution:
+        await distribution.get_manifest("web", DIGEST)
+    assert len(set(registry.revoked)) == len(registry.revoked) == 2
+    async with distribution:
+        pass
+    assert len(registry.revoked) == 2
+
+
 async def test_without_credentials_nothing_is_revoked(registry, client):
     async with revoking(client, registry):
         pass

@@ -268,3 +268,61 @@ async def test_a_job_is_not_taken_for_one_of_its_name_that_ended_before_it(serve
             may_end.set()
         await second.wait()
     assert worked == [first.id, second.id]
+
+
+async def test_a_job_is_cancelled_once_however_long_it_takes_to_end(server, monkeypatch):
+    monkeypatch.setattr("aioregistry.web.replicas._LOOK_SECONDS", 0.05)
+    cancelled = 0
+
+    async def work(job):
+        nonlocal cancelled
+        try:
+            await asyncio.sleep(60)
+        finally:
+            for _ in range(10):
+                try:
+                    await asyncio.sleep(0.05)
+                except asyncio.CancelledError:
+                    cancelled += 1
+
+    async with replicas(server) as (here, there):
+        job = here.start("wait", work)
+        (await seen_by(there, job.id)).cancel()
+        async with asyncio.timeout(60):
+            await job.wait()
+        assert cancelled == 0
+
+
+async def test_a_job_that_ends_late_leaves_its_name_to_the_one_that_has_it_by_then(server):
+    url = f"redis://127.0.0.1:{server.port}"
+    stores = [redis.RedisJobStore(url, alive_seconds=0.2) for _ in range(3)]
+    late, newer, newest = stores
+    try:
+        assert await late.claim("apply 1", "a") == "a"
+        await late.keep_alive({"a": "apply 1"})
+        await asyncio.sleep(0.3)
+        assert await newer.claim("apply 1", "b") == "b"
+        await asyncio.to_thread(late.append, "a", [], last=True)
+        await newer.keep_alive({"b": "apply 1"})
+        assert await newest.claim("apply 1", "c") == "b"
+    finally:
+        for store in stores:
+            await asyncio.to_thread(store.close)
+
+
+async def test_what_was_said_while_the_server_was_away_is_sent_before_the_end(server, monkeypatch):
+    monkeypatch.setattr(redis, "_AWAY_SECONDS", 60.0)
+    url = f"redis://127.0.0.1:{server.port}"
+    store, other = redis.RedisJobStore(url), redis.RedisJobStore(url)
+    job = Jobs().start("count", lambda _: asyncio.sleep(60))
+    state = json.dumps({"job": job.document(), "event": 1}).encode().replace(b": ", b":", 1)
+    try:
+        await server.stop()
+        with pytest.raises(OSError, match="Connection"):
+            await asyncio.to_thread(store.append, job.id, [state], last=False)
+        await server.start()
+        await asyncio.to_thread(store.close)
+        assert (await asyncio.to_thread(other.read, job.id)).document["id"] == job.id
+    finally:
+        job.cancel()
+        await asyncio.to_thread(other.close)
