@@ -385,6 +385,21 @@ def test_no_token_is_kept(helper):
         assert not path.is_file() or helper.account.sandbox.token not in path.read_text()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("AIOREGISTRY_READ_WRITE", "true"), ("AIOREGISTRY_EXPIRY", "2h")]
+)
+def test_what_is_kept_is_given_only_under_the_settings_that_it_was_made_with(
+    helper, monkeypatch, variable, value
+):
+    helper("get")
+    first = helper("get")
+    monkeypatch.setenv(variable, value)
+    assert helper("get") != first
+    monkeypatch.delenv(variable)
+    assert helper("get") == first
+    assert len(requests(helper.account)) == 2
+
+
 def test_what_is_kept_may_be_anything(helper):
     helper("get")
     (kept,) = (helper.account.folder / "caches").rglob("docker-credentials/*.json")

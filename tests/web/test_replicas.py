@@ -326,3 +326,19 @@ async def test_what_was_said_while_the_server_was_away_is_sent_before_the_end(se
     finally:
         job.cancel()
         await asyncio.to_thread(other.close)
+
+
+async def test_a_job_that_has_ended_is_not_kept_alive_by_a_later_note(server):
+    url = f"redis://127.0.0.1:{server.port}"
+    store = redis.RedisJobStore(url)
+    await server.stop()
+    with pytest.raises(OSError, match="Connection"):
+        await asyncio.to_thread(store.append, "a", [b'{"job":{}}'], last=True)
+    await asyncio.to_thread(store.append, "a", [b'{"note":{}}'], last=False)
+    await server.start()
+    await asyncio.to_thread(store.close)
+    async with server.client() as client:
+        assert sorted(await client.keys()) == [
+            b"aioregistry:jobs:notes:a",
+            b"aioregistry:jobs:state:a",
+        ]
