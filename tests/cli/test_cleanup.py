@@ -352,6 +352,7 @@ def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, c
     assert process.returncode == code
     last = errors.splitlines()[-1]
     assert re.search(r"interrupted; \d+ of 222 deleted, .*\d+ not attempted", last), errors
+    assert "; to restore: aioregistry cleanup undo plan.json; " in last
     assert last.endswith("to continue: aioregistry cleanup apply plan.json --resume --force")
     filled.sandbox.latency = 0
     result = filled.run("cleanup", "apply", "plan.json", "--yes", "--force", "--resume")

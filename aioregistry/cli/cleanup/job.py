@@ -321,7 +321,8 @@ class CleanupJob:
         """Return what was done until Ctrl-C, and how to continue."""
         if self.path is None or not self.counts.counts:
             return str(self.counts)
-        return f"{self.counts}; to continue: {self._resume_line}"
+        undo = f"to restore: aioregistry cleanup undo {self._undo_argument}"
+        return f"{self.counts}; {undo}; to continue: {self._resume_line}"
 
     @property
     def _window(self) -> float | None:

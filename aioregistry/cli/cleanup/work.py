@@ -86,6 +86,9 @@ def plan(
         carry_out = f"aioregistry cleanup apply {as_argument(path)} {shlex.join(again)}".rstrip()
         deletes = next(made.condemned, None) is not None
         printer.say(f"plan written to {path}")
+        if deletes:
+            item = f"aioregistry cleanup show {as_argument(path)} -o csv"
+            printer.say(f"every item, with its reason: {item}")
         if deletes and not problems:
             printer.say(f"to carry it out: {carry_out}")
         printer.finish(made, path)
@@ -142,6 +145,7 @@ def apply(
         check_restored(made, Settings.load(access))
         job.check_begun(resume)
         _check_in_use(made, job)
+    job.output.say(f"plan {as_argument(path)}, made at {made.made_at:%Y-%m-%d %H:%M} UTC")
     job.output.show_plan(made)
     if job.uses is not None:
         job.output.say(

@@ -100,9 +100,10 @@ def show(
         ),
     ] = None,
 ) -> None:
-    """Print a plan for reviewers: totals, repositories, reasons, largest items, notes.
+    """Print a plan for reviewers: its repositories and totals as a table, each item as CSV or JSON.
 
-    No token is needed, and nothing is sent.
+    As Markdown, for a comment, it has the reasons and the largest items. No token is needed, and
+    nothing is sent.
     """
     from aioregistry.cli.cleanup import work
 

@@ -87,7 +87,7 @@ def start(
 ) -> None:
     """Start a garbage collection. The registry is read-only until it ends: pushes fail.
 
-    Prints first what can be restored by `aioregistry cleanup undo` until now, and not afterwards.
+    Prints first what `aioregistry cleanup undo` can restore until it starts.
     """
     command = "gc start"
 

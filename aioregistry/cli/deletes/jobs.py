@@ -113,7 +113,12 @@ class _Job(ABC):
             target = await to.target(repo, registry)
             return await self._run(to, target.repository, wanted)
 
-        run_connected(self._command, self._access, work, lambda: str(self._counts))
+        def interrupted() -> str:
+            if self._archive is None or not self._counts.counts:
+                return str(self._counts)
+            return f"{self._counts}; {how_to_undo(self._archive)}"
+
+        run_connected(self._command, self._access, work, interrupted)
 
     async def _run(
         self, to: "Connection", repository: "RepositoryHandle", wanted: list[str]

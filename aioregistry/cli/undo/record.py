@@ -55,7 +55,7 @@ def end_of_undo(registry: str, settings: Settings) -> str | None:
     return (
         f"{counted(tags, 'tag')} and {counted(manifests, 'manifest')} that were deleted"
         f" ({shown}{f' and {more:,} more' if more > 0 else ''}) can be restored until the garbage"
-        " collection starts, and not afterwards: aioregistry cleanup undo --list"
+        " collection starts, and what it removes not afterwards: aioregistry cleanup undo --list"
     )
 
 
@@ -169,13 +169,16 @@ def list_restorable(access: Access, form: ReportFormat) -> None:
     elif rows:
         print_table(_table(rows))
     else:
-        typer.echo("nothing that was deleted can be restored, as far as the records go")
+        typer.echo(
+            "nothing that was deleted can be restored for certain, as far as the records go; what a"
+            " garbage collection has left, 'aioregistry cleanup undo RUN --dry-run' finds out"
+        )
     raise typer.Exit(DONE)
 
 
 def _table(rows: list[tuple[str, Restorable]]) -> Table:
     table = plain_table(
-        ("registry", "run or archive", "tags", "manifests", "since", "until now"),
+        ("registry", "run or archive", "tags", "manifests", "since (UTC)", "age"),
         ("tags", "manifests"),
     )
     now = datetime.now(UTC)

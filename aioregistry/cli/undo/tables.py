@@ -20,7 +20,8 @@ _STATUSES = ("restored", "present", "moved", "lost", "failed", "not_attempted")
 def table_of_archive(summary: ArchiveSummary) -> Table:
     """Return what an archive has: tags, manifests and times by repository."""
     table = plain_table(
-        ("repository", "tags", "manifests", "first deleted", "last deleted"), ("tags", "manifests")
+        ("repository", "tags", "manifests", "first deleted (UTC)", "last deleted (UTC)"),
+        ("tags", "manifests"),
     )
     for name, one in summary.repositories.items():
         table.add_row(
