@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# olareg 0.1.2: the tags of a repository that is not there are 200 and an empty list, to crane 0.22.1 an exit code 0; distribution
+# 2.8.2 and `crane registry serve` say 404 NAME_UNKNOWN. As distribution, it has no OCI manifest for `Accept: */*`.
+# Guess: 404; a manifest for any Accept.
+# Seen: a misspelt repository is one without tags, and a clean-up of it succeeds.
+source "$(dirname "$0")/lib/setup.sh"
+mkdir "$folder/olareg"
+printf 'module example.test/olareg\n\ngo 1.24\n\nrequire github.com/olareg/olareg v0.1.2\n' >"$folder/olareg/go.mod"
+# Not `go install`: that asks for the list of all versions, which not every proxy has.
+(cd "$folder/olareg" && GOFLAGS=-mod=mod go build -o "$folder/bin/" github.com/olareg/olareg/cmd/olareg 2>/dev/null)
+source "$here/crane_serve.sh"
+crane_serve=$host
+distribution_2
+distribution=$host
+port=$(free_port)
+host=127.0.0.1:$port
+"$folder/bin/olareg" serve --store-type mem --addr 127.0.0.1 --port "$port" >"$folder/olareg.log" 2>&1 &
+servers+=($!)
+wait_for "$port"
+push web v1 >/dev/null
+lists() { "$folder/bin/crane" ls --insecure "$1/wbe" >"$folder/tags" 2>/dev/null && echo "$(wc -l <"$folder/tags") tags" || echo fails; }
+same "olareg, no such repository" "$(curl -s "http://$host/v2/wbe/tags/list")" '{"name":"wbe","tags":[]}'
+same "crane ls" "$(lists "$host")" "0 tags"
+same "crane ls, distribution" "$(lists "$distribution")" fails
+same "crane ls, crane registry serve" "$(lists "$crane_serve")" fails
+same "olareg, Accept: */*" "$(status -H 'Accept: */*' "http://$host/v2/web/manifests/v1")" 404
+same "olareg, Accept of OCI's type" "$(status -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$host/v2/web/manifests/v1")" 200
