@@ -4,7 +4,10 @@ import asyncio
 import threading
 from itertools import chain
 
+from aioregistry.cleanup.manifests import write_behind
 from aioregistry.cleanup.manifests.write_behind import WriteBehind
+
+_FOR_EVER = 3600
 
 
 class Disk:
@@ -58,3 +61,55 @@ async def test_a_disk_that_is_slow_holds_those_up_that_add_more_than_may_wait():
     await more
     await writing.finish()
     assert list(chain(*disk.written)) == [0, 1, 2, 3]
+
+
+async def test_what_comes_within_a_moment_is_written_at_once():
+    written: list[list[int]] = []
+    behind = WriteBehind(written.append)
+    for number in range(10):
+        await behind.add(number)
+        await asyncio.sleep(0)
+    await behind.finish()
+    assert written == [[*range(10)]]
+
+
+async def test_many_things_are_written_before_the_moment_is_over(monkeypatch):
+    monkeypatch.setattr(write_behind, "_GATHERING_SECONDS", _FOR_EVER)
+    written: list[list[int]] = []
+    behind = WriteBehind(written.append, most=4)
+    for number in range(100):
+        await behind.add(number)
+        await asyncio.sleep(0)
+    assert sum(map(len, written)) >= 90
+    await behind.finish()
+    assert [*chain.from_iterable(written)] == [*range(100)]
+
+
+async def test_the_end_waits_for_no_more_to_come(monkeypatch):
+    monkeypatch.setattr(write_behind, "_GATHERING_SECONDS", _FOR_EVER)
+    written: list[list[int]] = []
+    behind = WriteBehind(written.append)
+    await behind.add(1)
+    await asyncio.sleep(0)
+    await behind.finish()
+    await behind.add(2)
+    await behind.finish()
+    assert written == [[1], [2]]
+
+
+async def test_what_is_added_while_it_ends_is_written_without_delay(monkeypatch):
+    monkeypatch.setattr(write_behind, "_GATHERING_SECONDS", _FOR_EVER)
+    written: list[list[int]] = []
+    behind = WriteBehind(written.append)
+    await behind.add(1)
+    ending = asyncio.create_task(behind.finish())
+    await asyncio.sleep(0)
+    await behind.add(2)
+    await ending
+    assert [*chain.from_iterable(written)] == [1, 2]
+
+
+async def test_nothing_is_written_where_nothing_was_added():
+    written: list[list[int]] = []
+    await WriteBehind(written.append).finish()
+    assert not written
