@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.manifests import content
-from aioregistry.cleanup.manifests.content import UnreadableContentError, parse_content
-from aioregistry.cleanup.manifests.quick import read_quickly
+from aioregistry.cleanup.manifests.content import (
+    Content,
+    UnreadableContentError,
+    parse_content,
+    parse_contents,
+)
+from aioregistry.cleanup.manifests.quick import read_plain_images, read_quickly
 
 A, B, C = ("sha256:" + letter * 64 for letter in "abc")
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -93,3 +98,47 @@ def test_a_changed_document_is_read_as_the_slow_way_reads_it(text, at, length, i
     for media_type in (IMAGE, INDEX, None):
         found = outcome(body, media_type)
         assert found == slowly(body, media_type)
+
+
+def test_documents_that_are_read_together_are_read_as_each_alone():
+    usual = [
+        json.dumps(one, indent=indent).encode() for one in USUAL.values() for indent in (None, 3)
+    ]
+    plain = usual[0]
+    odd = [
+        plain.replace(b'"size": 1', b'"digest": 1', 1),
+        plain.replace(b"config", b"confug"),
+        plain.replace(b'"size": 1', b'"size":  ', 1),
+        plain.replace(b"layers", b"l\\u0061yers"),
+        plain.replace(b'"layers": [', b'"layers": {', 1),
+        b"",
+        b"{}",
+    ]
+    bodies = [*usual, *odd, plain] * 60
+    documents = [
+        (f"{nth} {media_type}", media_type, body)
+        for nth, body in enumerate(bodies)
+        for media_type in (IMAGE, INDEX, None)
+    ]
+    alone = {name: outcome(body, media_type) for name, media_type, body in documents}
+    known = {name: one for name, one in alone.items() if isinstance(one, Content)}
+    same: dict[object, Content] = {}
+    for start in range(0, len(documents), 100):
+        some = documents[start : start + 100]
+        names = [name for name, _, _ in some]
+        assert parse_contents(some, same) == {name: known[name] for name in names if name in known}
+
+
+def test_no_document_is_read_as_a_part_of_another():
+    body = json.dumps(USUAL["image"], indent=1).encode()
+    assert read_plain_images([body, body]) is not None
+    for at in range(1, len(body)):
+        before, after = body[:at], body[at:]
+        for bodies in (
+            [before, after],
+            [body + b"\n" + before, after],
+            [before, after + b"\n" + body],
+            [before, after, body + b"\n" + body],
+            [before + b"}", b"{" + after],
+        ):
+            assert read_plain_images(bodies) is None

@@ -11,12 +11,7 @@ from typing import Any, Self
 import platformdirs
 
 from aioregistry.cleanup.manifests.blobs import pack_digests
-from aioregistry.cleanup.manifests.content import (
-    Content,
-    Document,
-    UnreadableContentError,
-    parse_content,
-)
+from aioregistry.cleanup.manifests.content import Content, Document, parse_contents
 from aioregistry.cleanup.manifests.database import OwnedDatabase
 
 __all__ = ["ContentCache", "default_cache_path", "has_digest"]
@@ -81,11 +76,7 @@ class ContentCache:
         found: dict[str, Content] = {}
         same: dict[Hashable, Content] = {}
         for some in self._documents(digests):
-            for digest, media_type, body in some:
-                try:
-                    found[digest] = parse_content(body, media_type, same=same)
-                except UnreadableContentError:
-                    continue
+            found.update(parse_contents(some, same))
         return found
 
     def document(self, digest: str) -> Document | None:

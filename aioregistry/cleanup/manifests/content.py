@@ -2,13 +2,19 @@
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import field, frozen
 
 from aioregistry.api import names
-from aioregistry.cleanup.manifests.quick import PlainImage, QuickDocument, read_quickly
+from aioregistry.cleanup.manifests.quick import (
+    PlainImage,
+    QuickDocument,
+    read_plain_images,
+    read_quickly,
+)
 from aioregistry.cleanup.policy.documents import without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
 
@@ -20,6 +26,7 @@ __all__ = [
     "UnreadableContentError",
     "is_blob_type",
     "parse_content",
+    "parse_contents",
     "subject_key",
     "subject_of_tag",
 ]
@@ -48,6 +55,8 @@ _BLOBS = (
 _REFERRER_TAG = re.compile(
     r"(?:(sha256)-([0-9a-f]{64})|(sha512)-([0-9a-f]{64}(?:[0-9a-f]{64})?))(?:\.[A-Za-z0-9._-]+)?"
 )
+# One that is no plain image has so many be read one by one.
+_PLAIN_AT_ONCE = 50
 KEY_CHARACTERS = len("sha256:") + 64
 _MAX_VALUES = 100_000
 
@@ -128,9 +137,9 @@ def parse_content(
     Raises:
         UnreadableContentError: It is no manifest, or not one to be sure of.
     """
-    kept = Document(body, media_type) if same is None else None
     usual = read_quickly(body)
-    if same is None or type(usual) is not PlainImage:
+    if same is None or usual is None or not usual.needs_nothing:
+        kept = Document(body, media_type) if same is None else None
         content = None if usual is None else _content_of(usual, len(body), media_type, kept)
         return content or _read_closely(body, media_type, kept)
     # Of a million images few hundred are different, but for what they are made of.
@@ -141,7 +150,42 @@ def parse_content(
     if content is None:
         return _read_closely(body, media_type, None)
     same[key] = content
+    if isinstance(usual, PlainImage):
+        same[media_type, len(body)] = content
     return content
+
+
+def parse_contents(
+    documents: Sequence[tuple[str, str | None, bytes]], same: dict[Hashable, Content]
+) -> dict[str, Content]:
+    """Return the contents of documents, as `parse_content` returns each, without unreadable ones.
+
+    Those of the media type and the length of a plain image are plain images, mostly.
+
+    Args:
+        documents: The digest of each manifest, what the registry called it, and its document.
+        same: Contents that are shared, as in `parse_content`.
+    """
+    found: dict[str, Content] = {}
+    likely = [same.get((media_type, len(body))) for _, media_type, body in documents]
+    left = [one for one, content in zip(documents, likely, strict=True) if content is None]
+    plain = [(*one, content) for one, content in zip(documents, likely, strict=True) if content]
+    for start in range(0, len(plain), _PLAIN_AT_ONCE):
+        some = plain[start : start + _PLAIN_AT_ONCE]
+        images = read_plain_images([body for _, _, body, _ in some])
+        if images is None:
+            left += [one[:3] for one in some]
+            continue
+        for one, image in zip(some, images, strict=True):
+            digest, media_type, body, content = one
+            if image.mediaType == content.media_type:
+                found[digest] = content
+            else:
+                left.append((digest, media_type, body))
+    for digest, media_type, body in left:
+        with suppress(UnreadableContentError):
+            found[digest] = parse_content(body, media_type, same=same)
+    return found
 
 
 def _read_closely(body: bytes, media_type: str | None, kept: Document | None) -> Content:

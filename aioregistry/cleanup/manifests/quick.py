@@ -4,11 +4,13 @@ msgspec takes the last of two equal keys without a word. But every string is bet
 marks: a document with as many of them as the keys and texts that were read has no key twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-__all__ = ["PlainImage", "QuickDocument", "read_quickly"]
+__all__ = ["PlainImage", "QuickDocument", "read_plain_images", "read_quickly"]
+
+_BRACES = {ord("{")}, {ord("}")}
 
 _Texts = dict[str, str] | msgspec.UnsetType
 
@@ -43,6 +45,11 @@ class QuickDocument(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     subject: _Descriptor | msgspec.UnsetType = msgspec.UNSET
     artifactType: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
     annotations: _Texts = msgspec.UNSET
+
+    @property
+    def needs_nothing(self) -> bool:
+        """Whether it names no other manifest, if it is an image."""
+        return self.manifests is msgspec.UNSET and self.subject is msgspec.UNSET
 
     @property
     def strings(self) -> int:
@@ -81,11 +88,17 @@ class PlainImage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     layers: list[_PlainDescriptor]
 
     @property
+    def needs_nothing(self) -> bool:
+        """Whether it names no other manifest, if it is an image: True."""
+        return True
+
+    @property
     def strings(self) -> int:
         """How many keys and texts it has."""
         return 10 + 5 * len(self.layers)
 
 
+_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PLAIN = msgspec.json.Decoder(PlainImage)
 _ANY = msgspec.json.Decoder(QuickDocument)
 
@@ -99,9 +112,32 @@ def read_quickly(body: bytes) -> PlainImage | QuickDocument | None:
     try:
         # An index is no image: to find that out by an error takes as long as to read it.
         document = _ANY.decode(body) if b'"manifests"' in body else _PLAIN.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _ERRORS:
         try:
             document = _ANY.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except _ERRORS:
             return None
     return document if body.count(b'"') == 2 * document.strings else None
+
+
+def read_plain_images(bodies: Sequence[bytes]) -> list[PlainImage] | None:
+    """Return documents that are plain images without a key twice; None where one is anything else.
+
+    They are read as lines. Nowhere within JSON is the end of a line between a brace that closes and
+    one that opens: so each line has whole values, and as many values as lines are one in each. No
+    document has fewer quotation marks than its strings have: as many in all are as many in each.
+    """
+    if not all(bodies) or ({body[0] for body in bodies}, {body[-1] for body in bodies}) != _BRACES:
+        return None
+    lines = b"\n".join(bodies)
+    if b"\\" in lines:
+        return None
+    try:
+        images = _PLAIN.decode_lines(lines)
+    except _ERRORS:
+        return None
+    # As `PlainImage.strings`, for all at once.
+    strings = 10 * len(images) + 5 * sum([len(one.layers) for one in images])
+    if len(images) != len(bodies) or lines.count(b'"') != 2 * strings:
+        return None
+    return images
