@@ -109,7 +109,7 @@ class Connection:
             except AuthenticationError as error:
                 # Where the registry refuses its own credentials, the error says so.
                 if error.hint == AuthenticationError.hint:
-                    error.hint = f"check the token from {token.source}"
+                    error.hint = f"Check the token from {token.source}"
                 raise
 
     async def registry(self, name: str | None) -> RegistryHandle:

@@ -144,8 +144,8 @@ def test_what_stays_is_in_the_order_of_reasons_and_names():
     policy = Policy([Keep(tags="keep*"), Delete(tags="x")])
     assert repo.plan(policy).kept == (
         Kept("matches keep*", ("keep1", "keep2")),
-        Kept("matches no rule", ("other",)),
-        Kept("untagged, and matches no rule", (), (digest("a"), digest("b"))),
+        Kept("no rule decides on it", ("other",)),
+        Kept("untagged, and no rule decides on it", (), (digest("a"), digest("b"))),
     )
 
 
@@ -247,7 +247,7 @@ def test_an_untagged_manifest_that_nothing_needs_is_the_policys():
     assert reasons(plan)["a"] == "untagged, and older than 0s"
     plan = Repo({"a": []}).plan(Policy([Delete()]))
     assert going(plan) == set()
-    assert reasons(plan)["a"] == "untagged, and matches no rule"
+    assert reasons(plan)["a"] == "untagged, and no rule decides on it"
 
 
 def test_what_needs_only_each_other_stays():

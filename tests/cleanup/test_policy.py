@@ -52,7 +52,7 @@ def rules(*rules: Rule, floor: int = 0) -> Policy:
 
 def test_what_no_rule_speaks_of_stays():
     policy = rules(Delete(tags="pr-*"))
-    assert reasons(policy, tags(main=5)) == {"main": "matches no rule"}
+    assert reasons(policy, tags(main=5)) == {"main": "no rule decides on it"}
 
 
 def test_the_first_rule_that_decides_decides():
@@ -230,7 +230,7 @@ def test_one_tag_stays_unless_told_otherwise():
 
 
 def test_untagged_manifests_stay_unless_a_rule_speaks_of_them():
-    stays = Decision(keep=True, reason="untagged, and matches no rule")
+    stays = Decision(keep=True, reason="untagged, and no rule decides on it")
     elsewhere = DeleteUntagged(repositories="api")
     assert untagged(rules(Delete(), elsewhere), 900) == stays
     assert not untagged(rules(Delete(), DeleteUntagged()), 900).keep

@@ -125,7 +125,7 @@ def test_a_token_that_is_refused_is_told_with_its_source(filled):
     (filled.folder / "token").write_text("other")
     result = filled.run("repositories", "--token-file", "token")
     assert result.exit_code == 1
-    assert "check the token from --token-file, token" in result.stderr
+    assert "Check the token from --token-file, token" in result.stderr
 
 
 def test_a_server_that_is_not_there_is_told_without_tls_that_was_not_asked_for(filled):

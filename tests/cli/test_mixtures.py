@@ -60,7 +60,7 @@ MORE = {
     "cleanup show plan.json": (r"\bweb\b", 1),
     "cleanup show plan.json -o md": (r"^\| web \|", 1),
     "cleanup runs -q": (r"^example-", 1),
-    "cleanup explain web:t001 --policy policy.toml": (r"^kept: matches no rule$", 1),
+    "cleanup explain web:t001 --policy policy.toml": (r"^kept: no rule decides on it$", 1),
     "cleanup check policy.toml": (r"^policy.toml: a valid policy$", 1),
     "cleanup schema": (r'"\$schema"', 1),
     "cleanup undo --list": (r"^nothing that was deleted can be restored", 1),

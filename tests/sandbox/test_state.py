@@ -107,6 +107,12 @@ def test_names_that_a_registry_does_not_take_are_refused(state, registry, reposi
     assert caught.value.status == status
 
 
+def test_a_push_that_is_refused_for_one_of_its_tags_leaves_nothing_behind(state):
+    with pytest.raises(Refusal):
+        state.push("example", "repo", ["v1", "a b"])
+    assert not state.registry("example").repositories
+
+
 @pytest.mark.parametrize("name", ["", "-a", "a-", "1a", "A", "a" * 64, "a_b", None])
 def test_registry_names_that_the_api_does_not_take_are_refused(name):
     with pytest.raises(Refusal) as caught:

@@ -20,8 +20,8 @@ from aioregistry.cleanup.policy.usage import RuleUsage
 __all__ = ["Policy"]
 
 _PROTECTED = Decision(keep=True, reason="protected: latest and releases are kept")
-_NO_RULE = Decision(keep=True, reason="matches no rule")
-_UNTAGGED_NO_RULE = Decision(keep=True, reason="untagged, and matches no rule")
+_NO_RULE = Decision(keep=True, reason="no rule decides on it")
+_UNTAGGED_NO_RULE = Decision(keep=True, reason="untagged, and no rule decides on it")
 
 
 def _as_tuple(rules: "Iterable[Rule]") -> "tuple[Rule, ...]":

@@ -157,7 +157,8 @@ def apply(
         raise typer.Exit(DONE)
     if not yes and (question := job.question(made, resume=resume)):
         from_stdin = "-" in (reading.in_use or ())
-        ask(command, question, _NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
+        nothing = "nothing more was deleted" if resume else _NOTHING
+        ask(command, question, nothing, api_url=made.api_url, stdin_is_data=from_stdin)
 
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)

@@ -256,14 +256,19 @@ class Registry:
         return freed
 
     def put(self, name: str, manifest: Manifest, tags: Iterable[str]) -> Manifest:
-        """Add a manifest and its tags to a repository, which is made if it is new."""
+        """Add a manifest and its tags to a repository, which is made if it is new.
+
+        Raises:
+            Refusal: A name is invalid; nothing was added.
+        """
+        tags = [check_tag(tag) for tag in tags]
         repository = self.repositories.get(name)
         if repository is None:
             repository = self.repositories[check_repository(name)] = Repository(name)
             insort(self.repository_names, name)
         known = repository.add(manifest)
         for tag in tags:
-            repository.point(check_tag(tag), known, manifest.at)
+            repository.point(tag, known, manifest.at)
         return known
 
     def delete_manifest(self, name: str, digest: bytes) -> None:
