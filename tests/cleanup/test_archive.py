@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from aioregistry.cleanup.apply import archive_format
 from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
 
@@ -49,6 +50,20 @@ async def test_a_tag_without_its_manifest_has_no_document(tmp_path):
     (found,) = read_archive(tmp_path / "a")
     assert found.document is None
     assert found.tags == ("v1",)
+
+
+async def test_lines_that_are_too_many_for_one_part_are_all_read_back(tmp_path, monkeypatch):
+    # Three of four lines.
+    monkeypatch.setattr(archive_format, "_MAX_LINE_BYTES", 800)
+    async with Archive(tmp_path / "a", "example") as archive:
+        # All but the first wait for one write.
+        await asyncio.gather(
+            *(
+                archive.add("web", digest_of(one), ("v1",), one, "application/x")
+                for one in DOCUMENTS
+            )
+        )
+    assert [one.document for one in read_archive(tmp_path / "a")] == DOCUMENTS
 
 
 async def test_an_archive_grows_from_run_to_run(tmp_path):

@@ -194,6 +194,10 @@ EDITS = {
     "named as the one before": lambda lines, nth: [
         line.replace('"api"', '"web"') if '"name": "api"' in lines[nth] else line for line in lines
     ],
+    "with a name that leads elsewhere": lambda lines, nth: [
+        line.replace('"api"', '"../api"') if '"name": "api"' in lines[nth] else line
+        for line in lines
+    ],
     "put before the next": lambda lines, nth: [
         *lines[:nth],
         *lines[nth + 1 : nth + 2],

@@ -189,6 +189,36 @@ async def test_who_gives_up_leaves_no_permit_behind(make):
     assert await goes(limiter)
 
 
+@pytest.mark.parametrize("way", ["cancelled", "max_wait"])
+async def test_who_gives_up_in_the_moment_in_which_a_permit_comes_gives_it_back(
+    make, monkeypatch, way
+):
+    limiter = make(RateLimit(windows=QUOTA.windows, burst=1000, max_wait=60.0))
+    await take(limiter, 4)
+    grant, waits, timeout = limiter._grant, [], asyncio.timeout
+
+    def watched(seconds: float | None) -> asyncio.Timeout:
+        waits.append(timeout(seconds))
+        return waits[-1]
+
+    def give_and_give_up(reply) -> None:
+        grant(reply)
+        # The permit is there, and who waited for it has not gone on yet.
+        if way == "cancelled":
+            task.cancel()
+        else:
+            waits[0]._on_timeout()
+
+    task = asyncio.create_task(limiter.acquire())
+    with monkeypatch.context() as patch:
+        patch.setattr(limiter, "_grant", give_and_give_up)
+        patch.setattr(asyncio, "timeout", watched)
+        (error,) = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(error, asyncio.CancelledError if way == "cancelled" else RateLimitedError)
+    await told(limiter)
+    assert await goes(limiter)
+
+
 async def test_interactive_requests_go_first(make):
     limiter = make(RateLimit(windows=((1, 0.2), (100, 60.0))))
     await take(limiter, 1)

@@ -218,6 +218,22 @@ async def test_a_job_is_started_from_a_thread():
     assert job.status == "done"
 
 
+async def test_a_job_that_is_cancelled_before_it_has_begun_does_nothing():
+    jobs, worked = Jobs(), []
+
+    async def work(job: Job) -> None:
+        worked.append(job)
+
+    thread = threading.Thread(target=jobs.start, args=("apply 1", work))
+    thread.start()
+    # Meanwhile the event loop begins nothing.
+    thread.join()
+    (job,) = jobs
+    job.cancel()
+    await job.wait()
+    assert (job.status, worked) == ("cancelled", [])
+
+
 async def test_a_job_that_a_thread_starts_while_the_service_stops_is_no_ghost():
     jobs = Jobs()
     started = asyncio.to_thread(jobs.start, "wait", lambda _: asyncio.sleep(60))
