@@ -51,7 +51,7 @@ def restored(shell):
     assert shell.run(*run, "--plan-file", "plan.json").exit_code == 0
     assert shell.tags() == {"pr-0", "pr-1"}
     result = shell.run("cleanup", "undo", "plan.json")
-    assert "clean-ups leave web alone until a plan is made with --after-undo" in result.stderr
+    assert "clean-ups of this machine leave web alone until a plan is made" in result.stderr
     assert len(shell.tags()) == 5
     return shell
 

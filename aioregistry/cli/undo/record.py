@@ -102,8 +102,8 @@ class RestoredTags:
         more = len(self._repositories) - len(shown)
         names = safe(", ".join(shown)) + (f" and {more:,} more" if more else "")
         typer.echo(
-            f"restored tags are as new as this undo: clean-ups leave {names} alone until a plan is"
-            " made with --after-undo",
+            f"restored tags are as new as this undo: clean-ups of this machine leave {names} alone"
+            " until a plan is made with --after-undo; a fleet knows nothing of it",
             err=True,
         )
 
