@@ -1,5 +1,6 @@
 """The manifests and tags of a repository, by two lists that are held against each other."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -7,7 +8,7 @@ from functools import cached_property
 from attrs import field, frozen
 from msgspec.structs import replace
 
-from aioregistry.cleanup.manifests.content import subject_key
+from aioregistry.cleanup.manifests.content import KEY_CHARACTERS
 from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag, tagged_as_referrers
 from aioregistry.cleanup.policy.ages import tag_time
 
@@ -43,7 +44,7 @@ class RepositoryInventory:
     @cached_property
     def subjects(self) -> frozenset[str]:
         """The `subject_key` of each manifest of which a referrer here has its subject."""
-        return self.elsewhere.union([subject_key(manifest.digest) for manifest in self.manifests])
+        return self.elsewhere.union([one.digest[:KEY_CHARACTERS] for one in self.manifests])
 
     @cached_property
     def referrers(self) -> frozenset[str]:
@@ -83,7 +84,8 @@ class TagComparison:
 
     def __init__(self, manifests: Mapping[str, ListedManifest]) -> None:
         self._manifests = manifests
-        self._agreed: dict[str, int] = {}
+        # The manifest of each tag that both lists have there.
+        self._agreed: list[str] = []
         self._set_at: dict[str, datetime | None] = {}
         # The tags on which the lists differ, each where the list of tags says it is.
         self._moved: dict[str, str] = {}
@@ -104,8 +106,7 @@ class TagComparison:
                 continue
             if tag in manifest.tags:
                 # The same text for one digest: the other one is not kept.
-                digest = manifest.digest
-                agreed[digest] = agreed.get(digest, 0) + 1
+                agreed.append(manifest.digest)
             else:
                 self._moved[tag] = digest
             if one.updated_at == manifest.pushed_at:
@@ -116,8 +117,9 @@ class TagComparison:
 
     def _short(self) -> Iterator[ListedManifest]:
         """Yield the manifests with a tag that the list of tags has elsewhere, or not at all."""
+        agreed = Counter(self._agreed)
         for digest, manifest in self._manifests.items():
-            if manifest.tags and self._agreed.get(digest, 0) != len(manifest.tags):
+            if manifest.tags and agreed[digest] != len(manifest.tags):
                 yield manifest
 
     def inventory(self, repository: str) -> RepositoryInventory:

@@ -82,7 +82,7 @@ async def take_inventory(
         found: dict[str, ListedManifest] = {}
         async for page in manifests.pages(on_first_page):
             count = len(found)
-            found |= {one.digest: _known_or_new(one, known) for one in page}
+            found |= {one.digest: _known_or_new(one, known) if known else one for one in page}
             if "" in found or len(found) != count + len(page):
                 # A walk tells items apart by their digests: these have none.
                 manifests.has_repeats = True

@@ -159,11 +159,12 @@ class ContentReader:
                 on_read(len(found))
         writing = None if self._cache is None else WriteBehind(self._write)
         same: dict[Hashable, Content] = {}
-        elsewhere = await self._read_shared([one for one in wanted if one not in found], same)
+        missing = [one for one in wanted if one not in found]
+        elsewhere = await self._read_shared(missing, same)
         found.update(elsewhere)
         if elsewhere and on_read is not None:
             on_read(len(elsewhere))
-        left = iter([digest for digest in wanted if digest not in found])
+        left = iter([digest for digest in missing if digest not in found])
         fresh: dict[str, Document] = {}
 
         async def work() -> None:

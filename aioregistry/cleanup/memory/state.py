@@ -67,7 +67,7 @@ class RepositoryState:
         """Return whether an inventory is one of a repository in this state."""
         if len(inventory.manifests) != self.manifests:
             return False
-        if sum(len(manifest.tags) for manifest in inventory.manifests) != self.tags:
+        if sum([len(manifest.tags) for manifest in inventory.manifests]) != self.tags:
             return False
         return not self.latest or any(map(self._is_latest, inventory.manifests))
 

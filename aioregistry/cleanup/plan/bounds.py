@@ -28,7 +28,7 @@ def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime)
         policy: The policy.
         now: The time up to which ages are counted.
     """
-    tags = sum(len(manifest.tags) for manifest in inventory.manifests)
+    tags = sum([len(manifest.tags) for manifest in inventory.manifests])
     if not has_own_rules_only(policy):
         return True
     certain = tuple(
