@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.plan.condemned import CondemnedItems
+from aioregistry.cleanup.plan.condemned import CondemnedItems, time_of
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
@@ -106,6 +106,37 @@ def test_each_item_is_written_as_if_it_were_alone(some):
     plan = Plan(registry="example", made_at=MADE, repositories=(repository,))
     lines = ",\n     ".join(map(written, some))
     assert f'    "condemned": [\n     {lines}\n    ],\n' in plan.to_json()
+
+
+def test_rows_of_very_many_items_are_these_items():
+    reasons = ["old", "überholt", *(f"reason {nth}" for nth in range(5000))]
+    given = [
+        Condemned(
+            delete="manifest",
+            digest=f"sha{256 if nth % 7 else 512}:{nth:0{64 if nth % 7 else 128}x}",
+            tags=tuple(f"t{nth}-{number}" for number in range(nth % 3)),
+            reason=reasons[nth % len(reasons) if 1900 < nth < 7000 else 0],
+            pushed_at=MADE + timedelta(microseconds=nth) if nth % 11 else None,
+            set_at=MADE + timedelta(days=nth % 2) if nth % 5 else None,
+            size_bytes=nth if nth % 13 else None,
+        )
+        for nth in range(8100)
+    ]
+    found = [
+        row
+        if isinstance(row, Condemned)
+        else Condemned(
+            delete=row[0],
+            digest=row[1],
+            tags=tuple(row[2]),
+            reason=row[3],
+            pushed_at=None if row[4] is None else time_of(row[4]),
+            set_at=None if row[5] is None else time_of(row[5]),
+            size_bytes=row[6],
+        )
+        for row in CondemnedItems(given).rows()
+    ]
+    assert found == given
 
 
 def saved(path: Path) -> list[str]:

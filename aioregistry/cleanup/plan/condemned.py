@@ -17,11 +17,15 @@ __all__ = ["Condemned", "CondemnedItems", "Fields", "Row", "in_columns", "time_o
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY, _SECOND = 86_400, 1_000_000
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _PREFIX = "sha256:"
 _DIGEST_BYTES = 32
+_DIGITS = 2 * _DIGEST_BYTES
 _ROWS_AT_ONCE = 1000
+# How a tag begins that names its subject.
+_REFERRER = "sha"
 # In place of None: no time and no size is so small.
 _NONE = -(2**63)
 # Most items share few reasons. Beyond so many, a reason stands beside its item.
@@ -132,7 +136,7 @@ class CondemnedItems(Sequence[Condemned]):
     def _extend_quickly(self, rows: list[Fields], numbers: dict[str, int]) -> None:
         """Add rows that all fit in columns; for any others raise an error, and add none."""
         deletes, digests, named, reasons, pushed_at, set_at, sizes = zip(*rows, strict=True)
-        texts = ["\n".join(tags) for tags in named]
+        texts = [tags[0] if len(tags) == 1 else _TAG_END.join(tags) for tags in named]
         text, tags = "".join(texts), sum(map(len, named))
         if not text.isascii() or _TAGS_END in text:
             raise ValueError(text)
@@ -141,12 +145,14 @@ class CondemnedItems(Sequence[Condemned]):
         if "" in texts and texts.count("") != named.count(()):
             raise ValueError(texts)
         packed = pack_digests(digests)
-        pushed = [_microseconds(time) for time in pushed_at]
+        pushed = _microseconds_of(pushed_at)
         was_set = [
             micros if one is other else _microseconds(other)
             for one, other, micros in zip(pushed_at, set_at, pushed, strict=True)
         ]
-        sized = array("q", map(_size, sizes))
+        if _NONE in sizes:
+            raise ValueError(sizes)
+        sized = array("q", [_NONE if size is None else size for size in sizes])
         new = [reason for reason in dict.fromkeys(reasons) if reason not in numbers]
         if len(self._words) + len(new) > _MAX_SHARED_REASONS:
             raise ValueError(new)
@@ -156,7 +162,9 @@ class CondemnedItems(Sequence[Condemned]):
         kinds = bytes([delete == "manifest" for delete in deletes])
         self.manifests += sum(kinds)
         self.tags += tags
-        self.image_tags += tags - sum(map(_is_referrer, chain.from_iterable(named)))
+        self.image_tags += tags
+        if _REFERRER in text:
+            self.image_tags -= sum(map(_is_referrer, chain.from_iterable(named)))
         self._kinds += kinds
         self._digests += packed
         self._pushed.extend(pushed)
@@ -204,32 +212,39 @@ class CondemnedItems(Sequence[Condemned]):
 
         A row has the attributes of `Condemned` in their order, times in microseconds since 1970.
         """
-        start = 0
-        digests, text_of = self._digests, self._texts
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            yield from self._rows(start, min(start + _ROWS_AT_ONCE, len(self)))
+
+    def _rows(self, start: int, stop: int) -> Iterator[Row | Condemned]:
+        words, odd = self._words, self._odd
+        digits = self._digests[start * _DIGEST_BYTES : stop * _DIGEST_BYTES].hex()
+        begin = self._ends[start - 1] if start else 0
+        written = self._texts[begin : self._ends[stop - 1]]
+        texts = written.decode() if written.isascii() else ""
+        at = position = 0
         columns = zip(
-            self._kinds,
-            self._pushed,
-            self._set,
-            self._sizes,
-            self._ends,
-            self._reasons,
+            self._kinds[start:stop],
+            self._pushed[start:stop],
+            self._set[start:stop],
+            self._sizes[start:stop],
+            self._ends[start:stop],
+            self._reasons[start:stop],
             strict=True,
         )
-        for nth, (is_manifest, pushed, was_set, size, end, number) in enumerate(columns):
-            if nth in self._odd:
-                yield self._odd[nth]
-                start = end
+        for nth, (is_manifest, pushed, was_set, size, end, number) in enumerate(columns, start):
+            before, at = at, end - begin
+            digest_at, position = position, position + _DIGITS
+            if nth in odd:
+                yield odd[nth]
                 continue
-            text = text_of[start:end].decode()
-            start = end
+            text = texts[before:at] or written[before:at].decode()
             if number == _OWN_REASON:
                 text, _, reason = text.partition(_TAGS_END)
             else:
-                reason = self._words[number]
-            at = nth * _DIGEST_BYTES
+                reason = words[number]
             yield (
                 "manifest" if is_manifest else "tag",
-                _PREFIX + digests[at : at + _DIGEST_BYTES].hex(),
+                _PREFIX + digits[digest_at:position],
                 text.split(_TAG_END) if text else (),
                 reason,
                 None if pushed == _NONE else pushed,
@@ -303,7 +318,7 @@ def in_columns(items: Iterable[Condemned]) -> CondemnedItems:
 
 
 def _is_referrer(tag: str) -> bool:
-    return tag[:3] == "sha" and subject_of_tag(tag) is not None
+    return tag[:3] == _REFERRER and subject_of_tag(tag) is not None
 
 
 def _joined(tags: Sequence[str]) -> str:
@@ -332,6 +347,18 @@ def _microseconds(time: datetime | None) -> int:
         # UTC has no year for it.
         raise ValueError(time)
     return past
+
+
+def _microseconds_of(times: Sequence[datetime | None]) -> list[int]:
+    """Return what `_microseconds` returns of each time."""
+    if None in times:
+        return [_microseconds(time) for time in times]
+    past = [time - _EPOCH for time in times if time is not None]
+    # A division of each would take as long again.
+    found = [(one.days * _DAY + one.seconds) * _SECOND + one.microseconds for one in past]
+    if found and not _FIRST <= min(found) <= max(found) <= _LAST:
+        raise ValueError(times)
+    return found
 
 
 def time_of(microseconds: int) -> datetime:
