@@ -24,13 +24,17 @@ class Graph:
     Args:
         manifests: All manifests of the repository.
         contents: What each of them says, by digest.
+        referrers: Those with a tag as signatures and the like have; None, the default, to look.
 
     Attributes:
         manifests: The manifests, by digest.
     """
 
     def __init__(
-        self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]
+        self,
+        manifests: Iterable[ListedManifest],
+        contents: Mapping[str, Content],
+        referrers: frozenset[str] | None = None,
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
         self.manifests: Mapping[str, ListedManifest] = here
@@ -41,11 +45,17 @@ class Graph:
         self._parents: dict[str, list[str]] = {}
         # The needs that stand in documents. No digest can depend on itself: they form no cycle.
         self._documented: set[tuple[str, str]] = set()
-        referrers = tagged_as_referrers(here.values())
-        for digest, manifest in here.items():
-            content = contents[digest]
-            if not content.children and content.subject is None and digest not in referrers:
-                continue
+        if referrers is None:
+            referrers = tagged_as_referrers(here.values())
+        naming = [
+            digest
+            for digest in here
+            if (content := contents[digest]).children
+            or content.subject is not None
+            or digest in referrers
+        ]
+        for digest in naming:
+            content, manifest = contents[digest], here[digest]
             children = tuple(dict.fromkeys(child for child in content.children if child in here))
             if children:
                 self._children[digest] = children

@@ -148,7 +148,7 @@ def decide(
     Returns:
         The plan, and the digests of the manifests that it deletes.
     """
-    graph = Graph(inventory.manifests, contents)
+    graph = Graph(inventory.manifests, contents, inventory.referrers)
     exempt = exempt.with_indexes(graph, inventory.manifests)
     tags = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now, usage)
     alone = _decide_alone(inventory, contents, graph, policy, now, usage)
@@ -349,10 +349,10 @@ def _partition(
         elif decided:
             chosen.append(digest)
     needed = graph.reached_from(kept)
-    stays = {*kept, *needed}
-    deleted: dict[str, str | None] = {digest: None for digest in chosen if digest not in stays}
-    along = graph.reached_from(deleted)
-    deleted |= {digest: needing for digest, needing in along.items() if digest not in stays}
+    deleted: dict[str, str | None] = {digest: None for digest in chosen if digest not in needed}
+    if along := graph.reached_from(deleted):
+        stays = {*kept, *needed}
+        deleted |= {digest: needing for digest, needing in along.items() if digest not in stays}
     # A manifest that no decision reaches, such as two that need only each other, is kept, and with
     # it what it needs.
     rest = graph.reached_from(

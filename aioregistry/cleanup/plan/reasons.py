@@ -56,9 +56,18 @@ class Reasons:
                 for tag in manifest.tags:
                     if tag in self._tags and not self._tags[tag].keep:
                         yield self._condemned_tag(tag, manifest)
-        for wave in self._graph.waves(self._deleted):
+        here, deleted, tags, set_at = self._here, self._deleted, self._tags, self._set_at
+        for wave in self._graph.waves(deleted):
             for digest in wave:
-                yield self._condemned_manifest(self._here[digest])
+                manifest = here[digest]
+                pushed_at, named = manifest.pushed_at, manifest.tags
+                decision = tags.get(named[0]) if len(named) == 1 else None
+                if decision is None or pushed_at is None or deleted[digest] is not None:
+                    yield self._condemned_manifest(manifest)
+                    continue
+                # As most are.
+                at, size = set_at.get(named[0], pushed_at), manifest.size_bytes
+                yield "manifest", digest, named, decision.reason, pushed_at, at, size
 
     def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Fields:
         reason = self._tags[tag].reason
@@ -70,10 +79,6 @@ class Reasons:
     def _condemned_manifest(self, manifest: ListedManifest) -> Fields:
         digest, tags, pushed_at = manifest.digest, manifest.tags, manifest.pushed_at
         taker = self._deleted[digest]
-        if taker is None and len(tags) == 1 and tags[0] in self._tags and pushed_at is not None:
-            # As most are.
-            reason, set_at = self._tags[tags[0]].reason, self._set_at.get(tags[0], pushed_at)
-            return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
         if taker is not None:
             reason = f"{self._relation(taker, digest)}, which is deleted"
         elif tags and (own := self._own_reasons(tags)):

@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = [
     "check_repositories",
     "check_tags",
     "covers",
+    "matcher_of",
     "pattern",
 ]
 
@@ -139,6 +141,14 @@ class Regex:
 
 Pattern = Glob | Regex
 ANY = Glob("*")
+
+
+def matcher_of(pattern: Pattern) -> Callable[[str], object]:
+    """Return what returns something true for each name that matches: for very many names."""
+    compiled = pattern._compiled  # noqa: SLF001
+    matcher: Callable[[str], object]
+    matcher = compiled.match if isinstance(pattern, Glob) else compiled.fullmatch
+    return matcher
 
 
 def pattern(given: str | Pattern) -> Pattern:

@@ -15,6 +15,7 @@ from aioregistry.cleanup.policy.patterns import (
     Pattern,
     check_repositories,
     check_tags,
+    matcher_of,
     pattern,
 )
 from aioregistry.cleanup.policy.releases import Release
@@ -222,7 +223,7 @@ class TagRule(Rule):
         matches = self.matches
         if type(self).matches is not TagRule.matches:
             return [tag for tag in tags if matches(tag.name)]
-        is_match = self.tags.matches
+        is_match = matcher_of(self.tags)
         matching = [tag for tag in tags if is_match(tag.name)]
         if self.including_protected:
             return matching
