@@ -5,6 +5,7 @@ import hashlib
 import os
 
 import pytest
+from attrs import evolve
 
 from aioregistry.bulk.report import Outcome
 from aioregistry.cleanup.apply.archive import Archive, BatchArchive
@@ -184,6 +185,28 @@ async def test_an_item_whose_document_cannot_be_read_is_kept(path):
 async def test_what_was_not_deleted_is_withdrawn(path, status):
     await run(path, ITEMS[:3], Store(), ["deleted", status, "unknown"])
     assert archived(path) == [ITEMS[0].digest, ITEMS[2].digest]
+
+
+async def test_what_is_not_deleted_is_withdrawn_with_the_tags_that_were_listed(path):
+    item = evolve(ITEMS[0], tags=("v0", "gone"))
+    await run(path, [item, ITEMS[1]], Store(), ["not_attempted", "deleted"])
+    assert archived(path) == [ITEMS[1].digest]
+
+
+async def test_what_was_given_up_while_its_group_was_written_is_archived_anew(path):
+    first, second = ITEMS[:2]
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(), "web", ITEMS[:2], LISTED) as batch,
+    ):
+        batch.start(first)
+        while second.name not in batch._archived:
+            await asyncio.sleep(0)
+        batch.settle(second, outcome(second, "not_attempted", 0))
+        for item in (first, second):
+            assert await batch.keep(item) is None
+            batch.settle(item, outcome(item))
+    assert sorted(archived(path)) == sorted([first.digest, second.digest])
 
 
 async def test_what_an_earlier_attempt_may_have_deleted_stays(path):

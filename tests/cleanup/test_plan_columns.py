@@ -139,6 +139,29 @@ def test_rows_of_very_many_items_are_these_items():
     assert found == given
 
 
+def test_items_of_which_little_is_known_are_written_with_no_more_than_that():
+    later = MADE + timedelta(days=1)
+    some = [
+        Condemned(
+            delete="manifest",
+            digest=f"sha256:{len(tags):064x}",
+            tags=tags,
+            pushed_at=pushed_at,
+            set_at=set_at,
+            size_bytes=size,
+        )
+        for tags in ((), ("v1",), ("v1", "v2"))
+        for pushed_at in (None, MADE)
+        for set_at in (None, MADE, later)
+        for size in (None, 0, 7)
+    ]
+    assert CondemnedItems(some) == tuple(some)
+    repository = RepositoryPlan(name="web", tags=9, manifests=9, condemned=some)
+    plan = Plan(registry="example", made_at=MADE, repositories=(repository,))
+    lines = ",\n     ".join(map(written, some))
+    assert f'    "condemned": [\n     {lines}\n    ],\n' in plan.to_json()
+
+
 def saved(path: Path) -> list[str]:
     """Write a plan of two repositories, and return its lines."""
     kept = (Kept("kept", ("latest", '"repositories": [')),)
