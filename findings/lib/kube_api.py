@@ -1,0 +1,53 @@
+"""A little of Kubernetes' API: kube_api.py PORT. It prints the namespaces whose pods are asked for.
+
+The list of pods is empty, and then `null`, as a nil slice of Go is. In the namespace `busy` every other
+request is answered by a 429 with a Retry-After of one second.
+"""
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+PODS = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["list"]}
+FIXED = {
+    "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [PODS]},
+}
+BUSY = {"kind": "Status", "status": "Failure", "code": 429, "reason": "TooManyRequests"}
+asked = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = urlsplit(self.path).path.rstrip("/")
+        if path in FIXED:
+            return self.answer(200, FIXED[path])
+        if not path.endswith("/pods"):
+            return self.answer(404, {"kind": "Status", "code": 404})
+        namespace = path.split("/")[4]
+        print(namespace, flush=True)
+        asked.append(namespace)
+        if namespace == "busy" and asked.count("busy") % 2:
+            return self.answer(429, BUSY, {"Retry-After": "1"})
+        items = None if namespace == "null" else []
+        return self.answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    def answer(self, status, document, more=()):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in {**headers, **dict(more)}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
