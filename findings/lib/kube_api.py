@@ -1,7 +1,7 @@
 """A little of Kubernetes' API: kube_api.py PORT. It prints the namespaces whose pods are asked for.
 
-The list of pods is empty, and then `null`, as a nil slice of Go is. In the namespace `busy` every other
-request is answered by a 429 with a Retry-After of one second.
+The list of pods is empty; in the namespace `null` it is `null`, as a nil slice of Go is. In the
+namespace `busy` every other request is answered by a 429 with a Retry-After of one second.
 """
 
 import json
@@ -35,7 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         if namespace == "busy" and asked.count("busy") % 2:
             return self.answer(429, BUSY, {"Retry-After": "1"})
         items = None if namespace == "null" else []
-        return self.answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+        pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
+        return self.answer(200, pods)
 
     def answer(self, status, document, more=()):
         body = json.dumps(document).encode()
