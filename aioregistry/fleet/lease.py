@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as NoAnswerError
 
+from aioregistry.cleanup.apply.append import to_its_end
 from aioregistry.errors import RegistryError
 
 __all__ = [
@@ -33,6 +34,7 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 _SECONDS_BETWEEN_ATTEMPTS = 0.2
 _RENEWALS_IN_A_LEASE = 4
+_SECONDS_TO_RELEASE = 5.0
 _LOST, _CHANGED = 0, 2
 # Writes to all keys but the first two, or to none: only while the first has the holder's token, and
 # the second, if it is watched, what the holder knows. A write whose answer was lost is sent again.
@@ -132,11 +134,16 @@ class Lease:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        # Who is cancelled here would keep others waiting until it ends by itself.
+        await to_its_end(asyncio.create_task(self._release(), name=f"release {self.key}"))
+
+    async def _release(self) -> None:
         if self._renewing is not None:
             await end_task(self._renewing)
         # Without a server it ends by itself.
         with suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(self.seconds), self._connect() as server:
+            seconds = min(self.seconds, _SECONDS_TO_RELEASE)
+            async with asyncio.timeout(seconds), self._connect() as server:
                 await run_script(server, _RELEASE, [self.key], [self._token])
 
     async def read(self, key: str, first: int = 0, last: int = -1) -> list[bytes]:

@@ -44,6 +44,29 @@ async def test_one_at_a_time_has_it_and_gives_it_back(lease):
         pass
 
 
+async def test_it_is_given_back_by_one_that_is_cancelled_in_the_midst_of_that(
+    lease, server, monkeypatch
+):
+    send, releasing = server.evalsha, asyncio.Event()
+
+    async def slowly(*arguments):
+        releasing.set()
+        await asyncio.sleep(0.05)
+        return await send(*arguments)
+
+    async def hold():
+        async with lease():
+            monkeypatch.setattr(server, "evalsha", slowly)
+
+    holding = asyncio.create_task(hold())
+    await releasing.wait()
+    holding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    async with lease():
+        pass
+
+
 async def test_it_is_renewed_while_its_holder_lives(lease):
     async with lease(0.2) as held:
         await asyncio.sleep(0.7)
