@@ -65,25 +65,36 @@ class TokenSource:
             raise TokenSourceError(f"{self}: {type(error).__name__}") from None
 
     async def _of_command(self) -> str:
+        # By asyncio's own pipe one would wait as well for whatever the program has started.
+        read, write = os.pipe()
+        os.set_blocking(read, False)
         try:
-            program = await asyncio.create_subprocess_exec(
-                *shlex.split(self.value),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-        except OSError as error:
-            raise TokenSourceError(f"{self}: cannot be run: {error.strerror}") from None
-        try:
-            async with asyncio.timeout(_SECONDS):
-                printed, _ = await program.communicate()
-        except TimeoutError:
-            raise TokenSourceError(f"{self}: no answer within {_SECONDS:g} s") from None
+            try:
+                program = await asyncio.create_subprocess_exec(
+                    *shlex.split(self.value),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=write,
+                    stderr=asyncio.subprocess.DEVNULL,
+                )
+            except OSError as error:
+                raise TokenSourceError(f"{self}: cannot be run: {error.strerror}") from None
+            finally:
+                os.close(write)
+            try:
+                async with asyncio.timeout(_SECONDS):
+                    code = await program.wait()
+            except TimeoutError:
+                raise TokenSourceError(f"{self}: no answer within {_SECONDS:g} s") from None
+            finally:
+                if program.returncode is None:
+                    with suppress(ProcessLookupError):
+                        program.kill()
+                    await program.wait()
+            if code:
+                raise TokenSourceError(f"{self}: failed with exit code {code}")
+            try:
+                return os.read(read, _MAX_BYTES).decode(errors="replace")
+            except BlockingIOError:
+                return ""
         finally:
-            if program.returncode is None:
-                with suppress(ProcessLookupError):
-                    program.kill()
-                await program.wait()
-        if program.returncode:
-            raise TokenSourceError(f"{self}: failed with exit code {program.returncode}")
-        return printed[:_MAX_BYTES].decode(errors="replace")
+            os.close(read)

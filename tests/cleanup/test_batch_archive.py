@@ -127,8 +127,24 @@ async def test_the_items_of_a_group_wait_for_no_other(path):
         others.set()
 
 
+async def test_a_group_with_more_tags_than_a_part_holds_is_read_back(path, monkeypatch):
+    monkeypatch.setattr("aioregistry.cleanup.apply.archive_format._MAX_LINE_BYTES", 4 * 2**20)
+    tags = [tuple(f"{nth:03}-{each:0123}" for each in range(900)) for nth in range(64)]
+    items = [evolve(item, tags=some) for item, some in zip(ITEMS, tags, strict=False)]
+    listed = {tag: item.digest for item in items for tag in item.tags}
+    async with (
+        Archive(path, "example") as archive,
+        BatchArchive(archive, Store(), "web", items, listed) as batch,
+    ):
+        for item in items:
+            batch.start(item)
+            assert await batch.keep(item) is None
+        assert [each.tags for each in read_archive(path)] == tags
+
+
 async def test_a_group_of_large_documents_is_written_in_parts(path, monkeypatch):
     monkeypatch.setattr("aioregistry.cleanup.apply.archive._MOST_DOCUMENT_BYTES", 40)
+    monkeypatch.setattr("aioregistry.cleanup.apply.archive._TAG_BYTES", 0)
     sizes = []
     sync = os.fsync
 

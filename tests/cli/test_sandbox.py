@@ -161,7 +161,11 @@ def test_a_rehearsal_of_two_thousand_deletes_goes_as_fast_as_its_sandbox(tmp_pat
 
 
 @pytest.mark.slow(2)
-@pytest.mark.parametrize("wrong", ["--port $PORT", "--limits none"], ids=["port", "option"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["--port $PORT", "--limits none", "--port 70000", "--limit off"],
+    ids=["taken", "limits", "range", "name"],
+)
 def test_a_rehearsal_without_a_sandbox_reaches_no_registry(tmp_path, wrong):
     line = f"""
         aioregistry() {{ "{sys.executable}" -m aioregistry "$@"; }}

@@ -1,10 +1,14 @@
 """The command `aioregistry cleanup undo`."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.cleanup.undo.record import UndoRecord
+from aioregistry.cli.cleanup import work
 from aioregistry.sandbox import Phases
 from tests.cleanup.registries import Builder
 
@@ -51,7 +55,7 @@ def restored(shell):
     assert shell.run(*run, "--plan-file", "plan.json").exit_code == 0
     assert shell.tags() == {"pr-0", "pr-1"}
     result = shell.run("cleanup", "undo", "plan.json")
-    assert "clean-ups of this machine leave web alone until a plan is made" in result.stderr
+    assert "clean-ups of this machine leave web alone until one is made" in result.stderr
     assert len(shell.tags()) == 5
     return shell
 
@@ -86,6 +90,69 @@ def test_a_plan_that_is_older_than_an_undo_is_refused(restored, more):
     assert result.exit_code == 2
     assert "older than the undo that restored tags of web" in result.stderr
     assert len(restored.tags()) == 5
+
+
+def test_an_undo_that_ends_while_a_question_is_open_is_noticed(restored, monkeypatch):
+    options = ("--policy", "two.toml", "--max-fraction", "1", "--after-undo")
+    monkeypatch.setattr(work, "ask", lambda *_, **__: note_restored("web"))
+    result = restored.run("cleanup", "run", *options, "--plan-file", "new.json")
+    assert result.exit_code == 2
+    assert "older than the undo" in result.stderr
+    assert len(restored.tags()) == 5
+    assert "--after-undo" in restored.run("cleanup", "plan", "--policy", "two.toml").output
+
+
+def test_a_plan_made_in_the_midst_of_an_undo_is_refused(restored):
+    options = ("--policy", "two.toml", "--after-undo", "--plan-file", "new.json")
+    assert restored.run("cleanup", "plan", *options).exit_code == 0
+    # As an undo does at its end.
+    note_restored("web")
+    result = restored.run("cleanup", "apply", "new.json", "--yes", "--max-fraction", "1")
+    assert result.exit_code == 2
+    assert "older than the undo" in result.stderr
+    assert len(restored.tags()) == 5
+
+
+def test_a_clean_up_that_failed_before_its_deletes_has_taken_nothing_on(restored):
+    (restored.folder / "junk").write_text("no archive")
+    options = ("--policy", "two.toml", "--max-fraction", "1", "--yes")
+    run = ("cleanup", "run", *options)
+    result = restored.run(*run, "--after-undo", "--archive", "junk", "--plan-file", "new.json")
+    assert result.exit_code == 2
+    assert restored.run(*run, "--plan-file", "next.json").exit_code == 1
+    assert len(restored.tags()) == 5
+
+
+def test_a_repository_in_which_nothing_is_left_to_delete_is_as_any_other(restored):
+    (restored.folder / "all.toml").write_text('[[rules]]\ntags = "pr-*"\nkeep-newest = 9\n')
+    run = ("cleanup", "run", "--yes", "--policy")
+    assert restored.run(*run, "all.toml", "--after-undo", "--plan-file", "a.json").exit_code == 0
+    more = ("--max-fraction", "1", "--plan-file", "b.json")
+    assert "--after-undo" not in restored.run(*run, "two.toml", *more).output
+
+
+def test_without_the_record_of_undos_nothing_is_planned(restored):
+    (record,) = restored.folder.glob("state/*/undo.jsonl")
+    record.unlink()
+    record.mkdir()
+    result = restored.run("cleanup", "plan", "--policy", "two.toml", "--plan-file", "new.json")
+    assert result.exit_code == 2
+    assert "it says what an undo has restored" in result.stderr
+
+
+def test_an_undo_that_restores_no_tag_holds_nothing_back(restored):
+    note = UndoRecord.of(folder_of())
+    note.note_cleaned("web")
+    assert restored.run("cleanup", "undo", "plan.json").exit_code == 0
+    assert UndoRecord.of(folder_of()).restored == {}
+
+
+def folder_of():
+    return StateFolder.of("example", api_url=os.environ["AIOREGISTRY_API_URL"])
+
+
+def note_restored(repository):
+    UndoRecord.of(folder_of()).note_restored(repository)
 
 
 def test_a_repository_without_restored_tags_is_cleaned_up_after_an_undo(restored):

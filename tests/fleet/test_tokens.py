@@ -1,5 +1,6 @@
 """Tokens are asked for anew each time, and what their source writes is never shown."""
 
+import asyncio
 import os
 import stat
 import sys
@@ -47,6 +48,13 @@ async def test_a_command_that_fails_says_its_exit_code_and_nothing_that_it_print
 async def test_a_command_that_is_missing_is_told(tmp_path):
     with pytest.raises(TokenSourceError, match="cannot be run: No such file"):
         await TokenSource("command", f"{tmp_path}/missing").read()
+
+
+async def test_a_command_whose_own_command_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("aioregistry.fleet.tokens._SECONDS", 0.1)
+    async with asyncio.timeout(10):
+        with pytest.raises(TokenSourceError, match="no answer within"):
+            await TokenSource("command", "sh -c 'sleep 20; echo'").read()
 
 
 async def test_a_command_that_does_not_answer_is_ended(monkeypatch, tmp_path):

@@ -5,7 +5,6 @@ from asyncio import Event, Task
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import IO, Self
@@ -41,6 +40,8 @@ __all__ = ["Archive", "BatchArchive"]
 # A write and a sync cost what a DELETE does, for one item as for many: most batches are one group.
 _GROUP_SIZE = 256
 _MOST_DOCUMENT_BYTES = 2**20
+# The longest, its quotes and a comma.
+_TAG_BYTES = 131
 # A group is written once one of so many items before it is begun: when its own are begun, it is on
 # disk.
 _AHEAD = 64
@@ -285,7 +286,7 @@ class BatchArchive:
             self._started += len(some)
             ended = Event()
             writing = asyncio.ensure_future(self._keep_group(some, self._store))
-            writing.add_done_callback(partial(_set, ended))
+            writing.add_done_callback(lambda _, ended=ended: ended.set())  # type: ignore[misc]
             self._groups.append((writing, ended))
 
     async def keep(self, item: Condemned) -> Verdict | None:
@@ -384,17 +385,14 @@ class BatchArchive:
 def _parts(
     items: Sequence[Condemned], documents: Mapping[str, Document]
 ) -> Iterator[Sequence[Condemned]]:
-    """Yield items in order, those of so many bytes of documents at a time."""
+    """Yield items in order, those of so many bytes of documents and tags at a time."""
     start = size = 0
     for place, item in enumerate(items):
-        added = len(documents[item.digest].body) if item.delete == "manifest" else 0
+        document = documents.get(item.digest)
+        added = _TAG_BYTES * len(item.tags) + (0 if document is None else len(document.body))
         if size + added > _MOST_DOCUMENT_BYTES and place > start:
             yield items[start:place]
             start, size = place, 0
         size += added
     if items:
         yield items[start:]
-
-
-def _set(event: Event, _: object) -> None:
-    event.set()

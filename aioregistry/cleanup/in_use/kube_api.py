@@ -60,7 +60,7 @@ class ClusterIdentity:
     def authority(self) -> str:
         """The SHA-256 of the authorities, however they are written; empty for the system's."""
         blocks = _PEM.findall(self.certificates)
-        found = sorted(b"".join(one.split()) for one in blocks)
+        found = sorted({b"".join(one.split()) for one in blocks})
         return hashlib.sha256(b"\n".join(found)).hexdigest() if found else ""
 
 

@@ -35,7 +35,7 @@ from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
 from aioregistry.cli.runs import as_argument, record_cleanup
-from aioregistry.cli.undo.record import note_collection, note_deletes, record_of
+from aioregistry.cli.undo.record import note_collection, record_of
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
 
@@ -195,8 +195,8 @@ class CleanupJob:
         resume: bool,
     ) -> CleanupReport:
         """Delete the items of a plan, and show the progress."""
-        if self.counts.total:
-            note_deletes(to, plan, self._archive)
+        if self._archive is not None and self.counts.total:
+            to.note_archive(registry.name, self._archive)
         given = self._inputs.given
         if given is not None and given.live and self.counts.total:
             # What was started since the plan was made is in use, too.

@@ -43,7 +43,7 @@ from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import check_file, refuse, run_connected
 from aioregistry.cli.runs import as_argument, clean_up_alone, find_plan, save_plan
 from aioregistry.cli.settings.settings import Settings
-from aioregistry.cli.undo.record import check_restored, leave_restored
+from aioregistry.cli.undo.holds import check_restored, end_holds, leave_restored
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import AuthenticationError, RegistryError
 from aioregistry.files import write_file
@@ -77,6 +77,8 @@ def plan(
         ) as contents:
             made = await _plan(to, handle, contents, rules, uses, planning, reading)
         path = _save(command, made, planning, to)
+        if planning.after_undo:
+            end_holds(made, to.settings, carried_out=False)
         printer.show_plan(made)
         _say_recalled(printer, made)
         problems = list(Caps().exceeded(made))
@@ -163,10 +165,13 @@ def apply(
     async def work(to: Connection) -> int:
         handle = to.client.registry(made.registry)
         with clean_up_alone(command, handle):
+            # Since the question an undo may have come to its end.
+            check_restored(made, to.settings)
             async with to.contents(
                 handle, reading.registry_url, cache=not reading.no_cache
             ) as contents:
                 report = await job.apply(to, handle, made, contents, resume)
+            end_holds(made, to.settings, carried_out=True)
             return await job.finish(to, handle, made, report)
 
     run_connected(command, access, work, job.interrupted)
@@ -207,6 +212,8 @@ def plan_and_apply(
         ) as contents:
             made = await _plan(to, handle, contents, rules, job.uses, planning, reading)
             job.path = _save(command, made, planning, to)
+            if planning.after_undo:
+                end_holds(made, to.settings, carried_out=False)
             job.output.show_plan(made)
             _say_recalled(job.output, made)
             job.output.say(f"plan written to {job.path}")
@@ -220,7 +227,10 @@ def plan_and_apply(
                 from_stdin = "-" in (reading.in_use or ())
                 ask(command, question, _NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
                 others.enter_context(clean_up_alone(command, handle))
+                # Meanwhile an undo may have come to its end.
+                check_restored(made, to.settings)
             report = await job.apply(to, handle, made, contents, resume=False)
+            end_holds(made, to.settings, carried_out=True)
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from aioregistry.cli.exit_codes import WRONG_USAGE, epilog
 
@@ -31,7 +32,29 @@ _BRANCH_TAGS = 40
 _NOWHERE = "http://127.0.0.1:1"
 
 
+def _lead_nowhere() -> None:
+    """Have a shell that evaluates stdout use no registry, where it was to use a sandbox."""
+    if sys.stdout.isatty():
+        return
+    # What was to be a rehearsal would be in earnest.
+    typer.echo(f"export AIOREGISTRY_API_URL={_NOWHERE} DIGITALOCEAN_TOKEN=none; false")
+    typer.echo("the commands of this shell now reach no registry at all", err=True)
+
+
+class _SandboxCommand(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        detached = "--detach" in args
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # `--help` ends it, too.
+            if detached and not isinstance(error, typer.Exit):
+                _lead_nowhere()
+            raise
+
+
 @app.command(
+    cls=_SandboxCommand,
     epilog=epilog(
         'eval "$(aioregistry sandbox --limits scaled:60 --detach)"',
         {
@@ -39,7 +62,7 @@ _NOWHERE = "http://127.0.0.1:1"
             2: "wrong usage, a file that cannot be used, or a port in use",
         },
         interrupts=False,
-    )
+    ),
 )
 def sandbox(
     tags: Annotated[
@@ -186,10 +209,7 @@ def _detach() -> None:
     line = process.stdout.readline().strip()
     if not line:
         typer.echo(process.stderr.read(), err=True, nl=False)
-        if not sys.stdout.isatty():
-            # In eval: what was to be a rehearsal would be in earnest.
-            typer.echo(f"export AIOREGISTRY_API_URL={_NOWHERE} DIGITALOCEAN_TOKEN=none; false")
-            typer.echo("the commands of this shell now reach no registry at all", err=True)
+        _lead_nowhere()
         raise typer.Exit(process.wait())
     typer.echo(
         "a sandbox with a made-up registry runs in the background, and the commands of this shell"

@@ -29,12 +29,14 @@ async def check_tokens(fleet: Fleet, names: Sequence[str]) -> None:
     Raises:
         UsageError: The tokens of some cannot be had; it names all of them.
     """
+    sources = [fleet.registries[name].token for name in names]
+    found = await asyncio.gather(*(one.read() for one in sources), return_exceptions=True)
     problems = []
-    for name in names:
-        try:
-            await fleet.registries[name].token.read()
-        except TokenSourceError as error:
-            problems.append(f"{name}: {error.message}")
+    for name, token in zip(names, found, strict=True):
+        if isinstance(token, TokenSourceError):
+            problems.append(f"{name}: {token.message}")
+        elif isinstance(token, BaseException):
+            raise token
     if problems:
         raise UsageError("; ".join(problems))
 

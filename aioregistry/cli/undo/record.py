@@ -8,27 +8,19 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder
 from aioregistry.cleanup.undo.record import Restorable, UndoRecord, counts
-from aioregistry.cleanup.undo.report import UndoOutcome
-from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.tables import plain_table, print_table
 from aioregistry.cli.display.text import counted, safe
-from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.runs import as_argument
 from aioregistry.cli.settings.settings import Settings
 
 __all__ = [
-    "RestoredTags",
-    "check_restored",
     "end_of_undo",
-    "leave_restored",
     "list_restorable",
     "note_collection",
-    "note_deletes",
     "record_of",
 ]
 
@@ -64,87 +56,6 @@ def note_collection(registry: str, settings: Settings, uuid: str) -> None:
     # It is under way, whether or not it can be noted.
     with suppress(OSError):
         record_of(registry, settings).note_collection(uuid)
-
-
-class RestoredTags:
-    """The repositories of which an undo restores tags, noted in their registry's record.
-
-    Args:
-        to: Where they are restored.
-        registry: The registry's name.
-        dry_run: Whether nothing is.
-    """
-
-    def __init__(self, to: Connection, registry: str, *, dry_run: bool) -> None:
-        self._dry_run = dry_run
-        self._to = to
-        self._registry = registry
-        self._repositories: set[str] = set()
-
-    def add(self, outcome: UndoOutcome) -> None:
-        """Take in what became of a manifest or a tag."""
-        name = outcome.repository
-        if self._dry_run or outcome.status != "restored" or not outcome.is_tag:
-            return
-        if name in self._repositories:
-            return
-        self._repositories.add(name)
-        try:
-            record_of(self._registry, self._to.settings).note_restored(name)
-        except OSError as error:
-            self._to.display.say(f"clean-ups will not leave {name} alone after this undo: {error}")
-
-    def tell(self) -> None:
-        """Say what clean-ups make of it, where any tag was restored."""
-        if not self._repositories:
-            return
-        shown = sorted(self._repositories)[:_MAX_SHOWN]
-        more = len(self._repositories) - len(shown)
-        names = safe(", ".join(shown)) + (f" and {more:,} more" if more else "")
-        typer.echo(
-            f"restored tags are as new as this undo: clean-ups of this machine leave {names} alone"
-            " until a plan is made with --after-undo; a fleet knows nothing of it",
-            err=True,
-        )
-
-
-def leave_restored(registry: str, settings: Settings) -> dict[str, str]:
-    """Return the repositories that a clean-up leaves alone after an undo, each with the reason.
-
-    By what is restored there now, `keep-newest` would delete what was pushed before the undo.
-    """
-    return {
-        name: f"an undo of {at:%Y-%m-%d %H:%M} UTC restored tags, which are its newest since;"
-        " --after-undo cleans it up all the same"
-        for name, at in record_of(registry, settings).restored.items()
-    }
-
-
-def check_restored(plan: Plan, settings: Settings) -> None:
-    """Refuse a plan that was made before an undo restored tags of one of its repositories.
-
-    Raises:
-        UsageError: It was.
-    """
-    restored = record_of(plan.registry, settings).restored
-    for repository in plan.repositories:
-        at = restored.get(repository.name)
-        if repository.condemned and at is not None and plan.made_at < at:
-            raise UsageError(
-                f"this plan is older than the undo that restored tags of {repository.name}"
-                f" ({at:%Y-%m-%d %H:%M} UTC): make a new one, with --after-undo"
-            )
-
-
-def note_deletes(to: Connection, plan: Plan, archive: Path | None) -> None:
-    """Note that a plan is carried out: where its archive is, and that it is newer than undos."""
-    if archive is not None:
-        to.note_archive(plan.registry, archive)
-    record = record_of(plan.registry, to.settings)
-    with suppress(OSError):
-        for repository in plan.repositories:
-            if repository.condemned and repository.name in record.restored:
-                record.note_cleaned(repository.name)
 
 
 def list_restorable(access: Access, form: ReportFormat) -> None:

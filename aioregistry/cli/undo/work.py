@@ -19,7 +19,8 @@ from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.runs import clean_up_alone, find_plan
-from aioregistry.cli.undo.record import RestoredTags, list_restorable, record_of
+from aioregistry.cli.undo.holds import RestoredTags
+from aioregistry.cli.undo.record import list_restorable, record_of
 from aioregistry.cli.undo.tables import (
     documents_of_undo,
     problems_of_undo,
@@ -77,33 +78,34 @@ def undo(
 
     async def restore(to: Connection, registry: RegistryHandle) -> int:
         nonlocal outcomes
-        restored = RestoredTags(to, registry.name, dry_run=dry_run)
         where = to.settings.contents_url(registry_url)
-        total = sum(
-            len(one.tags) + len(one.manifests)
+        chosen = {
+            name: one
             for name, one in summary.repositories.items()
             if repositories is None or name in repositories
-        )
-        async with (
-            DistributionWriter(registry, base_url=where, trust_env=True) as writer,
-            to.display.stage("Undo", total, "manifests and tags") as stage,
-        ):
+        }
+        total = sum(len(one.tags) + len(one.manifests) for one in chosen.values())
+        with RestoredTags(to, registry.name, () if dry_run else chosen) as restored:
+            async with (
+                DistributionWriter(registry, base_url=where, trust_env=True) as writer,
+                to.display.stage("Undo", total, "manifests and tags") as stage,
+            ):
 
-            def count(outcome: UndoOutcome) -> None:
-                nonlocal outcomes
-                outcomes += 1
-                stage.advance()
-                restored.add(outcome)
+                def count(outcome: UndoOutcome) -> None:
+                    nonlocal outcomes
+                    outcomes += 1
+                    stage.advance()
+                    restored.add(outcome)
 
-            report = await undo_archive(
-                writer,
-                archive,
-                repositories=repositories,
-                tags=tags,
-                journal=archive.with_name(f"{archive.name}.undo-journal"),
-                dry_run=dry_run,
-                on_outcome=count,
-            )
+                report = await undo_archive(
+                    writer,
+                    archive,
+                    repositories=repositories,
+                    tags=tags,
+                    journal=archive.with_name(f"{archive.name}.undo-journal"),
+                    dry_run=dry_run,
+                    on_outcome=count,
+                )
         _show(report, archive, summary.registry, form, dry_run=dry_run)
         restored.tell()
         if report.is_complete and not (dry_run or repositories or tags):

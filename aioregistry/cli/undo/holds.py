@@ -1,0 +1,157 @@
+"""What clean-ups leave alone after an undo: what was restored is the newest there is."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import typer
+
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.cleanup.undo.record import UndoRecord
+from aioregistry.cleanup.undo.report import UndoOutcome
+from aioregistry.cli.connection import Connection
+from aioregistry.cli.display.text import safe
+from aioregistry.cli.errors import UsageError
+from aioregistry.cli.settings.settings import Settings
+
+__all__ = ["RestoredTags", "check_restored", "end_holds", "leave_restored"]
+
+_MAX_SHOWN = 3
+
+
+class RestoredTags:
+    """The repositories of which an undo restores tags, noted in their registry's record.
+
+    They are noted before the first of them is, as the undo may be killed, and once more at the end:
+    a plan that was made meanwhile has seen only some.
+
+    Args:
+        to: Where they are restored.
+        registry: The registry's name.
+        repositories: Those that may be restored; none for a dry run.
+    """
+
+    def __init__(self, to: Connection, registry: str, repositories: Iterable[str]) -> None:
+        self._to = to
+        self._registry = registry
+        self._repositories = list(repositories)
+        self._restored: set[str] = set()
+        self._held: set[str] = set()
+        self._is_noted = False
+
+    def __enter__(self) -> Self:
+        if self._repositories:
+            try:
+                record = self._record()
+                self._held = set(record.restored)
+                for name in self._repositories:
+                    record.note_restored(name)
+                self._is_noted = True
+            except OSError as error:
+                self._to.display.say(
+                    f"clean-ups will not leave alone what is restored: {error.filename}:"
+                    f" {error.strerror}"
+                )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._is_noted:
+            return
+        with suppress(OSError):
+            record = self._record()
+            for name in self._repositories:
+                if name in self._restored:
+                    record.note_restored(name)
+                elif kind is None and name not in self._held:
+                    record.note_cleaned(name)
+
+    def add(self, outcome: UndoOutcome) -> None:
+        """Take in what became of a manifest or a tag."""
+        # What failed may have been restored: its answer was lost.
+        if outcome.is_tag and outcome.status in {"restored", "failed"}:
+            self._restored.add(outcome.repository)
+
+    def tell(self) -> None:
+        """Say what clean-ups make of it, where any tag was restored."""
+        if not self._is_noted or not self._restored:
+            return
+        shown = sorted(self._restored)[:_MAX_SHOWN]
+        more = len(self._restored) - len(shown)
+        names = safe(", ".join(shown)) + (f" and {more:,} more" if more else "")
+        typer.echo(
+            f"restored tags are as new as this undo: clean-ups of this machine leave {names} alone"
+            " until one is made with --after-undo; a fleet knows nothing of it",
+            err=True,
+        )
+
+    def _record(self) -> UndoRecord:
+        return _record_of(self._registry, self._to.settings)
+
+
+def leave_restored(registry: str, settings: Settings) -> dict[str, str]:
+    """Return the repositories that a clean-up leaves alone after an undo, each with the reason.
+
+    By what is restored there now, `keep-newest` would delete what was pushed before the undo.
+
+    Raises:
+        UsageError: That cannot be known.
+    """
+    return {
+        name: f"an undo of {at:%Y-%m-%d %H:%M} UTC restored tags, which are its newest since;"
+        " --after-undo cleans it up all the same"
+        for name, at in _certain(registry, settings).restored.items()
+    }
+
+
+def check_restored(plan: Plan, settings: Settings) -> None:
+    """Refuse a plan that was made before an undo restored tags of one of its repositories.
+
+    Raises:
+        UsageError: It was, or that cannot be known.
+    """
+    restored = _certain(plan.registry, settings).restored
+    for repository in plan.repositories:
+        at = restored.get(repository.name)
+        if repository.condemned and at is not None and plan.made_at < at:
+            raise UsageError(
+                f"this plan is older than the undo that restored tags of {repository.name}"
+                f" ({at:%Y-%m-%d %H:%M} UTC): make a new one, with --after-undo"
+            )
+
+
+def end_holds(plan: Plan, settings: Settings, *, carried_out: bool) -> None:
+    """Note that clean-ups need no longer leave alone what a plan has taken on after an undo.
+
+    Args:
+        plan: A plan that is newer than the undo.
+        settings: Where the record is.
+        carried_out: Whether it was carried out; else it ends the holds of those repositories in
+            which it deletes nothing.
+    """
+    with suppress(OSError):
+        record = _record_of(plan.registry, settings)
+        for repository in plan.repositories:
+            at = record.restored.get(repository.name)
+            if at is not None and plan.made_at > at and bool(repository.condemned) == carried_out:
+                record.note_cleaned(repository.name)
+
+
+def _record_of(registry: str, settings: Settings) -> UndoRecord:
+    return UndoRecord.of(StateFolder.of(registry, api_url=settings.api_url))
+
+
+def _certain(registry: str, settings: Settings) -> UndoRecord:
+    try:
+        return _record_of(registry, settings)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename}: {error.strerror}; it says what an undo has restored, which would"
+            " come before what was pushed earlier"
+        ) from None
