@@ -26,9 +26,10 @@ def test_each_is_kept_for_a_guess_and_each_that_is_kept_is_there():
 @pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
 def test_each_states_guess_and_sight_and_uses_nothing_of_ours(path):
     text = path.read_text()
-    assert re.match(r"#!/usr/bin/env bash\n# .*\d+\.\d+", text)
-    assert "\n# Guess" in text
+    about, _, rest = text.partition("\n# Guess")
+    assert re.match(r"#!/usr/bin/env bash\n(# .*\n)*# .*\d+\.\d+", about)
+    assert rest
     assert "\n# Seen: " in text
-    assert re.search("^ *same ", text, re.MULTILINE)
+    assert re.search(r"^[^#]*\bsame ", text, re.MULTILINE)
     assert "aioregistry" not in text
     assert path.stat().st_mode & 0o111
