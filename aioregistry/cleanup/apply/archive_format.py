@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -97,7 +97,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 _encode = msgspec.json.Encoder().encode
-encode_lines = msgspec.json.Encoder().encode_lines
+encode_lines: Callable[[Iterable[Line]], bytes] = msgspec.json.Encoder().encode_lines
 
 
 def read_archive(path: Path, registry: str | None = None) -> Iterator[ArchivedManifest]:
