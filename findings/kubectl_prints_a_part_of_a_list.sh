@@ -88,14 +88,7 @@ PY
 python3 "$folder/serve.py" "$port" &
 servers+=($!)
 wait_for "$port"
-cat >"$folder/config" <<YML
-apiVersion: v1
-kind: Config
-current-context: here
-clusters: [{name: here, cluster: {server: "http://127.0.0.1:$port"}}]
-users: [{name: here, user: {token: none}}]
-contexts: [{name: here, context: {cluster: here, user: here, namespace: default}}]
-YML
+kubeconfig "$port"
 get() { HOME=$folder "$folder/bin/kubectl" --kubeconfig "$folder/config" get pods --chunk-size "$1" -o "$2" 2>>"$folder/errors" || echo "exit code $?"; }
 get 500 json >"$folder/whole"
 get 3 json >"$folder/part"

@@ -28,14 +28,7 @@ port=$(free_port)
 python3 "$here/kube_api.py" "$port" >"$folder/asked" &
 servers+=($!)
 wait_for "$port"
-cat >"$folder/config" <<YML
-apiVersion: v1
-kind: Config
-current-context: here
-clusters: [{name: here, cluster: {server: "http://127.0.0.1:$port"}}]
-users: [{name: here, user: {token: none}}]
-contexts: [{name: here, context: {cluster: here, user: here, namespace: default}}]
-YML
+kubeconfig "$port"
 cat >"$folder/pods.py" <<'PY'
 import asyncio
 import sys

@@ -76,6 +76,18 @@ distribution_3() {
   distribution "$folder/bin/registry"
 }
 
+# kubeconfig PORT: in $folder/config, for a server of Kubernetes' API there.
+kubeconfig() {
+  cat >"$folder/config" <<YML
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: here, cluster: {server: "http://127.0.0.1:$1"}}]
+users: [{name: here, user: {token: none}}]
+contexts: [{name: here, context: {cluster: here, user: here, namespace: default}}]
+YML
+}
+
 # push REPOSITORY REFERENCE [CONTENT]: a small OCI image; prints the digests of manifest and config.
 push() { python3 "$here/push.py" "http://$host" "$@"; }
 

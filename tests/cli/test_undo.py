@@ -123,6 +123,15 @@ def test_a_clean_up_that_failed_before_its_deletes_has_taken_nothing_on(restored
     assert len(restored.tags()) == 5
 
 
+def test_a_clean_up_that_deleted_nothing_it_was_to_has_taken_nothing_on(restored):
+    options = ("--policy", "two.toml", "--max-fraction", "1", "--yes")
+    late = ("--after-undo", "--deadline", "0s", "--plan-file", "new.json")
+    result = restored.run("cleanup", "run", *options, *late)
+    assert result.exit_code == 1, result.output
+    assert restored.run("cleanup", "run", *options, "--plan-file", "next.json").exit_code == 1
+    assert len(restored.tags()) == 5
+
+
 def test_a_repository_in_which_nothing_is_left_to_delete_is_as_any_other(restored):
     (restored.folder / "all.toml").write_text('[[rules]]\ntags = "pr-*"\nkeep-newest = 9\n')
     run = ("cleanup", "run", "--yes", "--policy")
@@ -142,7 +151,7 @@ def test_without_the_record_of_undos_nothing_is_planned(restored):
 
 def test_an_undo_that_restores_no_tag_holds_nothing_back(restored):
     note = UndoRecord.of(folder_of())
-    note.note_cleaned("web")
+    note.note_cleaned(["web"])
     assert restored.run("cleanup", "undo", "plan.json").exit_code == 0
     assert UndoRecord.of(folder_of()).restored == {}
 
@@ -152,7 +161,7 @@ def folder_of():
 
 
 def note_restored(repository):
-    UndoRecord.of(folder_of()).note_restored(repository)
+    UndoRecord.of(folder_of()).note_restored([repository])
 
 
 def test_a_repository_without_restored_tags_is_cleaned_up_after_an_undo(restored):

@@ -98,13 +98,15 @@ class UndoRecord:
         """Note that everything in an archive is restored."""
         self._write(_Line(datetime.now(UTC), undone=str(archive.absolute())))
 
-    def note_restored(self, repository: str) -> None:
-        """Note that tags of a repository are restored, which makes them its newest."""
-        self._write(_Line(datetime.now(UTC), restored=repository))
+    def note_restored(self, repositories: Iterable[str]) -> None:
+        """Note that tags of repositories are restored, which makes them their newest."""
+        at = datetime.now(UTC)
+        self._write(*(_Line(at, restored=name) for name in repositories))
 
-    def note_cleaned(self, repository: str) -> None:
-        """Note that a clean-up has taken on a repository although tags of it were restored."""
-        self._write(_Line(datetime.now(UTC), cleaned=repository))
+    def note_cleaned(self, repositories: Iterable[str]) -> None:
+        """Note that a clean-up has taken on repositories although tags of them were restored."""
+        at = datetime.now(UTC)
+        self._write(*(_Line(at, cleaned=name) for name in repositories))
 
     def note_collection(self, uuid: str) -> None:
         """Note that a garbage collection of blobs was started."""
@@ -155,16 +157,19 @@ class UndoRecord:
         if line.collect_after is not None:
             self.collect_after = line.collect_after
 
-    def _write(self, line: _Line) -> None:
+    def _write(self, *lines: _Line) -> None:
+        if not lines:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            # A line before it may have been cut off.
-            os.write(descriptor, b"\n" + msgspec.json.encode(line) + b"\n")
+            # A line before them may have been cut off.
+            os.write(descriptor, b"\n" + msgspec.json.Encoder().encode_lines(lines))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        self._take_in(line)
+        for line in lines:
+            self._take_in(line)
 
 
 def counts(found: Iterable[Restorable]) -> tuple[int, int]:

@@ -171,7 +171,8 @@ def apply(
                 handle, reading.registry_url, cache=not reading.no_cache
             ) as contents:
                 report = await job.apply(to, handle, made, contents, resume)
-            end_holds(made, to.settings, carried_out=True)
+            if report.done:
+                end_holds(made, to.settings, carried_out=True)
             return await job.finish(to, handle, made, report)
 
     run_connected(command, access, work, job.interrupted)
@@ -230,7 +231,8 @@ def plan_and_apply(
                 # Meanwhile an undo may have come to its end.
                 check_restored(made, to.settings)
             report = await job.apply(to, handle, made, contents, resume=False)
-            end_holds(made, to.settings, carried_out=True)
+            if report.done:
+                end_holds(made, to.settings, carried_out=True)
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
 

@@ -46,12 +46,11 @@ class RestoredTags:
             try:
                 record = self._record()
                 self._held = set(record.restored)
-                for name in self._repositories:
-                    record.note_restored(name)
+                record.note_restored(self._repositories)
                 self._is_noted = True
             except OSError as error:
                 self._to.display.say(
-                    f"clean-ups will not leave alone what is restored: {error.filename}:"
+                    "clean-ups will not leave alone what is restored, as that cannot be noted:"
                     f" {error.strerror}"
                 )
         return self
@@ -66,11 +65,10 @@ class RestoredTags:
             return
         with suppress(OSError):
             record = self._record()
-            for name in self._repositories:
-                if name in self._restored:
-                    record.note_restored(name)
-                elif kind is None and name not in self._held:
-                    record.note_cleaned(name)
+            record.note_restored(sorted(self._restored))
+            if kind is None:
+                others = self._restored | self._held
+                record.note_cleaned([one for one in self._repositories if one not in others])
 
     def add(self, outcome: UndoOutcome) -> None:
         """Take in what became of a manifest or a tag."""
@@ -137,10 +135,15 @@ def end_holds(plan: Plan, settings: Settings, *, carried_out: bool) -> None:
     """
     with suppress(OSError):
         record = _record_of(plan.registry, settings)
-        for repository in plan.repositories:
-            at = record.restored.get(repository.name)
-            if at is not None and plan.made_at > at and bool(repository.condemned) == carried_out:
-                record.note_cleaned(repository.name)
+        record.note_cleaned(
+            [
+                one.name
+                for one in plan.repositories
+                if (at := record.restored.get(one.name)) is not None
+                and plan.made_at > at
+                and bool(one.condemned) == carried_out
+            ]
+        )
 
 
 def _record_of(registry: str, settings: Settings) -> UndoRecord:
