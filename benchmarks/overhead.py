@@ -24,13 +24,13 @@ def walks(effort: Effort) -> Section:
     with serving("minimal", tags=effort.tags) as url:
         job = Job("walk", url, effort.tags, repeat=10)
         fanned = evolve(job, concurrency=_PAGES_AT_ONCE)
-        for title, walk in (
-            ("one page after the other", job),
-            (f"{_PAGES_AT_ONCE} pages at once", fanned),
+        for title, walk, at_most in (
+            ("one page after the other", job, 1.2),
+            (f"{_PAGES_AT_ONCE} pages at once", fanned, 1.15),
         ):
             done = _compare(effort, title, walk, effort.candidates)
             comparisons.append(done)
-            rows += _over(effort, done, DECODER, "bare aiohttp + our decoder", 1.2)
+            rows += _over(effort, done, DECODER, "bare aiohttp + our decoder", at_most)
             rows += _over(effort, done, ORJSON, "bare aiohttp + orjson, no models", 1.75)
             rows += _ahead_of(effort, done, PYDO, 3)
             rows += _floor(effort, done)
@@ -69,7 +69,7 @@ def deletes(effort: Effort) -> Section:
         f"{many.job.count:,} deletes at once, {one.job.count:,} one after the other, the limiter "
         "in place and never waiting, at the minimal server.",
         (
-            *_over(effort, pairs[0], DECODER, "bare aiohttp", 1.3),
+            *_over(effort, pairs[0], DECODER, "bare aiohttp", 1.15),
             *_floor(effort, pairs[0]),
             *_ahead_of(effort, many, PYDO, 4),
             *_ahead_of(effort, many, HTTPX, 10),
