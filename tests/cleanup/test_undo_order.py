@@ -3,7 +3,7 @@
 from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.archive_format import survey
 from aioregistry.cleanup.manifests.content import Content
-from aioregistry.cleanup.undo.order import restoration_of, signatures_of
+from aioregistry.cleanup.undo.order import restoration_of
 from aioregistry.cleanup.undo.summary import summarize_archive
 from tests.cleanup.registries import signature_tag
 from tests.cleanup.test_archive import digest_of
@@ -46,7 +46,25 @@ def test_a_wanted_tag_brings_nothing_else():
 
 def test_tags_that_name_a_wanted_digest_come_with_it():
     tags = TAGS | {signature_tag(MULTI): SIGNED, signature_tag(OTHER): SBOM}
-    assert signatures_of(tags, ["multi", "gone"]) == {signature_tag(MULTI)}
+    found = restoration_of(CONTENTS, tags, ["multi", "gone"])
+    assert found.tags == {"multi": MULTI, signature_tag(MULTI): SIGNED}
+
+
+def test_signatures_of_parts_and_of_signatures_come_with_a_wanted_tag():
+    of_part, of_signature = signature_tag(ARM), signature_tag(OTHER)
+    tags = {"multi": MULTI, of_part: OTHER, of_signature: SIGNED}
+    contents = {digest: Content("image", 1) for digest in (ARM, OTHER, SIGNED)}
+    contents[MULTI] = CONTENTS[MULTI]
+    found = restoration_of(contents, tags, ["multi"])
+    assert found.tags == tags
+    assert {digest for wave in found.waves for digest in wave} == contents.keys()
+
+
+def test_signatures_of_a_manifest_that_stayed_come_with_its_tag():
+    tags = {"multi": MULTI, signature_tag(MULTI): SIGNED, signature_tag(AMD): SBOM}
+    signed = dict.fromkeys((SIGNED, SBOM), CONTENTS[OTHER])
+    # Its parts are in no archive, and so nobody knows them.
+    assert restoration_of(signed, tags, ["multi"]).waves == ((SIGNED,),)
 
 
 async def test_an_archive_is_summed_up_by_repository(tmp_path):

@@ -1,11 +1,11 @@
 """In which order manifests and tags come back: pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 
 from attrs import frozen
 
-from aioregistry.cleanup.manifests.content import Content, subject_of_tag
+from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 
 __all__ = ["Restoration", "restoration_of"]
 
@@ -34,13 +34,12 @@ def restoration_of(
     Args:
         contents: What each archived manifest names, by digest.
         tags: The digest that each archived tag pointed to.
-        wanted: The tags that come back, with all that their manifests need and with their
-            referrers; None for everything.
+        wanted: The tags that come back, with all that their manifests need: parts, referrers, and
+            signatures and the like by the names of their tags, each with its own. None for
+            everything.
     """
     if wanted is not None:
-        tags = {tag: digest for tag, digest in tags.items() if tag in wanted}
-        chosen = _needed(contents, tags.values())
-        # Signatures and the like come back with their subject, under the tags they had.
+        tags, chosen = _needed(contents, tags, wanted)
         contents = {digest: content for digest, content in contents.items() if digest in chosen}
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for digest, content in contents.items():
@@ -55,29 +54,30 @@ def restoration_of(
     return Restoration(tuple(waves), tags)
 
 
-def signatures_of(tags: Mapping[str, str], wanted: Iterable[str]) -> set[str]:
-    """Return the archived tags that name the digest of a wanted tag, as cosign's do.
-
-    Args:
-        tags: The digest that each archived tag pointed to.
-        wanted: The tags that come back.
-    """
-    digests = {tags[tag] for tag in wanted if tag in tags}
-    return {tag for tag in tags if subject_of_tag(tag) in digests}
-
-
-def _needed(contents: Mapping[str, Content], roots: Iterable[str]) -> set[str]:
+def _needed(
+    contents: Mapping[str, Content], tags: Mapping[str, str], wanted: Collection[str]
+) -> tuple[dict[str, str], set[str]]:
+    """Return the tags that come back with those wanted, and the digests of what they need."""
     referrers: dict[str, list[str]] = {}
     for digest, content in contents.items():
         if content.subject is not None:
             referrers.setdefault(content.subject, []).append(digest)
+    named: dict[str, list[str]] = {}
+    for tag in tags:
+        if (subject := subject_of_tag(tag)) is not None:
+            named.setdefault(subject, []).append(tag)
     found: set[str] = set()
-    waiting = [digest for digest in roots if digest in contents]
+    chosen = {tag: digest for tag, digest in tags.items() if tag in wanted}
+    waiting = list(chosen.values())
     while waiting:
         digest = waiting.pop()
         if digest in found:
             continue
         found.add(digest)
-        near = (*contents[digest].children, *referrers.get(digest, ()))
-        waiting.extend(one for one in near if one in contents)
-    return found
+        # A manifest that stayed is in no archive, and what names it may be all the same.
+        signatures = {tag: tags[tag] for tag in named.get(subject_key(digest), ())}
+        chosen |= signatures
+        waiting.extend((*referrers.get(digest, ()), *signatures.values()))
+        if digest in contents:
+            waiting.extend(contents[digest].children)
+    return {tag: digest for tag, digest in tags.items() if tag in chosen}, found

@@ -10,7 +10,7 @@ from aioregistry.cleanup.apply.archive_format import registry_of, survey
 from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
 from aioregistry.cleanup.undo.journal import UndoJournal
-from aioregistry.cleanup.undo.order import restoration_of, signatures_of
+from aioregistry.cleanup.undo.order import restoration_of
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.restoring import (
     ArchivedRepository,
@@ -53,8 +53,8 @@ async def undo(
         archive: The file that the clean-up wrote.
         registry: The registry that the archive must belong to; None for any.
         repositories: The repositories that come back; None for all.
-        tags: The tags that come back, with all that their manifests need and with their
-            signatures; None for all, and for all untagged manifests.
+        tags: The tags that come back, with all that their manifests need, and with the signatures
+            of all of that; None for all, and for all untagged manifests.
         journal: A file, or a `JournalStore`, in which every ``PUT`` is noted before it is sent, and
             what became of it. None, the default, for no journal; a dry run writes none.
         dry_run: Whether everything is looked up, blobs with it, and nothing is written; what would
@@ -74,6 +74,7 @@ async def undo(
     refuse_one("repositories", repositories)
     refuse_one("tags", tags)
     wanted_repositories = None if repositories is None else set(repositories)
+    wanted_tags = None if tags is None else set(tags)
     found = await asyncio.to_thread(_survey, archive, registry, wanted_repositories)
     outcomes: list[UndoOutcome] = []
 
@@ -87,15 +88,12 @@ async def undo(
     noting = nullcontext() if journal is None or dry_run else UndoJournal(journal, name)
     async with noting as opened:
         for repository, archived in found.items():
-            wanted = tags
-            if wanted is not None:
-                wanted = {*wanted, *signatures_of(archived.tags, wanted)}
             work = RepositoryUndo(
                 store=store,
                 archive=archive,
                 name=repository,
                 archived=archived,
-                restoration=restoration_of(archived.contents, archived.tags, wanted),
+                restoration=restoration_of(archived.contents, archived.tags, wanted_tags),
                 journal=opened,
                 dry_run=dry_run,
                 report=report,
