@@ -1,13 +1,14 @@
 """Whether something is gone: the API says so, and a 404 may pass, so the registry is asked, too."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 
-__all__ = ["but", "exist", "is_gone", "repository_remains", "why_it_may_remain"]
+__all__ = ["but", "exist", "is_gone", "lacking", "repository_remains", "why_it_may_remain"]
 
 _LOOKS_AT_ONCE = 16
 # After so many failed looks in a row, a registry is taken for unreachable.
@@ -106,6 +107,38 @@ async def is_gone(registry: RegistryHandle, repository: str, contents: ContentSo
         raise
     except RegistryError:
         return False
+
+
+async def lacking(
+    contents: ContentSource,
+    repository: str,
+    listed: Collection[str],
+    known: Mapping[str, Content],
+    gone: Collection[str],
+) -> dict[str, tuple[str, ...]]:
+    """Return the manifests that lack a part that was deleted, each with these parts, sorted.
+
+    Args:
+        contents: The registry.
+        repository: The repository's name.
+        listed: The digests of the manifests that the API lists.
+        known: What manifests say, by digest.
+        gone: What was deleted. A part that is listed, and that the registry has, is back: it was
+            pushed again.
+
+    Raises:
+        ClientClosedError: The client is closed.
+    """
+    lacks = {
+        digest: missing
+        for digest in listed
+        if digest in known and (missing := {one for one in known[digest].children if one in gone})
+    }
+    looks = await exist(
+        contents, repository, sorted(set[str]().union(*lacks.values()).intersection(listed))
+    )
+    back = {one for one, look in looks.items() if look is True}
+    return {digest: tuple(sorted(some - back)) for digest, some in lacks.items() if some - back}
 
 
 def but(look: bool | RegistryError) -> str:

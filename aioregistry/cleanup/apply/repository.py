@@ -7,7 +7,7 @@ from itertools import chain, islice
 from attrs import define
 
 from aioregistry.bulk.report import DeletionReport, Outcome
-from aioregistry.cleanup.apply.absence import but, exist, is_gone, why_it_may_remain
+from aioregistry.cleanup.apply.absence import but, exist, is_gone, lacking, why_it_may_remain
 from aioregistry.cleanup.apply.archive import BatchArchive
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.apply.job import Job
@@ -368,18 +368,18 @@ class RepositoryJob:
         self._job.record_checked(self.name)
 
     async def _note_incomplete(self, inventory: RepositoryInventory) -> None:
-        tags, here = dict(inventory.tags), {one.digest for one in inventory.manifests}
+        tags, here = dict(inventory.tags), {one.digest: one for one in inventory.manifests}
         lost = [tag for tag, on in self._staying.items() if tag not in tags and on in here]
         for tag in lost if self._unchecked else ():
             if await self._job.contents.current_digest(self.name, tag) is None:
                 self.incomplete[tag] = Incomplete(self.name, tag, ())
         self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
-        pending = {item.digest for item in self._pending}
-        for one in inventory.manifests:
-            needed = self._contents.get(one.digest, _NEEDS_NOTHING).children
-            if (missing := self._gone.intersection(needed)) and one.digest not in pending:
-                image = (*one.tags, one.digest)[0]
-                self.incomplete[image] = Incomplete(self.name, image, tuple(sorted(missing)))
+        lacks = await lacking(self._job.contents, self.name, here, self._contents, self._gone)
+        for one in self.incomplete.keys() & here:
+            del self.incomplete[one]
+        for one in sorted(lacks.keys() - {item.digest for item in self._pending}):
+            image = (*here[one].tags, one)[0]
+            self.incomplete[one] = Incomplete(self.name, image, lacks[one])
 
     def _record_absent(self, item: Condemned) -> None:
         """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
