@@ -29,7 +29,7 @@ from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from aioregistry.sandbox.state.collection import collect
 from tests.cleanup.jobs import Job, names
-from tests.cleanup.registries import NOW, random_registry
+from tests.cleanup.registries import NOW, digest_of, random_registry
 from tests.cleanup.sources import StateContents
 from tests.conftest import QUICK, push_tags
 
@@ -164,6 +164,14 @@ async def test_what_came_into_use_since_the_plan_is_left_alone(job):
     job.builder.image("a")
     job.builder.image("b")
     report = await job.apply(await job.plan(), in_use=["example/web:a"])
+    assert names(report.drift) == {"a"}
+    assert job.tags() == {"a"}
+
+
+async def test_what_came_into_use_since_is_left_alone_by_its_config_as_well(job):
+    job.builder.image("a", blobs=[(digest_of("config of a"), 20), (digest_of("layer"), 300)])
+    job.builder.image("b")
+    report = await job.apply(await job.plan(), in_use=[digest_of("config of a")])
     assert names(report.drift) == {"a"}
     assert job.tags() == {"a"}
 

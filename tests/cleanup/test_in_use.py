@@ -12,6 +12,8 @@ from aioregistry.cleanup.in_use.references import (
     collect_in_use,
 )
 from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.cleanup.manifests.blobs import pack_blobs
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.oci.references import Reference
 
 DIGEST = "sha256:" + "a" * 64
@@ -165,6 +167,31 @@ def test_a_digest_alone_may_be_of_any_repository():
     uses = InUse([Use(Reference.parse(DIGEST), "a node")])
     assert uses.digests_of("example", "web") == {DIGEST: "a node"}
     assert uses.digests_of("example", "deep/api") == {DIGEST: "a node"}
+
+
+def test_a_digest_alone_may_be_that_of_a_config():
+    config, other = "sha256:" + "c" * 64, "sha256:" + "d" * 64
+    manifests = [
+        ListedManifest(DIGEST, ("v1",), blobs=pack_blobs([2], [config, DIGEST], [20, 500])[0]),
+        ListedManifest(other, ("v2",), blobs=pack_blobs([1], [other], [500])[0]),
+        ListedManifest("sha256:" + "e" * 64),
+    ]
+    uses = InUse([Use(Reference.parse(config), "a droplet")])
+    assert uses.digests_of("example", "web", manifests) == {
+        config: "a droplet",
+        DIGEST: "a droplet",
+    }
+    named = InUse([f"example/web@{config}"])
+    assert set(named.digests_of("example", "web", manifests)) == {config}
+
+
+def test_a_config_is_found_among_very_many_manifests():
+    one = pack_blobs([1], ["sha256:" + "c" * 64], [20])[0]
+    manifests = [ListedManifest(f"sha256:{number:064x}", blobs=b"") for number in range(30_000)]
+    manifests[20_001] = ListedManifest(manifests[20_001].digest, blobs=one)
+    found = InUse(["sha256:" + "c" * 64]).digests_of("example", "web", manifests)
+    assert manifests[20_001].digest in found
+    assert len(found) == 2
 
 
 def test_a_repository_with_slashes_is_found():

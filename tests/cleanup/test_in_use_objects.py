@@ -8,6 +8,7 @@ import pytest
 
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUse, InUseError, InUseTally, collect_in_use
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.in_use.summary import InUseSummary
 
 DIGEST = "sha256:" + "a" * 64
@@ -290,8 +291,8 @@ def test_what_a_kubectl_that_reaches_no_cluster_prints_is_refused():
 
 def tally(uses: list[str]) -> InUseSummary | None:
     counted = InUseTally(InUse(uses), "example")
-    counted.add("web", ["1"], [DIGEST])
-    counted.add("api", [], [])
+    counted.add("web", [ListedManifest(DIGEST, ("1",))])
+    counted.add("api", [])
     counted.skip("broken")
     return counted.summary()
 

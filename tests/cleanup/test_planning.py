@@ -338,6 +338,19 @@ async def test_what_runs_somewhere_stays_although_it_is_named_by_its_digest_alon
     assert running not in names(plan)
 
 
+async def test_what_runs_stays_where_the_runtime_names_its_config(sandbox, planned):
+    web, configs = Builder(sandbox.state), [digest_of("config of a"), digest_of("config of c")]
+    web.image("a", blobs=[(configs[0], 20), (digest_of("layer"), 300)])
+    web.image("b")
+    part = web.image(blobs=[(configs[1], 20), (digest_of("other layer"), 300)])
+    web.index("c", children=[part])
+    plan = await planned(Policy([Delete(), DeleteUntagged()], floor=0), in_use=configs)
+    assert names(plan) == ["b"]
+    assert plan.in_use is not None
+    assert not plan.in_use.not_found
+    assert sorted(plan.in_use.references) == sorted(configs)
+
+
 async def test_what_runs_of_another_registry_holds_nothing(sandbox, planned):
     Builder(sandbox.state).image("a")
     in_use = ["other/web:a", "example/api:a"]

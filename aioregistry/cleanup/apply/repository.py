@@ -171,7 +171,7 @@ class RepositoryJob:
             {one.digest: known.get(one.digest, _NEEDS_NOTHING) for one in inventory.manifests},
             Exempt(
                 job.in_use.tags_of(job.registry.name, self.name),
-                job.in_use.digests_of(job.registry.name, self.name),
+                job.in_use.digests_of(job.registry.name, self.name, inventory.manifests),
             ),
             given_up=self._given_up,
             floor=job.plan.floor,

@@ -1,19 +1,25 @@
 """References to images that run somewhere, and that a clean-up must therefore keep."""
 
 import logging
+from array import array
 from collections import defaultdict
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
 from aioregistry.arguments import Several, refuse_one
 from aioregistry.cleanup.in_use.summary import AskedServer, InUseSummary
+from aioregistry.cleanup.manifests.blobs import keys_of, pack_keys
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.references import Reference
 
 __all__ = ["InUse", "InUseError", "InUseSource", "InUseTally", "Use", "collect_in_use"]
 
 logger: logging.Logger = logging.getLogger("aioregistry")
+
+# Their blobs are held against digests at once, and only then one by one.
+_MANIFESTS_AT_ONCE = 10_000
 
 
 class InUseError(RegistryError, ValueError):
@@ -95,13 +101,43 @@ class InUse:
             if use.reference.tag is not None or use.reference.digest is None
         }
 
-    def digests_of(self, registry: str, repository: str) -> Mapping[str, str]:
-        """Return the digests in use that may be of a repository, each with where."""
-        return {
+    def digests_of(
+        self, registry: str, repository: str, manifests: Sequence[ListedManifest] = ()
+    ) -> Mapping[str, str]:
+        """Return the digests in use that may be of a repository, each with where.
+
+        Args:
+            registry: The registry's name.
+            repository: The repository's name.
+            manifests: Those of the repository. A digest by itself may be that of a config, by which
+                Docker, and other runtimes in part, call what they run: then the manifests that have
+                it are in use, too. None by default.
+        """
+        found = {
             use.reference.digest: use.where
             for use in self._of(registry, repository)
             if use.reference.digest is not None
         }
+        for use, digest in self.with_blobs_in_use(manifests):
+            found.setdefault(digest, use.where)
+        return found
+
+    def with_blobs_in_use(self, manifests: Sequence[ListedManifest]) -> Iterator[tuple[Use, str]]:
+        """Yield each use of a digest by itself, with each manifest that has or is what it names.
+
+        Args:
+            manifests: The manifests of a repository.
+        """
+        alone = [use for use in self._uses.get("", ()) if use.reference.digest is not None]
+        keys = array("Q", pack_keys([use.reference.digest or "" for use in alone]))
+        wanted = dict(zip(keys, alone, strict=True))
+        for start in range(0, len(manifests) if wanted else 0, _MANIFESTS_AT_ONCE):
+            some = manifests[start : start + _MANIFESTS_AT_ONCE]
+            if wanted.keys().isdisjoint(keys_of(one.blobs for one in some)):
+                continue
+            for one in some:
+                for key in wanted.keys() & set(keys_of([one.blobs])):
+                    yield wanted[key], one.digest
 
     def _of(self, registry: str, repository: str) -> Iterator[Use]:
         for last in ("", repository.rpartition("/")[2]):
@@ -124,11 +160,15 @@ class InUseTally:
         self._of_registry: dict[str, None] = {}
         self._found: set[str] = set()
 
-    def add(self, repository: str, tags: Iterable[str], digests: Iterable[str]) -> None:
-        """Look for the references of a repository among its tags and manifests."""
+    def add(self, repository: str, manifests: Sequence[ListedManifest]) -> None:
+        """Look for the references of a repository among its manifests and their tags."""
         # Sets of a million tags are made only where something is in use.
         if any(True for _ in self._in_use._of(self._registry, repository)):  # noqa: SLF001
-            self._note(repository, frozenset(tags), frozenset(digests))
+            tags = frozenset([tag for one in manifests for tag in one.tags])
+            digests = {one.digest for one in manifests}
+            for use, _ in self._in_use.with_blobs_in_use(manifests):
+                digests.add(use.reference.digest or "")
+            self._note(repository, tags, frozenset(digests))
 
     def skip(self, repository: str) -> None:
         """Take the references of a repository that was not listed as found."""

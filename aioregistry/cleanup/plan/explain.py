@@ -215,7 +215,8 @@ async def _decide(
         elsewhere = await find_subjects(registry, contents, missing)
         inventory = evolve(inventory, elsewhere=elsewhere)
     exempt = Exempt(
-        in_use.tags_of(registry.name, repository), in_use.digests_of(registry.name, repository)
+        in_use.tags_of(registry.name, repository),
+        in_use.digests_of(registry.name, repository, inventory.manifests),
     )
     plan, _ = decide(inventory, read, policy, exempt, now)
     return _Decided(inventory, plan, policy, now)

@@ -296,20 +296,16 @@ class Planner:
         # What was pushed since to a repository that is remembered may be a subject.
         self._all_listed &= not self._lists.is_recalled(name)
         self._tell(manifests=len(inventory.manifests))
-        self._tally.add(
-            name,
-            (tag for tag, _ in inventory.tags),
-            (manifest.digest for manifest in inventory.manifests),
-        )
+        self._tally.add(name, inventory.manifests)
         return inventory
 
     def _is_enough(self, times: RememberedTimes) -> bool:
-        exempt = self._exempt(times.inventory.repository)
+        exempt = self._exempt(times.inventory)
         return decides_alike(times, self._policy, exempt, self._now)
 
     async def _can_rely_on(self, inventory: RepositoryInventory) -> bool:
         """Return whether a remembered inventory is as good as a fresh one for a plan."""
-        exempt = self._exempt(inventory.repository)
+        exempt = self._exempt(inventory)
         if not (inventory.tags_read and may_condemn(inventory, self._policy, exempt, self._now)):
             # It can only keep something a night too long.
             return True
@@ -324,15 +320,16 @@ class Planner:
         """Return the contents of all manifests; empty ones where nothing can be deleted."""
         name = inventory.repository
         digests = [manifest.digest for manifest in inventory.manifests]
-        exempt = self._exempt(name)
+        exempt = self._exempt(inventory)
         if not inventory.tags_read or not may_condemn(inventory, self._policy, exempt, self._now):
             return dict.fromkeys(digests, Content("", 0))
         return await self._contents.read(name, digests, lambda count: self._tell(read=count))
 
-    def _exempt(self, name: str) -> Exempt:
+    def _exempt(self, inventory: RepositoryInventory) -> Exempt:
+        registry, name = self._registry.name, inventory.repository
         return Exempt(
-            self._in_use.tags_of(self._registry.name, name),
-            self._in_use.digests_of(self._registry.name, name),
+            self._in_use.tags_of(registry, name),
+            self._in_use.digests_of(registry, name, inventory.manifests),
         )
 
     async def _decide(
@@ -364,7 +361,7 @@ class Planner:
     ) -> RepositoryPlan | LeftAlone:
         name = inventory.repository
         plan, going = decide(
-            inventory, read, self._policy, self._exempt(name), self._now, self._usage
+            inventory, read, self._policy, self._exempt(inventory), self._now, self._usage
         )
         # An orphan is one only if its subject is not merely missing from the list.
         problem = await self._lists.find_unlisted(name, unlisted_subjects(going, inventory, read))
