@@ -88,7 +88,7 @@ def test_after_an_undo_a_repository_is_cleaned_up_when_that_is_asked_for(restore
 def test_a_plan_that_is_older_than_an_undo_is_refused(restored, more):
     result = restored.run("cleanup", "apply", "plan.json", "--yes", "--max-fraction", "1", *more)
     assert result.exit_code == 2
-    assert "older than the undo that restored tags of web" in result.stderr
+    assert "older than the undo that restored images of web" in result.stderr
     assert len(restored.tags()) == 5
 
 
@@ -133,11 +133,48 @@ def test_a_clean_up_that_deleted_nothing_it_was_to_has_taken_nothing_on(restored
 
 
 def test_a_repository_in_which_nothing_is_left_to_delete_is_as_any_other(restored):
-    (restored.folder / "all.toml").write_text('[[rules]]\ntags = "pr-*"\nkeep-newest = 9\n')
+    (restored.folder / "all.toml").write_text(POLICY_OF_TWO.replace("2", "9"))
     run = ("cleanup", "run", "--yes", "--policy")
     assert restored.run(*run, "all.toml", "--after-undo", "--plan-file", "a.json").exit_code == 0
     more = ("--max-fraction", "1", "--plan-file", "b.json")
     assert "--after-undo" not in restored.run(*run, "two.toml", *more).output
+
+
+OF_OTHERS = '[[rules]]\nrepositories = "api"\ndelete-older-than = "1d"\n'
+
+
+@pytest.mark.parametrize(
+    ("policy", "more"),
+    [
+        (OF_OTHERS, ()),
+        ('exclude = "web"\n' + OF_OTHERS, ()),
+        (POLICY_OF_TWO.replace("2", "9"), ("--repository", "api", "--estimate")),
+    ],
+    ids=["rules", "exclude", "option"],
+)
+def test_a_plan_that_is_about_others_takes_nothing_on(restored, policy, more):
+    Builder(restored.sandbox.state, "api").image("pr-1")
+    (restored.folder / "others.toml").write_text(policy)
+    run = ("cleanup", "run", "--yes", "--max-fraction", "1", "--policy")
+    options = (*more, "--after-undo", "--plan-file", "a.json")
+    result = restored.run(*run, "others.toml", *options)
+    assert result.exit_code == 0, result.output
+    assert restored.run(*run, "two.toml", "--plan-file", "b.json").exit_code == 1
+    assert len(restored.tags()) == 5
+
+
+def test_untagged_manifests_that_were_restored_are_the_newest_too(shell):
+    rules = "keep-newest-untagged = 1", 'delete-untagged-older-than = "1d"'
+    (shell.folder / "untagged.toml").write_text("".join(f"[[rules]]\n{rule}\n" for rule in rules))
+    shell.builder.image("main")
+    for age in range(3):
+        shell.builder.image(days=10 * (age + 1))
+    run = ("cleanup", "run", "--policy", "untagged.toml", "--yes", "--plan-file")
+    assert shell.run(*run, "plan.json").exit_code == 0
+    assert shell.run("cleanup", "undo", "plan.json").exit_code == 0
+    result = shell.run(*run, "next.json")
+    assert result.exit_code == 1
+    assert "--after-undo cleans it up all the same" in result.output
 
 
 def test_without_the_record_of_undos_nothing_is_planned(restored):

@@ -56,7 +56,7 @@ async def make_plan(
         in_use: What runs somewhere, and so stays.
         repositories: Where the policy holds; None for everywhere.
         leave: Repositories to leave alone, each with the reason: such as those of which `undo` has
-            just restored tags, which makes them their newest. None, the default, for none.
+            just restored images, which makes them their newest. None, the default, for none.
         now: Up to when ages are counted; None for now.
         memory: Where lists are remembered between runs. True, the default, for a file beside the
             cache of `contents`, where it has one; False for none.

@@ -57,7 +57,7 @@ class UndoRecord:
         archives: The archives in the order in which they were first written to.
         collected_at: When the last garbage collection was started; None for never.
         collect_after: When a garbage collection that is put off is due; None when none is.
-        restored: The repositories of which tags were restored and that no clean-up was told to
+        restored: The repositories of which any image was restored and that no clean-up was told to
             take on since, each with when that was last.
     """
 
@@ -99,12 +99,12 @@ class UndoRecord:
         self._write(_Line(datetime.now(UTC), undone=str(archive.absolute())))
 
     def note_restored(self, repositories: Iterable[str]) -> None:
-        """Note that tags of repositories are restored, which makes them their newest."""
+        """Note that images of repositories are restored, which makes them their newest."""
         at = datetime.now(UTC)
         self._write(*(_Line(at, restored=name) for name in repositories))
 
     def note_cleaned(self, repositories: Iterable[str]) -> None:
-        """Note that a clean-up has taken on repositories although tags of them were restored."""
+        """Note that a clean-up has taken on repositories of which images were restored."""
         at = datetime.now(UTC)
         self._write(*(_Line(at, cleaned=name) for name in repositories))
 

@@ -42,7 +42,7 @@ async def undo(
     protocol has no conditional ``PUT``. An index whose child cannot come back does not come back
     either. Costs none of the API's quota but for the credentials.
 
-    A tag that comes back is as new as the undo, and rules that keep the newest keep it first:
+    What comes back is as new as the undo, and rules that keep the newest keep it first:
     `make_plan` takes the repositories to leave alone.
 
     An undo that was interrupted is simply started again; with its journal it goes on without

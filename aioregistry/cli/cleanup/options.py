@@ -84,8 +84,8 @@ class Planning:
         bool,
         typer.Option(
             "--after-undo",
-            help="Clean up repositories, too, of which `cleanup undo` has restored tags: these are"
-            " as new as that undo, and rules that keep the newest keep them first.",
+            help="Clean up repositories, too, of which `cleanup undo` has restored images: these"
+            " are as new as that undo, and rules that keep the newest keep them first.",
         ),
     ] = False
     plan_file: Annotated[

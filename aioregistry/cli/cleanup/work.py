@@ -43,7 +43,12 @@ from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import check_file, refuse, run_connected
 from aioregistry.cli.runs import as_argument, clean_up_alone, find_plan, save_plan
 from aioregistry.cli.settings.settings import Settings
-from aioregistry.cli.undo.holds import check_restored, end_holds, leave_restored
+from aioregistry.cli.undo.holds import (
+    check_restored,
+    end_holds,
+    end_needless_holds,
+    leave_restored,
+)
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import AuthenticationError, RegistryError
 from aioregistry.files import write_file
@@ -78,7 +83,7 @@ def plan(
             made = await _plan(to, handle, contents, rules, uses, planning, reading)
         path = _save(command, made, planning, to)
         if planning.after_undo:
-            end_holds(made, to.settings, carried_out=False)
+            end_needless_holds(made, to.settings, rules, planning.repository)
         printer.show_plan(made)
         _say_recalled(printer, made)
         problems = list(Caps().exceeded(made))
@@ -172,7 +177,7 @@ def apply(
             ) as contents:
                 report = await job.apply(to, handle, made, contents, resume)
             if report.done:
-                end_holds(made, to.settings, carried_out=True)
+                end_holds(made, to.settings)
             return await job.finish(to, handle, made, report)
 
     run_connected(command, access, work, job.interrupted)
@@ -214,7 +219,7 @@ def plan_and_apply(
             made = await _plan(to, handle, contents, rules, job.uses, planning, reading)
             job.path = _save(command, made, planning, to)
             if planning.after_undo:
-                end_holds(made, to.settings, carried_out=False)
+                end_needless_holds(made, to.settings, rules, planning.repository)
             job.output.show_plan(made)
             _say_recalled(job.output, made)
             job.output.say(f"plan written to {job.path}")
@@ -232,7 +237,7 @@ def plan_and_apply(
                 check_restored(made, to.settings)
             report = await job.apply(to, handle, made, contents, resume=False)
             if report.done:
-                end_holds(made, to.settings, carried_out=True)
+                end_holds(made, to.settings)
         code = await job.finish(to, handle, made, report)
         return SOME_FAILED if made.left_alone and code in {DONE, DRIFT_ONLY} else code
 

@@ -1,13 +1,15 @@
 """What clean-ups leave alone after an undo: what was restored is the newest there is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import typer
 
+from aioregistry.cleanup.plan.items import RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cleanup.undo.report import UndoOutcome
@@ -16,13 +18,13 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.settings.settings import Settings
 
-__all__ = ["RestoredTags", "check_restored", "end_holds", "leave_restored"]
+__all__ = ["RestoredImages", "check_restored", "end_holds", "end_needless_holds", "leave_restored"]
 
 _MAX_SHOWN = 3
 
 
-class RestoredTags:
-    """The repositories of which an undo restores tags, noted in their registry's record.
+class RestoredImages:
+    """The repositories of which an undo restores anything, noted in their registry's record.
 
     They are noted before the first of them is, as the undo may be killed, and once more at the end:
     a plan that was made meanwhile has seen only some.
@@ -72,20 +74,21 @@ class RestoredTags:
 
     def add(self, outcome: UndoOutcome) -> None:
         """Take in what became of a manifest or a tag."""
-        # What failed may have been restored: its answer was lost.
-        if outcome.is_tag and outcome.status in {"restored", "failed"}:
+        # An untagged manifest is as new as its push. What failed may have been restored: its answer
+        # was lost.
+        if outcome.status in {"restored", "failed"}:
             self._restored.add(outcome.repository)
 
     def tell(self) -> None:
-        """Say what clean-ups make of it, where any tag was restored."""
+        """Say what clean-ups make of it, where anything was restored."""
         if not self._is_noted or not self._restored:
             return
         shown = sorted(self._restored)[:_MAX_SHOWN]
         more = len(self._restored) - len(shown)
         names = safe(", ".join(shown)) + (f" and {more:,} more" if more else "")
         typer.echo(
-            f"restored tags are as new as this undo: clean-ups of this machine leave {names} alone"
-            " until one is made with --after-undo; a fleet knows nothing of it",
+            "what was restored is as new as this undo: clean-ups of this machine leave"
+            f" {names} alone until one is made with --after-undo; a fleet knows nothing of it",
             err=True,
         )
 
@@ -102,14 +105,14 @@ def leave_restored(registry: str, settings: Settings) -> dict[str, str]:
         UsageError: That cannot be known.
     """
     return {
-        name: f"an undo of {at:%Y-%m-%d %H:%M} UTC restored tags, which are its newest since;"
+        name: f"an undo of {at:%Y-%m-%d %H:%M} UTC restored images, which are its newest since;"
         " --after-undo cleans it up all the same"
         for name, at in _certain(registry, settings).restored.items()
     }
 
 
 def check_restored(plan: Plan, settings: Settings) -> None:
-    """Refuse a plan that was made before an undo restored tags of one of its repositories.
+    """Refuse a plan that was made before an undo restored images of one of its repositories.
 
     Raises:
         UsageError: It was, or that cannot be known.
@@ -119,20 +122,43 @@ def check_restored(plan: Plan, settings: Settings) -> None:
         at = restored.get(repository.name)
         if repository.condemned and at is not None and plan.made_at < at:
             raise UsageError(
-                f"this plan is older than the undo that restored tags of {repository.name}"
+                f"this plan is older than the undo that restored images of {repository.name}"
                 f" ({at:%Y-%m-%d %H:%M} UTC): make a new one, with --after-undo"
             )
 
 
-def end_holds(plan: Plan, settings: Settings, *, carried_out: bool) -> None:
-    """Note that clean-ups need no longer leave alone what a plan has taken on after an undo.
+def end_holds(plan: Plan, settings: Settings) -> None:
+    """Note that clean-ups need no longer leave alone what a plan has cleaned up after an undo.
 
     Args:
-        plan: A plan that is newer than the undo.
+        plan: A plan that was carried out.
         settings: Where the record is.
-        carried_out: Whether it was carried out; else it ends the holds of those repositories in
-            which it deletes nothing.
     """
+    _end(plan, settings, lambda one: bool(one.condemned))
+
+
+def end_needless_holds(
+    plan: Plan, settings: Settings, policy: Policy, chosen: Collection[str] | None
+) -> None:
+    """Note the same of repositories in which a plan that was made after an undo deletes nothing.
+
+    That is of those which the plan is about: others may have policies of their own.
+
+    Args:
+        plan: The plan.
+        settings: Where the record is.
+        policy: Its policy.
+        chosen: The repositories that it was made for; None or empty for all.
+    """
+
+    def is_needless(one: RepositoryPlan) -> bool:
+        is_about = (not chosen or one.name in chosen) and policy.may_delete(one.name)
+        return is_about and not one.condemned
+
+    _end(plan, settings, is_needless)
+
+
+def _end(plan: Plan, settings: Settings, ends: Callable[[RepositoryPlan], bool]) -> None:
     with suppress(OSError):
         record = _record_of(plan.registry, settings)
         record.note_cleaned(
@@ -141,7 +167,7 @@ def end_holds(plan: Plan, settings: Settings, *, carried_out: bool) -> None:
                 for one in plan.repositories
                 if (at := record.restored.get(one.name)) is not None
                 and plan.made_at > at
-                and bool(one.condemned) == carried_out
+                and ends(one)
             ]
         )
 

@@ -19,7 +19,7 @@ from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.runs import clean_up_alone, find_plan
-from aioregistry.cli.undo.holds import RestoredTags
+from aioregistry.cli.undo.holds import RestoredImages
 from aioregistry.cli.undo.record import list_restorable, record_of
 from aioregistry.cli.undo.tables import (
     documents_of_undo,
@@ -85,7 +85,7 @@ def undo(
             if repositories is None or name in repositories
         }
         total = sum(len(one.tags) + len(one.manifests) for one in chosen.values())
-        with RestoredTags(to, registry.name, () if dry_run else chosen) as restored:
+        with RestoredImages(to, registry.name, () if dry_run else chosen) as restored:
             async with (
                 DistributionWriter(registry, base_url=where, trust_env=True) as writer,
                 to.display.stage("Undo", total, "manifests and tags") as stage,
