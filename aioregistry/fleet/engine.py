@@ -29,7 +29,7 @@ from aioregistry.fleet.state import (
     next_step,
 )
 from aioregistry.fleet.steps import Steps
-from aioregistry.fleet.store import FleetStore, Progress, check_eviction
+from aioregistry.fleet.store import FleetStore, Progress, check_eviction, reconnecting
 
 __all__ = ["FleetEngine"]
 
@@ -98,7 +98,7 @@ class FleetEngine:
         self._tick_seconds = tick_seconds
         self._look_seconds = look_seconds
         self._clock = clock
-        self._docket = Docket(name=name, url=url, execution_ttl=_ENDED_TASKS_KEPT)
+        self._docket = Docket(name=name, url=reconnecting(url), execution_ttl=_ENDED_TASKS_KEPT)
         self.worker: str = f"{socket.gethostname()}-{os.getpid()}"
         self.store: FleetStore = FleetStore(
             self._docket.redis,

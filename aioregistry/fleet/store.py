@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from attrs import frozen
@@ -15,7 +16,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.fleet.lease import Connect, Lease, Write, run_script
 from aioregistry.fleet.state import Run, StateError, after_approval, read_run
 
-__all__ = ["FleetStore", "Progress", "RegistryKeys", "check_eviction"]
+__all__ = ["FleetStore", "Progress", "RegistryKeys", "check_eviction", "reconnecting"]
 
 logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
@@ -274,6 +275,21 @@ async def check_eviction(server: Any) -> None:
                 " noeviction, or plans and journals may be lost",
                 policy,
             )
+
+
+def reconnecting(url: str) -> str:
+    """Return the address of a server by which connections that it has closed are opened anew.
+
+    Servers close those that were idle, as managed ones do after five minutes. By version 3 of the
+    protocol, redis-py 8.1 sends a command into such a connection, and the command fails.
+
+    Args:
+        url: The address; one that names a version of the protocol stays as it is.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "memory" or "protocol" in dict(parse_qsl(parts.query)):
+        return url
+    return f"{url}{'&' if parts.query else '?'}protocol=2"
 
 
 def _run(text: bytes | None) -> Run | StateError | None:

@@ -20,6 +20,7 @@ from aioregistry import RateLimit
 from aioregistry.fleet import Addresses, FleetEngine, Run
 from aioregistry.fleet.intake import Intake, IntakeError
 from aioregistry.fleet.state import VERSION
+from aioregistry.fleet.store import reconnecting
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
     addresses_of,
@@ -347,3 +348,29 @@ async def test_a_server_that_drops_keys_is_warned_of(tmp_path, url, server, capl
     finally:
         await server.config_set("maxmemory-policy", "noeviction")
     assert "maxmemory-policy noeviction" in caplog.text
+
+
+async def test_connections_that_the_server_closes_as_idle_are_no_error(tmp_path, url, server):
+    async with sandbox_of(1) as sandbox:
+        fleet = fleet_of(tmp_path, 1)
+        async with engine_of(fleet, sandbox, url) as engine:
+            await engine.begin(fleet.registries, plan_only=True)
+            for ask in (engine.runs, engine.progress, lambda: engine.begin(["reg0"])):
+                await server.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                await asyncio.sleep(0.05)
+                assert await ask() is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("redis://:pass@host:6379/0", "redis://:pass@host:6379/0?protocol=2"),
+        ("rediss://host?ssl_cert_reqs=none", "rediss://host?ssl_cert_reqs=none&protocol=2"),
+        ("unix:///run/a/redis.sock", "unix:///run/a/redis.sock?protocol=2"),
+        ("redis+sentinel://one,two/name", "redis+sentinel://one,two/name?protocol=2"),
+        ("redis://host?protocol=3", "redis://host?protocol=3"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_an_address_is_used_by_the_protocol_in_which_closed_connections_are_seen(url, used):
+    assert reconnecting(url) == used
