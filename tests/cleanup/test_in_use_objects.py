@@ -8,8 +8,8 @@ import pytest
 
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUse, InUseError, InUseTally, collect_in_use
-from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.cleanup.manifests.listed import ListedManifest
 
 DIGEST = "sha256:" + "a" * 64
 HOST = "registry.digitalocean.com"
