@@ -9,19 +9,18 @@ __all__ = [
     "INTERRUPTED",
     "REFUSED",
     "SOME_FAILED",
-    "TERMINATED",
     "WRONG_USAGE",
     "epilog",
 ]
 
 DONE, SOME_FAILED, WRONG_USAGE, DRIFT_ONLY, REFUSED, CHANGES = 0, 1, 2, 3, 4, 5
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED = 130
 _MEANINGS = {
     DONE: "success",
     SOME_FAILED: "failure",
     WRONG_USAGE: "wrong usage (nothing was sent)",
     REFUSED: "refused: the answer to a question was no",
-    INTERRUPTED: "or 143 interrupted",
+    INTERRUPTED: "or 143 interrupted; 129 its terminal was closed",
 }
 
 
@@ -38,7 +37,7 @@ def epilog(
         example: A line that runs the command.
         meanings: The meanings of codes for this command, where they are not the usual ones.
         asks: Whether the command asks before it changes anything.
-        interrupts: Whether Ctrl-C and SIGTERM have exit codes of their own.
+        interrupts: Whether Ctrl-C, SIGTERM and SIGHUP have exit codes of their own.
     """
     known = {
         code: text

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 __all__ = [
+    "hangups",
     "interruptible",
     "output_is_piped",
     "reader_is_gone",
@@ -21,7 +22,7 @@ __all__ = [
     "until_readable",
 ]
 
-_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def run_program(name: str, program: Callable[[], object]) -> NoReturn:
@@ -29,7 +30,8 @@ def run_program(name: str, program: Callable[[], object]) -> NoReturn:
 
     A reader of its output that has gone is no failure: what is written further goes nowhere. What
     cannot be written for another reason is one, told in a line on stderr. SIGTERM ends it as
-    Ctrl-C does, but for the code.
+    Ctrl-C does, but for the code, and so does SIGHUP, by which a terminal that is closed ends what
+    runs in it.
 
     Args:
         name: What it is called in errors.
@@ -37,10 +39,10 @@ def run_program(name: str, program: Callable[[], object]) -> NoReturn:
     """
     code: Any = _INTERRUPTED
     # Outermost, since Ctrl-C may come at any moment.
-    with suppress(KeyboardInterrupt), _streams() as output, _ended_by_sigterm() as terminated:
+    with suppress(KeyboardInterrupt), _streams() as output, _ended_by_signals() as came:
         code = _code_of(name, program, output)
-        if terminated and code == _INTERRUPTED:
-            code = _TERMINATED
+        if came and code == _INTERRUPTED:
+            code = 128 + came[0]
     # While Python ends, there is nothing left to interrupt.
     atexit.register(_ignore_ctrl_c)
     sys.exit(code)
@@ -78,6 +80,15 @@ def reader_is_gone() -> bool:
     """Return whether what is written to stdout goes nowhere, as its reader has had enough."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return isinstance(raw, _Stream) and raw.reader_is_gone
+
+
+def hangups() -> list[signal.Signals]:
+    """Return what a terminal that is closed sends: SIGHUP, or nothing where it is ignored.
+
+    So `nohup` lets what it starts outlive the terminal. Windows has no such signal.
+    """
+    found = getattr(signal, "SIGHUP", None)
+    return [] if found is None or signal.getsignal(found) is signal.SIG_IGN else [found]
 
 
 def output_is_piped() -> bool:
@@ -206,31 +217,41 @@ def _streams() -> Iterator[_Stream]:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[list[int]]:
-    """Let SIGTERM do what Ctrl-C does; what is yielded has something in it when it has come."""
+def _ended_by_signals() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does; what is yielded has those that have come."""
     came: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        # Of a terminal that is closed, the kernel and the shell tell one after the other; a second
+        # Ctrl-C would not wait for what is under way.
+        is_repeated = number in came and number != signal.SIGTERM
         came.append(number)
         handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
+        if callable(handler) and not is_repeated:
             handler(signal.SIGINT, frame)
 
     on_main_thread = threading.current_thread() is threading.main_thread()
-    if not on_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    ours = [
+        each
+        for each in (signal.SIGTERM, *hangups())
+        if on_main_thread and signal.getsignal(each) is signal.SIG_DFL
+    ]
+    if not ours:
         yield came
         return
     deaf = sys.platform != "win32" and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if deaf:
         # A script's `command &` ignores Ctrl-C. That it does still, but asyncio, which takes over
-        # no handler but Python's own, shall have one that SIGTERM can use.
+        # no handler but Python's own, shall have one that the others can use.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, interrupt)
+    for each in ours:
+        signal.signal(each, interrupt)
     try:
         yield came
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
         if deaf:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -149,10 +149,14 @@ class Terminal:
         """Send SIGTERM, as a supervisor would."""
         self._process.terminate()
 
-    def hang_up(self) -> None:
-        """Close the window."""
+    def hang_up(self) -> int:
+        """Close the window, and return the exit code of what ran in it."""
+        ours, self._ours = self._ours, os.open(os.devnull, os.O_RDONLY)
+        os.close(ours)
+        # The kernel has told it, and so does a shell.
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGHUP)
+        return self._process.wait(_SECONDS)
 
     def _read(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))

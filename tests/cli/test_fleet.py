@@ -147,7 +147,8 @@ def test_plans_are_approved_and_runs_cancelled(folder, sandbox, monkeypatch):
 
 
 @pytest.mark.slow(6)
-def test_a_worker_keeps_the_schedule_and_ends_at_sigterm(folder, sandbox):
+@pytest.mark.parametrize("sent", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGHUP)])
+def test_a_worker_keeps_the_schedule_and_ends_at_a_signal(folder, sandbox, sent):
     minute = (datetime.now(UTC) - timedelta(minutes=3)).minute
     write(folder, f'schedule = "{minute} * * * *"')
     with Program("fleet", "worker", "fleet.toml", stderr=subprocess.PIPE) as worker:
@@ -156,7 +157,8 @@ def test_a_worker_keeps_the_schedule_and_ends_at_sigterm(folder, sandbox):
         while wrong_repositories(sandbox):
             assert time.monotonic() < end
             time.sleep(0.05)
-        worker.send_signal(signal.SIGTERM)
+        for number in sent:
+            worker.send_signal(number)
         assert worker.wait(20) == 0
 
 

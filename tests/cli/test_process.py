@@ -213,11 +213,12 @@ def test_an_error_that_is_not_of_the_output_is_raised():
 
 
 def test_nothing_is_left_of_it(monkeypatch):
-    before = sys.stdout, sys.stderr, *map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
+    signals = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
+    before = sys.stdout, sys.stderr, *map(signal.getsignal, signals)
     monkeypatch.setattr(sys, "argv", ["aioregistry", "--version"])
     with pytest.raises(SystemExit):
         main()
-    after = sys.stdout, sys.stderr, *map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))
+    after = sys.stdout, sys.stderr, *map(signal.getsignal, signals)
     assert after == before
 
 
@@ -263,12 +264,13 @@ def slow(filled):
     return wait
 
 
-def test_sigterm_ends_a_command_as_ctrl_c_does(slow):
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_command_as_ctrl_c_does(slow, sent, code):
     with start("delete-repository", "example/web", "--yes") as process:
         slow(process)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(sent)
         _, errors = process.communicate(timeout=120)
-    assert process.returncode == 143
+    assert process.returncode == code
     assert errors == (
         "aioregistry delete-repository: interrupted;"
         " the repository may be deleted: check with 'aioregistry repositories'\n"
@@ -317,17 +319,34 @@ main()
     assert re.fullmatch(r"aioregistry(| tags): interrupted(|; .*)\n", done.stderr)
 
 
+def test_the_second_hangup_of_a_closed_terminal_does_not_break_off_the_end():
+    ended = []
+
+    def program():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            ended.append("cleanly")
+
+    with pytest.raises(SystemExit) as left:
+        run_program("x", program)
+    assert (left.value.code, ended) == (129, ["cleanly"])
+
+
 def test_sigterm_ends_what_no_loop_runs():
     with pytest.raises(SystemExit) as ended:
         run_program("x", lambda: signal.raise_signal(signal.SIGTERM))
     assert ended.value.code == 143
 
 
-def test_sigterm_that_is_ignored_stays_so(filled, slow):
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_is_ignored_stays_so(filled, slow, sent):
+    # So `nohup` has it.
     filled.sandbox.faults, filled.sandbox.latency = Faults(), 0.4
-    with start("tags", "example/web", before="trap '' TERM; ") as process:
+    with start("tags", "example/web", before=f"trap '' {sent.name[3:]}; ") as process:
         slow(process)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(sent)
         process.communicate(timeout=120)
     assert process.returncode == 0
 

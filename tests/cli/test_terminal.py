@@ -1,8 +1,10 @@
 """The commands in a real terminal."""
 
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +99,27 @@ def test_a_clean_up_shows_its_progress_and_tells_what_ctrl_c_left(condemned, col
     assert "Traceback" not in last
     left = len(condemned.tags())
     assert 1 < left < 401
+
+
+def test_a_clean_up_whose_terminal_is_closed_can_be_resumed(shell):
+    # Within the quota of a minute, so that the second run need not wait for it.
+    for number in range(150):
+        shell.builder.image(f"pr-{number}")
+    shell.builder.image("main")
+    shell.sandbox.latency = 0.1
+    command = ("cleanup", "run", "--policy", "policy.toml", "--force", "--plan-file", "plan.json")
+    with Terminal(*command, "--yes") as terminal:
+        terminal.wait_for(r"Delete  .*[1-9]\d/150 requests")
+        assert terminal.hang_up() == 129
+    entries = [json.loads(line) for line in Path("plan.json.journal").read_text().splitlines()[1:]]
+    begun = {entry["name"] for entry in entries if entry["state"] == "begun"}
+    # Of each that was under way, the journal says what became of it.
+    assert begun
+    assert begun <= {entry["name"] for entry in entries if entry["state"] != "begun"}
+    shell.sandbox.latency = 0
+    resumed = shell.run("cleanup", "apply", "plan.json", "--yes", "--force", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert shell.tags() == {"main"}
 
 
 ASKING = {

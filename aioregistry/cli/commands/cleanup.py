@@ -48,7 +48,7 @@ _CODES = {
     2: "wrong usage, or an apply that asks less of `--in-use` than its plan (nothing was deleted)",
     3: "some items changed since the plan was made and were kept; all others are deleted",
     4: "refused by a limit or by the answer to the question (nothing was deleted)",
-    130: "or 143 interrupted",
+    130: "or 143 interrupted; 129 its terminal was closed",
 }
 _PLAN_CODES = {
     1: "failure, a repository was skipped, or what is in use cannot be known",

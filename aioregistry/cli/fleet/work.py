@@ -27,6 +27,7 @@ from aioregistry.cli.fleet.watching import (
     work_to_the_end,
 )
 from aioregistry.cli.options import Access, Output
+from aioregistry.cli.process import hangups
 from aioregistry.cli.running import check_file, run
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.errors import NotFoundError, RegistryError
@@ -192,11 +193,11 @@ def work(file: Path, joining: Joining, access: Access) -> None:
 
             def stop() -> None:
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    # A second one ends it at once.
+                    # A second one ends it at once; a terminal that is closed sends two SIGHUPs.
                     loop.remove_signal_handler(number)
                 engine.stop()
 
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, *hangups()):
                 with suppress(NotImplementedError):
                     loop.add_signal_handler(number, stop)
             scheduled = sum(one.schedule is not None for one in fleet.registries.values())
