@@ -6,6 +6,7 @@ which takes null for absent and refuses wrong types. So both agree on all that b
 wrong type is an error in either.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
@@ -92,9 +93,18 @@ class PageDecoder(Generic[T]):
         model: What an item is.
         lean: A class of msgspec's with the attributes of `model`, for items that are read by the
             million: those of the usual kind are of that class. None, the default, for `model`.
+        is_usual: Returns whether items of `lean` are of the usual kind, where that class refuses
+            other spellings by itself: no body is searched for these then. None, the default, for a
+            search.
     """
 
-    def __init__(self, key: str, model: type[T], lean: type[Any] | None = None) -> None:
+    def __init__(
+        self,
+        key: str,
+        model: type[T],
+        lean: type[Any] | None = None,
+        is_usual: Callable[[Sequence[Any]], bool] | None = None,
+    ) -> None:
         self._key = key
         self._items = tuple[model, ...]  # type: ignore[valid-type]
         usual = self._items if lean is None else tuple[lean, ...]  # type: ignore[valid-type]
@@ -104,7 +114,8 @@ class PageDecoder(Generic[T]):
             gc=False,
         )
         self._fast = msgspec.json.Decoder(envelope)
-        self._traps = _traps_for(model)
+        self._traps = _traps_for(model) if is_usual is None else ()
+        self._is_usual = is_usual
 
     def decode(self, body: bytes) -> RawPage[T]:
         """Return the page.
@@ -118,7 +129,9 @@ class PageDecoder(Generic[T]):
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
             else:
-                return _raw_page(getattr(answer, self._key), answer.meta, answer.links)
+                items = getattr(answer, self._key)
+                if self._is_usual is None or self._is_usual(items):
+                    return _raw_page(items, answer.meta, answer.links)
         raw = json_object(body)
         try:
             meta = msgspec.convert(raw.get("meta"), _Meta | None)

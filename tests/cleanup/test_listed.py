@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from aioregistry.api.decoding import DecodeError
-from aioregistry.api.models import Blob, Manifest, Tag
+from aioregistry.api.models import OTHER_SPELLINGS, Blob, Manifest, Tag
 from aioregistry.cleanup.manifests import listed
 from aioregistry.cleanup.manifests.blobs import count_of, sizes_of
 from aioregistry.cleanup.manifests.listed import decode_manifests, decode_tags
@@ -21,7 +21,22 @@ TIME = "2024-01-01T00:00:00Z"
 )
 def test_a_lean_item_has_the_fields_of_its_model(lean, model):
     fields = {one.name for one in msgspec.structs.fields(lean)}
-    assert fields == {one.name for one in attrs.fields(model)}
+    assert (
+        fields == {one.name for one in attrs.fields(model)} | OTHER_SPELLINGS.get(model, {}).keys()
+    )
+
+
+@pytest.mark.parametrize("size", [5, 0, None])
+def test_another_spelling_of_a_size_is_understood(size):
+    manifest = {"digest": DIGEST, "blobs": [{"digest": DIGEST, "compressed_size_byte": size}]}
+    (one,) = decode_manifests(page("manifests", manifest)).items
+    assert list(sizes_of([one.blobs])) == [size or 0]
+
+
+def test_another_spelling_of_a_size_has_a_size():
+    manifest = {"digest": DIGEST, "blobs": [{"digest": DIGEST, "compressed_size_byte": "5"}]}
+    with pytest.raises(DecodeError):
+        decode_manifests(page("manifests", manifest))
 
 
 def page(key: str, item: dict) -> bytes:
@@ -53,3 +68,10 @@ def test_a_tag_of_go_s_zero_time_has_none():
     (dated,) = decode_tags(page("tags", {**item, "updated_at": TIME})).items
     assert (zero.tag, zero.manifest_digest, zero.updated_at) == ("v1", DIGEST, None)
     assert dated.updated_at is not None
+
+
+def test_a_manifest_of_go_s_zero_time_has_none():
+    (zero,) = decode_manifests(
+        page("manifests", {"digest": DIGEST, "updated_at": "0001-01-01T00:00:00Z"})
+    ).items
+    assert zero.pushed_at is None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -66,9 +67,14 @@ class ListedTag(msgspec.Struct, frozen=True, gc=False, array_like=True):
     updated_at: Time | None = None
 
 
+# No value is of this type: what has the field is no page of the usual kind.
+_Refused = Annotated[int, msgspec.Meta(gt=0, lt=0)] | msgspec.UnsetType
+
+
 class _Blob(msgspec.Struct, gc=False):
     digest: str = ""
     compressed_size_bytes: int | None = None
+    compressed_size_byte: _Refused = msgspec.UNSET
 
 
 class _Manifest(msgspec.Struct, gc=False):
@@ -92,8 +98,13 @@ class _Tag(msgspec.Struct, gc=False):
     updated_at: Time | None = None
 
 
-_MANIFESTS = PageDecoder("manifests", Manifest, lean=_Manifest)
-_TAGS = PageDecoder("tags", Tag, lean=_Tag)
+def _have_no_zero_time(items: Sequence[_Manifest | _Tag]) -> bool:
+    """Return whether no time is Go's zero time, which stands for none."""
+    return 1 not in [one.updated_at.year for one in items if one.updated_at is not None]
+
+
+_MANIFESTS = PageDecoder("manifests", Manifest, _Manifest, _have_no_zero_time)
+_TAGS = PageDecoder("tags", Tag, _Tag, _have_no_zero_time)
 
 
 def decode_manifests(body: bytes) -> RawPage[ListedManifest]:
