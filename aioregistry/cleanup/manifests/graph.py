@@ -94,8 +94,9 @@ class Graph:
         reached: dict[str, str] = {}
         if not self._needing:
             return reached
-        roots = dict.fromkeys(roots)
-        waiting = [one for one in roots if one in self._needing]
+        # In a dict of a million, few need anything.
+        roots = roots if isinstance(roots, dict) else dict.fromkeys(roots)
+        waiting = list(filter(self._needing.__contains__, roots))
         while waiting:
             needing = waiting.pop()
             for needed in self.needs(needing):
@@ -137,9 +138,11 @@ class Graph:
             if not wave:
                 wave = [min(left, key=lambda digest: (self._is_needed(digest, left), digest))]
             waves.append(wave)
+            if len(wave) == len(left):
+                break
             for digest in wave:
                 del left[digest]
-            for digest in wave:
+            for digest in filter(self._needing.__contains__, wave):
                 for needed in self.needs(digest):
                     if needed in left:
                         left[needed] -= 1

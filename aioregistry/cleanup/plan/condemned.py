@@ -3,9 +3,9 @@
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate, chain, islice
-from operator import eq
-from typing import Literal, Self, overload
+from itertools import accumulate, chain, groupby, islice
+from operator import attrgetter, eq
+from typing import Literal, NamedTuple, Self, overload
 
 from attrs import frozen
 
@@ -13,7 +13,7 @@ from aioregistry.api.models import Time
 from aioregistry.cleanup.manifests.blobs import pack_digests
 from aioregistry.cleanup.manifests.content import subject_of_tag
 
-__all__ = ["Condemned", "CondemnedItems", "Fields", "Row", "in_columns", "time_of"]
+__all__ = ["Batch", "Condemned", "CondemnedItems", "Row", "in_columns", "time_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -23,7 +23,7 @@ _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _M
 _PREFIX = "sha256:"
 _DIGEST_BYTES = 32
 _DIGITS = 2 * _DIGEST_BYTES
-_ROWS_AT_ONCE = 1000
+_ITEMS_AT_ONCE = 1000
 # How a tag begins that names its subject.
 _REFERRER = "sha"
 # In place of None: no time and no size is so small.
@@ -35,10 +35,11 @@ _TAG_END, _TAGS_END = "\n", "\0"
 _NO_DIGEST = bytes(_DIGEST_BYTES)
 
 Delete = Literal["manifest", "tag"]
-# The attributes of a `Condemned`, in their order.
-Fields = tuple[Delete, str, tuple[str, ...], str, datetime | None, datetime | None, int | None]
-# The same, with times in microseconds since 1970.
+# The attributes of a `Condemned`, in their order, with times in microseconds since 1970.
 Row = tuple[Delete, str, Sequence[str], str, int | None, int | None, int | None]
+# The attributes of a `Condemned` but for the first.
+_Rest = tuple[str, tuple[str, ...], str, datetime | None, datetime | None, int | None]
+_rest_of = attrgetter("digest", "tags", "reason", "pushed_at", "set_at", "size_bytes")
 
 
 @frozen(kw_only=True)
@@ -69,6 +70,18 @@ class Condemned:
     def name(self) -> str:
         """What the DELETE names: the digest, or the tag."""
         return self.digest if self.delete == "manifest" else self.tags[0]
+
+
+class Batch(NamedTuple):
+    """Some DELETEs of one kind, by the attributes of `Condemned`: each of all of them."""
+
+    delete: Delete
+    digests: Sequence[str]
+    tags: Sequence[tuple[str, ...]]
+    reasons: Sequence[str]
+    pushed_at: Sequence[datetime | None]
+    set_at: Sequence[datetime | None]
+    sizes: Sequence[int | None]
 
 
 class CondemnedItems(Sequence[Condemned]):
@@ -114,29 +127,28 @@ class CondemnedItems(Sequence[Condemned]):
         self._words: list[str] = []
         # What does not fit in columns, such as a digest of SHA-512.
         self._odd: dict[int, Condemned] = {}
-        self._extend(map(_fields_of, items))
+        self._extend(_batches_of(items))
 
     @classmethod
-    def of_fields(cls, rows: Iterable[Fields]) -> Self:
-        """Return items that were never made: each is given by its attributes, in their order."""
+    def of_batches(cls, batches: Iterable[Batch]) -> Self:
+        """Return items that were never made."""
         items = cls()
-        items._extend(rows)
+        items._extend(batches)
         return items
 
-    def _extend(self, rows: Iterable[Fields]) -> None:
-        waiting = iter(rows)
+    def _extend(self, batches: Iterable[Batch]) -> None:
         numbers: dict[str, int] = {}
-        while some := list(islice(waiting, _ROWS_AT_ONCE)):
+        for batch in batches:
             try:
-                self._extend_quickly(some, numbers)
+                self._extend_quickly(batch, numbers)
             except (ValueError, TypeError, OverflowError):
-                for row in some:
-                    self._add(row, numbers)
+                for rest in zip(*batch[1:], strict=True):
+                    self._add(batch.delete, rest, numbers)
 
-    def _extend_quickly(self, rows: list[Fields], numbers: dict[str, int]) -> None:
-        """Add rows that all fit in columns; for any others raise an error, and add none."""
-        deletes, digests, named, reasons, pushed_at, set_at, sizes = zip(*rows, strict=True)
-        texts = [tags[0] if len(tags) == 1 else _TAG_END.join(tags) for tags in named]
+    def _extend_quickly(self, batch: Batch, numbers: dict[str, int]) -> None:
+        """Add items that all fit in columns; for any others raise an error, and add none."""
+        delete, digests, named, reasons, pushed_at, set_at, sizes = batch
+        texts = list(map(_TAG_END.join, named))
         text, tags = "".join(texts), sum(map(len, named))
         if not text.isascii() or _TAGS_END in text:
             raise ValueError(text)
@@ -159,7 +171,7 @@ class CondemnedItems(Sequence[Condemned]):
         for reason in new:
             numbers[reason] = len(self._words)
             self._words.append(reason)
-        kinds = bytes([delete == "manifest" for delete in deletes])
+        kinds = bytes([delete == "manifest"]) * len(named)
         self.manifests += sum(kinds)
         self.tags += tags
         self.image_tags += tags
@@ -171,11 +183,12 @@ class CondemnedItems(Sequence[Condemned]):
         self._set.extend(was_set)
         self._sizes.extend(sized)
         self._reasons.extend(map(numbers.__getitem__, reasons))
-        self._ends.extend(accumulate(map(len, texts[1:]), initial=len(self._texts) + len(texts[0])))
+        ends = accumulate(map(len, texts), initial=len(self._texts))
+        self._ends.extend(islice(ends, 1, None))
         self._texts += text.encode()
 
-    def _add(self, row: Fields, numbers: dict[str, int]) -> None:
-        delete, digest, tags, reason, pushed_at, set_at, size_bytes = row
+    def _add(self, delete: Delete, rest: _Rest, numbers: dict[str, int]) -> None:
+        digest, tags, reason, pushed_at, set_at, size_bytes = rest
         is_manifest = delete == "manifest"
         self.manifests += is_manifest
         self.tags += len(tags)
@@ -196,7 +209,7 @@ class CondemnedItems(Sequence[Condemned]):
             written = text.encode()
             self._sizes.append(_size(size_bytes))
         except (ValueError, TypeError, OverflowError):
-            self._odd[len(self._kinds)] = _condemned_of(row)
+            self._odd[len(self._kinds)] = _condemned_of(delete, rest)
             packed, pushed, was_set, number, written = _NO_DIGEST, _NONE, _NONE, 0, b""
             self._sizes.append(_NONE)
         self._kinds.append(is_manifest)
@@ -212,8 +225,8 @@ class CondemnedItems(Sequence[Condemned]):
 
         A row has the attributes of `Condemned` in their order, times in microseconds since 1970.
         """
-        for start in range(0, len(self), _ROWS_AT_ONCE):
-            yield from self._rows(start, min(start + _ROWS_AT_ONCE, len(self)))
+        for start in range(0, len(self), _ITEMS_AT_ONCE):
+            yield from self._rows(start, min(start + _ITEMS_AT_ONCE, len(self)))
 
     def _rows(self, start: int, stop: int) -> Iterator[Row | Condemned]:
         words, odd = self._words, self._odd
@@ -366,20 +379,14 @@ def time_of(microseconds: int) -> datetime:
     return _EPOCH + microseconds * _MICROSECOND
 
 
-def _fields_of(item: Condemned) -> Fields:
-    return (
-        item.delete,
-        item.digest,
-        item.tags,
-        item.reason,
-        item.pushed_at,
-        item.set_at,
-        item.size_bytes,
-    )
+def _batches_of(items: Iterable[Condemned]) -> Iterator[Batch]:
+    for delete, some in groupby(items, attrgetter("delete")):
+        while rest := list(map(_rest_of, islice(some, _ITEMS_AT_ONCE))):
+            yield Batch(delete, *zip(*rest, strict=True))
 
 
-def _condemned_of(row: Fields) -> Condemned:
-    delete, digest, tags, reason, pushed_at, set_at, size_bytes = row
+def _condemned_of(delete: Delete, rest: _Rest) -> Condemned:
+    digest, tags, reason, pushed_at, set_at, size_bytes = rest
     return Condemned(
         delete=delete,
         digest=digest,

@@ -159,7 +159,7 @@ def decide(
         name=inventory.repository,
         tags=inventory.count_image_tags(),
         manifests=len(inventory.manifests),
-        condemned=CondemnedItems.of_fields(reasons.condemned()),
+        condemned=CondemnedItems.of_batches(reasons.condemned()),
         kept=reasons.kept(),
     )
     return plan, deleted.keys()

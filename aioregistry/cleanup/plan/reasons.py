@@ -1,8 +1,9 @@
 """Why each tag and manifest is deleted or kept, in words: pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 
 from aioregistry.cleanup.manifests.content import (
     Content,
@@ -13,7 +14,7 @@ from aioregistry.cleanup.manifests.content import (
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
-from aioregistry.cleanup.plan.condemned import Fields
+from aioregistry.cleanup.plan.condemned import Batch
 from aioregistry.cleanup.plan.items import Kept
 from aioregistry.cleanup.policy.rule import Decision
 
@@ -21,6 +22,7 @@ __all__ = ["Reasons", "describe", "part_of", "relation", "short"]
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
 _MAX_TAGS_SHOWN = 2
+_ITEMS_AT_ONCE = 1000
 # By the ending of a tag that names its subject.
 _KINDS = {"sig": "signature of", "att": "attestation of", "sbom": "SBOM of"}
 
@@ -49,49 +51,61 @@ class Reasons:
         self._deleted = deleted
         self._needing = needing
 
-    def condemned(self) -> Iterator[Fields]:
-        """Yield each DELETE: tags first, then manifests, none before what needs it."""
-        for digest, manifest in self._here.items():
-            if digest not in self._deleted:
-                for tag in manifest.tags:
-                    if tag in self._tags and not self._tags[tag].keep:
-                        yield self._condemned_tag(tag, manifest)
-        here, deleted, tags, set_at = self._here, self._deleted, self._tags, self._set_at
-        for wave in self._graph.waves(deleted):
-            for digest in wave:
-                manifest = here[digest]
-                pushed_at, named = manifest.pushed_at, manifest.tags
-                decision = tags.get(named[0]) if len(named) == 1 else None
-                if decision is None or pushed_at is None or deleted[digest] is not None:
-                    yield self._condemned_manifest(manifest)
-                    continue
-                # As most are.
-                at, size = set_at.get(named[0], pushed_at), manifest.size_bytes
-                yield "manifest", digest, named, decision.reason, pushed_at, at, size
+    def condemned(self) -> Iterator[Batch]:
+        """Yield the DELETEs: tags first, then manifests, none before what needs it."""
+        going = (
+            (tag, manifest)
+            for digest, manifest in self._here.items()
+            if digest not in self._deleted
+            for tag in manifest.tags
+            if tag in self._tags and not self._tags[tag].keep
+        )
+        while tags := list(islice(going, _ITEMS_AT_ONCE)):
+            yield self._condemned_tags(tags)
+        digests = chain.from_iterable(self._graph.waves(self._deleted))
+        while manifests := list(map(self._here.__getitem__, islice(digests, _ITEMS_AT_ONCE))):
+            yield self._condemned_manifests(manifests)
 
-    def _condemned_tag(self, tag: str, manifest: ListedManifest) -> Fields:
+    def _condemned_tags(self, going: Sequence[tuple[str, ListedManifest]]) -> Batch:
+        return Batch(
+            "tag",
+            [manifest.digest for _, manifest in going],
+            [(tag,) for tag, _ in going],
+            [self._reason_of_tag(tag, manifest) for tag, manifest in going],
+            [manifest.pushed_at for _, manifest in going],
+            [self._set_time(tag, manifest) for tag, manifest in going],
+            [manifest.size_bytes for _, manifest in going],
+        )
+
+    def _reason_of_tag(self, tag: str, manifest: ListedManifest) -> str:
         reason = self._tags[tag].reason
-        if not any(decision.keep for _, decision in self._decided(manifest)):
-            reason = f"{reason}; its manifest is kept: {self._why_kept(manifest.digest)}"
-        pushed_at, set_at = manifest.pushed_at, self._set_time(tag, manifest)
-        return "tag", manifest.digest, (tag,), reason, pushed_at, set_at, manifest.size_bytes
+        if any(decision.keep for _, decision in self._decided(manifest)):
+            return reason
+        return f"{reason}; its manifest is kept: {self._why_kept(manifest.digest)}"
 
-    def _condemned_manifest(self, manifest: ListedManifest) -> Fields:
-        digest, tags, pushed_at = manifest.digest, manifest.tags, manifest.pushed_at
+    def _condemned_manifests(self, going: Sequence[ListedManifest]) -> Batch:
+        return Batch(
+            "manifest",
+            [manifest.digest for manifest in going],
+            [manifest.tags for manifest in going],
+            list(map(self._reason_of_manifest, going)),
+            [manifest.pushed_at for manifest in going],
+            list(map(self._youngest, going)),
+            [manifest.size_bytes for manifest in going],
+        )
+
+    def _reason_of_manifest(self, manifest: ListedManifest) -> str:
+        digest, tags = manifest.digest, manifest.tags
         taker = self._deleted[digest]
         if taker is not None:
-            reason = f"{self._relation(taker, digest)}, which is deleted"
-        elif tags and (own := self._own_reasons(tags)):
-            reason = own
-        else:
-            reason = self._alone[digest].reason
-        set_at = self._youngest(manifest)
-        return "manifest", digest, tags, reason, pushed_at, set_at, manifest.size_bytes
+            return f"{self._relation(taker, digest)}, which is deleted"
+        return (tags and self._own_reasons(tags)) or self._alone[digest].reason
 
     def _own_reasons(self, tags: tuple[str, ...]) -> str:
         decided = self._tags
         first = decided.get(tags[0])
-        if first is not None and all(decided.get(tag) is first for tag in tags):
+        if first is not None and tags == (tags[0],):
+            # As most are.
             return first.reason
         reasons: dict[str, list[str]] = {}
         for tag in tags:
@@ -105,6 +119,8 @@ class Reasons:
         tags, pushed_at = manifest.tags, manifest.pushed_at
         if not tags or pushed_at is None:
             return None
+        if self._set_at.keys().isdisjoint(tags):
+            return pushed_at
         times = [self._set_at.get(tag, pushed_at) for tag in tags]
         known = [time for time in times if time is not None]
         return max(known) if len(known) == len(times) else None
