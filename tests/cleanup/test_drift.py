@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 import pytest
+from attrs import evolve
 
 from aioregistry.cleanup.apply.drift import Recheck, recheck
 from aioregistry.cleanup.manifests.content import Content
@@ -10,7 +11,7 @@ from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
-from tests.cleanup.registries import ago
+from tests.cleanup.registries import NOW, ago
 
 
 def digest(name: str) -> str:
@@ -70,6 +71,25 @@ def test_what_is_gone_is_absent():
 
 def test_a_manifest_that_got_a_tag_stays():
     assert why(look([whole("a", "x")], {"a": ["x", "new"]})) == "it got the tag new"
+
+
+@pytest.mark.parametrize("known", [ago(-9000), None], ids=["future", "unknown"])
+@pytest.mark.parametrize(("days", "stays"), [(40, False), (0.005, True), (-1, True)])
+def test_a_tag_that_was_set_since_stays_whatever_the_other_says(known, days, stays):
+    manifest = ListedManifest(digest("a"), ("x", "y"), ago(50))
+    times = {"x": known, "y": ago(days)}
+    inventory = RepositoryInventory("web", (manifest,), tags_read=True, set_at=times)
+    item = evolve(whole("a", "x", "y"), set_at=known)
+    contents = {manifest.digest: Content("x", 1)}
+    seen = recheck([item], inventory, contents, Exempt(), made_at=NOW)
+    assert bool(seen.drifted) == stays
+
+
+@pytest.mark.parametrize("known", [ago(-9000), None], ids=["future", "unknown"])
+@pytest.mark.parametrize(("days", "stays"), [(40, False), (-1, True)])
+def test_a_manifest_that_was_pushed_since_stays_whatever_its_time_was(known, days, stays):
+    item = evolve(whole("a"), pushed_at=known)
+    assert bool(look([item], {"a": []}, days=days, made_at=NOW).drifted) == stays
 
 
 def test_a_manifest_that_lost_a_tag_may_go():

@@ -1,7 +1,7 @@
 """What changed since a plan was made, so that an item of it must not be deleted: pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
 
@@ -15,6 +15,8 @@ from aioregistry.cleanup.plan.reasons import describe, relation
 
 __all__ = ["Recheck", "recheck"]
 
+# By so much the clock of the registry may be behind that of whoever made the plan.
+_CLOCKS_DIFFER = timedelta(minutes=15)
 _OUT_OF_DATE = "the repository has changed since the lists were read that the plan was made from"
 
 
@@ -150,12 +152,20 @@ class _Comparison:
         for tag in item.tags if self._inventory.tags_read else ():
             if tag not in manifest.tags:
                 continue
-            before, now = item.set_at or self._made_at, self._inventory.set_time(tag, manifest)
+            now = self._inventory.set_time(tag, manifest)
             if now is None and item.set_at is not None:
                 return f"the time of the tag {tag} is unknown now"
-            if now is not None and before is not None and now > before:
+            if now is not None and self._is_since(item.set_at, now):
                 return f"the tag {tag} was set again at {now:%Y-%m-%d %H:%M:%S} UTC"
         return None
+
+    def _is_since(self, before: datetime | None, now: datetime) -> bool:
+        """Return whether a time is one since the plan was made, which has another."""
+        made_at = self._made_at
+        if before is not None and (made_at is None or before <= made_at):
+            return now > before
+        # One that was unknown, or in the future, as that of another tag may be, says nothing.
+        return made_at is not None and now != before and now > made_at - _CLOCKS_DIFFER
 
     def _drift_of_manifest(self, item: Condemned) -> str | None:
         if item.digest in self._exempt.digests:
@@ -164,8 +174,8 @@ class _Comparison:
         new = sorted({*manifest.tags} - {*item.tags})
         if new:
             return f"it got the tag {new[0]}"
-        before, now = item.pushed_at, manifest.pushed_at
-        if before is not None and now is not None and now > before:
+        now = manifest.pushed_at
+        if now is not None and self._is_since(item.pushed_at, now):
             return f"it was pushed again at {now:%Y-%m-%d %H:%M:%S} UTC"
         return None
 
