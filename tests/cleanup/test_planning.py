@@ -12,12 +12,13 @@ from attrs import astuple, evolve
 from aioregistry import AuthenticationError, PartialListingError, RegistryError, ServerError
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.plan import planner
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
-from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
+from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged, KeepNewestUntagged
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import NOW, Builder, digest_of
@@ -517,3 +518,26 @@ async def test_a_plan_knows_what_it_keeps_by_the_beginning_of_its_digest(sandbox
     assert [*plan.known] == [kept.removeprefix("sha256:")[:16]]
     (nothing,) = (await planned(Policy([Keep(), Delete()], floor=0))).repositories
     assert [*nothing.known] == []
+
+
+async def test_what_an_image_needs_stays_whatever_untagged_manifest_is_in_use(sandbox, planned):
+    builder = Builder(sandbox.state)
+    part = builder.image(days=50)
+    builder.index("keep", children=[part], days=50)
+    running = builder.image(days=20)
+    policy = Policy([KeepNewestUntagged(1), DeleteUntagged()])
+    plan = await planned(policy, in_use=[f"example/web@{running}"])
+    assert names(plan) == []
+    assert plan.left_alone == ()
+    old = builder.image(days=40)
+    assert names(await planned(policy, in_use=[f"example/web@{running}"])) == [old]
+
+
+async def test_nothing_is_deleted_of_what_was_not_read(sandbox, planned, monkeypatch):
+    builder = Builder(sandbox.state)
+    builder.index("keep", children=[builder.image()])
+    assert names(await planned()) == []
+    monkeypatch.setattr(planner, "may_condemn", lambda *_: False)
+    plan = await planned()
+    assert names(plan) == []
+    assert [left.repository for left in plan.left_alone] == ["web"]

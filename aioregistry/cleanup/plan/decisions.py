@@ -108,11 +108,14 @@ def _condemns_any(
         [
             UntaggedManifest(manifest.digest, manifest.pushed_at, is_orphaned=True)
             for manifest in inventory.manifests
-            if not manifest.tags and manifest.digest not in exempt.digests
+            # One that is in use takes a place among the newest.
+            if not manifest.tags
         ],
         now,
     )
-    return not all(decision.keep for decision in (*decided.values(), *untagged.values()))
+    if any(not one.keep and digest not in exempt.digests for digest, one in untagged.items()):
+        return True
+    return not all(decision.keep for decision in decided.values())
 
 
 def condemned_tags(

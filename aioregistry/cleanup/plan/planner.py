@@ -60,6 +60,8 @@ __all__ = ["Planner"]
 _REPOSITORIES_AT_ONCE = 2
 # A repository whose lists turn out to be out of date is listed so often in all.
 _LISTINGS = 2
+# Stands for what no manifest says where nothing can be deleted.
+_NOT_READ = Content("", 0)
 # What may be wrong with one repository alone. Any other error is everybody's, and ends the job.
 _OF_ONE_REPOSITORY = (
     PartialListingError,
@@ -322,7 +324,7 @@ class Planner:
         digests = [manifest.digest for manifest in inventory.manifests]
         exempt = self._exempt(inventory)
         if not inventory.tags_read or not may_condemn(inventory, self._policy, exempt, self._now):
-            return dict.fromkeys(digests, Content("", 0))
+            return dict.fromkeys(digests, _NOT_READ)
         return await self._contents.read(name, digests, lambda count: self._tell(read=count))
 
     def _exempt(self, inventory: RepositoryInventory) -> Exempt:
@@ -365,6 +367,8 @@ class Planner:
         )
         # An orphan is one only if its subject is not merely missing from the list.
         problem = await self._lists.find_unlisted(name, unlisted_subjects(going, inventory, read))
+        if any(read.get(digest) is _NOT_READ for digest in going):
+            problem = "its manifests were not read, as if nothing of it could be deleted"
         if problem:
             self._storage.keep(inventory.manifests)
             self._storage.miss()
