@@ -28,8 +28,17 @@ def write_file(
         mode: Its permissions; None keeps those of the old file, or takes those of a new one.
 
     Raises:
-        OSError: It cannot be written; the old file is as it was, and no temporary file is left.
+        OSError: It cannot be written; the old file is as it was, and no temporary file is left. Its
+            `filename` is the file, also where the system names none or the temporary one.
     """
+    try:
+        _write_whole(path, content, mode)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _write_whole(path: Path, content: str | bytes | Iterable[bytes], mode: int | None) -> None:
     data = content.encode() if isinstance(content, str) else content
     parts = (data,) if isinstance(data, bytes) else data
     path = path.resolve()

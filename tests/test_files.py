@@ -7,6 +7,7 @@ import pytest
 
 from aioregistry import files
 from aioregistry.files import write_file
+from tests.disks import full_disk
 
 
 def test_content_takes_the_place_of_the_old(tmp_path):
@@ -70,3 +71,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_file(path, "new")
     assert path.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_what_cannot_be_written_has_the_name_of_the_file(tmp_path):
+    with full_disk(4), pytest.raises(OSError, match="too large") as failed:
+        write_file(tmp_path / "plan.json", "a plan")
+    assert failed.value.filename == str(tmp_path / "plan.json")
+    with pytest.raises(FileNotFoundError) as failed:
+        write_file(tmp_path / "folder/plan.json", "a plan")
+    assert failed.value.filename == str(tmp_path / "folder/plan.json")

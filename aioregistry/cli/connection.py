@@ -1,7 +1,7 @@
 """The client of a command, and the registry and repository that its arguments name."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
-from aioregistry.cli.display.text import safe
+from aioregistry.cli.display.text import reason_of, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["Connection", "Target"]
+
+_NOT_ARCHIVED = (
+    "nothing was deleted, as what is deleted is kept there first: --archive names another file,"
+    " AIOREGISTRY_STATE_DIR another folder"
+)
 
 
 @frozen
@@ -203,24 +208,38 @@ class Connection:
 
         Raises:
             UsageError: The address of the registry itself is not known.
+            ArchiveError: The file cannot be written; nothing was deleted.
         """
         from aioregistry.cleanup.apply.archive import Archive
-        from aioregistry.cleanup.state_folder import StateFolder
+        from aioregistry.cleanup.apply.archive_format import ArchiveError
 
         try:
             self.settings.contents_url(None)
         except SettingsError as error:
             raise UsageError(f"{error}; or delete for good: --no-archive") from None
-        if path is None:
-            folder = StateFolder.of(registry, api_url=self.settings.api_url)
-            path = folder.new_archive(datetime.now(UTC))
-        self.note_archive(registry, path)
+        chosen = path or self._new_archive(registry)
         handle = self.client.registry(registry)
-        async with (
-            self.contents(handle, None, cache=True) as contents,
-            Archive(path, registry, contents) as archive,
-        ):
-            yield archive, path
+        async with AsyncExitStack() as stack:
+            contents = await stack.enter_async_context(self.contents(handle, None, cache=True))
+            try:
+                opening = Archive(chosen, registry, contents)
+                archive = await stack.enter_async_context(opening)
+            except ArchiveError as error:
+                if path is None:
+                    _drop(chosen)
+                raise ArchiveError(f"{error}; {_NOT_ARCHIVED}") from None
+            self.note_archive(registry, chosen)
+            yield archive, chosen
+
+    def _new_archive(self, registry: str) -> Path:
+        from aioregistry.cleanup.apply.archive_format import ArchiveError
+        from aioregistry.cleanup.state_folder import StateFolder
+
+        folder = StateFolder.of(registry, api_url=self.settings.api_url)
+        try:
+            return folder.new_archive(datetime.now(UTC))
+        except OSError as error:
+            raise ArchiveError(f"{reason_of(error, folder.path)}; {_NOT_ARCHIVED}") from None
 
     def note_archive(self, registry: str, path: Path) -> None:
         """Note an archive in the registry's record, for the list of what can be restored."""
@@ -231,7 +250,8 @@ class Connection:
         try:
             UndoRecord.of(folder).note_archive(path)
         except OSError as error:
-            self.display.say(f"'cleanup undo --list' will not have {path}: {error}")
+            why = reason_of(error, folder.path)
+            self.display.say(f"'cleanup undo --list' will not have {path}: {why}")
 
     @asynccontextmanager
     async def contents(
@@ -285,6 +305,13 @@ async def _limiter(settings: Settings, token: str) -> AsyncGenerator[CountingLim
         raise SettingsError(f"{url.source}: {error}") from None
     async with server, RedisLimiter(server, token, limit) as shared:
         yield CountingLimiter(limit, shared)
+
+
+def _drop(archive: Path) -> None:
+    """Delete an archive that nothing was written to."""
+    with suppress(OSError):
+        archive.unlink()
+        archive.with_name(f"{archive.name}.lock").unlink(missing_ok=True)
 
 
 def _the_only(registries: list[str], how: str) -> str:

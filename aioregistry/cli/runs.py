@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import typer
 from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder, order_of_run, state_root
+from aioregistry.cli.display.text import reason_of
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
 from aioregistry.cli.settings.settings import Settings
@@ -98,7 +99,12 @@ def save_plan(plan: Plan, path: Path | None, settings: Settings, keep: int | Non
         return RunFiles(path)
     folder = StateFolder.of(plan.registry, api_url=settings.api_url)
     run = folder.new_run(plan.made_at)
-    plan.save(run.plan)
+    try:
+        plan.save(run.plan)
+    except OSError:
+        with suppress(OSError):
+            run.plan.parent.rmdir()
+        raise
     # The new one is one of them.
     folder.forget_runs(max(1, settings.keep if keep is None else keep))
     return run
@@ -121,7 +127,10 @@ def clean_up_alone(command: str, registry: RegistryHandle) -> Iterator[None]:
             stack.enter_context(folder.alone(f"aioregistry {command}"))
         except OSError as error:
             # A guard against mistakes: each item is looked at before its DELETE all the same.
-            typer.echo(f"other clean-ups of {registry.name} are not kept away: {error}", err=True)
+            typer.echo(
+                f"other clean-ups of {registry.name} are not kept away: {reason_of(error)}",
+                err=True,
+            )
         yield
 
 
@@ -146,7 +155,7 @@ def record_cleanup(
     try:
         record_usage(StateFolder.of(plan.registry, api_url=settings.api_url), record)
     except OSError as error:
-        typer.echo(f"'usage --trend' will not have this clean-up: {error}", err=True)
+        typer.echo(f"'usage --trend' will not have this clean-up: {reason_of(error)}", err=True)
 
 
 def _all_runs() -> Iterator[RunFiles]:

@@ -1,8 +1,11 @@
 """The commands `aioregistry delete-tags`, `delete-manifests` and `delete-repository`."""
 
+import re
+
 import pytest
 
 from aioregistry.sandbox import Fault, Faults
+from tests.disks import full_disk
 
 
 @pytest.fixture
@@ -190,3 +193,32 @@ def test_a_name_that_none_can_have_is_refused_before_anything_is_sent(shell, nam
     assert "not a valid tag" in result.stderr
     assert "\x1b" not in result.stderr
     assert shell.sandbox.request_count == 0
+
+
+DELETES = ["delete-tags web a --yes", "untag web:a --yes", "delete-repository web --yes"]
+NOT_ARCHIVED = (
+    "; nothing was deleted, as what is deleted is kept there first: --archive names another file,"
+    " AIOREGISTRY_STATE_DIR another folder\n"
+)
+
+
+@pytest.mark.parametrize("line", DELETES)
+def test_without_a_place_for_the_archive_nothing_is_deleted_and_it_is_said_where(
+    filled, monkeypatch, line
+):
+    monkeypatch.setenv("AIOREGISTRY_STATE_DIR", "policy.toml/state")
+    result = filled.run(*line.split())
+    assert result.exit_code == 1
+    assert re.search(rf"policy\.toml/state\S*: Not a directory{NOT_ARCHIVED}$", result.stderr)
+    assert filled.deletes() == 0
+
+
+@pytest.mark.parametrize("line", DELETES)
+def test_on_a_full_disk_nothing_is_deleted_and_no_archive_is_left(filled, line):
+    with full_disk():
+        result = filled.run(*line.split())
+    assert result.exit_code == 1
+    assert result.stderr.endswith(f".archive: cannot be written: File too large{NOT_ARCHIVED}")
+    assert filled.deletes() == 0
+    assert not [*filled.folder.rglob("*.archive*")]
+    assert filled.run("cleanup", "undo", "--list").stdout.startswith("nothing that was deleted")

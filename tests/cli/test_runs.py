@@ -1,8 +1,11 @@
 """Runs of clean-ups in the state directory: where they are, how they are named, how many stay."""
 
 import json
+import re
 
 import pytest
+
+from tests.disks import full_disk
 
 RUN = ("cleanup", "run", "--policy", "policy.toml", "--yes")
 PLAN = ("cleanup", "plan", "--policy", "policy.toml")
@@ -183,3 +186,17 @@ def test_a_state_directory_that_cannot_be_written_is_told_before_anything_is_sen
     monkeypatch.setattr("os.access", lambda path, _: str(path) != str(shell.folder))
     assert "cannot be written" in shell.run("cleanup", "plan", "--policy", "policy.toml").stderr
     assert shell.sandbox.request_count == 0
+
+
+def test_a_plan_that_cannot_be_kept_leaves_no_run(shell):
+    shell.builder.image("pr-1")
+    with full_disk():
+        result = shell.run("cleanup", "run", "--policy", "policy.toml", "--yes", "--force")
+    assert result.exit_code == 1
+    assert re.search(
+        r"plan\.json: File too large; nothing was deleted; AIOREGISTRY_STATE_DIR names another"
+        r" folder, --plan-file a file\n$",
+        result.stderr,
+    )
+    assert not [*shell.folder.glob("state/*/runs/*")]
+    assert shell.deletes() == 0

@@ -81,7 +81,9 @@ class AppendOnlyFile:
             # The next record must not begin in the middle of this one.
             with suppress(OSError):
                 os.ftruncate(self._descriptor, size)
-            raise self._error(f"{self._path}: cannot be written: {error}") from None
+            raise self._error(
+                f"{self._path}: cannot be written: {error.strerror or error}"
+            ) from None
 
     def close(self) -> None:
         """Close the file."""

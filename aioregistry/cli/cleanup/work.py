@@ -28,7 +28,7 @@ from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.plan_documents import csv_of_plan, document_of_plan, markdown_of_plan
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, reason_of, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import (
     CHANGES,
@@ -323,7 +323,7 @@ def _usage(command: str) -> Iterator[None]:
     except (PolicyFileError, PlanFileError, InUseError, ModuleNotFoundError) as error:
         refuse(command, error)
     except OSError as error:
-        refuse(command, f"{error.filename}: {error.strerror}")
+        refuse(command, reason_of(error))
     except ValueError as error:
         refuse(command, error)
 
@@ -393,4 +393,5 @@ def _save(command: str, plan: Plan, planning: Planning, to: Connection) -> Path:
     try:
         return save_plan(plan, planning.plan_file, to.settings, planning.keep).plan
     except OSError as error:
-        refuse(command, f"{error.filename or 'the plan'}: {error.strerror}")
+        why = reason_of(error, "the plan")
+        refuse(command, f"{why}; {_NOTHING}; {_ELSEWHERE}", SOME_FAILED)

@@ -12,6 +12,7 @@ __all__ = [
     "csv_cell",
     "how_to_undo",
     "parse_size",
+    "reason_of",
     "safe",
     "size_in_words",
     "time_in_words",
@@ -53,6 +54,18 @@ def how_to_undo(archive: Path) -> str:
     """Return how what was deleted is restored from an archive."""
     undo = f"aioregistry cleanup undo {shlex.quote(str(archive))}"
     return f"until the next garbage collection, to restore: {undo}"
+
+
+def reason_of(error: OSError, what: object = "") -> str:
+    """Return why a file cannot be used, with its name: ``plan.json: No space left on device``.
+
+    Args:
+        error: The error.
+        what: What to name where the error has no file.
+    """
+    name = error.filename or what
+    text = error.strerror or str(error)
+    return f"{name}: {text}" if name else text
 
 
 def csv_cell(text: str) -> str:

@@ -22,7 +22,6 @@ from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.rows import printer_for
 from aioregistry.cli.display.text import safe
-from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Format, Output
 from aioregistry.cli.running import check_file, refuse, run_connected
@@ -218,7 +217,8 @@ class _Counted:
                 record_usage(folder, line)
             records = read_records(folder)
         except OSError as error:
-            raise UsageError(f"{folder.usage}: {error.strerror or error}") from None
+            error.filename = error.filename or str(folder.usage)
+            raise
         sizes = [(each.at, each.stored_bytes) for each in records if each.stored_bytes is not None]
         self._found.append((found, records, seconds))
         self._growths.append(growth_of_records(sizes) or growth_by_push(found.grown))
@@ -262,14 +262,14 @@ class _Counted:
         figures = self._figures(per_repository=per_repository)
         text = openmetrics(figures, cost=self.cost, quota=self.to.limiter.status)
         # A collector may read it at any time; it runs as another user.
-        _write(path, text, mode=0o644)
+        write_file(path, text, mode=0o644)
 
     def write_page(self, path: Path) -> None:
         """Write the page, unless there is nothing to show."""
         from aioregistry.report.usage_page import usage_page
 
         if self._found:
-            _write(path, usage_page(self._figures(), account=self.account, plans=self.plans))
+            write_file(path, usage_page(self._figures(), account=self.account, plans=self.plans))
 
     def _figures(self, *, per_repository: bool = False) -> list[RegistryFigures]:
         return [
@@ -289,13 +289,6 @@ class _Counted:
             plan = await make_plan(handle, policy, contents)
         self.notes.append(saving(handle.name, plan.frees, self.cost))
         self.plans[handle.name] = plan
-
-
-def _write(path: Path, content: bytes, mode: int | None = None) -> None:
-    try:
-        write_file(path, content, mode=mode)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
 
 
 def _say(notes: list[str], output: Output) -> None:
