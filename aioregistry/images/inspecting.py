@@ -1,6 +1,6 @@
 """Looking at an image: its manifests, its configs, and who shares its layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from attrs import define, field, frozen
@@ -36,6 +36,7 @@ async def inspect_image(
     policy: Policy | None = None,
     contents: ContentReader | None = None,
     in_use: InUse | None = None,
+    leave: Mapping[str, str] | None = None,
     now: datetime | None = None,
     on_progress: Callable[[int], Ignored] | None = None,
 ) -> ImageInspection:
@@ -65,6 +66,8 @@ async def inspect_image(
             repository.
         contents: Where those are read; None, the default, for `distribution` without a cache.
         in_use: What is in use; None, the default, when that is not to be asked.
+        leave: Repositories that clean-ups leave alone, each with the reason, as `make_plan` takes
+            them; None, the default, for none.
         now: The time up to which ages are counted; None for now.
         on_progress: Called with how many manifests of lists were read so far.
 
@@ -86,7 +89,14 @@ async def inspect_image(
     if policy is not None:
         source = ContentReader(distribution) if contents is None else contents
         decisions = await explain_image(
-            registry, policy, source, repository, image.digest, in_use=in_use, now=now
+            registry,
+            policy,
+            source,
+            repository,
+            image.digest,
+            in_use=in_use,
+            leave=leave,
+            now=now,
         )
     return ImageInspection(
         registry.name,

@@ -72,6 +72,24 @@ def test_a_clean_up_after_an_undo_deletes_nothing_in_favour_of_what_is_restored(
         assert len(restored.tags()) == 5
 
 
+@pytest.mark.parametrize("command", ["cleanup explain", "inspect"])
+def test_after_an_undo_what_clean_ups_leave_alone_is_said_to_be_kept(restored, command):
+    condemned, _ = sorted(
+        restored.sandbox.state.registry("example").repository("web").tags.values(),
+        key=lambda tag: tag.at,
+    )[:2]
+    words = (*command.split(), f"web:{condemned.name}", "--policy", "two.toml")
+    result = restored.run(*words)
+    assert result.exit_code == 0, result.output
+    assert "kept: the repository is skipped: an undo of " in result.stdout
+    assert "--after-undo cleans it up all the same\n" in result.stdout
+    if command == "cleanup explain":
+        assert "* rule 2 deletes it" in result.stdout
+        assert "deleted: rule 2" not in result.stdout
+        after = restored.run(*words, "--after-undo").stdout
+        assert after.splitlines()[-1].startswith("deleted: ")
+
+
 def test_after_an_undo_a_repository_is_cleaned_up_when_that_is_asked_for(restored):
     run = ("cleanup", "run", "--policy", "two.toml", "--yes", "--max-fraction", "1")
     result = restored.run(*run, "--plan-file", "new.json", "--after-undo")

@@ -76,6 +76,7 @@ async def explain_tag(
     tag: str,
     *,
     in_use: InUse | None = None,
+    leave: Mapping[str, str] | None = None,
     now: datetime | None = None,
 ) -> Explanation:
     """Return why a policy keeps or deletes one tag. Nothing is deleted.
@@ -90,13 +91,14 @@ async def explain_tag(
         repository: The repository's name.
         tag: The tag.
         in_use: What is in use; None, the default, when that is not to be asked.
+        leave: Repositories to leave alone, each with the reason, as `make_plan` takes them.
         now: The time up to which ages are counted; None for now.
 
     Raises:
         NotFoundError: There is no such registry, repository or tag.
         RegistryError: Any other of its kinds.
     """
-    decided = await _decide(registry, policy, contents, repository, tag, in_use, now)
+    decided = await _decide(registry, policy, contents, repository, tag, in_use, leave, now)
     if tag not in dict(decided.inventory.tags):
         raise NotFoundError(f"no tag {tag!r} in {registry.name}/{repository}")
     return decided.of_tag(tag)
@@ -110,6 +112,7 @@ async def explain_image(
     digest: str,
     *,
     in_use: InUse | None = None,
+    leave: Mapping[str, str] | None = None,
     now: datetime | None = None,
 ) -> tuple[Explanation, ...]:
     """Return why a policy keeps or deletes each tag of a manifest, or the manifest without a tag.
@@ -123,6 +126,7 @@ async def explain_image(
         repository: The repository's name.
         digest: The manifest's digest.
         in_use: What is in use; None, the default, when that is not to be asked.
+        leave: Repositories to leave alone, each with the reason, as `make_plan` takes them.
         now: The time up to which ages are counted; None for now.
 
     Returns:
@@ -133,7 +137,7 @@ async def explain_image(
         NotFoundError: There is no such registry, repository or manifest.
         RegistryError: Any other of its kinds.
     """
-    decided = await _decide(registry, policy, contents, repository, digest, in_use, now)
+    decided = await _decide(registry, policy, contents, repository, digest, in_use, leave, now)
     manifests = {one.digest: one for one in decided.inventory.manifests}
     if digest not in manifests:
         raise NotFoundError(f"no manifest {digest!r} in {registry.name}/{repository}")
@@ -150,6 +154,8 @@ class _Decided:
     inventory: RepositoryInventory
     plan: RepositoryPlan
     policy: Policy
+    # Why clean-ups leave the repository alone; None where they do not.
+    left_alone: str | None
     now: datetime
 
     def of_tag(self, tag: str) -> Explanation:
@@ -179,15 +185,18 @@ class _Decided:
         reason: str,
     ) -> Explanation:
         repository = self.inventory.repository
-        may_delete = self.policy.may_delete(repository)
+        if not self.policy.may_delete(repository):
+            deleted, reason = False, "the policy deletes nothing here"
+        elif deleted and self.left_alone is not None:
+            deleted, reason = False, f"the repository is skipped: {self.left_alone}"
         return Explanation(
             repository=repository,
             tag=tag,
             digest=digest,
             time=time,
             rules=rules,
-            deleted=deleted and may_delete,
-            reason=reason if may_delete else "the policy deletes nothing here",
+            deleted=deleted,
+            reason=reason,
         )
 
 
@@ -198,6 +207,7 @@ async def _decide(
     repository: str,
     reference: str,
     in_use: InUse | None,
+    leave: Mapping[str, str] | None,
     now: datetime | None,
 ) -> _Decided:
     now = datetime.now(UTC) if now is None else now
@@ -219,7 +229,7 @@ async def _decide(
         in_use.digests_of(registry.name, repository, inventory.manifests),
     )
     plan, _ = decide(inventory, read, policy, exempt, now)
-    return _Decided(inventory, plan, policy, now)
+    return _Decided(inventory, plan, policy, (leave or {}).get(repository), now)
 
 
 def _subjects_of(

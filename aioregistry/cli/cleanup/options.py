@@ -17,6 +17,7 @@ from aioregistry.cli.options import (
 )
 
 __all__ = [
+    "AfterUndo",
     "Applying",
     "Notice",
     "PlanFormat",
@@ -44,6 +45,16 @@ PlanName = Annotated[
         metavar="PLAN",
         show_default="the newest in the state directory",
         help="Plan file, or the name of a run that `aioregistry cleanup runs` lists.",
+    ),
+]
+
+
+AfterUndo = Annotated[
+    bool,
+    typer.Option(
+        "--after-undo",
+        help="Clean up repositories, too, of which `cleanup undo` has restored images: these"
+        " are as new as that undo, and rules that keep the newest keep them first.",
     ),
 ]
 
@@ -80,14 +91,7 @@ class Planning:
             help="List all repositories to count the bytes that are freed: layers are shared.",
         ),
     ] = None
-    after_undo: Annotated[
-        bool,
-        typer.Option(
-            "--after-undo",
-            help="Clean up repositories, too, of which `cleanup undo` has restored images: these"
-            " are as new as that undo, and rules that keep the newest keep them first.",
-        ),
-    ] = False
+    after_undo: AfterUndo = False
     plan_file: Annotated[
         Path | None,
         typer.Option(

@@ -20,6 +20,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.undo.holds import leave_restored
 
 __all__ = ["check", "explain", "schema"]
 
@@ -54,7 +55,12 @@ def check(paths: list[Path]) -> None:
 
 
 def explain(
-    repo: str, policy: Path, registry: str | None, reading: Reading, access: Access
+    repo: str,
+    policy: Path,
+    registry: str | None,
+    after_undo: bool,
+    reading: Reading,
+    access: Access,
 ) -> None:
     """Print what each rule of a policy says of a tag, and why the tag is kept or deleted."""
     command = "cleanup explain"
@@ -71,11 +77,12 @@ def explain(
         if tag is None:
             raise UsageError(f"{repo!r} names no tag: write REPO:TAG")
         handle = to.client.registry(target.repository.registry_name)
+        leave = {} if after_undo else leave_restored(handle.name, to.settings)
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
             explanation = await explain_tag(
-                handle, rules, contents, target.repository.name, tag, in_use=uses
+                handle, rules, contents, target.repository.name, tag, in_use=uses, leave=leave
             )
         _show(explanation)
         return DONE

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from aioregistry.cli.cleanup.options import (
+    AfterUndo,
     Applying,
     PlanFormat,
     PlanName,
@@ -262,17 +263,18 @@ def explain(
     repo: RepositoryReference,
     policy: PolicyFile,
     registry: InRegistry = None,
+    after_undo: AfterUndo = False,
     reading: Reading = Reading(),
     access: Access = Access(),
 ) -> None:
     """Explain why a policy keeps or deletes the tag of REPO:TAG.
 
     Prints the answer of each rule, marks the one that decides, and says what holds in the end:
-    images in use, images that others need, the floor. Nothing is deleted.
+    images in use, images that others need, the floor, an undo. Nothing is deleted.
     """
     from aioregistry.cli.cleanup import policy as work
 
-    work.explain(repo, policy, registry, reading, access)
+    work.explain(repo, policy, registry, after_undo, reading, access)
 
 
 @app.command(epilog=epilog("aioregistry cleanup schema > policy.schema.json", interrupts=False))

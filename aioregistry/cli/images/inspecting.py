@@ -20,6 +20,7 @@ from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.images.facts import Node, document_of, nodes_of
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.undo.holds import leave_restored
 from aioregistry.images.inspecting import inspect_image
 from aioregistry.images.inspection import ImageInspection
 
@@ -70,6 +71,7 @@ def inspect(
                 policy=rules,
                 contents=contents,
                 in_use=uses,
+                leave=None if rules is None else leave_restored(handle.name, to.settings),
                 on_progress=count,
             )
         _show(found, form, show_env, no_trunc, utc)
