@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
-from aioregistry.cleanup.in_use.kinds import KINDS, cluster_role, parse_kind
+from aioregistry.cleanup.in_use.kinds import KINDS, MAKERS, cluster_role, parse_kind
 from aioregistry.cleanup.in_use.kube_api import (
     ClusterCredentials,
     by_account,
@@ -36,6 +36,7 @@ Configuration = pytest.importorskip("kubernetes_asyncio.client").Configuration
 WEB = "registry.digitalocean.com/example/web"
 PODS = "/api/v1/pods"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
+SCALED_JOBS = "/apis/keda.sh/v1alpha1/scaledjobs"
 
 
 async def no_wait(_: float) -> None:
@@ -110,7 +111,8 @@ async def test_where_an_image_runs_names_object_and_cluster(source):
 async def test_pods_are_read_after_all_that_makes_them(source, cluster):
     await source.ask()
     lists = [path for method, path, _ in cluster.requests if method == "GET"]
-    assert len(lists) == len(KINDS)
+    assert lists[0] == "/apis"
+    assert len(lists) == 1 + len(KINDS)
     assert lists[-1] == PODS
 
 
@@ -245,6 +247,74 @@ async def test_further_kinds_are_read_before_the_others(connect, cluster):
     source = ClusterInUse(connect=connect, further_kinds=["argoproj.io/v1alpha1/rollouts"])
     assert f"{WEB}:canary" in names(await source.ask())
     assert source.asked[0].counts["rollouts.argoproj.io"] == 1
+
+
+def scaled_job(image: str) -> dict:
+    spec = {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}
+    return {"metadata": {"name": "j", "namespace": "jobs"}, "spec": {"jobTargetRef": spec}}
+
+
+async def test_what_makes_pods_when_its_time_comes_is_read_where_the_cluster_has_it(
+    source, cluster
+):
+    cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
+    cluster.objects["/apis/tekton.dev/v1/tasks"] = []
+    cluster.objects["/apis/tekton.dev/v1beta1/clustertasks"] = [scaled_job(f"{WEB}:task")]
+    # What names no image, and kinds that make no pods, are no error.
+    cluster.objects["/apis/argoproj.io/v1alpha1/workflowtemplates"] = [{"metadata": {"name": "w"}}]
+    cluster.objects["/apis/argoproj.io/v1alpha1/applications"] = [{"metadata": {"name": "a"}}]
+    assert names(await source.ask()) == [f"{WEB}:1", f"{WEB}:monthly", f"{WEB}:task"]
+    assert source.notes == []
+    counts = source.asked[0].counts
+    assert {kind: count for kind, count in counts.items() if kind not in set(map(str, KINDS))} == {
+        "scaledjobs.keda.sh": 1,
+        "tasks.tekton.dev": 0,
+        "clustertasks.tekton.dev": 1,
+        "workflowtemplates.argoproj.io": 1,
+    }
+
+
+async def test_what_the_account_may_not_list_of_these_is_noted_and_recorded(source, cluster):
+    cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
+    cluster.forbidden = {"scaledjobs"}
+    assert names(await source.ask()) == [f"{WEB}:1"]
+    (note,) = source.notes
+    assert "blue: scaledjobs.keda.sh may name images that run later, and were not read" in note
+    assert source.asked[0].passed_over == (note,)
+    # Asked for by name it is an error.
+    cluster.forbidden = {"scaledjobs"}
+    source = ClusterInUse(
+        connect=source._connect, name="blue", further_kinds=["keda.sh/v1alpha1/scaledjobs"]
+    )
+    assert "may not list scaledjobs.keda.sh" in await refusal(source)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_cluster_that_does_not_tell_its_kinds_is_asked_for_the_usual_ones(
+    source, cluster, status
+):
+    cluster.answers["/apis"] = deque([(status, "")])
+    assert names(await source.ask()) == [f"{WEB}:1"]
+    assert source.notes == ["blue: it does not tell which kinds it has besides the usual ones"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], {"groups": [{"name": "keda.sh"}]}, {"groups": [5]}, {"groups": None}],
+)
+async def test_a_list_of_kinds_that_is_none_is_an_error(source, cluster, answer):
+    cluster.answers["/apis"] = deque([(200, answer)])
+    assert "the answer is no list of groups" in await refusal(source)
+    cluster.objects[SCALED_JOBS] = []
+    cluster.answers["/apis/keda.sh/v1alpha1"] = deque([(200, answer)])
+    assert "the answer is no list of resources" in await refusal(source)
+
+
+async def test_an_image_that_a_template_leaves_open_is_reported_as_such(source, cluster):
+    cluster.objects[SCALED_JOBS] = [scaled_job("{{inputs.parameters.image}}")]
+    assert names(await source.ask()) == [f"{WEB}:1"]
+    (note,) = source.notes
+    assert note.endswith("it is filled in when it is used, and nobody can tell by what")
 
 
 async def test_one_that_does_not_answer_in_time_is_an_error(cluster, connect, sandbox):
@@ -396,9 +466,11 @@ async def test_an_apply_asks_the_servers_of_the_plan(source):
 
 def test_the_role_lists_and_does_nothing_else():
     role = cluster_role([parse_kind("argoproj.io/v1alpha1/rollouts")])
-    assert role.count("verbs: [list]") == role.count("apiGroups") == 4
+    groups = {kind.group for kind in KINDS} | {*MAKERS}
+    assert role.count("verbs: [list]") == role.count("apiGroups") == role.count("verbs")
+    assert role.count("apiGroups") == len(groups)
     assert "secrets" not in role
-    assert "rollouts" in role
+    assert "workflowtemplates, rollouts]" in role
 
 
 @pytest.mark.parametrize("text", ["rollouts", "Rollouts.argoproj.io", "a/b", "../v1/pods", ""])

@@ -69,7 +69,12 @@ def test_a_further_kind_is_asked_for_with_a_right_to_it(shell):
     options = ("--in-use", "in-cluster", "--in-use-kind", "argoproj.io/v1alpha1/rollouts")
     made = objects(deploy(shell, "kubernetes", *options, "--in-use-ignore", "Rollout"))
     rules = {tuple(rule["apiGroups"]): rule for rule in made["ClusterRole"]["rules"]}
-    assert rules["argoproj.io",]["resources"] == ["rollouts"]
+    assert rules["argoproj.io",]["resources"][-1] == "rollouts"
+    assert rules["keda.sh",] == {
+        "apiGroups": ["keda.sh"],
+        "resources": ["scaledjobs"],
+        "verbs": ["list"],
+    }
     words = " ".join(_pod(made)["containers"][0]["command"])
     assert "--in-use-kind argoproj.io/v1alpha1/rollouts --in-use-ignore Rollout" in words
 

@@ -1,13 +1,20 @@
 """Asking a cluster what it runs: all of it, or one error."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from aioregistry.arguments import Many, refuse_one
-from aioregistry.cleanup.in_use.kinds import KINDS, ClusterError, Kind, KubeconfigError, parse_kind
+from aioregistry.cleanup.in_use.kinds import (
+    KINDS,
+    MAKERS,
+    ClusterError,
+    Kind,
+    KubeconfigError,
+    parse_kind,
+)
 from aioregistry.cleanup.in_use.kube_api import (
     ClusterAPI,
     Connect,
@@ -25,7 +32,7 @@ _ATTEMPTS = 4
 _FIRST_DELAY_SECONDS = 1.0
 # So often is a list begun anew whose place in it the server does not know any more.
 _WALKS = 3
-_UNAUTHORIZED, _NOT_FOUND, _EXPIRED = 401, 404, 410
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _EXPIRED = 401, 403, 404, 410
 _ROLE = "aioregistry-in-use"
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -127,14 +134,15 @@ class ClusterInUse:
         at = datetime.now(UTC)
         await _check_access(api, self._kinds)
         found = LiveObjects(self.name, self._ignore_kinds)
-        counts = {str(kind): await _walk(api, kind, found) for kind in self._kinds}
+        counts, unread = await self._read_makers(api, found)
+        counts |= {str(kind): await _walk(api, kind, found) for kind in self._kinds}
         if not counts["pods"] and "Pod" not in self._ignore_kinds:
             raise ClusterError(
                 "not one pod, in any namespace, as where an account may see none; where really none"
                 " runs, give --in-use-ignore Pod"
             )
         uses = found.uses()
-        self.notes = found.notes
+        self.notes = [*unread, *found.notes]
         self.asked = (
             AskedServer(
                 source=self.name,
@@ -142,10 +150,41 @@ class ClusterInUse:
                 authority=api.authority,
                 counts=counts,
                 at=at,
-                passed_over=tuple(found.notes),
+                passed_over=tuple(self.notes),
             ),
         )
         return uses
+
+    async def _read_makers(
+        self, api: "_Connection", found: LiveObjects
+    ) -> tuple[dict[str, int], list[str]]:
+        """Read what else the cluster has that makes pods, as far as the account may list it.
+
+        Returns:
+            How many objects of each kind there are, and a sentence for each that was not read.
+        """
+        counts: dict[str, int] = {}
+        notes: list[str] = []
+        named = {(kind.group, kind.resource) for kind in self._kinds}
+        try:
+            makers = await _find_makers(api)
+        except ClusterError as error:
+            if error.status not in {_FORBIDDEN, _NOT_FOUND}:
+                raise
+            return {}, [f"{self.name}: it does not tell which kinds it has besides the usual ones"]
+        for kind in makers:
+            if (kind.group, kind.resource) in named:
+                continue
+            try:
+                counts[str(kind)] = await _walk(api, kind, found)
+            except ClusterError as error:
+                if error.status != _FORBIDDEN:
+                    raise
+                notes.append(
+                    f"{self.name}: {kind} may name images that run later, and were not read: the"
+                    " account may not list them"
+                )
+        return counts, notes
 
 
 class _Connection:
@@ -243,6 +282,49 @@ async def _check_access(api: _Connection, kinds: Iterable[Kind]) -> None:
         )
 
 
+async def _find_makers(api: _Connection) -> list[Kind]:
+    """Return those of `MAKERS` that the cluster has, each by the first version that has it."""
+    found: list[Kind] = []
+    for group, versions in _groups(await api.get("/apis", {})):
+        wanted = set(MAKERS.get(group, ()))
+        for version in versions if wanted else ():
+            served = _listed(await api.get(f"/apis/{group}/{version}", {}))
+            found += [
+                Kind(resource, group, version, may_lack=True)
+                for resource in sorted(wanted & served)
+            ]
+            wanted -= served
+    return found
+
+
+def _groups(answer: Any) -> Iterator[tuple[str, list[str]]]:
+    """Yield each group of a list of groups, with its versions, the preferred one first."""
+    groups = answer.get("groups") if isinstance(answer, dict) else None
+    if not isinstance(groups, list):
+        raise ClusterError("the answer is no list of groups")
+    for one in groups:
+        match one:
+            case {"name": str(name), "versions": [*versions]}:
+                preferred = one.get("preferredVersion")
+                named = [each.get("version") for each in (preferred, *versions) if each]
+                yield name, [each for each in dict.fromkeys(named) if isinstance(each, str)]
+            case _:
+                raise ClusterError("the answer is no list of groups")
+
+
+def _listed(answer: Any) -> set[str]:
+    """Return the names of the resources of a version that can be listed."""
+    resources = answer.get("resources") if isinstance(answer, dict) else None
+    if not isinstance(resources, list):
+        raise ClusterError("the answer is no list of resources")
+    found: set[str] = set()
+    for one in resources:
+        match one:
+            case {"name": str(name), "verbs": [*verbs]} if "list" in verbs:
+                found.add(name)
+    return found
+
+
 async def _walk(api: _Connection, kind: Kind, found: LiveObjects) -> int:
     """Read all objects of a kind, page by page, and return how many there are."""
     for walk in range(1, _WALKS + 1):
@@ -266,7 +348,7 @@ async def _walk_once(api: _Connection, kind: Kind, found: LiveObjects) -> int:
         page = await api.get(kind.path, query)
         lists, items, token = _checked(page, kind)
         for item in items:
-            found.add(item, lists.removesuffix("List"))
+            found.add(item, lists.removesuffix("List"), may_lack=kind.may_lack)
         count += len(items)
         if token is None:
             return count

@@ -2,14 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
 from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.errors import printable
 
-__all__ = ["KINDS", "ClusterError", "Kind", "KubeconfigError", "cluster_role", "parse_kind"]
+__all__ = [
+    "KINDS",
+    "MAKERS",
+    "ClusterError",
+    "Kind",
+    "KubeconfigError",
+    "cluster_role",
+    "parse_kind",
+]
 
 _MAX_CHARACTERS = 2000
 
@@ -47,12 +55,14 @@ class Kind:
         group: Its group; empty for the core one.
         version: The version that is asked for.
         lists: The kind of its lists; None where it is not known.
+        may_lack: Whether an object of it need not name an image.
     """
 
     resource: str
     group: str = ""
     version: str = "v1"
     lists: str | None = None
+    may_lack: bool = False
 
     @property
     def path(self) -> str:
@@ -72,12 +82,31 @@ KINDS: tuple[Kind, ...] = (
     Kind("statefulsets", "apps", lists="StatefulSetList"),
     Kind("daemonsets", "apps", lists="DaemonSetList"),
     Kind("podtemplates", lists="PodTemplateList"),
-    Kind("controllerrevisions", "apps", lists="ControllerRevisionList"),
+    # Revisions may be of anything: they run images only where they name some.
+    Kind("controllerrevisions", "apps", lists="ControllerRevisionList", may_lack=True),
     Kind("replicasets", "apps", lists="ReplicaSetList"),
     Kind("replicationcontrollers", lists="ReplicationControllerList"),
     Kind("jobs", "batch", lists="JobList"),
     Kind("pods", lists="PodList"),
 )
+
+# Of what is widely installed, by group, the kinds of which pods or jobs are made when their time
+# comes: until then no object of the kinds above names their images.
+MAKERS: Mapping[str, tuple[str, ...]] = {
+    "actions.github.com": ("autoscalingrunnersets",),
+    "agones.dev": ("fleets", "gameserversets"),
+    "apps.kruise.io": ("advancedcronjobs", "clonesets", "sidecarsets"),
+    "argoproj.io": ("clusterworkflowtemplates", "cronworkflows", "sensors", "workflowtemplates"),
+    "batch.volcano.sh": ("cronjobs", "jobs"),
+    "execution.furiko.io": ("jobconfigs",),
+    "keda.sh": ("scaledjobs",),
+    "kubeflow.org": ("scheduledworkflows",),
+    "kubevirt.io": ("virtualmachines",),
+    "ray.io": ("rayclusters", "rayservices"),
+    "sparkoperator.k8s.io": ("scheduledsparkapplications",),
+    "tekton.dev": ("clustertasks", "pipelines", "tasks"),
+    "triggers.tekton.dev": ("triggertemplates",),
+}
 
 
 def parse_kind(text: str) -> Kind:
@@ -99,10 +128,10 @@ def cluster_role(further: Iterable[Kind] = (), name: str = "aioregistry-in-use")
     """Return the role that a cluster has to give whoever asks it, as YAML: lists, nothing else.
 
     Args:
-        further: Kinds besides `KINDS`.
+        further: Kinds besides `KINDS` and `MAKERS`.
         name: The role's name.
     """
-    rules: dict[str, list[str]] = {}
+    rules: dict[str, list[str]] = {group: [*resources] for group, resources in MAKERS.items()}
     for kind in (*KINDS, *further):
         rules.setdefault(kind.group, []).append(kind.resource)
     lines = [

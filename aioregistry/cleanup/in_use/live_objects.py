@@ -12,8 +12,6 @@ from aioregistry.oci.references import Reference
 
 __all__ = ["LiveObjects"]
 
-# These may have anything in them, and run images only where they name some.
-_MAY_LACK = frozenset({"ControllerRevision"})
 _MAX_SHOWN = 3
 _MAX_NOTES = 20
 
@@ -34,8 +32,14 @@ class LiveObjects:
         self._passed_over: dict[str, str] = {}
         self._lacking: dict[str, list[str]] = {}
 
-    def add(self, item: Mapping[str, Any], kind: str) -> None:
-        """Take in an object of a kind."""
+    def add(self, item: Mapping[str, Any], kind: str, *, may_lack: bool = False) -> None:
+        """Take in an object.
+
+        Args:
+            item: The object.
+            kind: Its kind.
+            may_lack: Whether it runs images only where it names some. False by default.
+        """
         where = f"{describe(kind, item)} of {self._source}"
         found = False
         for image in images_of(item):
@@ -48,7 +52,7 @@ class LiveObjects:
                 # No cluster can pull it: else anybody could stop every clean-up by such a pod.
                 if image.is_certain:
                     self._passed_over.setdefault(image.name, where)
-        may_lack = kind in self._ignore_kinds or kind in _MAY_LACK or may_lack_images(kind)
+        may_lack = may_lack or kind in self._ignore_kinds or may_lack_images(kind)
         if not may_lack and (not found or without_image(item, kind) is not None):
             self._lacking.setdefault(kind, []).append(where)
 
@@ -67,9 +71,16 @@ class LiveObjects:
             )
         passed = list(self._passed_over.items())
         self.notes = [
-            f"{where}: passed over {name[:80]!r}: no name of an image, so it cannot run"
+            f"{where}: passed over {name[:80]!r}: {_why(name)}"
             for name, where in passed[:_MAX_NOTES]
         ]
         if len(passed) > _MAX_NOTES:
             self.notes.append(f"{self._source}: {len(passed) - _MAX_NOTES:,} more were passed over")
         return list(self._uses.values())
+
+
+def _why(name: str) -> str:
+    if "{{" in name:
+        # As the templates of Argo and the like are.
+        return "it is filled in when it is used, and nobody can tell by what"
+    return "no name of an image, so it cannot run"

@@ -110,20 +110,29 @@ class Cluster:
         return status, json.dumps(given).encode(), "application/json"
 
     def _get(self, path: str, query: Mapping[str, str]) -> tuple[int, Any]:
-        known = {f"{group}/{plural}": kind for group, plural, kind in KINDS}
+        kinds = self._kinds()
+        known = {f"{group}/{plural}": kind for group, plural, kind in kinds}
         group, _, plural = path.rpartition("/")
-        if path in known or path in self.objects:
+        if path in known:
             if plural in self.forbidden:
                 return _status(403, f"{plural} is forbidden: the account cannot list it")
-            kind = known.get(path) or plural.removesuffix("s").capitalize()
-            return self._list(path, kind, group, query)
-        found = _discovery(path)
+            return self._list(path, known[path], group, query)
+        found = _discovery(path, kinds)
         if found is not None:
             return 200, found
         # Of a group that it has, whatever the version.
-        if any(path.startswith(one.rpartition("/")[0] + "/") for one, _, _ in KINDS):
+        if any(path.startswith(one.rpartition("/")[0] + "/") for one, _, _ in kinds):
             return _status(404, "the server could not find the requested resource")
         return 404, _NO_SUCH_PATH
+
+    def _kinds(self) -> list[tuple[str, str, str]]:
+        """Return the kinds that it has: those of every cluster, and those of its objects."""
+        kinds = list(KINDS)
+        for path in self.objects:
+            group, _, plural = path.rpartition("/")
+            if (group, plural) not in {(one, name) for one, name, _ in KINDS}:
+                kinds.append((group, plural, plural.removesuffix("s").capitalize()))
+        return kinds
 
     def _list(self, path: str, kind: str, group: str, query: Mapping[str, str]) -> tuple[int, Any]:
         start = _place(query["continue"]) if query.get("continue") else 0
@@ -178,22 +187,24 @@ def _status(
     }
 
 
-def _discovery(path: str) -> Any:
+def _discovery(path: str, kinds: list[tuple[str, str, str]]) -> Any:
     """What kubectl asks first: which groups there are, and which resources in each."""
-    groups = dict.fromkeys(group for group, _, _ in KINDS)
+    groups = dict.fromkeys(group for group, _, _ in kinds)
     if path == "/version":
         return {"major": "1", "minor": "34", "gitVersion": "v1.34.4"}
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"]}
     if path == "/apis":
-        versions = [group.removeprefix("/apis/") for group in groups if group != "/api/v1"]
+        versions: dict[str, list[dict[str, str]]] = {}
+        for one in groups:
+            if one != "/api/v1":
+                served = one.removeprefix("/apis/")
+                name, _, version = served.partition("/")
+                known = {"groupVersion": served, "version": version}
+                versions.setdefault(name, []).append(known)
         listed = [
-            {
-                "name": version.partition("/")[0],
-                "versions": [{"groupVersion": version, "version": "v1"}],
-                "preferredVersion": {"groupVersion": version, "version": "v1"},
-            }
-            for version in versions
+            {"name": name, "versions": some, "preferredVersion": some[0]}
+            for name, some in versions.items()
         ]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
     if path not in groups:
@@ -210,7 +221,7 @@ def _discovery(path: str) -> Any:
                 "kind": kind,
                 "verbs": ["list"],
             }
-            for group, plural, kind in KINDS
+            for group, plural, kind in kinds
             if group == path
         ],
     }
