@@ -15,7 +15,7 @@ from attrs import frozen
 
 from aioregistry.api.names import check_registry
 from aioregistry.errors import RegistryError
-from aioregistry.session.origins import API_URL
+from aioregistry.session.origins import API_URL, canonical_origin, with_port
 
 __all__ = [
     "RUNS_KEPT",
@@ -88,7 +88,7 @@ class StateFolder:
     """The folder of one registry in the state directory. It is made when something is kept in it.
 
     Registries of the same name behind different addresses, such as a sandbox, have different
-    folders.
+    folders; two spellings of one address have the same.
 
     Attributes:
         path: The folder.
@@ -110,7 +110,8 @@ class StateFolder:
         Raises:
             InvalidNameError: No registry can have this name.
         """
-        return cls((root or state_root()) / (check_registry(registry) + _suffix(api_url)), registry)
+        name, folders = check_registry(registry), root or state_root()
+        return cls(folders / _known(folders, [name + one for one in _suffixes(api_url)]), registry)
 
     @classmethod
     def every(cls, *, api_url: str = API_URL, root: Path | None = None) -> list[Self]:
@@ -127,12 +128,12 @@ class StateFolder:
             paths = sorted((root or state_root()).iterdir())
         except FileNotFoundError:
             return []
-        suffix = _suffix(api_url)
-        names = [(path, path.name.removesuffix(suffix)) for path in paths if path.is_dir()]
+        suffixes = {suffix.lower() for suffix in _suffixes(api_url)}
+        names = [(path, path.name.partition("@")[0]) for path in paths if path.is_dir()]
         return [
             cls(path, name)
             for path, name in names
-            if name + suffix == path.name and "@" not in name and not name.startswith(".")
+            if path.name.removeprefix(name).lower() in suffixes and not name.startswith(".")
         ]
 
     @property
@@ -307,6 +308,26 @@ class StateFolder:
                     _delete_folder(run.plan.parent)
                     forgotten.append(run.name)
         return forgotten
+
+
+def _suffixes(api_url: str) -> list[str]:
+    """Return what follows the name in folders of an API: that of a new one first.
+
+    The others are by further spellings of the address.
+    """
+    canonical = canonical_origin(api_url)
+    return list(dict.fromkeys(map(_suffix, (canonical, with_port(canonical)))))
+
+
+def _known(folders: Path, names: list[str]) -> str:
+    """Return the first name of a folder that exists, in any case; the first of all for none."""
+    # By the spelling of an address, earlier versions made folders of their own.
+    try:
+        listed = [each.name for each in folders.iterdir()]
+    except OSError:
+        return names[0]
+    found = {each.lower(): each for each in listed} | {each: each for each in listed}
+    return next((found[name] for name in names if name in found), names[0])
 
 
 def _suffix(api_url: str) -> str:

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +13,13 @@ __all__ = [
     "REGISTRY_HOST",
     "REVOCATION_URL",
     "TOKEN_VARIABLES",
+    "canonical_origin",
     "check_origin",
     "environment_proxy",
     "is_loopback",
     "is_vendors",
     "origin_from_environment",
+    "with_port",
     "without_login",
 ]
 
@@ -29,6 +32,7 @@ REVOCATION_URL = "https://cloud.digitalocean.com/v1/oauth/revoke"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 _FORM = "http(s)://host[:port][/path], without a login or query"
+_PORTS = {"http": 80, "https": 443}
 _LOGIN = re.compile(r"(?<=//)[^/?#]*@")
 
 
@@ -59,6 +63,35 @@ def check_origin(name: str, url: str) -> str:
     ):
         raise ValueError(f"{name} must be {_FORM}")
     return url.rstrip("/")
+
+
+def canonical_origin(url: str) -> str:
+    """Return the one spelling of a server's URL: `HTTP://Host:80/` is ``http://host``.
+
+    Scheme and host in lower case, without the scheme's own port or slashes at the end. Of two
+    spellings of one address it makes one, so that both name the same server.
+
+    Args:
+        url: The URL; what is none is returned as it is.
+    """
+    return _spelled(url, lambda port, usual: "" if port in {None, usual} else f":{port}")
+
+
+def with_port(url: str) -> str:
+    """Return a URL in the spelling of `canonical_origin`, but with a port also if it is usual."""
+    return _spelled(url, lambda port, usual: f":{port or usual}")
+
+
+def _spelled(url: str, spell: Callable[[int | None, int | None], str]) -> str:
+    try:
+        parts = urlsplit(url)
+        port, host, usual = parts.port, parts.hostname, _PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return url
+    if not host:
+        return url
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{spell(port, usual)}{parts.path}".rstrip("/")
 
 
 def origin_from_environment(variable: str) -> str | None:

@@ -46,6 +46,35 @@ def test_registries_of_one_name_behind_two_addresses_share_no_folder(tmp_path):
     assert sandbox.path == tmp_path / "example@127.0.0.1_8080"
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://LocalHost:80/", "example@localhost"),
+        ("HTTP://localhost", "example@localhost"),
+        ("https://[::1]:443", "example@_1_"),
+        ("http://localhost:443", "example@localhost_443"),
+        ("http://localhost/api/", "example@localhost_api"),
+        ("https://API.digitalocean.com:443/", "example"),
+    ],
+)
+def test_all_spellings_of_an_address_have_one_folder(tmp_path, url, name):
+    assert StateFolder.of("example", api_url=url, root=tmp_path).path.name == name
+
+
+@pytest.mark.parametrize("name", ["example@localhost_80", "example@LocalHost"])
+def test_a_folder_that_was_made_for_another_spelling_stays_in_use(tmp_path, name):
+    (tmp_path / name).mkdir()
+    for url in ("http://localhost", "http://LocalHost:80"):
+        folder = StateFolder.of("example", api_url=url, root=tmp_path)
+        assert [folder] == StateFolder.every(api_url=url, root=tmp_path)
+        assert folder.path.name == name
+    other = StateFolder.of("example", api_url="http://localhost:8080", root=tmp_path)
+    assert other.path.name == "example@localhost_8080"
+    (tmp_path / "example@localhost").mkdir()
+    used = StateFolder.of("example", api_url="http://localhost", root=tmp_path)
+    assert used.path.name == "example@localhost"
+
+
 def test_no_name_leads_out_of_the_directory(tmp_path):
     with pytest.raises(InvalidNameError):
         StateFolder.of("../example", root=tmp_path)

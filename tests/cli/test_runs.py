@@ -200,3 +200,16 @@ def test_a_plan_that_cannot_be_kept_leaves_no_run(shell):
     )
     assert not [*shell.folder.glob("state/*/runs/*")]
     assert shell.deletes() == 0
+
+
+def test_another_spelling_of_the_address_is_the_same_registry(filled, monkeypatch):
+    assert filled.run(*PLAN).exit_code == 0
+    (plan,) = filled.plans()
+    url = filled.sandbox.url
+    # As a version wrote it that knew other spellings.
+    plan.write_text(plan.read_text().replace(f'"{url}"', f'"{url.upper()}/"'))
+    monkeypatch.setenv("AIOREGISTRY_API_URL", f"{url.upper()}/")
+    result = filled.run("cleanup", "apply", plan.parent.name, "--yes")
+    assert result.exit_code == 0, result.output
+    assert filled.tags() == {"main", "dev"}
+    assert [row["begun"] for row in rows(filled.run("cleanup", "runs", "-o", "ndjson"))] == ["yes"]

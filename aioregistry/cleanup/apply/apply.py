@@ -26,6 +26,7 @@ from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.oci.references import Reference
 from aioregistry.ratelimit.priority import bulk_work
+from aioregistry.session.origins import canonical_origin
 
 __all__ = ["apply_plan"]
 
@@ -159,7 +160,9 @@ def _check_addresses(registry: RegistryHandle, plan: Plan, contents: ContentSour
         ("API", plan.api_url, registry.api_url),
         ("registry", plan.registry_url, contents.registry_url),
     ):
-        if made_for is not None and here is not None and here != made_for:
+        if made_for is None or here is None:
+            continue
+        if canonical_origin(here) != canonical_origin(made_for):
             raise PlanFileError(
                 f"the plan was made with the {server} at {made_for}, and this one is at {here}:"
                 " make a plan for it"

@@ -15,7 +15,13 @@ from aioregistry.cli.settings.config_file import Config, SettingsError, config_p
 from aioregistry.cli.settings.doctl import doctl_path, doctl_token
 from aioregistry.cli.settings.values import Setting, scale_of, url_of, whole_seconds
 from aioregistry.errors import InvalidNameError
-from aioregistry.session.origins import API_URL, REGISTRY_HOST, TOKEN_VARIABLES, is_vendors
+from aioregistry.session.origins import (
+    API_URL,
+    REGISTRY_HOST,
+    TOKEN_VARIABLES,
+    canonical_origin,
+    is_vendors,
+)
 
 if TYPE_CHECKING:
     from aioregistry.ratelimit.limits import RateLimit
@@ -90,9 +96,9 @@ class Settings:
 
     @property
     def api_url(self) -> str:
-        """Address of the API."""
+        """Address of the API, in the one spelling by which it is compared."""
         setting = self.get("api-url")
-        return API_URL if setting is None else url_of("api-url", setting)
+        return API_URL if setting is None else canonical_origin(url_of("api-url", setting))
 
     @property
     def registry(self) -> str | None:
