@@ -23,7 +23,12 @@ from aioregistry.oci.credentials import Credentials, Registry
 from aioregistry.oci.documents import ACCEPT, is_host, redirected
 from aioregistry.oci.tokens import Authorizer
 from aioregistry.session.answers import Answer, NoAnswer, classify
-from aioregistry.session.connections import Connections, most_connections, own_session
+from aioregistry.session.connections import (
+    AlikeRequests,
+    Connections,
+    most_connections,
+    own_session,
+)
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import (
     API_URL,
@@ -96,6 +101,7 @@ class RegistryRequests:
         self._http: aiohttp.ClientSession | None = None
         # For the registry's own origin alone, over the same connections: quicker.
         self._direct: aiohttp.ClientSession | None = None
+        self._alike: AlikeRequests | None = None
         self._origin: URL | None = None
         self._base_path = ""
         self._serves_referrers = True
@@ -134,6 +140,7 @@ class RegistryRequests:
             self._http = own_session(**options)
             if not self._trusts_env:
                 self._direct = own_session(one_origin=True, connector_owner=False, **options)
+                self._alike = AlikeRequests(self._direct)
         return self
 
     async def close(self) -> None:
@@ -267,17 +274,24 @@ class RegistryRequests:
         kind: str = "",
         max_bytes: int = _MAX_BODY,
     ) -> Answer | NoAnswer:
-        reads = method in _READS and accept is ACCEPT
-        http, address, options = self._way_to(url, authorization, accept, kind, reads=reads)
+        http = self._http
+        if http is None or http.closed:
+            raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
+        own = self._own_address(method, url) if accept is ACCEPT else None
+        if own is None:
+            address, options = self._usual_way(http, url, authorization, accept, kind)
         # Of bytes beyond a mebibyte aiohttp warns, and a manifest may have four.
         body = io.BytesIO(data) if isinstance(data, bytes) else data
         if not self._turns.acquire_at_once():
             await self._turns.acquire()
         try:
             with self._deadlines.begin():
-                response = await http.request(
-                    method, address, allow_redirects=False, data=body, **options
-                )
+                if own is not None and self._alike is not None:
+                    response = await self._alike.request(method, own, authorization)
+                else:
+                    response = await http.request(
+                        method, address, allow_redirects=False, data=body, **options
+                    )
                 try:
                     return await read_answer(response, max_bytes)
                 finally:
@@ -298,51 +312,39 @@ class RegistryRequests:
         finally:
             self._turns.release()
 
-    def _way_to(
-        self, url: str, authorization: Secret | None, accept: str, kind: str, *, reads: bool
-    ) -> tuple[aiohttp.ClientSession, URL, dict[str, Any]]:
-        """Return the session, the address and the options of a request.
-
-        Args:
-            url: The address.
-            authorization: The value of the Authorization header; None for none.
-            accept: The Accept header.
-            kind: The media type of the body; empty for none.
-            reads: Whether it is one of the many that are alike.
-        """
-        http, base = self._http, self._base_url
-        if http is None or http.closed:
-            raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
-        options = self._options(http, authorization, accept, kind)
+    def _own_address(self, method: str, url: str) -> URL | None:
+        """Return the address of a read from the registry's own origin; None for anything else."""
+        base = self._base_url
         if (
-            reads
-            and self._direct is not None
-            and base is not None
-            and url.startswith(f"{base}/")
-            and "?" not in url
+            self._alike is None
+            or method not in _READS
+            or base is None
+            or not url.startswith(f"{base}/")
+            or "?" in url
         ):
-            if self._origin is None:
-                self._origin, self._base_path = URL(base, encoded=True), urlsplit(base).path
-            # To read the origin anew takes four times as long.
-            path = self._base_path + url[len(base) :]
-            return self._direct, self._origin.with_path(path, encoded=True), options
-        address = URL(url, encoded=True)
-        if self._trusts_env:
-            options |= self._proxy_for(address)
-        return http, address, options
+            return None
+        if self._origin is None:
+            self._origin, self._base_path = URL(base, encoded=True), urlsplit(base).path
+        # To read the origin anew takes four times as long.
+        return self._origin.with_path(self._base_path + url[len(base) :], encoded=True)
 
-    def _options(
-        self, http: aiohttp.ClientSession, authorization: Secret | None, accept: str, kind: str
-    ) -> dict[str, Any]:
-        if self._borrowed is None and accept is ACCEPT and not kind:
-            # The session has the rest.
-            return {"headers": {hdrs.AUTHORIZATION: authorization}} if authorization else {}
-        return request_options(
+    def _usual_way(
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        authorization: Secret | None,
+        accept: str,
+        kind: str,
+    ) -> tuple[URL, dict[str, Any]]:
+        """Return the address and the options of any request; an empty kind is for no body."""
+        address = URL(url, encoded=True)
+        options = request_options(
             http,
             {"Accept": accept, "Content-Type": kind} if kind else {"Accept": accept},
             authorization,
             None if self._borrowed is None else self._timeout,
         )
+        return address, options | (self._proxy_for(address) if self._trusts_env else {})
 
     def _proxy_for(self, address: URL) -> dict[str, Any]:
         origin = address.origin()

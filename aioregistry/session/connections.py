@@ -6,15 +6,18 @@ Together with `transport` the place in the core that knows aiohttp.
 import asyncio
 import math
 from collections import deque
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
+from aiohttp import hdrs
 from attrs import define
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
+    from yarl import URL
 
-__all__ = ["Connections", "most_connections", "no_hidden_resend", "own_session"]
+__all__ = ["AlikeRequests", "Connections", "most_connections", "no_hidden_resend", "own_session"]
 
 # An attribute of aiohttp's sessions, which a later version may not have.
 _RESEND_SWITCH = "_retry_connection"
@@ -132,6 +135,85 @@ class _AlikeRequest(aiohttp.ClientRequest):
         if alike.key is None:
             alike.key = super().connection_key
         return alike.key
+
+
+@define
+class _Made:
+    """The first request of a method, as aiohttp made it.
+
+    Attributes:
+        kind: Its class.
+        state: All that it was before it was sent.
+        authorization: The authorization of the last request that was like it; None for none.
+        headers: The headers of that one.
+        send: How aiohttp goes on with a request.
+    """
+
+    kind: type[aiohttp.ClientRequest]
+    state: dict[str, Any]
+    authorization: str | None
+    headers: "CIMultiDict[str]"
+    send: aiohttp.ClientHandlerType
+
+
+class AlikeRequests:
+    """Sends requests that differ in nothing but their address and their authorization.
+
+    For each request aiohttp works out anew what its session says of headers, timeouts, cookies,
+    proxies and redirects, which is a fifth of a client's time. Here the first request of a method
+    goes that way. Those after it are copies of it, and go on where middlewares hand requests over.
+
+    Args:
+        session: A session of our own for one origin, without a total timeout: see `own_session`.
+    """
+
+    __slots__ = ("_made", "_session")
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._made: dict[str, _Made] = {}
+
+    def request(
+        self, method: str, url: "URL", authorization: str | None
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        """Send a request without a body, and return the response; no redirect is followed.
+
+        Args:
+            method: The method.
+            url: The address, encoded and without a fragment.
+            authorization: The value of the Authorization header; None for none.
+        """
+        made = self._made.get(method)
+        if made is None:
+            return self._first(method, url, authorization)
+        if made.authorization is not authorization:
+            headers = made.headers.copy()
+            headers.popall(hdrs.AUTHORIZATION, None)
+            if authorization is not None:
+                headers[hdrs.AUTHORIZATION] = authorization
+            made.authorization, made.headers = authorization, headers
+        request = made.kind.__new__(made.kind)
+        state = vars(request)
+        state.update(made.state)
+        state["url"] = state["original_url"] = url
+        state["headers"] = made.headers.copy()
+        return made.send(request)
+
+    async def _first(
+        self, method: str, url: "URL", authorization: str | None
+    ) -> aiohttp.ClientResponse:
+        async def keep(
+            request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+        ) -> aiohttp.ClientResponse:
+            state = vars(request).copy()
+            headers = request.headers.copy()
+            self._made[method] = _Made(type(request), state, authorization, headers, send)
+            return await no_hidden_resend(request, send)
+
+        headers = None if authorization is None else {hdrs.AUTHORIZATION: authorization}
+        return await self._session.request(
+            method, url, headers=headers, allow_redirects=False, middlewares=[keep]
+        )
 
 
 def own_session(*, one_origin: bool = False, **options: Any) -> aiohttp.ClientSession:

@@ -1,4 +1,4 @@
-"""Which of its sessions a registry's request goes by, and with what authorization."""
+"""Which of a registry's requests are made like one another, and with what authorization."""
 
 import hashlib
 
@@ -7,7 +7,6 @@ from aiohttp import web
 from yarl import URL
 
 from aioregistry.oci.distribution import Distribution
-from aioregistry.oci.documents import ACCEPT
 from tests.conftest import QUICK
 from tests.oci.serving import serving
 from tests.oci.test_tokens import DIGEST, REPOSITORIES, registry  # noqa: F401
@@ -29,12 +28,12 @@ async def test_each_repository_is_asked_for_with_its_own_token(client, registry)
     assert len({given for _, given in sent}) == len(REPOSITORIES)
 
 
-async def test_reads_of_the_registry_itself_go_by_the_quick_session(client):
+async def test_reads_of_the_registry_itself_are_made_like_one_another(client):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
-        http, address, _ = distribution._way_to(f"{BASE}{PATH}", None, ACCEPT, "", reads=True)
-        assert http is distribution._direct
-        assert address == URL(f"{BASE}{PATH}", encoded=True)
-        assert str(address) == f"{BASE}{PATH}"
+        for method in ("GET", "HEAD"):
+            address = distribution._own_address(method, f"{BASE}{PATH}")
+            assert address == URL(f"{BASE}{PATH}", encoded=True)
+            assert str(address) == f"{BASE}{PATH}"
 
 
 async def test_an_address_with_a_path_keeps_it_in_every_request(client):
@@ -58,27 +57,24 @@ async def test_an_address_with_a_path_keeps_it_in_every_request(client):
 
 
 @pytest.mark.parametrize(
-    ("url", "reads"),
+    ("method", "url"),
     [
-        (f"{BASE}4{PATH}", True),
-        (f"https://storage.example{PATH}", True),
-        (f"{BASE}{PATH}?n=1", True),
-        (f"{BASE}{PATH}", False),
+        ("GET", f"{BASE}4{PATH}"),
+        ("GET", f"https://storage.example{PATH}"),
+        ("GET", f"{BASE}{PATH}?n=1"),
+        ("PUT", f"{BASE}{PATH}"),
     ],
 )
-async def test_all_others_go_by_the_usual_session(client, url, reads):
+async def test_all_others_are_made_anew(client, method, url):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
-        http, address, _ = distribution._way_to(url, None, ACCEPT, "", reads=reads)
-        assert http is distribution._http
-        assert str(address) == url
+        assert distribution._own_address(method, url) is None
 
 
-async def test_with_the_environments_proxies_all_go_by_the_usual_session(client):
+async def test_with_the_environments_proxies_all_are_made_anew(client):
     async with Distribution(
         client.registry("example"), base_url=BASE, trust_env=True
     ) as distribution:
-        http, _, _ = distribution._way_to(f"{BASE}{PATH}", None, ACCEPT, "", reads=True)
-        assert http is distribution._http
+        assert distribution._own_address("GET", f"{BASE}{PATH}") is None
 
 
 async def test_both_sessions_are_closed(client):
