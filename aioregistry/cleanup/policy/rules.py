@@ -85,7 +85,8 @@ class KeepNewest(TagRule):
         unit: What is counted: ``images``, each as young as its youngest tag that the rule matches,
             and kept with all of these; or ``tags``. Images by default.
         group_by: Counts for each group by itself: tags for which the groups of this regular
-            expression match the same. A tag that does not match it is left to later rules.
+            expression match the same. A tag whose whole name it does not match is left to later
+            rules.
     """
 
     count: int = field(validator=check_count)
@@ -99,7 +100,11 @@ class KeepNewest(TagRule):
     )
     options: ClassVar[tuple[Key, ...]] = (
         keys.choice("count", "unit", ("images", "tags"), "What is counted; images by default."),
-        keys.regex("group-by", "group_by", "Count for each value of these groups by itself."),
+        keys.regex(
+            "group-by",
+            "group_by",
+            "Count for each value of these groups by itself; it has to match the whole name.",
+        ),
     )
 
     def decide(self, candidates: Sequence[Candidate], now: datetime) -> Mapping[str, Decision]:  # noqa: ARG002
