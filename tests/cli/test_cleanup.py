@@ -238,6 +238,15 @@ def test_a_repository_that_is_left_alone_fails_the_command(filled):
     assert result.exit_code == 1
 
 
+@pytest.mark.parametrize("command", [("plan",), ("run", "--yes")], ids=["plan", "run"])
+def test_a_token_that_may_not_list_is_told_as_such(filled, command):
+    filled.sandbox.faults = Faults(Fault(kind="status", status=403, route="*/digests"))
+    result = filled.run("cleanup", *command, "--policy", "policy.toml")
+    assert result.exit_code == 1
+    assert "The token needs the scope registry:read" in result.stderr
+    assert "interrupted" not in result.stderr
+
+
 def test_a_deadline_ends_it(filled):
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     result = filled.run("cleanup", "apply", "plan.json", "--yes", "--deadline", "0s")

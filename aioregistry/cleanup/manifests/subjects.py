@@ -1,11 +1,10 @@
 """Looking for a subject in the other repositories of a registry."""
 
-import asyncio
-
 from aioregistry.cleanup.manifests.content import subject_key
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
+from aioregistry.oci.fan_out import for_each
 
 __all__ = ["find_subjects"]
 
@@ -32,25 +31,18 @@ async def find_subjects(
     """
     try:
         listed = await registry.repositories().collect(require_complete=True)
-        waiting = iter([(one.name, key) for one in listed for key in sorted(missing)])
         found: set[str] = set()
 
-        async def work() -> None:
-            for repository, key in waiting:
-                if key not in found and await _has(registry, contents, repository, key):
-                    found.add(key)
+        async def look(place: tuple[str, str]) -> None:
+            repository, key = place
+            if key not in found and await _has(registry, contents, repository, key):
+                found.add(key)
 
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(_LOOKS_AT_ONCE):
-                tasks.create_task(work())
+        places = [(one.name, key) for one in listed for key in sorted(missing)]
+        await for_each(look, places, _LOOKS_AT_ONCE)
     except ClientClosedError:
         raise
     except RegistryError:
-        return missing
-    except BaseExceptionGroup as group:
-        error = group.exceptions[0]
-        if isinstance(error, ClientClosedError) or not isinstance(error, RegistryError):
-            raise error from None
         return missing
     return frozenset(found)
 

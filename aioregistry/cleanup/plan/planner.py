@@ -1,6 +1,5 @@
 """Planning one repository after the other: lists, contents, decisions."""
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
@@ -54,6 +53,7 @@ from aioregistry.errors import (
     RegistryTimeoutError,
     ServerError,
 )
+from aioregistry.oci.fan_out import for_each
 
 __all__ = ["Planner"]
 
@@ -179,25 +179,17 @@ class Planner:
     ) -> dict[str, RepositoryPlan | LeftAlone | None]:
         # The largest first, while nothing is planned yet that takes memory, too.
         names = sorted(names, key=self._manifests_of, reverse=True)
-        waiting = iter(names)
         planned: dict[str, RepositoryPlan | LeftAlone | None] = {}
         if isinstance(self._contents, ContentReader):
             self._contents.expect(names)
 
-        async def work() -> None:
-            for name in waiting:
-                planned[name] = await self._plan_repository(name)
-                if isinstance(planned[name], LeftAlone):
-                    self._usage.skip(name)
-                self._tell(repositories=1)
+        async def plan(name: str) -> None:
+            planned[name] = await self._plan_repository(name)
+            if isinstance(planned[name], LeftAlone):
+                self._usage.skip(name)
+            self._tell(repositories=1)
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(_REPOSITORIES_AT_ONCE):
-                    tasks.create_task(work())
-        except BaseExceptionGroup as group:
-            # The first says why; the others are what it led to, or as bad.
-            raise group.exceptions[0] from None
+        await for_each(plan, names, _REPOSITORIES_AT_ONCE)
         return planned
 
     def _manifests_of(self, name: str) -> int:
