@@ -1,5 +1,7 @@
 """A registry or a repository that is not there is no success."""
 
+import json
+
 import pytest
 
 from tests.cleanup.registries import digest_of
@@ -138,3 +140,31 @@ def test_no_login_is_shown_by_the_configuration(filled):
     result = filled.run("config", "show", "--api-url", "http://user:secret@host")
     assert "http://***@host" in result.stdout
     assert "secret" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("tags web:mian", "mian"),
+        ("tags web:mian -o json --sort name", "mian"),
+        ("manifests web:mian", "mian"),
+        (f"manifests web@{digest_of('a')}", digest_of("a")),
+    ],
+)
+def test_a_list_of_one_image_that_does_not_exist_is_an_error(filled, line, named):
+    result = filled.run(*line.split())
+    assert result.exit_code == 1
+    command = line.split()[0]
+    said = f"aioregistry {command}: there is no image '{named}' in 'example/web'\n"
+    assert result.stderr == said
+    if "json" in line:
+        assert json.loads(result.stdout) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["tags web:main --newer-than 1s", "tags web --match nix*", "tags web@DIGEST"]
+)
+def test_a_list_that_filters_leave_nothing_of_is_no_error(filled, line):
+    untagged = filled.builder.image()
+    result = filled.run(*line.replace("DIGEST", untagged).split(), "-q")
+    assert (result.exit_code, result.stdout) == (0, "")

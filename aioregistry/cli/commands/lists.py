@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aioregistry.api.models import Manifest, Repository, Tag
-    from aioregistry.cli.connection import Connection
+    from aioregistry.cli.connection import Connection, Target
     from aioregistry.client.registry import RegistryHandle
     from aioregistry.client.repository import RepositoryHandle
     from aioregistry.oci.references import Reference
@@ -126,6 +126,7 @@ class _Kind(Generic[T]):
     of: "Callable[[RegistryHandle | RepositoryHandle], Pager[T]]"
     name: "Callable[[T], str]"
     names: "Callable[[Reference, T], bool]"
+    has_manifests: bool
 
 
 @frozen
@@ -181,6 +182,7 @@ def tags(
         lambda place: place.tags(),
         lambda item: f"{item.registry_name}/{item.repository}:{item.tag}",
         _names_tag,
+        has_manifests=False,
     )
     _list(kind, _Where(repo, registry, all_registries), filters, output, access)
 
@@ -207,6 +209,7 @@ def manifests(
         lambda place: place.manifests(),
         lambda item: f"{item.registry_name}/{item.repository}@{item.digest}",
         _names_manifest,
+        has_manifests=True,
     )
     _list(kind, _Where(repo, registry, all_registries), filters, output, access)
 
@@ -223,7 +226,8 @@ def _list(
             listing = Listing.of(kind.unit, kind.columns, kind.facts, filters, output)
             target = await to.target(where.repo, where.registry)
             only = partial(kind.names, target.reference)
-            await show(to.display, listing, [kind.of(target.repository)], only)
+            missing = _missing(target, kind)
+            await show(to.display, listing, [kind.of(target.repository)], only, missing)
             return DONE
         listing = Listing.of(
             *(kind.unit, kind.columns, kind.facts, filters, output),
@@ -235,3 +239,14 @@ def _list(
         return DONE
 
     run_connected(kind.unit, access, work)
+
+
+def _missing(target: "Target", kind: "_Kind[T]") -> str:
+    """Return the error where what is named does not exist; empty where a list may be empty."""
+    tag, digest = target.reference.tag, target.reference.digest
+    # A manifest may have no tag.
+    if tag is None and (digest is None or not kind.has_manifests):
+        return ""
+    named = "@".join(filter(None, (tag, digest)))
+    where = f"{target.repository.registry_name}/{target.repository.name}"
+    return f"there is no image {named!r} in {where!r}"

@@ -14,6 +14,7 @@ from aioregistry.cli.display.selection import Facts, Selection
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Filters, Output
 from aioregistry.cli.process import output_is_piped
+from aioregistry.errors import NotFoundError
 
 if TYPE_CHECKING:
     from aioregistry.paging.pager import Pager
@@ -104,6 +105,7 @@ async def show(
     listing: Listing[T],
     pagers: "Iterable[Pager[T]]",
     only: Callable[[T], bool] = lambda _: True,
+    missing: str = "",
 ) -> None:
     """Write lists to stdout as one: each page as it arrives, unless the list is sorted.
 
@@ -112,8 +114,10 @@ async def show(
         listing: How the list is shown.
         pagers: The lists.
         only: Whether an item is shown at all, before filters.
+        missing: The error where `only` has let no item through; empty where that is none.
 
     Raises:
+        NotFoundError: That error.
         RegistryError: A page cannot be read.
         OSError: Output cannot be written; BrokenPipeError when its reader has closed the pipe.
     """
@@ -123,7 +127,7 @@ async def show(
     shown = wanted.sort is not None or not sys.stdout.isatty()
     # The reader of a pipe may write to the same terminal, as `head` does.
     bar = wanted.sort is not None or not output_is_piped()
-    begun = False
+    begun, named = False, _Named(only, missing)
     async with display.stage(
         "Read", 0, listing.unit, items_a_request=200, shown=shown, bar=bar
     ) as stage:
@@ -136,7 +140,7 @@ async def show(
                         printer.begin()
                     stage.total = total + (page.total or pages.found)
                     stage.done = done + pages.found
-                    found = wanted.of_page(filter(only, page.items), facts)
+                    found = wanted.of_page(named.of_page(page.items), facts)
                     if wanted.sort is not None:
                         kept += found
                         continue
@@ -153,4 +157,25 @@ async def show(
     if wanted.sort is not None:
         printer.rows(wanted.in_order(kept, facts))
     printer.end()
+    named.check()
     listing.end(stage.done)
+
+
+class _Named(Generic[T]):
+    """The items of a list that an argument names."""
+
+    def __init__(self, only: Callable[[T], bool], missing: str) -> None:
+        self._only = only
+        self._missing = missing
+        self._is_found = False
+
+    def of_page(self, items: Iterable[T]) -> list[T]:
+        """Return those of a page."""
+        found = list(filter(self._only, items))
+        self._is_found = self._is_found or bool(found)
+        return found
+
+    def check(self) -> None:
+        """Raise `NotFoundError` if there was none, and that is an error."""
+        if self._missing and not self._is_found:
+            raise NotFoundError(self._missing)
