@@ -12,8 +12,8 @@ from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag
 from aioregistry.cleanup.memory.state import RepositoryState
 from aioregistry.cleanup.memory.times import with_remembered_times
-from aioregistry.cleanup.plan.bounds import decides_alike, keeps_so_many
-from aioregistry.cleanup.plan.decisions import Exempt, condemned_tags, decide
+from aioregistry.cleanup.plan.bounds import condemned_tags, decides_alike, keeps_so_many
+from aioregistry.cleanup.plan.decisions import Exempt, decide
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Rule
 from aioregistry.cleanup.policy.rules import (
@@ -107,7 +107,7 @@ def test_nothing_is_ever_deleted_where_the_counts_keep_everything():
         if keeps_so_many(policy, "web", tags, len(inventory.manifests)):
             kept += policy.deletes
             contents = {one.digest: Content("", 0) for one in inventory.manifests}
-            plan, _ = decide(inventory, contents, policy, Exempt(), NOW)
+            plan = decide(inventory, contents, policy, Exempt(), NOW).plan
             assert not plan.condemned, seed
     assert kept > 20
 

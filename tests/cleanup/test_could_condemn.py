@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
-from aioregistry.cleanup.plan.bounds import could_condemn
-from aioregistry.cleanup.plan.decisions import Exempt, may_condemn
+from aioregistry.cleanup.plan.bounds import could_condemn, may_condemn
+from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import TagRule
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, KeepNewest
@@ -42,7 +42,7 @@ def test_the_newest_are_certain_only_where_they_are_all():
 
 
 def test_some_of_many_manifests_are_enough_where_one_of_them_is_deleted(monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.plan.decisions._SAMPLE_SIZE", 1)
+    monkeypatch.setattr("aioregistry.cleanup.plan.bounds._SAMPLE_SIZE", 1)
     asked: list[int] = []
 
     class Counting(Theirs):
@@ -55,6 +55,6 @@ def test_some_of_many_manifests_are_enough_where_one_of_them_is_deleted(monkeypa
 
 
 def test_some_of_many_manifests_that_are_kept_say_nothing_of_the_others(monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.plan.decisions._SAMPLE_SIZE", 1)
+    monkeypatch.setattr("aioregistry.cleanup.plan.bounds._SAMPLE_SIZE", 1)
     assert could(Delete(tags="b"))
     assert not could(Delete(tags="c"))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
-from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all, may_condemn
+from aioregistry.cleanup.plan.bounds import may_condemn
+from aioregistry.cleanup.plan.decisions import Exempt, decide, keep_all
 from aioregistry.cleanup.plan.items import Condemned, Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import describe, part_of
 from aioregistry.cleanup.policy.policy import Policy
@@ -67,9 +68,9 @@ class Repo:
         }
 
     def plan(self, policy: Policy, exempt: Exempt | None = None) -> RepositoryPlan:
-        plan, going = decide(self.inventory, self.contents, policy, exempt or Exempt(), NOW)
-        assert plan.digests_going == going
-        return plan
+        decided = decide(self.inventory, self.contents, policy, exempt or Exempt(), NOW)
+        assert decided.plan.digests_going == {one.digest for one in decided.going}
+        return decided.plan
 
 
 def going(plan: RepositoryPlan) -> set[str]:
@@ -102,7 +103,7 @@ BY_DELETE = "matches *, and no earlier rule keeps it"
 
 def test_the_plan_says_all_of_a_manifest_that_goes():
     inventory = RepositoryInventory("web", (PUSHED,))
-    plan, _ = decide(inventory, CONTENTS, DELETE_ALL, Exempt(), NOW)
+    plan = decide(inventory, CONTENTS, DELETE_ALL, Exempt(), NOW).plan
     assert plan == RepositoryPlan(
         name="web",
         tags=3,
@@ -123,7 +124,7 @@ def test_the_plan_says_all_of_a_manifest_that_goes():
 
 def test_the_plan_says_all_of_a_tag_that_goes_and_what_stays():
     inventory = RepositoryInventory("web", (PUSHED,))
-    plan, _ = decide(inventory, CONTENTS, KEEP_ALPHA, Exempt(), NOW)
+    plan = decide(inventory, CONTENTS, KEEP_ALPHA, Exempt(), NOW).plan
     assert plan.condemned == tuple(
         Condemned(
             delete="tag",
@@ -218,10 +219,10 @@ def test_a_tag_refers_to_a_longer_digest_by_its_beginning(length, ending):
     contents = {LONG: Content("x", 1), digest("s"): Content("x", 1)}
     rules = Policy([Keep(tags="keep"), Delete(), DeleteOrphaned()], floor=0)
     both = RepositoryInventory("web", (subject, signature))
-    plan, _ = decide(both, contents, rules, Exempt(), NOW)
+    plan = decide(both, contents, rules, Exempt(), NOW).plan
     assert plan.condemned == ()
     alone = RepositoryInventory("web", (signature,))
-    plan, _ = decide(alone, contents, rules, Exempt(), NOW)
+    plan = decide(alone, contents, rules, Exempt(), NOW).plan
     (item,) = plan.condemned
     assert item.tags == (tag,)
 

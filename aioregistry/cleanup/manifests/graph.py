@@ -1,6 +1,7 @@
 """What manifests of one repository need of each other: pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from aioregistry.cleanup.manifests.content import (
     KEY_CHARACTERS,
@@ -34,12 +35,12 @@ class Graph:
         self,
         manifests: Iterable[ListedManifest],
         contents: Mapping[str, Content],
-        referrers: frozenset[str] | None = None,
+        referrers: Collection[str] | None = None,
     ) -> None:
         here = {manifest.digest: manifest for manifest in manifests}
         self.manifests: Mapping[str, ListedManifest] = here
         # Those that a tag has only a part of.
-        longer = {subject_key(one): one for one in here if len(one) > KEY_CHARACTERS}
+        self._longer = {subject_key(one): one for one in here if len(one) > KEY_CHARACTERS}
         self._children: dict[str, tuple[str, ...]] = {}
         self._referrers: dict[str, list[str]] = {}
         self._parents: dict[str, list[str]] = {}
@@ -65,12 +66,22 @@ class Graph:
             if content.subject in here:
                 self._documented.add((content.subject, digest))
             named = {subject_of_tag(tag) for tag in manifest.tags}
-            subjects = {longer.get(key, key) for key in named if key} | {content.subject}
+            subjects = {self._longer.get(key, key) for key in named if key} | {content.subject}
             for subject in subjects:
                 if subject is not None and subject in here:
                     self._referrers.setdefault(subject, []).append(digest)
                     self._parents.setdefault(digest, []).append(subject)
         self._needing = self._children.keys() | self._referrers.keys()
+
+    @cached_property
+    def related(self) -> Mapping[str, None]:
+        """The manifests that need others or are needed, in the order of all."""
+        related = self._needing | self._parents.keys()
+        return dict.fromkeys(filter(related.__contains__, self.manifests))
+
+    def find(self, key: str) -> ListedManifest | None:
+        """Return the manifest that has a `subject_key`; None when it is not here."""
+        return self.manifests.get(self._longer.get(key, key))
 
     def needs(self, digest: str) -> Iterator[str]:
         """Yield what a manifest needs: its children, and its referrers."""

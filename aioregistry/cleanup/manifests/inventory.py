@@ -47,22 +47,14 @@ class RepositoryInventory:
         return self.elsewhere.union([one.digest[:KEY_CHARACTERS] for one in self.manifests])
 
     @cached_property
-    def referrers(self) -> frozenset[str]:
-        """The digests of the manifests with a tag as signatures and the like have."""
+    def referrers(self) -> Mapping[str, ListedManifest]:
+        """The manifests with a tag as signatures and the like have, by digest."""
         return tagged_as_referrers(self.manifests)
 
     @property
     def tags(self) -> Iterator[tuple[str, str]]:
         """Every tag, with the digest of the manifest that it is on."""
         return ((tag, manifest.digest) for manifest in self.manifests for tag in manifest.tags)
-
-    def count_image_tags(self) -> int:
-        """Return how many tags there are but for those of signatures and the like."""
-        count = sum([len(manifest.tags) for manifest in self.manifests])
-        for manifest in self.manifests if self.referrers else ():
-            if manifest.digest in self.referrers:
-                count -= len(manifest.tags) - len(manifest.image_tags)
-        return count
 
     def set_time(self, tag: str, manifest: ListedManifest) -> datetime | None:
         """Return when a tag of a manifest was set, or its manifest pushed if that was later.

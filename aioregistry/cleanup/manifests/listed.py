@@ -47,16 +47,14 @@ class ListedManifest(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return tuple(tag for tag in self.tags if subject_of_tag(tag) is None)
 
 
-def tagged_as_referrers(manifests: Iterable[ListedManifest]) -> frozenset[str]:
-    """Return the digests of those manifests that have a tag as signatures and the like have."""
-    return frozenset(
-        [
-            manifest.digest
-            for manifest in manifests
-            for tag in manifest.tags
-            if tag[:3] == "sha" and subject_of_tag(tag) is not None
-        ]
-    )
+def tagged_as_referrers(manifests: Iterable[ListedManifest]) -> dict[str, ListedManifest]:
+    """Return those manifests that have a tag as signatures and the like have, by digest."""
+    return {
+        manifest.digest: manifest
+        for manifest in manifests
+        for tag in manifest.tags
+        if tag[:3] == "sha" and subject_of_tag(tag) is not None
+    }
 
 
 class ListedTag(msgspec.Struct, frozen=True, gc=False, array_like=True):

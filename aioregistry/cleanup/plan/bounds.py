@@ -6,15 +6,26 @@ from typing import TypeGuard
 from attrs import evolve
 
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
+from aioregistry.cleanup.manifests.listed import tagged_as_referrers
 from aioregistry.cleanup.memory.times import RememberedTimes
-from aioregistry.cleanup.plan.decisions import Exempt, condemned_tags, may_condemn
+from aioregistry.cleanup.plan.decisions import Exempt, candidates, decide_tags
 from aioregistry.cleanup.policy.patterns import ANY
 from aioregistry.cleanup.policy.policy import Policy
-from aioregistry.cleanup.policy.rule import Rule, TagRule
+from aioregistry.cleanup.policy.rule import Rule, TagRule, UntaggedManifest
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest, KeepWithin
 from aioregistry.cleanup.policy.untagged_rules import DeleteOrphaned
 
-__all__ = ["could_condemn", "decides_alike", "has_own_rules_only", "keeps_so_many"]
+__all__ = [
+    "condemned_tags",
+    "could_condemn",
+    "decides_alike",
+    "has_own_rules_only",
+    "keeps_so_many",
+    "may_condemn",
+]
+
+# So many manifests mostly show whether anything is deleted.
+_SAMPLE_SIZE = 1000
 
 
 def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime) -> bool:
@@ -40,6 +51,56 @@ def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime)
 def has_own_rules_only(policy: Policy) -> bool:
     """Return whether no rule is somebody else's, which may compare times in any way."""
     return all(type(rule).__module__.partition(".")[0] == "aioregistry" for rule in policy.rules)
+
+
+def may_condemn(
+    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
+) -> bool:
+    """Return whether anything at all may be deleted, as far as that shows without the contents.
+
+    Contents only ever add to what is kept, and to what is deleted along with something else. Where
+    some of very many manifests are deleted already when these are all, that is the answer: with
+    others beside them, rules that keep the newest keep no more of them, but for images of which
+    earlier rules keep other tags. To be wrong there costs requests, and nothing else.
+    """
+    if not policy.may_delete(inventory.repository):
+        return False
+    if len(inventory.manifests) > _SAMPLE_SIZE:
+        some = inventory.manifests[:_SAMPLE_SIZE]
+        elsewhere = inventory.subjects if tagged_as_referrers(some) else inventory.elsewhere
+        sample = evolve(inventory, manifests=some, elsewhere=elsewhere)
+        if _condemns_any(sample, policy, exempt, now):
+            return True
+    return _condemns_any(inventory, policy, exempt, now)
+
+
+def _condemns_any(
+    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
+) -> bool:
+    in_use = exempt.tags_on(inventory.manifests)
+    decided = decide_tags(inventory, *candidates(inventory), policy, in_use, now)
+    untagged = policy.decide_untagged(
+        inventory.repository,
+        [
+            UntaggedManifest(manifest.digest, manifest.pushed_at, is_orphaned=True)
+            for manifest in inventory.manifests
+            # One that is in use takes a place among the newest.
+            if not manifest.tags
+        ],
+        now,
+    )
+    if any(not one.keep and digest not in exempt.digests for digest, one in untagged.items()):
+        return True
+    return not all(decision.keep for decision in decided.values())
+
+
+def condemned_tags(
+    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
+) -> frozenset[str]:
+    """Return the tags that a policy deletes, as far as that shows without the contents."""
+    in_use = exempt.tags_on(inventory.manifests)
+    decided = decide_tags(inventory, *candidates(inventory), policy, in_use, now)
+    return frozenset(tag for tag, decision in decided.items() if not decision.keep)
 
 
 def decides_alike(times: RememberedTimes, policy: Policy, exempt: Exempt, now: datetime) -> bool:

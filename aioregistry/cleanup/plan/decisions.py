@@ -1,6 +1,6 @@
 """Which tags and manifests of one repository are deleted, and which are kept: pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from attrs import evolve, field, frozen
@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
-from aioregistry.cleanup.manifests.listed import ListedManifest, tagged_as_referrers
+from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.condemned import CondemnedItems
 from aioregistry.cleanup.plan.items import Kept, RepositoryPlan
 from aioregistry.cleanup.plan.reasons import Reasons, relation, short
@@ -17,12 +17,12 @@ from aioregistry.cleanup.policy.rule import Candidate, Decision, PushedTag, Unta
 from aioregistry.cleanup.policy.usage import RuleUsage
 
 __all__ = [
+    "Decided",
     "Exempt",
     "candidates",
-    "condemned_tags",
     "decide",
+    "decide_tags",
     "keep_all",
-    "may_condemn",
     "missing_subjects",
     "unlisted_subjects",
 ]
@@ -32,8 +32,6 @@ _NO_SUBJECT = Decision(
     keep=True,
     reason="its subject does not exist (delete-orphaned-older-than would delete it)",
 )
-# So many manifests mostly show whether anything is deleted.
-_SAMPLE_SIZE = 1000
 
 
 @frozen
@@ -78,52 +76,19 @@ class Exempt:
         return tags
 
 
-def may_condemn(
-    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
-) -> bool:
-    """Return whether anything at all may be deleted, as far as that shows without the contents.
+@frozen
+class Decided:
+    """What is decided on a repository.
 
-    Contents only ever add to what is kept, and to what is deleted along with something else. Where
-    some of very many manifests are deleted already when these are all, that is the answer: with
-    others beside them, rules that keep the newest keep no more of them, but for images of which
-    earlier rules keep other tags. To be wrong there costs requests, and nothing else.
+    Attributes:
+        plan: The plan.
+        going: The manifests that it deletes.
+        staying: The others.
     """
-    if not policy.may_delete(inventory.repository):
-        return False
-    if len(inventory.manifests) > _SAMPLE_SIZE:
-        some = inventory.manifests[:_SAMPLE_SIZE]
-        elsewhere = inventory.subjects if tagged_as_referrers(some) else inventory.elsewhere
-        sample = evolve(inventory, manifests=some, elsewhere=elsewhere)
-        if _condemns_any(sample, policy, exempt, now):
-            return True
-    return _condemns_any(inventory, policy, exempt, now)
 
-
-def _condemns_any(
-    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
-) -> bool:
-    decided = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now)
-    untagged = policy.decide_untagged(
-        inventory.repository,
-        [
-            UntaggedManifest(manifest.digest, manifest.pushed_at, is_orphaned=True)
-            for manifest in inventory.manifests
-            # One that is in use takes a place among the newest.
-            if not manifest.tags
-        ],
-        now,
-    )
-    if any(not one.keep and digest not in exempt.digests for digest, one in untagged.items()):
-        return True
-    return not all(decision.keep for decision in decided.values())
-
-
-def condemned_tags(
-    inventory: RepositoryInventory, policy: Policy, exempt: Exempt, now: datetime
-) -> frozenset[str]:
-    """Return the tags that a policy deletes, as far as that shows without the contents."""
-    decided = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now)
-    return frozenset(tag for tag, decision in decided.items() if not decision.keep)
+    plan: RepositoryPlan
+    going: Sequence[ListedManifest]
+    staying: Sequence[ListedManifest]
 
 
 def decide(
@@ -133,7 +98,7 @@ def decide(
     exempt: Exempt,
     now: datetime,
     usage: RuleUsage | None = None,
-) -> tuple[RepositoryPlan, Collection[str]]:
+) -> Decided:
     """Decide on every manifest and every tag of a repository.
 
     Tags are decided by the policy. A manifest is deleted when all of its tags are; an untagged one,
@@ -147,25 +112,30 @@ def decide(
         exempt: The tags and manifests that are in use.
         now: The time up to which ages are counted.
         usage: Where it is noted which rules had something to decide.
-
-    Returns:
-        The plan, and the digests of the manifests that it deletes.
     """
     graph = Graph(inventory.manifests, contents, inventory.referrers)
     exempt = exempt.with_indexes(graph, inventory.manifests)
-    tags = _decide_tags(inventory, policy, exempt.tags_on(inventory.manifests), now, usage)
+    images, referrers = candidates(inventory)
+    in_use = exempt.tags_on(inventory.manifests)
+    tags = decide_tags(inventory, images, referrers, policy, in_use, now, usage)
     alone = _decide_alone(inventory, contents, graph, policy, now, usage)
     deleted, needing = _partition(inventory, graph, exempt, tags, alone)
     _keep_with_subjects(inventory, graph, tags, deleted)
+    # A million of them are in no cache of the processor: each further look at all of them counts.
+    going: list[ListedManifest] = []
+    staying: list[ListedManifest] = []
+    for manifest in inventory.manifests:
+        (going if manifest.digest in deleted else staying).append(manifest)
     reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
+    tags_going, kept = reasons.of_staying(staying)
     plan = RepositoryPlan(
         name=inventory.repository,
-        tags=inventory.count_image_tags(),
+        tags=len(images),
         manifests=len(inventory.manifests),
-        condemned=CondemnedItems.of_batches(reasons.condemned()),
-        kept=reasons.kept(),
+        condemned=CondemnedItems.of_batches(reasons.condemned(tags_going)),
+        kept=kept,
     )
-    return plan, deleted.keys()
+    return Decided(plan, going, staying)
 
 
 def missing_subjects(
@@ -183,8 +153,7 @@ def missing_subjects(
     if inventory.referrers:
         named |= {
             subject
-            for manifest in inventory.manifests
-            if manifest.digest in inventory.referrers
+            for manifest in inventory.referrers.values()
             for subject in map(subject_of_tag, manifest.tags)
             if subject is not None
         }
@@ -192,26 +161,27 @@ def missing_subjects(
 
 
 def unlisted_subjects(
-    going: Collection[str], inventory: RepositoryInventory, contents: Mapping[str, Content]
+    going: Iterable[ListedManifest],
+    inventory: RepositoryInventory,
+    contents: Mapping[str, Content],
 ) -> dict[str, str]:
     """Return the subjects of condemned manifests that are not listed, each with what names it.
 
     A tag has only a part of a digest of SHA-512, which no registry can be asked for.
 
     Args:
-        going: The digests of the condemned manifests.
+        going: The condemned manifests.
         inventory: All manifests and tags of the repository.
         contents: What each manifest says of others.
     """
     found: dict[str, str] = {}
-    named_by = inventory.referrers.union(
-        [digest for digest, content in contents.items() if content.subject is not None]
-    )
+    named_by = {digest for digest, content in contents.items() if content.subject is not None}
+    named_by |= inventory.referrers.keys()
     if not named_by:
         return found
     here = inventory.subjects - inventory.elsewhere
-    for manifest in inventory.manifests:
-        if manifest.digest not in named_by or manifest.digest not in going:
+    for manifest in going:
+        if manifest.digest not in named_by:
             continue
         named = contents[manifest.digest].subject
         by_name = (subject_of_tag(tag) or "" for tag in manifest.tags)
@@ -240,36 +210,35 @@ def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Ca
     referrers: list[Candidate] = []
     set_at = inventory.set_at
     for manifest in inventory.manifests:
-        pushed_at = manifest.pushed_at
+        digest, pushed_at = manifest.digest, manifest.pushed_at
         for tag in manifest.tags:
             time = pushed_at if pushed_at is None else set_at.get(tag, pushed_at)
-            subject = subject_of_tag(tag) if tag[:3] == "sha" else None
             # Tags of referrers are no images: they follow their subject, and are never counted.
-            if subject is None:
-                images.append(PushedTag(tag, time, manifest.digest))
-            else:
+            if tag[:3] == "sha" and (subject := subject_of_tag(tag)) is not None:
                 is_orphaned = _is_orphaned(subject, inventory.subjects)
-                one = PushedTag(tag, time, manifest.digest, is_orphaned=is_orphaned)
-                referrers.append(one)
+                referrers.append(PushedTag(tag, time, digest, is_orphaned=is_orphaned))
+            else:
+                images.append(PushedTag(tag, time, digest))
     return images, referrers
 
 
-def _decide_tags(
+def decide_tags(
     inventory: RepositoryInventory,
+    images: Sequence[Candidate],
+    referrers: Sequence[Candidate],
     policy: Policy,
     exempt: Mapping[str, str],
     now: datetime,
     usage: RuleUsage | None = None,
 ) -> dict[str, Decision]:
     """Return decisions by tag: on all tags of images, and on those of referrers that have one."""
-    images, referrers = candidates(inventory)
     kept: dict[str, str] = {}
     for manifest in inventory.manifests if inventory.uncertain else ():
         if manifest.digest in inventory.uncertain:
             kept |= dict.fromkeys(manifest.tags, inventory.uncertain[manifest.digest])
     kept |= exempt
     decisions = policy.decide_tags(inventory.repository, images, now, kept, usage)
-    decided = {tag.name: decision for tag, decision in zip(images, decisions, strict=True)}
+    decided = dict(zip([tag.name for tag in images], decisions, strict=True))
     decided |= policy.decide_referrers(inventory.repository, referrers, now, usage)
     for referrer in referrers:
         if referrer.name in kept:
@@ -290,15 +259,6 @@ def _decide_alone(
     usage: RuleUsage | None,
 ) -> dict[str, Decision]:
     """Return decisions on the manifests that have no tag of an image and that nothing needs."""
-    alone = [
-        manifest
-        for manifest in inventory.manifests
-        if (
-            not manifest.tags
-            or (manifest.digest in inventory.referrers and not manifest.image_tags)
-        )
-        and not graph.needed_by(manifest.digest)
-    ]
     here = inventory.subjects
     untagged = [
         UntaggedManifest(
@@ -306,15 +266,15 @@ def _decide_alone(
             manifest.pushed_at,
             is_orphaned=_is_orphaned(contents[manifest.digest].subject, here),
         )
-        for manifest in alone
-        if not manifest.tags
+        for manifest in inventory.manifests
+        if not manifest.tags and not graph.needed_by(manifest.digest)
     ]
     decided = policy.decide_untagged(inventory.repository, untagged, now, usage)
-    return {
-        manifest.digest: decided.get(manifest.digest)
-        or (_NO_SUBJECT if _all_missing(manifest, inventory) else _SUBJECT_ELSEWHERE)
-        for manifest in alone
-    }
+    for digest, manifest in inventory.referrers.items():
+        if not manifest.image_tags and not graph.needed_by(digest):
+            is_missing = _all_missing(manifest, inventory)
+            decided[digest] = _NO_SUBJECT if is_missing else _SUBJECT_ELSEWHERE
+    return decided
 
 
 def _all_missing(manifest: ListedManifest, inventory: RepositoryInventory) -> bool:
@@ -334,36 +294,55 @@ def _partition(
         For each deleted one, the digest that it is deleted along with, or None; for each needed
         one, the digest that needs it.
     """
-    kept: list[str] = []
-    chosen: list[str] = []
+    kept, deleted = _by_own_fate(inventory, graph, exempt, tags, alone)
+    needed = graph.reached_from(kept)
+    for digest in needed:
+        deleted.pop(digest, None)
+    deleted |= {
+        digest: needing
+        for digest, needing in graph.reached_from(deleted).items()
+        if digest not in kept and digest not in needed
+    }
+    # A manifest that no decision reaches, such as two that need only each other, is kept, and with
+    # it what it needs.
+    rest = graph.reached_from([digest for digest in graph.related if digest not in deleted])
+    for digest in rest:
+        deleted.pop(digest, None)
+    return deleted, rest | needed
+
+
+def _by_own_fate(
+    inventory: RepositoryInventory,
+    graph: Graph,
+    exempt: Exempt,
+    tags: Mapping[str, Decision],
+    alone: Mapping[str, Decision],
+) -> tuple[dict[str, None], dict[str, str | None]]:
+    """Return what is decided on manifests whatever becomes of others.
+
+    Returns:
+        Those that are kept, of such as need others or are needed; and all that are deleted.
+    """
+    related = graph.related
+    kept: dict[str, None] = {}
+    deleted: dict[str, str | None] = {}
     held = exempt.digests.keys() | inventory.uncertain.keys()
     for manifest in inventory.manifests:
         digest, named = manifest.digest, manifest.tags
         if len(named) == 1 and (decision := tags.get(named[0])) is not None:
             # As most are.
-            (kept if decision.keep or digest in held else chosen).append(digest)
-            continue
-        decided = [tags[tag] for tag in named if tag in tags]
-        undecided = len(decided) < len(named) or not named
-        if undecided and digest in alone:
-            decided.append(alone[digest])
-        if digest in held or True in [decision.keep for decision in decided]:
-            kept.append(digest)
-        elif decided:
-            chosen.append(digest)
-    needed = graph.reached_from(kept)
-    deleted: dict[str, str | None] = {digest: None for digest in chosen if digest not in needed}
-    if along := graph.reached_from(deleted):
-        stays = {*kept, *needed}
-        deleted |= {digest: needing for digest, needing in along.items() if digest not in stays}
-    # A manifest that no decision reaches, such as two that need only each other, is kept, and with
-    # it what it needs.
-    rest = graph.reached_from(
-        [manifest.digest for manifest in inventory.manifests if manifest.digest not in deleted]
-    )
-    if not rest.keys().isdisjoint(deleted):
-        deleted = {digest: taker for digest, taker in deleted.items() if digest not in rest}
-    return deleted, rest | needed
+            is_kept, is_decided = decision.keep, True
+        else:
+            decided = [tags[tag] for tag in named if tag in tags]
+            if (len(decided) < len(named) or not named) and digest in alone:
+                decided.append(alone[digest])
+            is_kept, is_decided = True in [one.keep for one in decided], bool(decided)
+        if is_kept or digest in held:
+            if digest in related:
+                kept[digest] = None
+        elif is_decided:
+            deleted[digest] = None
+    return kept, deleted
 
 
 def _keep_with_subjects(
@@ -373,22 +352,10 @@ def _keep_with_subjects(
     deleted: Mapping[str, str | None],
 ) -> None:
     """Overrule decisions to delete the tag of a referrer whose subject is kept."""
-    if inventory.referrers <= deleted.keys():
-        return
-    referrers = [
-        manifest
-        for manifest in inventory.manifests
-        if manifest.digest in inventory.referrers and manifest.digest not in deleted
-    ]
-    wanted = {subject_of_tag(tag) for manifest in referrers for tag in manifest.tags}
-    here = {
-        key: manifest
-        for manifest in inventory.manifests
-        if (key := subject_key(manifest.digest)) in wanted
-    }
-    for manifest in referrers:
-        for tag in manifest.tags:
-            subject = here.get(subject_of_tag(tag) or "")
+    for digest, manifest in inventory.referrers.items():
+        for tag in manifest.tags if digest not in deleted else ():
+            key = subject_of_tag(tag)
+            subject = None if key is None else graph.find(key)
             if subject is None or subject is manifest or subject.digest in deleted:
                 continue
             if tag in tags and not tags[tag].keep:

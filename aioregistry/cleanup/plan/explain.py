@@ -228,7 +228,7 @@ async def _decide(
         in_use.tags_of(registry.name, repository),
         in_use.digests_of(registry.name, repository, inventory.manifests),
     )
-    plan, _ = decide(inventory, read, policy, exempt, now)
+    plan = decide(inventory, read, policy, exempt, now).plan
     return _Decided(inventory, plan, policy, (leave or {}).get(repository), now)
 
 

@@ -28,12 +28,12 @@ from aioregistry.cleanup.plan.bounds import (
     decides_alike,
     has_own_rules_only,
     keeps_so_many,
+    may_condemn,
 )
 from aioregistry.cleanup.plan.decisions import (
     Exempt,
     decide,
     keep_all,
-    may_condemn,
     missing_subjects,
     unlisted_subjects,
 )
@@ -354,21 +354,21 @@ class Planner:
         self, inventory: RepositoryInventory, read: Mapping[str, Content]
     ) -> RepositoryPlan | LeftAlone:
         name = inventory.repository
-        plan, going = decide(
-            inventory, read, self._policy, self._exempt(inventory), self._now, self._usage
-        )
+        exempt = self._exempt(inventory)
+        decided = decide(inventory, read, self._policy, exempt, self._now, self._usage)
+        plan, going, staying = decided.plan, decided.going, decided.staying
         # An orphan is one only if its subject is not merely missing from the list.
         problem = await self._lists.find_unlisted(name, unlisted_subjects(going, inventory, read))
-        if any(read.get(digest) is _NOT_READ for digest in going):
+        # Either all were read or none.
+        if going and read.get(going[0].digest) is _NOT_READ:
             problem = "its manifests were not read, as if nothing of it could be deleted"
         if problem:
             self._storage.keep(inventory.manifests)
             self._storage.miss()
             self._usage.skip(name)
             return LeftAlone(name, problem)
-        staying = [one for one in inventory.manifests if one.digest not in going]
         self._storage.keep(staying)
-        self._storage.condemn((one for one in inventory.manifests if one.digest in going), read)
+        self._storage.condemn(going, read)
         known = tuple([known_as(manifest.digest) for manifest in staying])
         if not plan.condemned:
             return plan

@@ -1,7 +1,7 @@
 """Why each tag and manifest is deleted or kept, in words: pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
 
@@ -51,17 +51,47 @@ class Reasons:
         self._deleted = deleted
         self._needing = needing
 
-    def condemned(self) -> Iterator[Batch]:
-        """Yield the DELETEs: tags first, then manifests, none before what needs it."""
-        going = (
-            (tag, manifest)
-            for digest, manifest in self._here.items()
-            if digest not in self._deleted
-            for tag in manifest.tags
-            if tag in self._tags and not self._tags[tag].keep
-        )
-        while tags := list(islice(going, _ITEMS_AT_ONCE)):
-            yield self._condemned_tags(tags)
+    def of_staying(
+        self, manifests: Iterable[ListedManifest]
+    ) -> tuple[list[tuple[str, ListedManifest]], tuple[Kept, ...]]:
+        """Return what happens to manifests that stay.
+
+        Args:
+            manifests: All that are not deleted.
+
+        Returns:
+            Those of their tags that are deleted, each with its manifest; and the other tags and the
+            untagged manifests, by reason.
+        """
+        going: list[tuple[str, ListedManifest]] = []
+        tags: dict[str, list[str]] = defaultdict(list)
+        untagged: dict[str, list[str]] = defaultdict(list)
+        for manifest in manifests:
+            if not manifest.tags:
+                untagged[self._why_kept(manifest.digest)].append(manifest.digest)
+            for tag in manifest.tags:
+                decision = self._tags.get(tag)
+                if decision is None:
+                    tags[self._why_kept(manifest.digest)].append(tag)
+                elif decision.keep:
+                    tags[decision.reason].append(tag)
+                else:
+                    going.append((tag, manifest))
+        kept = [
+            Kept(reason, tuple(sorted(tags[reason])), tuple(sorted(untagged[reason])))
+            for reason in sorted({*tags, *untagged})
+        ]
+        return going, tuple(kept)
+
+    def condemned(self, tags: Iterable[tuple[str, ListedManifest]]) -> Iterator[Batch]:
+        """Yield the DELETEs: tags first, then manifests, none before what needs it.
+
+        Args:
+            tags: The tags that are deleted while their manifests stay, each with that.
+        """
+        waiting = iter(tags)
+        while some := list(islice(waiting, _ITEMS_AT_ONCE)):
+            yield self._condemned_tags(some)
         digests = chain.from_iterable(self._graph.waves(self._deleted))
         while manifests := list(map(self._here.__getitem__, islice(digests, _ITEMS_AT_ONCE))):
             yield self._condemned_manifests(manifests)
@@ -124,26 +154,6 @@ class Reasons:
         times = [self._set_at.get(tag, pushed_at) for tag in tags]
         known = [time for time in times if time is not None]
         return max(known) if len(known) == len(times) else None
-
-    def kept(self) -> tuple[Kept, ...]:
-        """Return the tags and untagged manifests that are kept, by reason."""
-        tags: dict[str, list[str]] = defaultdict(list)
-        untagged: dict[str, list[str]] = defaultdict(list)
-        for digest, manifest in self._here.items():
-            if digest in self._deleted:
-                continue
-            if not manifest.tags:
-                untagged[self._why_kept(digest)].append(digest)
-            for tag in manifest.tags:
-                decision = self._tags.get(tag)
-                if decision is None:
-                    tags[self._why_kept(digest)].append(tag)
-                elif decision.keep:
-                    tags[decision.reason].append(tag)
-        return tuple(
-            Kept(reason, tuple(sorted(tags[reason])), tuple(sorted(untagged[reason])))
-            for reason in sorted({*tags, *untagged})
-        )
 
     def _why_kept(self, digest: str) -> str:
         if digest in self._in_use:
