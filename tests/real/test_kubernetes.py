@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from aioregistry.cleanup.in_use.cluster import ClusterInUse
-from aioregistry.cleanup.in_use.kinds import KINDS
+from aioregistry.cleanup.in_use.kinds import KINDS, MAKERS
 from aioregistry.cleanup.in_use.kube_api import by_account, by_kubeconfig
 from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUseError
@@ -92,29 +92,22 @@ def workloads() -> Iterator[dict[str, Any]]:
     yield made("Pod", "v1", "debugged", pod_spec("debugged"))
 
 
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "rollouts.argoproj.io"},
-    "spec": {
-        "group": "argoproj.io",
-        "names": {"kind": "Rollout", "plural": "rollouts", "listKind": "RolloutList"},
-        "scope": "Namespaced",
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
+def definition(kind: str, group: str) -> dict[str, Any]:
+    """Define a kind of which any object is valid."""
+    plural = f"{kind.lower()}s"
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1alpha1", "served": True, "storage": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": kind, "plural": plural, "listKind": f"{kind}List"},
+            "scope": "Namespaced",
+            "versions": [version | {"schema": {"openAPIV3Schema": anything}}],
+        },
+    }
 
 
 def images_that_kubectl_sees(server: KubernetesServer) -> set[str]:
@@ -198,7 +191,7 @@ def deployed(server, tmp_path_factory):
 def filled(server, deployed):
     server.kubectl("create", "namespace", "team-a")
     server.kubectl("create", "namespace", "team-b")
-    server.create(DEFINITION)
+    server.create(definition("Rollout", "argoproj.io"))
     server.create(*workloads())
     server.kubectl("wait", "--for=condition=Established", "crd/rollouts.argoproj.io")
     server.create(made("Rollout", "argoproj.io/v1alpha1", "canary", of_app("canary")))
@@ -269,7 +262,8 @@ async def test_what_deploy_prints_is_valid_and_its_account_may_list_and_nothing_
         for name, verbs in rights.items()
         if name[0] != "[" and not name.startswith("self")
     }
-    assert set(own) == set(map(str, KINDS))
+    makers = {f"{name}.{group}" for group, some in MAKERS.items() for name in some}
+    assert set(own) == set(map(str, KINDS)) | makers
     assert set(own.values()) == {"list]"}
 
 
@@ -463,6 +457,27 @@ async def test_a_kind_of_a_definition_is_read_with_the_role_that_names_it(filled
     source = source_of(config, further_kinds=[ROLLOUTS])
     assert f"{HOST}/canary:main" in names(await source.ask())
     assert source.asked[0].counts["rollouts.argoproj.io"] == 1
+
+
+async def test_what_makes_pods_when_its_time_comes_is_read_by_what_the_server_says(filled, account):
+    filled.create(definition("ScaledJob", "keda.sh"))
+    filled.kubectl("wait", "--for=condition=Established", "crd/scaledjobs.keda.sh")
+    filled.create(made("ScaledJob", "keda.sh/v1alpha1", "monthly", of_app("monthly")))
+    source = source_of(account)
+    assert f"{HOST}/monthly:main" in names(await source.ask())
+    assert (source.asked[0].counts["scaledjobs.keda.sh"], source.notes) == (1, [])
+    filled.kubectl("create", "serviceaccount", "older")
+    role = ("create", "clusterrole", "older", "--verb=list")
+    filled.kubectl(*role, f"--resource={','.join(map(str, KINDS))}")
+    binding = ("create", "clusterrolebinding", "older", "--clusterrole=older")
+    filled.kubectl(*binding, "--serviceaccount=default:older")
+    await asyncio.to_thread(wait_for_right, filled, "older")
+    path = account.with_name("older")
+    source = source_of(filled.write_kubeconfig(path, {"token": filled.token("older")}))
+    assert f"{HOST}/monthly:main" not in names(await source.ask())
+    (note,) = source.notes
+    assert "scaledjobs.keda.sh may name images that run later, and were not read" in note
+    filled.kubectl("delete", "crd", "scaledjobs.keda.sh")
 
 
 async def test_a_kind_that_the_cluster_lacks_is_an_error(filled):
