@@ -150,6 +150,7 @@ def record_cleanup(
         cause="cleanup",
         freed_bytes=plan.frees.bytes,
         seconds=round(seconds),
+        plan=plan.id,
         **{result: len(getattr(report, result)) for result in RESULTS},
     )
     try:

@@ -38,6 +38,8 @@ class UsageRecord(Document):
         not_attempted: How many DELETEs it did not send.
         seconds: How long counting, or deleting, took.
         freed_bytes: The bytes that a garbage collection frees after it, as its plan estimates.
+        plan: What sets the clean-up's plan apart. Of a plan that was resumed, each record has all
+            that became of its items until then.
     """
 
     at: datetime
@@ -55,6 +57,7 @@ class UsageRecord(Document):
     not_attempted: int | None = None
     seconds: int | None = None
     freed_bytes: int | None = None
+    plan: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -115,9 +118,11 @@ def _records(lines: Iterable[str]) -> Iterable[UsageRecord]:
             found = json.loads(line)
             at = datetime.fromisoformat(found.pop("at"))
             cause = found.pop("cause")
+            plan = found.pop("plan", None)
             numbers = {key: value for key, value in found.items() if type(value) is int}
             if at.tzinfo is not None and isinstance(cause, str):
-                yield UsageRecord(at=at, cause=cause, **numbers)
+                known = plan if isinstance(plan, str) else None
+                yield UsageRecord(at=at, cause=cause, plan=known, **numbers)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # A line that was cut off, or of a later version.
             continue

@@ -29,11 +29,15 @@ class CleanupFigures:
         results: How many items ended how: the keys are `history.RESULTS`.
         succeeded_at: When the last one ended that left nothing to do.
         seconds: How long the last one took.
+        plan: What sets the plan of the last one apart; None where that is not known.
+        of_plan: What of the results is of this plan: one that is resumed counts each item once.
     """
 
     results: Mapping[str, int] = field(factory=dict)
     succeeded_at: datetime | None = None
     seconds: float | None = None
+    plan: str | None = None
+    of_plan: Mapping[str, int] = field(factory=dict)
 
     @classmethod
     def of(cls, records: Iterable[UsageRecord]) -> "CleanupFigures":
@@ -46,10 +50,15 @@ class CleanupFigures:
 
     def with_record(self, record: UsageRecord) -> "CleanupFigures":
         """Return it with a further clean-up."""
+        is_resumed = record.plan is not None and record.plan == self.plan
+        known = Counter(self.of_plan if is_resumed else ())
+        of_plan = known | Counter(record.results())
         return CleanupFigures(
-            results=Counter(self.results) + Counter(record.results()),
+            results=Counter(self.results) + (of_plan - known),
             succeeded_at=record.at if record.succeeded else self.succeeded_at,
             seconds=record.seconds,
+            plan=record.plan,
+            of_plan=of_plan,
         )
 
 

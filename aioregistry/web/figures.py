@@ -99,13 +99,17 @@ class Figures:
         self._counted[registry.name] = _Counted(few, rows, page)
         return usage
 
-    def add_cleanup(self, registry: str, report: "CleanupReport", *, seconds: float) -> None:
+    def add_cleanup(
+        self, registry: str, report: "CleanupReport", *, seconds: float, plan: str | None = None
+    ) -> None:
         """Note what a clean-up did.
 
         Args:
             registry: The registry's name.
             report: What became of the items of its plan.
             seconds: How long it took.
+            plan: The plan's `Plan.id`: of one that is resumed each item counts once. None, the
+                default, for a plan that is not resumed.
         """
         from aioregistry.usage.history import RESULTS, UsageRecord
         from aioregistry.usage.metrics import CleanupFigures
@@ -114,6 +118,7 @@ class Figures:
             at=datetime.now(UTC),
             cause="cleanup",
             seconds=round(seconds),
+            plan=plan,
             **{result: len(getattr(report, result)) for result in RESULTS},
         )
         known = self._cleanups.get(registry, CleanupFigures())

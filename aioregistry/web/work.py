@@ -143,7 +143,8 @@ def apply_work(
                 ),
             )
         if figures is not None:
-            figures.add_cleanup(plan.registry, report, seconds=time.monotonic() - begun)
+            seconds = time.monotonic() - begun
+            figures.add_cleanup(plan.registry, report, seconds=seconds, plan=plan.id)
         job.tell(done=report.total, total=report.total, report=str(report))
         if not report.done:
             raise BulkDeleteError(str(report), [RegistryError(str(report))])

@@ -98,6 +98,7 @@ def test_records_are_read_as_they_were_written(folder):
     records = [
         UsageRecord(at=NOW, cause="usage", stored_bytes=5, bytes=4, tags=3),
         UsageRecord(at=NOW + timedelta(days=1), cause="cleanup", deleted=2, freed_bytes=1),
+        UsageRecord(at=NOW + timedelta(days=2), cause="cleanup", deleted=3, plan="0123"),
     ]
     for record in records:
         record_usage(folder, record)
@@ -143,3 +144,5 @@ def test_a_trend_is_drawn_within_the_width_of_the_terminal():
     assert len(bars) == 40
     assert bars.endswith("█")
     assert cleanups == "  1 clean-up with 1,234 DELETEs"
+    records += [UsageRecord(at=NOW, cause="cleanup", deleted=some, plan="1") for some in (5, 8)]
+    assert [*trend_lines("example", records, 40)][-1] == "  3 clean-ups with 1,242 DELETEs"

@@ -8,7 +8,7 @@ from aioregistry.api.models import Registry, SubscriptionTier
 from aioregistry.ratelimit.limits import RateLimitStatus, WindowStatus
 from aioregistry.usage.cost import Cost
 from aioregistry.usage.history import UsageRecord
-from aioregistry.usage.metrics import RegistryFigures, openmetrics
+from aioregistry.usage.metrics import CleanupFigures, RegistryFigures, openmetrics
 from aioregistry.usage.model import By, RegistryUsage, UsageRow
 from tests.cleanup.registries import NOW
 
@@ -90,3 +90,20 @@ def test_what_nobody_knows_is_left_out():
     assert samples(openmetrics([], cost=Cost(GIB, SubscriptionTier()))) == {
         ("account_stored_bytes",): GIB
     }
+
+
+def test_each_item_of_a_plan_that_was_resumed_counts_once():
+    def record(plan: str | None, **results: int) -> UsageRecord:
+        return UsageRecord(at=NOW, cause="cleanup", plan=plan, **results)
+
+    figures = CleanupFigures.of(
+        [
+            record("one", deleted=3, failed=2, not_attempted=4),
+            record("one", deleted=5, failed=1, drift=3),
+            record("one", deleted=6, drift=3),
+            record("two", deleted=1),
+            record(None, deleted=10),
+            record(None, deleted=10),
+        ]
+    )
+    assert figures.results == {"deleted": 27, "drift": 3, "failed": 2, "not_attempted": 4}

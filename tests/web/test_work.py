@@ -8,6 +8,7 @@ from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.cleanup import Caps, Delete, InUse, Policy
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from aioregistry.web import Jobs
+from aioregistry.web.figures import Figures
 from aioregistry.web.work import apply_work, plan_file, plan_work
 
 POLICY = Policy([Delete(tags="pr-*")], floor=0)
@@ -81,18 +82,23 @@ async def test_an_apply_that_could_not_delete_has_failed_and_says_nothing_of_the
 
 
 async def test_the_same_request_deletes_what_could_not_be_deleted(sandbox, tmp_path):
-    jobs = Jobs()
+    jobs, figures = Jobs(), Figures()
     once = RetryPolicy(attempts=1)
     async with RegistryClient(sandbox.token, base_url=sandbox.url, retry=once) as client:
         registry = client.registry("example")
         plan = await ended(jobs, "plan", plan_work(registry, POLICY, tmp_path))
-        work = apply_work(client, plan_file(tmp_path, plan.id), caps=CAPS)
-        sandbox.faults = Faults(Fault(kind="status", status=500, method="DELETE"))
+        work = apply_work(client, plan_file(tmp_path, plan.id), caps=CAPS, figures=figures)
+        sandbox.faults = Faults(Fault(kind="status", status=500, method="DELETE", skip=5))
         assert (await ended(jobs, "apply", work)).status == "failed"
         sandbox.faults = Faults()
-        job = await ended(jobs, "apply", work)
-    assert (job.status, job.progress["report"]) == ("done", "8 deleted")
+        for _ in range(2):
+            job = await ended(jobs, "apply", work)
+            assert (job.status, job.progress["report"]) == ("done", "8 deleted")
     assert sandbox.state.tag_names("example", "web") == ["main"]
+    # What the first one had deleted counts once.
+    text, _ = figures.metrics()
+    assert b'aioregistry_deletes_total{registry="example",result="deleted"} 8.0' in text
+    assert b'aioregistry_deletes_total{registry="example",result="unknown"} 3.0' in text
 
 
 async def test_what_runs_is_asked_as_the_work_begins(sandbox, tmp_path):

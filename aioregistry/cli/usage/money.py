@@ -6,6 +6,7 @@ from aioregistry.cleanup.plan.items import FreedBytes
 from aioregistry.cli.display.text import counted, size_in_words
 from aioregistry.usage.cost import Cost, Growth
 from aioregistry.usage.history import UsageRecord
+from aioregistry.usage.metrics import CleanupFigures
 
 __all__ = ["cost_sentences", "forecast", "saving", "trend_lines"]
 
@@ -91,7 +92,7 @@ def trend_lines(name: str, records: Sequence[UsageRecord], width: int) -> Iterat
     yield f"  {line}"
     cleanups = [record for record in records if record.cause == "cleanup"]
     if cleanups:
-        deleted = sum(record.deleted or 0 for record in cleanups)
+        deleted = CleanupFigures.of(cleanups).results.get("deleted", 0)
         yield f"  {counted(len(cleanups), 'clean-up')} with {deleted:,} DELETEs"
 
 
