@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,12 +21,16 @@ from benchmarks.server import serving
 __all__ = ["beside_the_older_build", "plan_of_this_build"]
 
 OLDER = "57e9c92"
+# Each is a tenth of a second, or more.
+_PARTS = 10
 _HERE = Path(__file__).parent
 _NOTE = (
     f"The older build is that of {OLDER}, its sources taken from the history and run with the same "
     "libraries, in turn with this one. A plan is made with the contents of manifests cached, and "
     "written; then it is read and carried out up to the first request. Times are CPU time, a peak "
-    "is the largest resident memory of a process from its beginning."
+    "is the largest resident memory of a process from its beginning. Manifests are read by one "
+    "process of each build, and one of bare aiohttp, a tenth by each in turn; what was read stays "
+    "in memory."
 )
 
 
@@ -117,20 +122,56 @@ def _plans(
 
 def _reads(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
     count = effort.compared
-    seconds: dict[str, list[float]] = {"this": [], "older": [], "bare": []}
     with serving("registry", tags=2 * count, repositories=1) as url:
-        for _ in range(effort.rounds):
-            for name in seconds:
-                kind = "bare" if name == "bare" else "ours"
-                sources = builds.get(name, _HERE.parent)
-                seconds[name] += _run(sources, "reading", kind, url, str(count))
+        rounds = [_read_in_turn(url, count, builds) for _ in range(effort.rounds)]
     what = f"{count:,} manifests read, 32 at once"
     for name, label, target in (
         ("bare", "over bare aiohttp + json.loads", Target(0.8)),
         ("older", "over the older's", None),
     ):
-        ratios = tuple(x / y for x, y in zip(seconds["this"], seconds[name], strict=True))
+        ratios = tuple(sum(each["this"]) / sum(each[name]) for each in rounds)
         yield Row(f"{what}: CPU {label}", ratios, target)
+
+
+def _read_in_turn(url: str, count: int, builds: dict[str, Path]) -> dict[str, list[float]]:
+    """Read manifests with both builds and with aiohttp, a part by each and then the next part.
+
+    What else the machine does, and how fast it is meanwhile, so concerns them all alike.
+    """
+    seconds: dict[str, list[float]] = {"this": [], "older": [], "bare": []}
+    with ExitStack() as stack:
+        readers = {}
+        for name in seconds:
+            kind, sources = "bare" if name == "bare" else "ours", builds.get(name, _HERE.parent)
+            command = [str(_HERE / "reading.py"), kind, url, TOKEN, str(count), str(_PARTS)]
+            readers[name] = stack.enter_context(_asked(sources, command))
+        for part in range(_PARTS):
+            for name in sorted(readers, reverse=part % 2 == 1):
+                seconds[name].append(_answer(readers[name]))
+    return seconds
+
+
+def _asked(sources: Path, command: list[str]) -> subprocess.Popen[str]:
+    """Start a script with a build's sources, which prints a figure for each line that it gets."""
+    return subprocess.Popen(
+        [sys.executable, *command],
+        env=_environment(str(sources)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _answer(process: subprocess.Popen[str]) -> float:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    print(file=process.stdin, flush=True)
+    answer = process.stdout.readline()
+    if not answer:
+        raise RuntimeError(f"{process.args} failed:\n{process.stderr.read()[-2000:]}")
+    return float(answer)
 
 
 def _requests(effort: Effort, builds: dict[str, Path]) -> Iterator[Row]:
@@ -173,8 +214,7 @@ def _run(sources: Path, script: str, job: str, url: str, *args: str) -> list[flo
 def _print_of(paths: str, script: str, *args: str) -> list[float]:
     done = subprocess.run(
         [sys.executable, str(_HERE / script), *args],
-        # An import that compiles its sources anew each time is no import that anybody waits for.
-        env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": ""},
+        env=_environment(paths),
         capture_output=True,
         text=True,
         check=False,
@@ -183,3 +223,8 @@ def _print_of(paths: str, script: str, *args: str) -> list[float]:
         raise RuntimeError(f"{script} {args[0]} failed:\n{done.stderr[-2000:]}")
     figures: list[float] = json.loads(done.stdout or "[]")
     return figures
+
+
+def _environment(paths: str) -> dict[str, str]:
+    # An import that compiles its sources anew each time is no import that anybody waits for.
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": ""}

@@ -1,7 +1,8 @@
 """Manifests read from a registry by this build, an older one or bare aiohttp, in one process.
 
-``python benchmarks/reading.py ours|bare URL TOKEN COUNT`` prints the seconds of processor time a
-manifest. ``PYTHONPATH`` chooses the build: only names that all have are used.
+``python benchmarks/reading.py ours|bare URL TOKEN COUNT PARTS`` reads a part for each line of its
+standard input, and prints the seconds of processor time a manifest. ``PYTHONPATH`` chooses the
+build: only names that all have are used.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import json
 import sys
 import time
 from base64 import b64decode
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 
 import aiohttp
 
@@ -20,10 +21,10 @@ _OCI = "application/vnd.oci.image"
 _CONCURRENCY = 32
 _WARM_UP = 200
 
-_Read = Callable[[list[str]], Coroutine[None, None, int]]
+_Read = Callable[[list[str]], Coroutine[None, None, Mapping[str, object]]]
 
 
-async def _measure(url: str, token: str, count: int, *, bare: bool) -> float:
+async def _measure(url: str, token: str, count: int, parts: int, *, bare: bool) -> None:
     async with RegistryClient(token, base_url=url, rate_limit=None, concurrency=8) as client:
         registry = client.registry("example")
         repository = await registry.repositories().first()
@@ -33,17 +34,20 @@ async def _measure(url: str, token: str, count: int, *, bare: bool) -> float:
         digests = [manifest.digest for manifest in listed]
         if bare:
             credentials = await registry.docker_credentials()
-            return await _bare(url, name, digests, credentials.config)
+            await _bare(url, name, digests, parts, credentials.config)
+            return
         async with Distribution(registry, base_url=url, concurrency=_CONCURRENCY) as distribution:
             reader = ContentReader(distribution)
 
-            async def read(some: list[str]) -> int:
-                return len(await reader.read(name, some))
+            async def read(some: list[str]) -> Mapping[str, object]:
+                return await reader.read(name, some)
 
-            return await _timed(read, digests)
+            await _time(read, digests, parts)
 
 
-async def _bare(url: str, name: str, digests: list[str], config: dict[str, dict]) -> float:
+async def _bare(
+    url: str, name: str, digests: list[str], parts: int, config: dict[str, dict]
+) -> None:
     (login,) = config["auths"].values()
     user, _, password = b64decode(login["auth"]).decode().partition(":")
     auth = aiohttp.BasicAuth(user, password)
@@ -64,7 +68,7 @@ async def _bare(url: str, name: str, digests: list[str], config: dict[str, dict]
     connector = aiohttp.TCPConnector(limit=_CONCURRENCY)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
 
-        async def read(some: list[str]) -> int:
+        async def read(some: list[str]) -> Mapping[str, object]:
             left = iter(some)
             found: dict[str, object] = {}
 
@@ -76,20 +80,27 @@ async def _bare(url: str, name: str, digests: list[str], config: dict[str, dict]
                         found[digest] = json.loads(await response.read())
 
             await asyncio.gather(*(work() for _ in range(_CONCURRENCY)))
-            return len(found)
+            return found
 
-        return await _timed(read, digests)
+        await _time(read, digests, parts)
 
 
-async def _timed(read: _Read, digests: list[str]) -> float:
+async def _time(read: _Read, digests: list[str], parts: int) -> None:
     await read(digests[:_WARM_UP])
-    begun = time.process_time()
-    done = await read(digests[_WARM_UP:])
-    took = time.process_time() - begun
-    assert done == len(digests) - _WARM_UP
-    return took / done
+    size = (len(digests) - _WARM_UP) // parts
+    # All that was read stays in memory until the end, as it does for a plan.
+    kept: list[Mapping[str, object]] = []
+    for start in range(_WARM_UP, _WARM_UP + parts * size, size):
+        # Nothing is under way here that the loop could go on with.
+        if not sys.stdin.readline():
+            return
+        begun = time.process_time()
+        kept.append(await read(digests[start : start + size]))
+        took = time.process_time() - begun
+        assert len(kept[-1]) == size
+        print(took / size, flush=True)
 
 
 if __name__ == "__main__":
-    kind, url, token, count = sys.argv[1:]
-    print(json.dumps([asyncio.run(_measure(url, token, int(count), bare=kind == "bare"))]))
+    kind, url, token, count, parts = sys.argv[1:]
+    asyncio.run(_measure(url, token, int(count), int(parts), bare=kind == "bare"))
