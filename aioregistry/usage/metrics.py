@@ -206,10 +206,12 @@ class _Figures:
         for each in self.figures:
             succeeded.add_metric([each.usage.registry, "usage"], each.usage.at.timestamp())
             _add(durations, [each.usage.registry, "usage"], each.seconds)
-        for name, cleanups in self.cleanups.items():
+        # A counter begins with 0: what it begins with is in no rate and no increase.
+        known = {each.usage.registry: CleanupFigures() for each in self.figures}
+        for name, cleanups in (known | dict(self.cleanups)).items():
             _add(succeeded, [name, "cleanup"], _seconds(cleanups.succeeded_at))
             _add(durations, [name, "cleanup"], cleanups.seconds)
-            for result in RESULTS if cleanups.results else ():
+            for result in RESULTS:
                 deletes.add_metric([name, result], cleanups.results.get(result, 0))
         yield from (deletes, succeeded, durations)
 

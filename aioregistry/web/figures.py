@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from aioregistry.api.models import Registry
 from aioregistry.arguments import Ignored
 from aioregistry.client.registry import RegistryHandle
+from aioregistry.errors import NotFoundError
 from aioregistry.ratelimit.limits import RateLimitStatus
 
 # Services that neither count nor clean up need none of the extras behind these.
@@ -78,7 +79,7 @@ class Figures:
 
         Raises:
             MissingExtraError: The extra ``report`` is not installed.
-            NotFoundError: The registry does not exist.
+            NotFoundError: The registry does not exist; what was known of it is forgotten.
             RegistryError: Any other of its kinds.
         """
         from aioregistry.report.usage_page import GROUPS, usage_page
@@ -87,9 +88,13 @@ class Figures:
         from aioregistry.usage.model import By
 
         begun = time.monotonic()
-        usage = await measure_usage(
-            registry, contents, by=by, top=top, also=GROUPS, on_progress=on_progress
-        )
+        try:
+            usage = await measure_usage(
+                registry, contents, by=by, top=top, also=GROUPS, on_progress=on_progress
+            )
+        except NotFoundError:
+            self.forget(registry.name)
+            raise
         figures = RegistryFigures(usage=usage, reported=reported, seconds=time.monotonic() - begun)
         plans = None if plan is None else {plan.registry: plan}
         page = await asyncio.to_thread(usage_page, [figures], plans=plans)
@@ -98,6 +103,25 @@ class Figures:
         rows = usage.groups[By.REPOSITORY].rows[:_MAX_ROWS]
         self._counted[registry.name] = _Counted(few, rows, page)
         return usage
+
+    def forget(self, registry: str) -> None:
+        """Forget a registry, as one that was deleted: metrics no longer have it.
+
+        Args:
+            registry: The registry's name.
+        """
+        self._counted.pop(registry, None)
+        self._cleanups.pop(registry, None)
+
+    def begin_cleanup(self, registry: str) -> None:
+        """Note that a clean-up begins: its counters are there before it counts, and so grow.
+
+        Args:
+            registry: The registry's name.
+        """
+        from aioregistry.usage.metrics import CleanupFigures
+
+        self._cleanups.setdefault(registry, CleanupFigures())
 
     def add_cleanup(
         self, registry: str, report: "CleanupReport", *, seconds: float, plan: str | None = None

@@ -128,6 +128,8 @@ def apply_work(
         plan = await asyncio.to_thread(Plan.load, path)
         journal = path.with_suffix(".journal")
         registry = client.registry(plan.registry)
+        if figures is not None:
+            figures.begin_cleanup(plan.registry)
         async with Distribution(registry) as distribution:
             report = await apply_plan(
                 registry,

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aioregistry import RegistryClient
+from aioregistry import NotFoundError, RegistryClient
 from aioregistry.cleanup import CleanupReport
 from aioregistry.cleanup.apply.report import ItemOutcome
 from aioregistry.cleanup.plan.items import Condemned
@@ -115,6 +115,29 @@ async def test_metrics_have_bytes_quota_deletes_and_durations(service):
     assert found["duration_seconds", "cleanup", "example"] == 9
     assert found["last_success_timestamp_seconds", "cleanup", "example"] > 1e9
     assert not [key for key in found if "web" in key]
+
+
+async def test_counters_begin_with_zero_and_end_with_the_registry(service):
+    http, figures, registry, sandbox = service
+
+    async def deletes() -> dict:
+        _, _, text = await read(http, "/metrics")
+        found = samples(parser.text_string_to_metric_families(text))
+        return {key: value for key, value in found.items() if key[0] == "deletes_total"}
+
+    assert await deletes() == {}
+    figures.begin_cleanup("example")
+    begun = await deletes()
+    assert len(begun) == 6
+    assert set(begun.values()) == {0}
+    figures.add_cleanup("example", CleanupReport(), seconds=1)
+    assert await deletes() == begun
+    await figures.count(registry)
+    sandbox.state.delete_registry("example")
+    with pytest.raises(NotFoundError):
+        await figures.count(registry)
+    assert await deletes() == {}
+    assert (await read(http, "/registries/example/usage"))[0] == 404
 
 
 async def test_metrics_are_openmetrics_for_scrapers_that_ask_for_it(service):
