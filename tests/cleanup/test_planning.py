@@ -16,6 +16,7 @@ from aioregistry.cleanup.plan import planner
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.policy.patterns import Glob
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
 from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged, KeepNewestUntagged
@@ -511,6 +512,36 @@ async def test_an_exclude_without_a_repository_is_noted(sandbox, planned):
         "exclude 'wab' matches no repository, and so protects none"
     ]
     assert not [note for note in plan.notes if "exclude 'web'" in note]
+
+
+async def test_tags_that_are_deleted_and_look_like_versions_are_noted(sandbox, planned):
+    web = Builder(sandbox.state, "web")
+    for tag in ("main", "v1.0", "v1", "1.2", "2024.09", "v1.2.3"):
+        web.image(tag)
+    (note,) = (await planned(Policy([Delete()], floor=0))).notes
+    assert note == (
+        "tags that look like versions are deleted: web:1.2, web:2024.09, web:v1 and 1 more;"
+        " releases, which are protected, have three numbers, as v1.2.3: a first rule with"
+        " keep = true keeps others"
+    )
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [KeepNewest(6)],
+        [Keep(tags=Glob("v*")), Delete()],
+        [Delete(tags=Glob("v1.0")), Keep()],
+        [Delete(including_protected=True)],
+    ],
+    ids=["none deleted", "kept", "by name", "with the releases"],
+)
+async def test_nothing_is_noted_of_versions_otherwise(sandbox, planned, rules):
+    web = Builder(sandbox.state, "web")
+    for tag in ("main", "v1.0", "v1", "v1.2.3"):
+        web.image(tag)
+    notes = (await planned(Policy(rules, floor=0))).notes
+    assert not [note for note in notes if "versions" in note]
 
 
 async def test_a_plan_knows_what_it_keeps_by_the_beginning_of_its_digest(sandbox, planned):

@@ -48,3 +48,20 @@ def test_the_build_of_a_release_is_known_and_orders_nothing(tag, build):
     assert found is not None
     assert found.build == build
     assert found == Release(1, 2, 3, "other")
+
+
+def test_what_looks_like_a_version_and_is_no_release():
+    nearly = ["v1", "v1.0", "1.2", "2024.09", "1.2.3.4"]
+    others = [
+        "v1.2.3",
+        "1.2.3-rc1",
+        "20240901",
+        "1",
+        "pr-1.2",
+        "1.2-",
+        "v1x",
+        "1e4b93250a11",
+        "latest",
+    ]
+    assert Release.nearly([*nearly, *others]) == frozenset(nearly)
+    assert Release.nearly([]) == frozenset()

@@ -137,7 +137,8 @@ class PlanFields:
         max_fraction: The largest part of a repository's tags that the policy allows to delete;
             None when the policy does not say.
         max_deletes: The largest number of DELETEs that it allows; None when it does not say.
-        notes: Rules of the policy that had no effect, a sentence each.
+        notes: What of the policy may not be meant, a sentence each: rules that had no effect, and
+            tags that are deleted and look like versions.
     """
 
     registry: str

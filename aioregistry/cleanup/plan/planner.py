@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 
 from attrs import evolve, frozen
 
@@ -42,6 +43,7 @@ from aioregistry.cleanup.plan.lists import RepositoryLists
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.plan.storage import Storage, subjects_among
 from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.policy.releases import Release
 from aioregistry.cleanup.policy.usage import RuleUsage
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import (
@@ -155,7 +157,7 @@ class Planner:
             in_use=self._tally.summary(),
             max_fraction=self._policy.max_fraction,
             max_deletes=self._policy.max_deletes,
-            notes=tuple(self._notes(names)) if self._chosen.issuperset(names) else (),
+            notes=tuple(self._notes(names)),
             repositories=tuple(plan for plan in done if isinstance(plan, RepositoryPlan)),
             left_alone=tuple(left for left in done if isinstance(left, LeftAlone)),
             frees=self._storage.freed(),
@@ -227,6 +229,9 @@ class Planner:
         return planned
 
     def _notes(self, names: Collection[str]) -> Iterator[str]:
+        yield from self._usage.warnings()
+        if not self._chosen.issuperset(names):
+            return
         yield from self._usage.notes()
         for pattern in self._policy.exclude:
             if not any(map(pattern.matches, names)):
@@ -372,6 +377,10 @@ class Planner:
         known = tuple([known_as(manifest.digest) for manifest in staying])
         if not plan.condemned:
             return plan
+        nearly = Release.nearly(tag for one in inventory.manifests for tag in one.tags)
+        if nearly:
+            deleted = chain.from_iterable(item.tags for item in plan.condemned)
+            self._usage.add_versions(name, nearly.intersection(deleted))
         return evolve(plan, known=known, recalled=self._lists.recalled(inventory))
 
     def _tell(self, repositories: int = 0, of: int = 0, manifests: int = 0, read: int = 0) -> None:

@@ -1,13 +1,15 @@
-"""Which rules of a policy had something to decide, over all repositories of a plan."""
+"""What the rules of a policy had to decide, over all repositories of a plan."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import define, field
 
 from aioregistry.cleanup.policy.patterns import ANY
-from aioregistry.cleanup.policy.rule import Rule
+from aioregistry.cleanup.policy.rule import Rule, TagRule
 
 __all__ = ["RuleUsage"]
+
+_MAX_SHOWN = 3
 
 
 @define
@@ -20,7 +22,7 @@ class _Counts:
 
 @define
 class RuleUsage:
-    """Counts what each rule of a policy matched; `notes` names the rules that had no effect.
+    """Counts what each rule of a policy matched, and says what may not be meant.
 
     Args:
         rules: The rules of the policy, in order.
@@ -28,6 +30,7 @@ class RuleUsage:
 
     rules: Sequence[Rule]
     _counts: list[_Counts] = field(init=False)
+    _versions: list[str] = field(init=False, factory=list)
 
     @_counts.default
     def _none_yet(self) -> list[_Counts]:
@@ -64,6 +67,25 @@ class RuleUsage:
         counts.decided_before += decided_before
         counts.protected += protected
 
+    def add_versions(self, repository: str, tags: Iterable[str]) -> None:
+        """Note tags that are deleted, look like versions and are not protected as releases are.
+
+        Args:
+            repository: The repository's name.
+            tags: The tags; those that a rule deletes by name, or with the releases, are left out.
+        """
+        rules = [
+            rule
+            for rule in self.rules
+            if isinstance(rule, TagRule)
+            and rule.deletes
+            and not rule.including_protected
+            and rule.repositories.matches(repository)
+        ]
+        for tag in sorted(tags):
+            if any(rule.matches(tag) and rule.tags.literal != tag for rule in rules):
+                self._versions.append(f"{repository}:{tag}")
+
     def notes(self) -> Iterator[str]:
         """Yield a sentence for each rule that had no effect, with what is behind it."""
         for number, (rule, counts) in enumerate(zip(self.rules, self._counts, strict=True), 1):
@@ -85,3 +107,13 @@ class RuleUsage:
                 )
             else:
                 yield f"{called} matched nothing"
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a sentence where tags are deleted that somebody may take for releases."""
+        if self._versions:
+            shown, more = self._versions[:_MAX_SHOWN], len(self._versions) - _MAX_SHOWN
+            yield (
+                f"tags that look like versions are deleted: {', '.join(shown)}"
+                f"{f' and {more:,} more' if more > 0 else ''}; releases, which are protected, have"
+                " three numbers, as v1.2.3: a first rule with keep = true keeps others"
+            )
