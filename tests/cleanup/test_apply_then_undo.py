@@ -19,7 +19,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.undo.undo import undo
 from aioregistry.errors import RegistryConnectionError
 from aioregistry.oci.writer import DistributionWriter
-from aioregistry.sandbox import Sandbox
+from aioregistry.sandbox import Fault, Faults, Sandbox
 from tests.cleanup.registries import NOW, random_registry
 from tests.cleanup.test_apply import POLICIES
 from tests.cleanup.undoing import clean_up_and_undo, held
@@ -193,6 +193,17 @@ async def test_another_registrys_archive_is_refused_and_nothing_is_deleted(stage
     before = held(stage.state)
     with pytest.raises(ArchiveError, match="registry 'other'"):
         await stage.apply(plan)
+    assert held(stage.state) == before
+
+
+async def test_what_goes_with_a_delete_that_arrives_twice_comes_back(stage):
+    plan = await stage.plan(POLICIES[0])
+    before = held(stage.state)
+    stage.sandbox.faults = Faults(Fault(kind="duplicate", method="DELETE"))
+    report = await stage.apply(plan)
+    assert report.absent
+    assert held(stage.state) != before
+    assert (await undo(stage.writer, stage.archive)).is_complete
     assert held(stage.state) == before
 
 

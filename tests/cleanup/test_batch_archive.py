@@ -197,7 +197,7 @@ async def test_an_item_whose_document_cannot_be_read_is_kept(path):
         assert await batch.keep(ITEMS[1]) is None
 
 
-@pytest.mark.parametrize("status", ["failed", "not_attempted", "absent"])
+@pytest.mark.parametrize("status", ["failed", "not_attempted"])
 async def test_what_was_not_deleted_is_withdrawn(path, status):
     await run(path, ITEMS[:3], Store(), ["deleted", status, "unknown"])
     assert archived(path) == [ITEMS[0].digest, ITEMS[2].digest]
@@ -225,14 +225,15 @@ async def test_what_was_given_up_while_its_group_was_written_is_archived_anew(pa
     assert sorted(archived(path)) == sorted([first.digest, second.digest])
 
 
-async def test_what_an_earlier_attempt_may_have_deleted_stays(path):
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_what_a_delete_that_met_a_404_may_have_deleted_stays(path, attempts):
     async with (
         Archive(path, "example") as archive,
         BatchArchive(archive, Store(), "web", ITEMS[:1], LISTED) as batch,
     ):
         batch.start(ITEMS[0])
         await batch.keep(ITEMS[0])
-        batch.settle(ITEMS[0], outcome(ITEMS[0], "absent", attempts=2))
+        batch.settle(ITEMS[0], outcome(ITEMS[0], "absent", attempts))
     assert archived(path) == [ITEMS[0].digest]
 
 
@@ -243,7 +244,7 @@ async def test_what_was_never_begun_is_withdrawn(path):
 
 async def test_what_an_earlier_run_deleted_is_not_withdrawn_by_a_later_one(path):
     await run(path, ITEMS[:1], Store(), ["deleted"])
-    await run(path, ITEMS[:1], Store(), ["absent"])
+    await run(path, ITEMS[:1], Store(), ["failed"])
     assert archived(path) == [ITEMS[0].digest]
 
 

@@ -321,7 +321,9 @@ class BatchArchive:
     def settle(self, item: Condemned, outcome: Outcome) -> None:
         """Leave an item in the archive if its DELETE may have taken effect, else withdraw it."""
         # A verdict came before the next attempt: those before it were all without a clear answer.
-        if outcome.status in {"deleted", "unknown"} or outcome.attempts > (outcome.verdict is None):
+        # One that met a 404 right after the look may have arrived twice, and the first been done.
+        is_clear = outcome.verdict is None and outcome.status != "absent"
+        if outcome.status in {"deleted", "unknown"} or outcome.attempts > is_clear:
             self._archived.pop(item.name, None)
         else:
             self._withdraw(item.name)

@@ -42,6 +42,9 @@ _WAITS = (0.2, 1.0, 5.0)
 _MAX_WAIT = 60.0
 _FINAL: dict[str, UndoStatus] = {"restored": "restored", "present": "present"}
 _MAX_SHOWN = 3
+_COLLECTED = "as after a garbage collection"
+# What a plan keeps as a part of an image, a later one may delete.
+_WHY_LOST = f"{_COLLECTED}, or a later clean-up: undo that one first"
 
 
 class ManifestStore(Protocol):
@@ -238,7 +241,7 @@ class RepositoryUndo:
             lost = await self._look_for_parts(digest, document[0])
             if lost.status == "lost":
                 return lost
-            why = f"a part of it no longer exists, as after a garbage collection: {error}"
+            why = f"a part of it no longer exists, {_WHY_LOST}: {error}"
             return _Result("lost", why)
         return await self._check(reference, digest)
 
@@ -277,7 +280,8 @@ class RepositoryUndo:
             _some(some, unit) for some, unit in ((blobs, "blob"), (manifests, "manifest")) if some
         ]
         gone = "no longer exists" if len(blobs) + len(manifests) == 1 else "no longer exist"
-        reason = f"{' and '.join(what)} {gone}, as after a garbage collection"
+        why = _WHY_LOST if manifests else _COLLECTED
+        reason = f"{' and '.join(what)} {gone}, {why}"
         return _Result("lost", reason, (*blobs, *manifests))
 
     async def _blob_exists(self, digest: str) -> bool:
