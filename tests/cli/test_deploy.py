@@ -79,6 +79,14 @@ def test_a_further_kind_is_asked_for_with_a_right_to_it(shell):
     assert "--in-use-kind argoproj.io/v1alpha1/rollouts --in-use-ignore Rollout" in words
 
 
+def test_actions_are_of_versions_that_run_on_the_node_of_todays_runners(shell):
+    text = deploy(shell, "github")
+    found = dict(re.findall(r"uses: actions/([a-z-]+)@v([0-9]+)", text))
+    first = {"checkout": 5, "setup-python": 6, "upload-artifact": 6}
+    assert found.keys() == first.keys()
+    assert all(int(found[name]) >= version for name, version in first.items())
+
+
 def test_an_image_is_pulled_with_a_secret_where_one_is_named(shell):
     assert "imagePullSecrets" not in _pod(objects(deploy(shell, "kubernetes")))
     made = objects(deploy(shell, "kubernetes", "--pull-secret", "pull"))

@@ -127,6 +127,12 @@ def test_what_starts_it(runner, event, changed, starts):
     assert runner.events(event, changed) is starts
 
 
+def test_a_plan_that_is_too_long_for_the_summary_of_a_job_is_cut(runner):
+    runner.program = "yes '| a row |' | head -c 1200000; touch plan.json"
+    runner.run(PUSH, "main")
+    assert (runner.folder / "summary.md").stat().st_size == 1_000_000
+
+
 def test_a_plan_that_is_too_long_for_a_comment_is_cut(runner, comments):
     runner.program = "yes '| a row |' | head -c 70000; touch plan.json"
     runner.run(pull_request(9), "main")

@@ -81,10 +81,10 @@ jobs:
       contents: read
       pull-requests: write
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v5
         with:
           persist-credentials: false
-      - uses: actions/setup-python@v5
+      - uses: actions/setup-python@v6
         with:
           python-version: "3.13"
       - run: pip install '{install}'
@@ -109,7 +109,7 @@ jobs:
           GH_REPO: ${{{{ github.repository }}}}
         run: |
 {_COMMENT.format(mark=mark).rstrip()}
-      - uses: actions/upload-artifact@v4
+      - uses: actions/upload-artifact@v6
         if: github.event.pull_request.head.repo.full_name == github.repository
         with:
           name: plan
@@ -123,11 +123,11 @@ jobs:
       group: {name}
       cancel-in-progress: false
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v5
         with:
           persist-credentials: false
           ref: {json.dumps(branch)}
-      - uses: actions/setup-python@v5
+      - uses: actions/setup-python@v6
         with:
           python-version: "3.13"
       - run: pip install '{install}'
@@ -136,7 +136,9 @@ jobs:
           DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
         run: |
           {plan}
-          aioregistry cleanup show plan.json -o md >> "$GITHUB_STEP_SUMMARY"
+          aioregistry cleanup show plan.json -o md > plan.md
+          # A summary of more than 1 MiB is dropped as a whole.
+          head --bytes=1000000 plan.md >> "$GITHUB_STEP_SUMMARY"
       - name: Apply
         env:
           DIGITALOCEAN_TOKEN: ${{{{ secrets.{secret} }}}}
@@ -145,7 +147,7 @@ jobs:
         run: |
 {_APPLY.format(options=applying).rstrip()}
       # With plan.json.archive, `aioregistry cleanup undo plan.json` restores what was deleted.
-      - uses: actions/upload-artifact@v4
+      - uses: actions/upload-artifact@v6
         if: always()
         with:
           name: plan
