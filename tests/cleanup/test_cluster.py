@@ -289,6 +289,18 @@ async def test_what_the_account_may_not_list_of_these_is_noted_and_recorded(sour
     assert "may not list scaledjobs.keda.sh" in await refusal(source)
 
 
+async def test_one_of_these_that_cannot_be_listed_can_be_left_out(source, cluster, connect):
+    cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
+    cluster.answers[SCALED_JOBS] = deque([(500, "no webhook")] * 8)
+    message = await refusal(source)
+    assert "scaledjobs.keda.sh: 500" in message
+    assert message.endswith("to leave them out, --in-use-ignore scaledjobs.keda.sh")
+    told = ClusterInUse(connect=connect, name="blue", ignore_kinds=["scaledjobs.keda.sh"])
+    assert names(await told.ask()) == [f"{WEB}:1"]
+    assert told.notes == ["blue: scaledjobs.keda.sh were not read, by option"]
+    assert "scaledjobs.keda.sh" not in told.asked[0].counts
+
+
 @pytest.mark.parametrize("status", [403, 404])
 async def test_a_cluster_that_does_not_tell_its_kinds_is_asked_for_the_usual_ones(
     source, cluster, status

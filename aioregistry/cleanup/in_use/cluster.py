@@ -59,7 +59,7 @@ class ClusterInUse:
             False by default.
         further_kinds: Kinds besides those above, as ``GROUP/VERSION/PLURAL``. None by default.
         ignore_kinds: Kinds of which an object need not name an image; with ``Pod`` there need not
-            be a pod. None by default.
+            be a pod. As ``scaledjobs.keda.sh``, one of `MAKERS` is not read. None by default.
         timeout: Seconds for all of it; 120 by default.
         connect: How the cluster is reached, in place of `context`; None by default.
         name: What it is called in reasons and errors; None, the default, for ``kubernetes`` and
@@ -175,11 +175,16 @@ class ClusterInUse:
         for kind in makers:
             if (kind.group, kind.resource) in named:
                 continue
+            if str(kind) in self._ignore_kinds:
+                notes.append(f"{self.name}: {kind} were not read, by option")
+                continue
             try:
                 counts[str(kind)] = await _walk(api, kind, found)
             except ClusterError as error:
                 if error.status != _FORBIDDEN:
-                    raise
+                    raise ClusterError(
+                        f"{error}; to leave them out, --in-use-ignore {kind}"
+                    ) from None
                 notes.append(
                     f"{self.name}: {kind} may name images that run later, and were not read: the"
                     " account may not list them"
