@@ -322,8 +322,10 @@ async def read_answer(response: aiohttp.ClientResponse, limit: int = _MAX_BODY) 
         return Answer(response.status, response.headers, b"", too_large=True)
     chunks: list[bytes] = []
     size = 0
+    content = response.content
     try:
-        while chunk := await response.content.readany():
+        # Most bodies come with their headers: then there is nothing to wait for.
+        while chunk := content.read_nowait() if content.is_eof() else await content.readany():
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
