@@ -62,6 +62,9 @@ class Distribution(RegistryRequests):
         ```
     """
 
+    # The repository whose name was checked last.
+    _checked: str | None = None
+
     def expect(self, repositories: Several[str]) -> None:
         """Announce repositories that are going to be read, so that one token serves many of them.
 
@@ -256,6 +259,8 @@ class Distribution(RegistryRequests):
         raise InvalidResponseError(f"what the registry sent does not have the digest {digest!r}")
 
     def _path(self, repository: str, reference: str) -> str:
-        names.check_repository(repository)
+        # Of one repository many are read.
+        if repository is not self._checked:
+            self._checked = names.check_repository(repository)
         check = names.check_digest if ":" in reference else names.check_tag
         return f"/v2/{self._registry.name}/{repository}/manifests/{check(reference)}"

@@ -185,16 +185,24 @@ class RegistryRequests:
     ) -> Answer:
         base_url = self._base_url or await self._base()
         url = f"{base_url}{path}"
+        own = self._own_address(method, base_url, path)
         attempts = renewals = redirects = 0
         # Where a blob's storage is: it is sent no authorization, and stands in no error.
         storage: str | None = None
         while True:
             authorization = None
             if storage is None:
-                authorization = await self._authorizer.authorize(repository, base_url)
+                known = self._authorizer.at_hand(repository)
+                authorization = known or await self._authorizer.authorize(repository, base_url)
                 attempts += 1
             answer = await self._attempt(
-                method, storage or url, authorization, ACCEPT, data, kind, max_bytes
+                method,
+                storage or url,
+                authorization,
+                data=data,
+                kind=kind,
+                max_bytes=max_bytes,
+                own=own if storage is None else None,
             )
             if isinstance(answer, NoAnswer):
                 error, failure = answer.error, Failure(None)
@@ -273,11 +281,23 @@ class RegistryRequests:
         data: Any = None,
         kind: str = "",
         max_bytes: int = _MAX_BODY,
+        own: URL | None = None,
     ) -> Answer | NoAnswer:
+        """Send a request once.
+
+        Args:
+            method: The method.
+            url: The address.
+            authorization: The value of the Authorization header; None for none.
+            accept: The Accept header.
+            data: The body; None for none.
+            kind: The media type of the body; empty for none.
+            max_bytes: The most bytes of an answer.
+            own: The address, if the request is like many others; see `_own_address`.
+        """
         http = self._http
         if http is None or http.closed:
             raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
-        own = self._own_address(method, url) if accept is ACCEPT else None
         if own is None:
             address, options = self._usual_way(http, url, authorization, accept, kind)
         # Of bytes beyond a mebibyte aiohttp warns, and a manifest may have four.
@@ -312,21 +332,17 @@ class RegistryRequests:
         finally:
             self._turns.release()
 
-    def _own_address(self, method: str, url: str) -> URL | None:
-        """Return the address of a read from the registry's own origin; None for anything else."""
-        base = self._base_url
-        if (
-            self._alike is None
-            or method not in _READS
-            or base is None
-            or not url.startswith(f"{base}/")
-            or "?" in url
-        ):
+    def _own_address(self, method: str, base_url: str, path: str) -> URL | None:
+        """Return the address of a request that is like many others; None for any other.
+
+        Those are the ones that read from the registry's own origin.
+        """
+        if self._alike is None or method not in _READS or "?" in path:
             return None
         if self._origin is None:
-            self._origin, self._base_path = URL(base, encoded=True), urlsplit(base).path
+            self._origin, self._base_path = URL(base_url, encoded=True), urlsplit(base_url).path
         # To read the origin anew takes four times as long.
-        return self._origin.with_path(self._base_path + url[len(base) :], encoded=True)
+        return self._origin.with_path(self._base_path + path, encoded=True)
 
     def _usual_way(
         self,

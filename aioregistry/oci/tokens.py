@@ -114,6 +114,14 @@ class Authorizer:
             sources[source] = None
             self._tokens.pop(repository, None)
 
+    def at_hand(self, repository: str) -> Secret | None:
+        """Return what `authorize` would, if that is a token that is known; None for all else."""
+        challenge = self._challenges.get(repository, self._usual_challenge)
+        token = self._good_token(repository)
+        if token is None or challenge is None or challenge.scheme == "basic":
+            return None
+        return token.authorization
+
     async def authorize(self, repository: str, base_url: str) -> Secret | None:
         """Return the Authorization header for a repository; None while none was asked for.
 

@@ -24,7 +24,7 @@ from aioregistry.errors import (
     RegistryError,
     RegistryTimeoutError,
 )
-from aioregistry.oci.distribution import Distribution, FetchedManifest
+from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.documents import MEDIA_TYPES
 
 __all__ = ["ContentReader", "ContentSource", "DocumentStore", "SharedDocuments"]
@@ -196,7 +196,13 @@ class ContentReader:
         fresh: dict[str, Document],
     ) -> Content | UnreadableContentError:
         try:
-            fetched = await self._fetch(repository, digest)
+            fetched = await self._distribution.get_manifest(repository, digest)
+        except ClientClosedError:
+            raise
+        except RegistryError as error:
+            return self._why_not(error)
+        self._is_reached = True
+        try:
             content = parse_content(fetched.body, fetched.media_type, same=same)
         except UnreadableContentError as error:
             return error
@@ -293,25 +299,19 @@ class ContentReader:
         """See `ContentSource`: the base URL that was given."""
         return self._distribution.base_url
 
-    async def _fetch(self, repository: str, digest: str) -> FetchedManifest:
-        try:
-            fetched = await self._distribution.get_manifest(repository, digest)
-        except ClientClosedError:
-            raise
-        except RegistryError as error:
-            if isinstance(error, _UNREACHED) and not self._is_reached:
-                # So it would be with every other manifest.
-                error.hint = (
-                    "Manifests are read there; --registry-url, or Distribution's base_url, says"
-                    " where the registry is if it is elsewhere"
-                )
-                raise
-            self._is_reached = True
-            if isinstance(error, NotFoundError):
-                raise MissingContentError(str(error)) from error
-            raise UnreadableContentError(str(error)) from error
+    def _why_not(self, error: RegistryError) -> UnreadableContentError:
+        if isinstance(error, _UNREACHED) and not self._is_reached:
+            # So it would be with every other manifest.
+            error.hint = (
+                "Manifests are read there; --registry-url, or Distribution's base_url, says"
+                " where the registry is if it is elsewhere"
+            )
+            raise error
         self._is_reached = True
-        return fetched
+        missing = isinstance(error, NotFoundError)
+        reason = (MissingContentError if missing else UnreadableContentError)(str(error))
+        reason.__cause__ = error
+        return reason
 
 
 def _is_certain(media_type: str | None) -> bool:
