@@ -28,6 +28,13 @@ def descriptor(digest: str, **more: object) -> dict[str, object]:
 LAYERS = [descriptor(B), descriptor(C)]
 USUAL = {
     "image": {"schemaVersion": 2, "mediaType": IMAGE, "config": descriptor(A), "layers": LAYERS},
+    "artifact": {
+        "schemaVersion": 2,
+        "mediaType": IMAGE,
+        "artifactType": "application/spdx+json",
+        "config": descriptor(A),
+        "layers": LAYERS,
+    },
     "referrer": {
         "schemaVersion": 2,
         "mediaType": IMAGE,
@@ -124,9 +131,9 @@ def test_documents_that_are_read_together_are_read_as_each_alone():
     known = {name: one for name, one in alone.items() if isinstance(one, Content)}
     same: dict[object, Content] = {}
     for start in range(0, len(documents), 100):
-        some = documents[start : start + 100]
-        names = [name for name, _, _ in some]
-        assert parse_contents(some, same) == {name: known[name] for name in names if name in known}
+        names, media_types, bodies = zip(*documents[start : start + 100], strict=True)
+        found = parse_contents(names, media_types, bodies, same)
+        assert found == {name: known[name] for name in names if name in known}
 
 
 def test_no_document_is_read_as_a_part_of_another():

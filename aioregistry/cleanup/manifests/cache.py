@@ -1,7 +1,7 @@
 """Manifests that were read, kept on disk between runs."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import islice
@@ -75,8 +75,8 @@ class ContentCache:
         """Return the contents of those digests that are in the cache."""
         found: dict[str, Content] = {}
         same: dict[Hashable, Content] = {}
-        for some in self._documents(digests):
-            found.update(parse_contents(some, same))
+        for some, media_types, bodies in self._documents(digests):
+            found.update(parse_contents(some, media_types, bodies, same))
         return found
 
     def document(self, digest: str) -> Document | None:
@@ -95,7 +95,7 @@ class ContentCache:
         return {
             digest: Document(body, media_type)
             for some in self._documents(digests, most_bytes)
-            for digest, media_type, body in some
+            for digest, media_type, body in zip(*some, strict=True)
         }
 
     def put(self, contents: Mapping[str, Content]) -> None:
@@ -111,8 +111,8 @@ class ContentCache:
 
     def _documents(
         self, digests: Iterable[str], most_bytes: int | None = None
-    ) -> Iterator[list[tuple[str, str | None, bytes]]]:
-        """Yield what is kept of the digests, many at a time.
+    ) -> Iterator[tuple[Sequence[str], Sequence[str | None], Sequence[bytes]]]:
+        """Yield what is kept of the digests, many at a time: digests, media types and documents.
 
         One without the digest that it is kept by is left out: it is read anew.
         """
@@ -121,31 +121,30 @@ class ContentCache:
             wanted = _by_key(some)
             # In the order of a plan, or of nothing at all, few are neighbours.
             found = self._rows(wanted) if most_bytes is None else self._by_index(wanted, most_bytes)
-            for rows in found:
-                yield [
-                    (wanted[key], media_type, body)
-                    for key, media_type, body in rows
-                    if type(body) is bytes
-                    and (media_type is None or type(media_type) is str)
-                    and (sha256(body).digest() == key or _is_longer(wanted[key], body))
-                ]
+            for rows in filter(None, found):
+                keys, media_types, bodies = zip(*rows, strict=True)
+                if not _are_right(keys, media_types, bodies):
+                    right = [row for row in rows if _is_right(wanted[row[0]], *row)]
+                    if not right:
+                        continue
+                    keys, media_types, bodies = zip(*right, strict=True)
+                yield [wanted[key] for key in keys], media_types, bodies
 
-    def _rows(self, keys: Iterable[bytes]) -> Iterator[list[tuple[Any, ...]]]:
+    def _rows(self, keys: Collection[bytes]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of some keys: many with each query, by their place or by the index.
 
         Those of one repository were written one after the other, mostly, in this order or the
         other way round.
         """
-        left = dict.fromkeys(keys)
+        left = set(keys)
         before = after = _FIRST_STRETCH
-        for key in tuple(left) if len(left) > _FIRST_STRETCH else ():
-            if key not in left:
-                continue
+        # What is found meanwhile is no longer there when its turn comes.
+        for key in filter(left.__contains__, keys) if len(left) > _FIRST_STRETCH else ():
             found = self._kept.select(_STRETCH, (key, before, after))
             here = [row for row in found if row[0] in left]
-            place = next((nth for nth, row in enumerate(here) if row[0] == key), 0)
-            for row in here:
-                del left[row[0]]
+            known = [row[0] for row in here]
+            place = known.index(key) if key in known else 0
+            left.difference_update(known)
             yield here
             if len(here) * _NEIGHBOURS < before + after:
                 break
@@ -192,6 +191,20 @@ def _key(digest: str) -> bytes:
             if key.hex() == digest[len(_SHA256) :]:
                 return key
     return digest.encode()
+
+
+def _are_right(keys: Sequence[bytes], media_types: Sequence[Any], bodies: Sequence[Any]) -> bool:
+    """Return whether rows are documents with the digests of SHA-256 that they are kept by."""
+    if {*map(type, bodies)} != {bytes} or not {*map(type, media_types)} <= {str, type(None)}:
+        return False
+    return [sha256(body).digest() for body in bodies] == list(keys)
+
+
+def _is_right(digest: str, key: bytes, media_type: Any, body: Any) -> bool:
+    """Return whether a row is a document with the digest that it is kept by."""
+    if type(body) is not bytes or not (media_type is None or type(media_type) is str):
+        return False
+    return sha256(body).digest() == key or _is_longer(digest, body)
 
 
 def has_digest(body: bytes, digest: str) -> bool:

@@ -156,35 +156,39 @@ def parse_content(
 
 
 def parse_contents(
-    documents: Sequence[tuple[str, str | None, bytes]], same: dict[Hashable, Content]
+    digests: Sequence[str],
+    media_types: Sequence[str | None],
+    bodies: Sequence[bytes],
+    same: dict[Hashable, Content],
 ) -> dict[str, Content]:
     """Return the contents of documents, as `parse_content` returns each, without unreadable ones.
 
     Those of the media type and the length of a plain image are plain images, mostly.
 
     Args:
-        documents: The digest of each manifest, what the registry called it, and its document.
+        digests: The digest of each manifest.
+        media_types: What the registry called each.
+        bodies: The document of each.
         same: Contents that are shared, as in `parse_content`.
     """
     found: dict[str, Content] = {}
-    likely = [same.get((media_type, len(body))) for _, media_type, body in documents]
-    left = [one for one, content in zip(documents, likely, strict=True) if content is None]
-    plain = [(*one, content) for one, content in zip(documents, likely, strict=True) if content]
+    likely = list(map(same.get, zip(media_types, map(len, bodies), strict=True)))
+    plain = [(nth, content) for nth, content in enumerate(likely) if content is not None]
+    left = [nth for nth, content in enumerate(likely) if content is None]
     for start in range(0, len(plain), _PLAIN_AT_ONCE):
         some = plain[start : start + _PLAIN_AT_ONCE]
-        images = read_plain_images([body for _, _, body, _ in some])
+        images = read_plain_images([bodies[nth] for nth, _ in some])
         if images is None:
-            left += [one[:3] for one in some]
+            left += [nth for nth, _ in some]
             continue
-        for one, image in zip(some, images, strict=True):
-            digest, media_type, body, content = one
+        for (nth, content), image in zip(some, images, strict=True):
             if image.mediaType == content.media_type:
-                found[digest] = content
+                found[digests[nth]] = content
             else:
-                left.append((digest, media_type, body))
-    for digest, media_type, body in left:
+                left.append(nth)
+    for nth in left:
         with suppress(UnreadableContentError):
-            found[digest] = parse_content(body, media_type, same=same)
+            found[digests[nth]] = parse_content(bodies[nth], media_types[nth], same=same)
     return found
 
 

@@ -86,6 +86,8 @@ class PlainImage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     mediaType: str  # noqa: N815
     config: _PlainDescriptor
     layers: list[_PlainDescriptor]
+    # As signatures and SBOMs have.
+    artifactType: str | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
 
     @property
     def needs_nothing(self) -> bool:
@@ -95,7 +97,8 @@ class PlainImage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     @property
     def strings(self) -> int:
         """How many keys and texts it has."""
-        return 10 + 5 * len(self.layers)
+        own = 10 if self.artifactType is msgspec.UNSET else 12
+        return own + 5 * len(self.layers)
 
 
 _ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -110,8 +113,9 @@ def read_quickly(body: bytes) -> PlainImage | QuickDocument | None:
         return None
     document: PlainImage | QuickDocument
     try:
-        # An index is no image: to find that out by an error takes as long as to read it.
-        document = _ANY.decode(body) if b'"manifests"' in body else _PLAIN.decode(body)
+        # To find out by an error what is no plain image takes as long as to read it.
+        is_other = b'"manifests"' in body or b'"subject"' in body
+        document = _ANY.decode(body) if is_other else _PLAIN.decode(body)
     except _ERRORS:
         try:
             document = _ANY.decode(body)
@@ -137,7 +141,8 @@ def read_plain_images(bodies: Sequence[bytes]) -> list[PlainImage] | None:
     except _ERRORS:
         return None
     # As `PlainImage.strings`, for all at once.
-    strings = 10 * len(images) + 5 * sum([len(one.layers) for one in images])
+    strings = 12 * len(images) + 5 * sum([len(one.layers) for one in images])
+    strings -= 2 * [one.artifactType for one in images].count(msgspec.UNSET)
     if len(images) != len(bodies) or lines.count(b'"') != 2 * strings:
         return None
     return images
