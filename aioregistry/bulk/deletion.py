@@ -29,7 +29,7 @@ from aioregistry.errors import (
     SharedQuotaError,
 )
 from aioregistry.session.abort import AbortScope
-from aioregistry.session.exchange import RequestLog
+from aioregistry.session.exchange import RequestLog, Verdict
 
 __all__ = ["Deletion"]
 
@@ -57,10 +57,11 @@ class Deletion:
         delete: Deletes one item, and fills in its log on the way.
         start: Runs a coroutine as a task of the client's.
         concurrency: How many workers at most.
-        on_outcome: Called with each outcome as soon as it is known.
+        record: Called with each outcome as soon as it is known.
         scope: Stops the rest after an error that every further item would get, too.
         gate: Acquired before each item.
-        progress: Counts the items.
+        on_outcome: Called with each outcome after `record`, outside the scope; None for no call.
+        progress: Counts the items, likewise.
 
     Raises:
         TypeError: `names` is one string.
@@ -72,9 +73,10 @@ class Deletion:
         delete: Callable[[str, RequestLog], Awaitable[object]],
         start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         concurrency: int,
-        on_outcome: Callable[[Outcome], Ignored],
+        record: Callable[[Outcome], Ignored],
         scope: AbortScope,
         gate: ReaderGate | None = None,
+        on_outcome: Callable[[Outcome], Ignored] | None = None,
         progress: ProgressReporter | None = None,
     ) -> None:
         refuse_one("a bulk delete", names)
@@ -85,6 +87,7 @@ class Deletion:
         self._delete = delete
         self._start = start
         self._concurrency = concurrency
+        self._report = record
         self._on_outcome = on_outcome
         self._gate = gate
         self._progress = progress
@@ -93,7 +96,7 @@ class Deletion:
         self._exhausted = False
         self._broken_by: Exception | None = None
         self._scope = scope
-        # Where callbacks run: what they start is not within the scope.
+        # Where callbacks of others run: what they start is not within the scope.
         self._outside = copy_context()
         self._counts: Counter[Status] = Counter()
 
@@ -142,9 +145,9 @@ class Deletion:
                 # An async source may have taken its time.
                 await self._gate.be_read()
             if self._scope.error is None:
-                await self._delete_one(index, *given)
+                await self._delete_one(index, given[0])
             else:
-                self._record(Outcome(index, *given, "not_attempted", self._scope.error), 0.0)
+                self._record(Outcome(index, given[0], "not_attempted", self._scope.error), 0.0)
                 # What is left may be long, and nothing else here lets others run.
                 await asyncio.sleep(0)
 
@@ -202,7 +205,8 @@ class Deletion:
         begun = 0.0 if self._progress is None else _now()
         try:
             await self._delete(name, log)
-            status, error = _after_check(log)
+            if log.verdict is not None:
+                status, error = _after_check(log, log.verdict)
         except NotFoundError:
             status = "absent"
         except RegistryError as caught:
@@ -227,7 +231,9 @@ class Deletion:
 
     def _record(self, outcome: Outcome, busy: float) -> None:
         self._counts[outcome.status] += 1
-        self._outside.run(self._on_outcome, outcome)
+        self._report(outcome)
+        if self._on_outcome is not None:
+            self._outside.run(self._on_outcome, outcome)
         if self._progress is not None:
             self._outside.run(self._progress.count, busy)
 
@@ -236,14 +242,12 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _after_check(log: RequestLog) -> tuple[Status, RegistryError | None]:
+def _after_check(log: RequestLog, verdict: Verdict) -> tuple[Status, RegistryError | None]:
     """Return what became of an item without an error, from the verdict of its check."""
-    if log.verdict is None:
-        return "deleted", None
-    why = RegistryError(log.verdict.why or log.verdict.kind)
+    why = RegistryError(verdict.why or verdict.kind)
     if log.outcome_unknown:
         return "unknown", why
-    return ("absent", None) if log.verdict.kind == "gone" else ("not_attempted", why)
+    return ("absent", None) if verdict.kind == "gone" else ("not_attempted", why)
 
 
 def _stops_all(error: RegistryError) -> bool:

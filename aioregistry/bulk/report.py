@@ -1,6 +1,7 @@
 """Outcomes of a bulk delete: of each item, and the report of all."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, Literal, Self, get_args
 
 from attrs import frozen
@@ -81,7 +82,7 @@ class DeletionReport:
     def of(cls, outcomes: Iterable[Outcome]) -> "DeletionReport":
         """Return the report of `outcomes`, which may come in any order."""
         lists: dict[Status, list[Outcome]] = {}
-        for outcome in sorted(outcomes, key=lambda outcome: outcome.index):
+        for outcome in sorted(outcomes, key=attrgetter("index")):
             lists.setdefault(outcome.status, []).append(outcome)
         return cls(**{status: tuple(found) for status, found in lists.items()})
 

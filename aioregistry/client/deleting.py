@@ -83,13 +83,14 @@ class BulkDeletes:
                 asyncio.get_running_loop().time,
             )
 
-        def record(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            if on_outcome is not None:
-                on_outcome(outcome)
-
         await self._deletion(
-            names, deletion_of, record, progress=progress, check=check, existing=existing
+            names,
+            deletion_of,
+            outcomes.append,
+            on_outcome=on_outcome,
+            progress=progress,
+            check=check,
+            existing=existing,
         ).run()
         return DeletionReport.of(outcomes)
 
@@ -126,8 +127,9 @@ class BulkDeletes:
         self,
         names: Names,
         deletion_of: DeletionOf,
-        on_outcome: OnOutcome,
+        record: OnOutcome,
         gate: ReaderGate | None = None,
+        on_outcome: OnOutcome | None = None,
         progress: ProgressReporter | None = None,
         check: Check | None = None,
         existing: Container[str] | None = None,
@@ -152,9 +154,10 @@ class BulkDeletes:
             delete,
             session.start,
             self.concurrency,
-            on_outcome,
+            record,
             AbortScope(session),
             gate,
+            on_outcome,
             progress,
         )
 
