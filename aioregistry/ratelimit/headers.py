@@ -64,7 +64,7 @@ class RateLimitHeaders:
             None if remaining is None else int(remaining),
             reset_at,
             None if retry_after is None else _delay(retry_after, now),
-            None if reset_at is None else max(0.0, reset_at - now),
+            None if reset_at is None else reset_at - now if reset_at > now else 0.0,
             took,
         )
 

@@ -103,7 +103,8 @@ class RollingWindow:
 
     def used_since(self, then: float, now: float) -> int:
         """Return how many permits of ours were out at any time between two."""
-        used = self.used(now)
+        self._expire(now)
+        used = self.in_flight + len(self._returns)
         if not self._expired:
             return used
         return used + sum(1 for _ in takewhile(lambda at: at > then, reversed(self._expired)))

@@ -14,49 +14,47 @@ class Deadlines:
 
     Args:
         seconds: How long an attempt may take.
+
+    Attributes:
+        seconds: The same.
+        running: The deadlines of attempts under way, the oldest first.
+        timer: What ends the oldest of them; None while there is none.
     """
 
-    __slots__ = ("_running", "_seconds", "_timer")
+    __slots__ = ("running", "seconds", "timer")
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._running: dict[_Deadline, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self.seconds: float = seconds
+        self.running: dict[_Deadline, None] = {}
+        self.timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> "_Deadline":
         """Return a context that raises `TimeoutError` when its inside takes too long."""
-        return _Deadline(self, self._running)
+        return _Deadline(self)
 
     def close(self) -> None:
         """Drop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
-    def add(self, deadline: "_Deadline", loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to count an attempt."""
-        deadline.at = loop.time() + self._seconds
-        self._running[deadline] = None
-        if self._timer is None:
-            self._timer = loop.call_at(deadline.at, self._expire)
-
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End the attempts whose time is over, and wait for that of the next."""
         loop = asyncio.get_running_loop()
-        self._timer = None
-        for deadline in tuple(self._running):
+        self.timer = None
+        for deadline in tuple(self.running):
             if deadline.at > loop.time():
-                self._timer = loop.call_at(deadline.at, self._expire)
+                self.timer = loop.call_at(deadline.at, self.expire)
                 return
-            del self._running[deadline]
+            del self.running[deadline]
             deadline.expire()
 
 
 class _Deadline:
-    __slots__ = ("_cancelling", "_deadlines", "_expired", "_running", "_task", "at")
+    __slots__ = ("_cancelling", "_deadlines", "_expired", "_task", "at")
 
-    def __init__(self, deadlines: Deadlines, running: "dict[_Deadline, None]") -> None:
+    def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        self._running = running
         self._expired = False
         self.at: float = 0.0
 
@@ -67,7 +65,11 @@ class _Deadline:
             raise RuntimeError("a deadline needs a task to cancel")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines.add(self, loop)
+        deadlines = self._deadlines
+        self.at = at = loop.time() + deadlines.seconds
+        deadlines.running[self] = None
+        if deadlines.timer is None:
+            deadlines.timer = loop.call_at(at, deadlines.expire)
 
     def __exit__(
         self,
@@ -76,7 +78,7 @@ class _Deadline:
         traceback: TracebackType | None,
     ) -> None:
         if not self._expired:
-            del self._running[self]
+            del self._deadlines.running[self]
         elif self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             # Ours alone: nobody else has cancelled the task.
             raise TimeoutError from None

@@ -24,7 +24,7 @@ def ended(*attempts: tuple[float, float]) -> list[tuple[str, float]]:
     async def run() -> list[tuple[str, float]]:
         deadlines = Deadlines(10.0)
         found = await asyncio.gather(*(attempt(deadlines, *one) for one in attempts))
-        assert not deadlines._running
+        assert not deadlines.running
         return found
 
     return [(how, pytest.approx(when, abs=0.01)) for how, when in run_virtual(run())]
