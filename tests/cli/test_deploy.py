@@ -1,5 +1,6 @@
 """What `aioregistry deploy` prints: what is in it, and that it runs."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
 from aioregistry.cli.deploy.kubernetes import yaml_text
 from aioregistry.cli.deploy.plan import When
+from aioregistry.cli.deploy.source import Source
+from aioregistry.version import VERSION
 
 KINDS = ("kubernetes", "github", "systemd", "cron")
 
@@ -234,6 +237,7 @@ def test_a_time_is_the_same_to_cron_and_systemd(at, on, cron, calendar):
         ("kubernetes", ("--undo-window", "1h"), "--undo-window is for --gc"),
         ("kubernetes", ("--deadline", "soon"), "--deadline: not a length of time"),
         ("github", ("--branch", "${{ x }}"), "--branch: cannot be"),
+        ("github", ("--package", "x'; y"), "--package: cannot be"),
         ("github", ("--token-secret", "a b"), "--token-secret: cannot be"),
         ("github", ("--in-use", "in-cluster"), "--in-use in-cluster is for"),
         ("systemd", ("--program", "aioregistry"), "--program: cannot be"),
@@ -264,3 +268,57 @@ def test_no_file_is_overwritten(shell, kind):
     result = shell.run(*words)
     assert result.exit_code == 1
     assert "File exists" in result.stderr
+
+
+WHEEL = "wheels/aioregistry_do-0.1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("document", "requirement"),
+    [
+        ({}, f"aioregistry-do[cli]=={VERSION}"),
+        (
+            {"archive_info": {}, "url": "https://host/a.whl"},
+            "aioregistry-do[cli] @ https://host/a.whl",
+        ),
+        (
+            {"vcs_info": {"vcs": "git", "commit_id": "0a1b"}, "url": "https://host/x.git"},
+            "aioregistry-do[cli] @ git+https://host/x.git@0a1b",
+        ),
+    ],
+)
+def test_a_workflow_installs_what_this_program_was_installed_from(document, requirement):
+    source = Source.of_direct_url(json.dumps(document)) if document else Source()
+    assert (source.requirement("cli"), source.only_here) == (requirement, "")
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"dir_info": {"editable": True}, "url": "file:///home/me/x"}, "/home/me/x"),
+        ({"archive_info": {}, "url": "file:///tmp/a.whl"}, "/tmp/a.whl"),
+        ({"archive_info": {}, "url": "https://me:secret@host/a.whl"}, "https://***@host/a.whl"),
+        ({"archive_info": {}, "url": "https://host/a'; rm -rf x"}, "a place of its own"),
+        ([], "a place of its own"),
+    ],
+)
+def test_what_only_this_machine_has_is_not_installed_elsewhere(document, told):
+    source = Source.of_direct_url(json.dumps(document))
+    assert source.only_here == told
+    assert source.requirement("cli") == f"aioregistry-do[cli]=={VERSION}"
+
+
+def test_where_no_other_machine_has_this_program_that_is_said(shell, monkeypatch):
+    source = Source(only_here="/home/me/x")
+    monkeypatch.setattr(Source, "installed", lambda: source)
+    words = ("deploy", "github", "example", "--policy", "policy.toml")
+    result = shell.run(*words)
+    assert "warning: this program was installed from /home/me/x: pip finds it" in result.stderr
+    assert "; --package names its wheel in the repository, or an address\n" in result.stderr
+    result = shell.run(*words, "--package", WHEEL)
+    assert result.stderr == ""
+    assert result.stdout.count(f"- run: pip install './{WHEEL}[cli]'\n") == 2
+    yaml.safe_load(result.stdout)
+    result = shell.run("deploy", "dockerfile")
+    assert "build --build-arg PACKAGE=...' names another source\n" in result.stderr
+    assert "warning" not in result.stdout

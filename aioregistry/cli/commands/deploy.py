@@ -77,12 +77,21 @@ def github(
     token_secret: Annotated[
         str, typer.Option(metavar="NAME", help="Secret of the repository with the API token.")
     ] = "DIGITALOCEAN_TOKEN",  # noqa: S107, its name
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEEL|URL",
+            show_default="what this program was installed from",
+            help="What pip installs: this program's wheel in the repository, or the address of one"
+            " or of a git repository (git+https://...).",
+        ),
+    ] = None,
     to: To = None,
 ) -> None:
     """Print a workflow: the plan as a comment on a changed policy, the clean-up after the merge."""
     from aioregistry.cli.deploy import work
 
-    work.github(deploying, branch, token_secret, to)
+    work.github(deploying, branch, token_secret, package, to)
 
 
 @app.command(

@@ -1,17 +1,18 @@
 """A Dockerfile: small, pinned, and run by nobody in particular. Pure."""
 
-from aioregistry.cli.deploy.plan import package
+from aioregistry.cli.deploy.source import Source
 
 __all__ = ["dockerfile_of"]
 
 _STATE = "/var/lib/aioregistry"
 
 
-def dockerfile_of(base: str) -> str:
+def dockerfile_of(base: str, source: Source) -> str:
     """Return the Dockerfile of an image with the program alone.
 
     Args:
         base: The image that it is built on, which has Python 3.11 or newer with venv.
+        source: Where the program is installed from.
     """
     return f"""\
 # docker build -t registry.digitalocean.com/REGISTRY/aioregistry - < Dockerfile
@@ -21,7 +22,7 @@ def dockerfile_of(base: str) -> str:
 ARG BASE={base}
 
 FROM ${{BASE}} AS build
-ARG PACKAGE="{package("cli,kubernetes,redis")}"
+ARG PACKAGE="{source.requirement("cli,kubernetes,redis")}"
 RUN python3 -m venv /opt/aioregistry \\
  && /opt/aioregistry/bin/pip install --no-cache-dir --no-compile "$PACKAGE" \\
  && /opt/aioregistry/bin/pip uninstall --yes setuptools pip

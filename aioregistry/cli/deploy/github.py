@@ -3,7 +3,8 @@
 import json
 
 from aioregistry.cleanup.in_use.named import is_live
-from aioregistry.cli.deploy.plan import CODES, Deployment, package
+from aioregistry.cli.deploy.plan import CODES, Deployment
+from aioregistry.cli.deploy.source import Source
 
 __all__ = ["workflow_of"]
 
@@ -32,18 +33,19 @@ _COMMENT = """\
 """
 
 
-def workflow_of(deployment: Deployment, branch: str, secret: str) -> str:
+def workflow_of(deployment: Deployment, branch: str, secret: str, source: Source) -> str:
     """Return the workflow, for ``.github/workflows/``.
 
     Args:
         deployment: The run; its policy is at `policy_name` in the repository.
         branch: The branch whose policy is carried out.
         secret: The name of the secret with the token.
+        source: Where the program is installed from.
     """
     policy = deployment.policy_name
     # Clusters are asked by what the extra has, those of an account included.
     asks = any(is_live(source) for source in deployment.in_use)
-    install = package("cli,kubernetes" if asks else "cli")
+    install = source.requirement("cli,kubernetes" if asks else "cli")
     mark = f"<!-- {deployment.name} -->"
     registry = [] if deployment.registry is None else [deployment.registry]
     words = ["cleanup", "plan", *registry, "--policy", policy, "--plan-file", "plan.json"]

@@ -7,9 +7,8 @@ from pathlib import Path
 from attrs import frozen
 
 from aioregistry.cli.errors import UsageError
-from aioregistry.version import VERSION
 
-__all__ = ["CODES", "Deployment", "When", "checked", "package"]
+__all__ = ["CODES", "Deployment", "When", "checked"]
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _AT = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
@@ -29,6 +28,7 @@ _RULES = {
     "--in-use-kind": r"[a-z0-9./-]{1,400}",
     "--in-use-ignore": r"[A-Za-z0-9_./:@+=-]{1,400}",
     "--policy": r"[A-Za-z0-9_./@+=-]{1,400}",
+    "--package": r"[A-Za-z0-9_./:@+=-]{1,400}",
     "--program": r"/[A-Za-z0-9._/+-]{1,400}",
 }
 # What the exit codes of a run mean to whoever is woken by them.
@@ -132,8 +132,3 @@ def checked(option: str, value: str) -> str:
     if not re.fullmatch(_RULES[option], value, re.ASCII):
         raise UsageError(f"{option}: cannot be {value!r}")
     return value
-
-
-def package(extras: str) -> str:
-    """Return this version of the program for pip, with extras."""
-    return f"aioregistry-do[{extras}]=={VERSION}"

@@ -18,6 +18,7 @@ from aioregistry.cli.deploy.kubernetes import Cluster, manifests_of
 from aioregistry.cli.deploy.machine import crontab_of, units_of
 from aioregistry.cli.deploy.options import Deploying
 from aioregistry.cli.deploy.plan import Deployment, When, checked
+from aioregistry.cli.deploy.source import Source
 from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
@@ -60,8 +61,23 @@ def kubernetes(
     _write("deploy kubernetes", files, to)
 
 
-def github(deploying: Deploying, branch: str, token_secret: str, to: Path | None) -> NoReturn:
-    """Print a workflow, and exit."""
+def github(
+    deploying: Deploying,
+    branch: str,
+    token_secret: str,
+    package: str | None,
+    to: Path | None,
+) -> NoReturn:
+    """Print a workflow, and exit.
+
+    Args:
+        deploying: Options.
+        branch: The branch whose policy is carried out.
+        token_secret: The name of the secret with the token.
+        package: What pip installs; None for what this program was installed from.
+        to: A folder; None to print.
+    """
+    command = "deploy github"
 
     def files() -> dict[str, str]:
         _refuse_in_cluster(deploying)
@@ -69,10 +85,12 @@ def github(deploying: Deploying, branch: str, token_secret: str, to: Path | None
         if deploying.policy.is_absolute() or ".." in deploying.policy.parts:
             raise UsageError("--policy: name the file as it is called in the repository")
         checked("--policy", deploying.policy.as_posix())
-        deployment = _deployment("deploy github", deploying, deploying.policy.as_posix())
-        return {f"{deployment.name}.yml": workflow_of(deployment, branch_name, secret)}
+        source = Source.installed() if package is None else Source.given(package)
+        deployment = _deployment(command, deploying, deploying.policy.as_posix())
+        _warn(command, source, "--package names its wheel in the repository, or an address")
+        return {f"{deployment.name}.yml": workflow_of(deployment, branch_name, secret, source)}
 
-    _write("deploy github", files, to)
+    _write(command, files, to)
 
 
 def systemd(deploying: Deploying, program: str, to: Path | None) -> NoReturn:
@@ -100,7 +118,26 @@ def cron(deploying: Deploying, program: str, user: str, to: Path | None) -> NoRe
 
 def dockerfile(base: str, to: Path | None) -> NoReturn:
     """Print a Dockerfile, and exit."""
-    _write("deploy dockerfile", lambda: {"Dockerfile": dockerfile_of(checked("--base", base))}, to)
+    command = "deploy dockerfile"
+
+    def files() -> dict[str, str]:
+        source = Source.installed()
+        made = dockerfile_of(checked("--base", base), source)
+        _warn(command, source, "'docker build --build-arg PACKAGE=...' names another source")
+        return {"Dockerfile": made}
+
+    _write(command, files, to)
+
+
+def _warn(command: str, source: Source, otherwise: str) -> None:
+    """Say where pip may not find this program on other machines."""
+    if source.only_here:
+        typer.echo(
+            f"aioregistry {command}: warning: this program was installed from"
+            f" {safe(source.only_here)}: pip finds it elsewhere only if its index has"
+            f" {source.requirement('cli')!r}; {otherwise}",
+            err=True,
+        )
 
 
 def _deployment(command: str, deploying: Deploying, policy_name: str = "") -> Deployment:
