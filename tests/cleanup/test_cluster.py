@@ -307,7 +307,7 @@ async def test_a_cluster_that_does_not_tell_its_kinds_is_asked_for_the_usual_one
 ):
     cluster.answers["/apis"] = deque([(status, "")])
     assert names(await source.ask()) == [f"{WEB}:1"]
-    assert source.notes == ["blue: it does not tell which kinds it has besides the usual ones"]
+    assert source.notes == ["blue: it does not say which kinds it has besides the usual ones"]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ async def test_an_image_that_a_template_leaves_open_is_reported_as_such(source, 
     cluster.objects[SCALED_JOBS] = [scaled_job("{{inputs.parameters.image}}")]
     assert names(await source.ask()) == [f"{WEB}:1"]
     (note,) = source.notes
-    assert note.endswith("it is filled in when it is used, and nobody can tell by what")
+    assert note.endswith("it is filled in when it is used, and by what is not known before")
 
 
 async def test_one_that_does_not_answer_in_time_is_an_error(cluster, connect, sandbox):

@@ -171,7 +171,7 @@ class ClusterInUse:
         except ClusterError as error:
             if error.status not in {_FORBIDDEN, _NOT_FOUND}:
                 raise
-            return {}, [f"{self.name}: it does not tell which kinds it has besides the usual ones"]
+            return {}, [f"{self.name}: it does not say which kinds it has besides the usual ones"]
         for kind in makers:
             if (kind.group, kind.resource) in named:
                 continue
