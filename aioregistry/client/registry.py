@@ -6,7 +6,7 @@ from functools import partial
 from typing import Literal, overload
 
 from aioregistry.api import names
-from aioregistry.api.endpoints import Endpoints, repository_path
+from aioregistry.api.endpoints import Endpoints, RepositoryPath, repository_path
 from aioregistry.api.models import (
     DockerCredentials,
     GarbageCollection,
@@ -141,7 +141,7 @@ class RegistryHandle:
         """
         return self._pagers.chained(
             self.repositories(),
-            lambda repository: list_of_tags(repository_path(self.name, repository.name)),
+            lambda repository: list_of_tags(*self._list_of(repository.name)),
         )
 
     def manifests(self) -> Pager[Manifest]:
@@ -152,8 +152,11 @@ class RegistryHandle:
         """
         return self._pagers.chained(
             self.repositories(),
-            lambda repository: list_of_manifests(repository_path(self.name, repository.name)),
+            lambda repository: list_of_manifests(*self._list_of(repository.name)),
         )
+
+    def _list_of(self, repository: str) -> tuple[RepositoryPath, str, str]:
+        return repository_path(self.name, repository), self.name, repository
 
     async def delete(
         self,

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
+
+from attrs import evolve
 
 from aioregistry.api import names
-from aioregistry.api.endpoints import Endpoints, RepositoryPath, repository_path
+from aioregistry.api.decoding import RawPage
+from aioregistry.api.endpoints import Call, RepositoryPath, repository_path
 from aioregistry.api.models import Manifest, Tag
 from aioregistry.arguments import Ignored, Names
 from aioregistry.bulk.outcomes import OutcomeIterator
@@ -23,19 +27,45 @@ from aioregistry.paging.pager import Pager
 __all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
 
 
-def list_of_tags(path: RepositoryPath) -> ListEndpoint[Tag]:
+T = TypeVar("T", Tag, Manifest)
+
+
+def list_of_tags(path: RepositoryPath, registry: str, repository: str) -> ListEndpoint[Tag]:
     """Return the list of a repository's tags."""
     return ListEndpoint(
-        partial(Endpoints.list_tags, path=path), lambda tags: [tag.tag for tag in tags]
+        lambda endpoints: _named(endpoints.list_tags(path), registry, repository),
+        lambda tags: [tag.tag for tag in tags],
     )
 
 
-def list_of_manifests(path: RepositoryPath) -> ListEndpoint[Manifest]:
+def list_of_manifests(
+    path: RepositoryPath, registry: str, repository: str
+) -> ListEndpoint[Manifest]:
     """Return the list of a repository's manifests."""
     return ListEndpoint(
-        partial(Endpoints.list_manifests, path=path),
+        lambda endpoints: _named(endpoints.list_manifests(path), registry, repository),
         lambda manifests: [one.digest for one in manifests],
     )
+
+
+def _named(call: Call[RawPage[T]], registry: str, repository: str) -> Call[RawPage[T]]:
+    """Return a call whose items say of which repository they are, if the API leaves that out."""
+
+    def decode(body: bytes) -> RawPage[T]:
+        page = call.decode(body)
+        if "" not in [one.repository for one in page.items]:
+            return page
+        named = [
+            evolve(
+                one,
+                registry_name=one.registry_name or registry,
+                repository=one.repository or repository,
+            )
+            for one in page.items
+        ]
+        return evolve(page, items=tuple(named))
+
+    return call.decoded_by(decode)
 
 
 class RepositoryHandle:
@@ -92,7 +122,7 @@ class RepositoryHandle:
                 print(tag.tag, tag.manifest_digest)
             ```
         """
-        return self._pagers.pager(list_of_tags(self._path))
+        return self._pagers.pager(list_of_tags(self._path, self.registry_name, self.name))
 
     def manifests(self) -> Pager[Manifest]:
         """Return a pager over the manifests: ``GET …/repositories/{repository}/digests``.
@@ -100,7 +130,7 @@ class RepositoryHandle:
         Nothing is sent before the pager is walked; errors come from the walk. A manifest without
         tags is an untagged one, which may be a part of a tagged index all the same.
         """
-        return self._pagers.pager(list_of_manifests(self._path))
+        return self._pagers.pager(list_of_manifests(self._path, self.registry_name, self.name))
 
     async def get_tag(self, name: str) -> Tag:
         """Return a tag by its name: ``GET …/repositories/{repository}/tags``.

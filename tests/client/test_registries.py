@@ -73,3 +73,19 @@ async def test_a_taken_name_and_a_registry_too_many_are_told_apart(sandbox, clie
     with pytest.raises(InvalidRequestError, match="invalid region") as caught:
         await client.create_registry("third", region="moon")
     assert caught.value.hint == ""
+
+
+async def test_items_say_of_which_repository_they_are_where_the_api_does_not(sandbox, client):
+    for name in ("web", "team/api"):
+        sandbox.state.push("example", name, ["v1"])
+    registry, digest = client.registry("example"), f"sha256:{'a' * 64}"
+    answering(sandbox, {"tags": [{"tag": "v1", "manifest_digest": digest}]}, "*/tags")
+    found = [(tag.registry_name, tag.repository) async for tag in registry.tags()]
+    assert sorted(found) == [("example", "team/api"), ("example", "web")]
+    tags = await registry.repository("web").tags().collect()
+    assert [(tag.registry_name, tag.repository) for tag in tags] == [("example", "web")]
+    some = {"digest": digest}, {"digest": digest, "repository": "web", "registry_name": "example"}
+    for one in some:
+        answering(sandbox, {"manifests": [one]}, "*web/digests")
+        manifests = await registry.repository("web").manifests().collect()
+        assert [(one.registry_name, one.repository) for one in manifests] == [("example", "web")]
