@@ -355,14 +355,29 @@ def test_what_is_in_use_by_its_digest_may_not_go():
 
 
 def test_what_is_part_of_others_is_found_and_what_cannot_be_read_may_need_all():
-    wanted = [digest("a"), digest("b")]
-    contents = {digest("i"): Content("x", 1, (digest("a"), digest("z")))}
+    wanted = {digest("a"): (), digest("b"): ()}
+    contents = {
+        digest("i"): Content("x", 1, (digest("a"), digest("z"))),
+        digest("a"): Content("x", 1),
+    }
     others = {digest("i"): ("v1",)}
     assert part_of(wanted, others, contents) == {digest("a"): f"part of {SHORT} (v1)"}
     assert part_of(wanted, {}, contents) == {}
     found = part_of(wanted, others | {digest("j"): ()}, contents)
     assert found[digest("a")] == f"part of {SHORT} (v1)"
     assert found[digest("b")] == f"may be part of {SHORT}, which cannot be read: it was not read"
+
+
+def test_what_a_part_of_others_needs_in_turn_is_found():
+    wanted = {digest("i"): ("old",), digest("a"): (), digest("b"): ()}
+    contents = {
+        digest("o"): Content("x", 1, (digest("i"),)),
+        digest("i"): Content("x", 1, (digest("a"),)),
+        digest("a"): Content("x", 1),
+        digest("b"): Content("x", 1),
+    }
+    found = part_of(wanted, {digest("o"): ("v1",)}, contents)
+    assert found == {digest("i"): f"part of {SHORT} (v1)", digest("a"): f"part of {SHORT} (old)"}
 
 
 letters = "abcdef"

@@ -163,6 +163,26 @@ def test_an_index_may_go_with_its_parts(shared):
     assert not {*shared.parts, shared.index} & digests(shared)
 
 
+def test_what_a_part_of_an_index_needs_is_kept_with_it(shared):
+    outer = shared.builder.index("outer", children=[shared.index])
+    result = shared.run("delete-manifests", "web", shared.index, *shared.parts, "--yes")
+    assert result.exit_code == 1
+    assert digests(shared) >= {outer, shared.index, *shared.parts}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_an_index_needs_that_could_not_be_deleted_stays(shared, first):
+    shared.sandbox.faults = Faults(Fault(kind="status", status=403, method="DELETE"))
+    names = [shared.index, *shared.parts] if first else [*shared.parts, shared.index]
+    result = shared.run("delete-manifests", "web", *names, "--yes")
+    assert result.exit_code == 1
+    assert shared.deletes() == 1
+    why = (
+        f"{shared.parts[0]}: not attempted: {shared.index[:19]}, which could not be deleted, needs"
+    )
+    assert why in result.stderr.replace("\n", " ")
+
+
 def test_without_the_check_all_goes(shared):
     result = shared.run("delete-manifests", "web", shared.parts[0], "--yes", "--no-check")
     assert result.exit_code == 0, result.output

@@ -1,7 +1,7 @@
 """Why each tag and manifest is deleted or kept, in words: pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
 
@@ -192,28 +192,33 @@ def relation(graph: Graph, needing: ListedManifest, manifest: ListedManifest) ->
 
 
 def part_of(
-    digests: Collection[str],
+    digests: Mapping[str, tuple[str, ...]],
     others: Mapping[str, tuple[str, ...]],
     contents: Mapping[str, Content | UnreadableContentError],
 ) -> dict[str, str]:
-    """Return which manifests others need, or may need, each with a reason.
+    """Return which manifests others need, or may need, or these need in turn, each with a reason.
 
     Args:
-        digests: The manifests.
+        digests: The manifests, each with its tags.
         others: All other manifests of the repository, each with its tags.
-        contents: What the others say; those that are missing could not be read.
+        contents: What all of them say; those that are missing could not be read.
     """
     reasons: dict[str, str] = {}
-    for digest, tags in others.items():
+    unread: list[str] = []
+    waiting = list(others.items())
+    while waiting:
+        digest, tags = waiting.pop()
         content, called = contents.get(digest), describe(ListedManifest(digest, tags))
-        if isinstance(content, Content):
-            for child in content.children:
-                if child in digests:
-                    reasons[child] = f"part of {called}"
+        if not isinstance(content, Content):
+            why = content or "it was not read"
+            unread.append(f"may be part of {called}, which cannot be read: {why}")
             continue
-        why = content or "it was not read"
-        for one in digests:
-            reasons.setdefault(one, f"may be part of {called}, which cannot be read: {why}")
+        for child in content.children:
+            if child in digests and child not in reasons:
+                reasons[child] = f"part of {called}"
+                waiting.append((child, digests[child]))
+    if unread:
+        reasons = dict.fromkeys(digests, unread[0]) | reasons
     return reasons
 
 

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from attrs import evolve
 
 from aioregistry.api import names
+from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.plan.reasons import part_of
+from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.graph import Graph
+from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.plan.reasons import part_of, short
 from aioregistry.cli.asking import ask, read_text
 from aioregistry.cli.deletes.options import Deleting
 from aioregistry.cli.display.plan_tables import DeleteCounts
@@ -21,12 +26,11 @@ from aioregistry.cli.options import Access
 from aioregistry.cli.running import run_connected
 from aioregistry.cli.settings.settings import SettingsError
 from aioregistry.client.archiving import manifests_first, tags_first
-from aioregistry.errors import NotFoundError
+from aioregistry.errors import NotFoundError, RegistryError
 from aioregistry.oci.references import Reference
 
 if TYPE_CHECKING:
     from aioregistry.api.models import Manifest
-    from aioregistry.bulk.report import DeletionReport, Outcome
     from aioregistry.cli.connection import Connection
     from aioregistry.client.repository import RepositoryHandle
 
@@ -80,9 +84,9 @@ class _Job(ABC):
         self,
         repository: "RepositoryHandle",
         wanted: list[str],
-        count: "Callable[[Outcome], None]",
+        count: Callable[[Outcome], None],
         archive: Archive | None,
-    ) -> "Awaitable[DeletionReport]":
+    ) -> Awaitable[DeletionReport]:
         """Delete names, each after it is archived."""
 
     @abstractmethod
@@ -163,7 +167,7 @@ class _Job(ABC):
             to.display.stage("Delete", len(wanted), f"{self._unit}s") as stage,
         ):
 
-            def count(outcome: "Outcome") -> None:
+            def count(outcome: Outcome) -> None:
                 self._counts.add(outcome)
                 stage.advance()
 
@@ -226,7 +230,7 @@ class _Job(ABC):
             raise NotFoundError(f"there is no repository {where}") from error
         return found
 
-    async def _report(self, repository: "RepositoryHandle", report: "DeletionReport") -> int:
+    async def _report(self, repository: "RepositoryHandle", report: DeletionReport) -> int:
         for outcome in (*report.failed, *report.unknown, *report.not_attempted):
             status = outcome.status.replace("_", " ")
             typer.echo(f"{outcome.name}: {status}: {safe(str(outcome.error))}", err=True)
@@ -257,9 +261,9 @@ class _TagJob(_Job):
         self,
         repository: "RepositoryHandle",
         wanted: list[str],
-        count: "Callable[[Outcome], None]",
+        count: Callable[[Outcome], None],
         archive: Archive | None,
-    ) -> "Awaitable[DeletionReport]":
+    ) -> Awaitable[DeletionReport]:
         if not self._checks:
             return repository.delete_tags(wanted, count, archive=archive)
         check = tags_first(archive, repository.registry_name, repository.name, None)
@@ -271,6 +275,8 @@ class _TagJob(_Job):
 
 class _ManifestJob(_Job):
     _lists_all = True
+    # What the manifests need of each other, where they were read.
+    _graph = Graph((), {})
 
     def first(self, reference: Reference) -> str | None:
         return reference.digest
@@ -278,18 +284,37 @@ class _ManifestJob(_Job):
     def check_name(self, name: str) -> str:
         return names.check_digest(name)
 
-    def delete(
+    async def delete(
         self,
         repository: "RepositoryHandle",
         wanted: list[str],
-        count: "Callable[[Outcome], None]",
+        count: Callable[[Outcome], None],
         archive: Archive | None,
-    ) -> "Awaitable[DeletionReport]":
+    ) -> DeletionReport:
+        """Delete manifests, none before what needs it; what one that stays needs stays, too."""
         if not self._checks:
-            return repository.delete_manifests(wanted, count, archive=archive)
+            return await repository.delete_manifests(wanted, count, archive=archive)
         where = repository.registry_name, repository.name
         check = manifests_first(archive, *where, self._listed, None)
-        return repository.delete_manifests(wanted, count, check=check)
+        places = {digest: place for place, digest in enumerate(wanted)}
+        outcomes: list[Outcome] = []
+        stays: dict[str, str] = {}
+
+        def take_in(outcome: Outcome) -> None:
+            outcomes.append(evolve(outcome, index=places[outcome.name]))
+            count(outcome)
+
+        waves = self._graph.waves(wanted)
+        for wave in waves:
+            for digest in wave:
+                if digest in stays:
+                    why = f"{short(stays[digest])}, which could not be deleted, needs it"
+                    take_in(Outcome(0, digest, "not_attempted", RegistryError(why)))
+            here = [digest for digest in wave if digest not in stays]
+            report = await repository.delete_manifests(here, take_in, check=check)
+            still = (*report.failed, *report.unknown, *report.not_attempted)
+            stays |= self._graph.reached_from(outcome.name for outcome in still)
+        return DeletionReport.of(outcomes)
 
     def names_of(self, manifest: "Manifest") -> tuple[str, ...]:
         return (manifest.digest,)
@@ -303,7 +328,7 @@ class _ManifestJob(_Job):
     ) -> dict[str, str]:
         """Return the manifests that an index needs which is not deleted as well.
 
-        Reads the others from the registry itself.
+        Reads all from the registry itself.
         """
         others = {digest: tags for digest, tags in self._listed.items() if digest not in found}
         if not others or not found:
@@ -315,14 +340,24 @@ class _ManifestJob(_Job):
             raise UsageError(f"{error}; or delete without the check: --no-check") from None
         async with (
             to.contents(registry, None, cache=True) as contents,
-            to.display.stage("Check", len(others), "manifests") as stage,
+            to.display.stage("Check", len(self._listed), "manifests") as stage,
         ):
 
             def count(read: int) -> None:
                 stage.done += read
 
-            read = await contents.read(repository.name, others, count)
-        return part_of(found, others, read)
+            read = await contents.read(repository.name, self._listed, count)
+        wanted = {digest: self._listed[digest] for digest in found}
+        self._graph = Graph(
+            [ListedManifest(digest, tags) for digest, tags in wanted.items()],
+            {digest: _content_of(read.get(digest)) for digest in wanted},
+        )
+        return part_of(wanted, others, read)
+
+
+def _content_of(read: object) -> Content:
+    """Return what a manifest says; nothing for one that could not be read."""
+    return read if isinstance(read, Content) else Content("", 0)
 
 
 def _exist(count: int, unit: str) -> str:
