@@ -6,6 +6,7 @@ from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
     UnreadableContentError,
+    naming_others,
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
@@ -87,8 +88,8 @@ def test_what_is_uncertain_already_keeps_its_reason():
 def test_children_that_are_not_listed_are_told_but_for_those_of_uncertain_ones():
     inventory = inventory_of(ListedManifest(A), ListedManifest(B), uncertain={B: "new"})
     contents = {A: Content("", 0, (B, C)), B: Content("", 0, (D,))}
-    assert unlisted_children(inventory, contents) == {C: A}
-    assert unlisted_children(inventory, {A: BROKEN}) == {}
+    assert unlisted_children(inventory, naming_others(contents)) == {C: A}
+    assert unlisted_children(inventory, naming_others({A: BROKEN})) == {}
 
 
 def test_blobs_that_an_index_names_are_no_manifests_that_should_be_listed():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "MissingContentError",
     "UnreadableContentError",
     "is_blob_type",
+    "naming_others",
     "parse_content",
     "parse_contents",
     "subject_key",
@@ -107,6 +108,17 @@ class Content:
 def is_blob_type(media_type: object) -> bool:
     """Return whether what a descriptor names is a blob, by its media type."""
     return isinstance(media_type, str) and media_type.startswith(_BLOBS)
+
+
+def naming_others(
+    contents: Mapping[str, Content | UnreadableContentError],
+) -> dict[str, Content]:
+    """Return those of some contents that name other manifests, as few of very many do."""
+    return {
+        digest: content
+        for digest, content in contents.items()
+        if isinstance(content, Content) and (content.children or content.subject is not None)
+    }
 
 
 def subject_of_tag(tag: str) -> str | None:

@@ -24,7 +24,8 @@ def unreadable(
 ) -> dict[str, UnreadableContentError]:
     """Return the manifests that could not be read, by digest, each with the reason."""
     unread: dict[str, UnreadableContentError] = {}
-    if _are_all_read(contents) and all(one.digest in contents for one in inventory.manifests):
+    digests = [manifest.digest for manifest in inventory.manifests]
+    if _are_all_read(contents) and all(map(contents.__contains__, digests)):
         return unread
     for manifest in inventory.manifests:
         found = contents.get(manifest.digest)
@@ -114,18 +115,18 @@ def keep_unreadable(
 
 
 def unlisted_children(
-    inventory: RepositoryInventory, contents: Mapping[str, Content | UnreadableContentError]
+    inventory: RepositoryInventory, naming: Mapping[str, Content]
 ) -> dict[str, str]:
     """Return the manifests that a listed one names and that are not listed, each with that one.
 
     Those that an uncertain manifest names may be as new as that one. What an index names as a blob
     is no manifest.
+
+    Args:
+        inventory: All manifests of the repository.
+        naming: What those say that name others, by digest.
     """
-    indexes = {
-        digest: content
-        for digest, content in contents.items()
-        if isinstance(content, Content) and content.children
-    }
+    indexes = {digest: content for digest, content in naming.items() if content.children}
     if not indexes:
         return {}
     here = {manifest.digest for manifest in inventory.manifests}

@@ -84,11 +84,13 @@ class Decided:
         plan: The plan.
         going: The manifests that it deletes.
         staying: The others.
+        tags_going: The tags that it deletes, with their manifests or by themselves.
     """
 
     plan: RepositoryPlan
     going: Sequence[ListedManifest]
     staying: Sequence[ListedManifest]
+    tags_going: Sequence[str]
 
 
 def decide(
@@ -127,28 +129,29 @@ def decide(
     for manifest in inventory.manifests:
         (going if manifest.digest in deleted else staying).append(manifest)
     reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
-    tags_going, kept = reasons.of_staying(staying)
+    alone_going, kept = reasons.of_staying(staying)
     plan = RepositoryPlan(
         name=inventory.repository,
         tags=len(images),
         manifests=len(inventory.manifests),
-        condemned=CondemnedItems.of_batches(reasons.condemned(tags_going)),
+        condemned=CondemnedItems.of_batches(reasons.condemned(alone_going)),
         kept=kept,
     )
-    return Decided(plan, going, staying)
+    tags_going = [tag for manifest in going for tag in manifest.tags]
+    return Decided(plan, going, staying, [*tags_going, *(tag for tag, _ in alone_going)])
 
 
 def missing_subjects(
-    inventory: RepositoryInventory, contents: Mapping[str, Content]
+    inventory: RepositoryInventory, naming: Mapping[str, Content]
 ) -> frozenset[str]:
     """Return the `subject_key` of each subject that a manifest names and the repository lacks.
 
     Args:
         inventory: All manifests and tags of the repository.
-        contents: What each manifest says of others.
+        naming: What those manifests say that name others, by digest.
     """
     named = {
-        subject_key(content.subject) for content in contents.values() if content.subject is not None
+        subject_key(content.subject) for content in naming.values() if content.subject is not None
     }
     if inventory.referrers:
         named |= {
@@ -163,7 +166,7 @@ def missing_subjects(
 def unlisted_subjects(
     going: Iterable[ListedManifest],
     inventory: RepositoryInventory,
-    contents: Mapping[str, Content],
+    naming: Mapping[str, Content],
 ) -> dict[str, str]:
     """Return the subjects of condemned manifests that are not listed, each with what names it.
 
@@ -172,18 +175,20 @@ def unlisted_subjects(
     Args:
         going: The condemned manifests.
         inventory: All manifests and tags of the repository.
-        contents: What each manifest says of others.
+        naming: What those manifests say that name others, by digest.
     """
     found: dict[str, str] = {}
-    named_by = {digest for digest, content in contents.items() if content.subject is not None}
+    named_by = {digest for digest, content in naming.items() if content.subject is not None}
     named_by |= inventory.referrers.keys()
     if not named_by:
         return found
-    here = inventory.subjects - inventory.elsewhere
+    here = inventory.subjects
+    if inventory.elsewhere:
+        here -= inventory.elsewhere
     for manifest in going:
         if manifest.digest not in named_by:
             continue
-        named = contents[manifest.digest].subject
+        named = naming[manifest.digest].subject if manifest.digest in naming else None
         by_name = (subject_of_tag(tag) or "" for tag in manifest.tags)
         subjects = [one for one in by_name if one.startswith("sha256:")]
         for subject in (*subjects, named):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import chain
 
 from attrs import evolve, frozen
 
@@ -12,6 +11,7 @@ from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
     UnreadableContentError,
+    naming_others,
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
@@ -83,11 +83,19 @@ async def creation_time(registry: RegistryHandle) -> datetime | None:
 
 
 @frozen
-class _Postponed:
-    """A repository with referrers without a subject in it: which subjects these are."""
+class _Undecided:
+    """A repository that is listed and read.
+
+    Attributes:
+        inventory: Its manifests and tags.
+        contents: What each manifest says.
+        naming: The same of those that name others.
+        missing: The `subject_key` of each subject that it lacks.
+    """
 
     inventory: RepositoryInventory
     contents: Mapping[str, Content]
+    naming: Mapping[str, Content]
     missing: frozenset[str]
 
 
@@ -123,7 +131,7 @@ class Planner:
         self._storage = Storage()
         self._lists = RepositoryLists(registry, contents, states, memory, self._is_enough)
         # Repositories with referrers without a subject: decided when all others are listed.
-        self._postponed: dict[str, _Postponed] = {}
+        self._postponed: dict[str, _Undecided] = {}
         self._all_listed = True
 
     async def plan(self, names: list[str], *, full: bool) -> Plan:
@@ -172,8 +180,8 @@ class Planner:
             planned |= await self._plan_each(name for name in names if name in needless)
         else:
             planned |= self._unlisted(needless, is_needed=bool(is_needed))
-        for name, inventory, read in self._with_subjects_elsewhere():
-            planned[name] = await self._decide_whole(inventory, read)
+        for one in self._with_subjects_elsewhere():
+            planned[one.inventory.repository] = await self._decide_whole(one)
         return planned
 
     async def _plan_each(
@@ -237,9 +245,7 @@ class Planner:
             if not any(map(pattern.matches, names)):
                 yield f"exclude {str(pattern)!r} matches no repository, and so protects none"
 
-    def _with_subjects_elsewhere(
-        self,
-    ) -> Iterator[tuple[str, RepositoryInventory, Mapping[str, Content]]]:
+    def _with_subjects_elsewhere(self) -> Iterator[_Undecided]:
         """Yield what was postponed, with the subjects that other repositories have."""
         wanted = frozenset[str]().union(*(one.missing for one in self._postponed.values()))
         found = wanted
@@ -247,9 +253,8 @@ class Planner:
             found = self._storage.find(wanted)
             for one in self._postponed.values():
                 found |= subjects_among(wanted, one.inventory.manifests)
-        for name, one in self._postponed.items():
-            inventory = evolve(one.inventory, elsewhere=one.missing & found)
-            yield name, inventory, one.contents
+        for one in self._postponed.values():
+            yield evolve(one, inventory=evolve(one.inventory, elsewhere=one.missing & found))
 
     async def _plan_repository(self, name: str) -> RepositoryPlan | LeftAlone | None:
         problem = ""
@@ -262,13 +267,13 @@ class Planner:
                     self._storage.keep(inventory.manifests)
                     return keep_all(inventory, "the policy deletes nothing here")
                 contents = await self._read(inventory)
-                problem = await self._lists.find_unlisted(
-                    name, unlisted_children(inventory, contents)
-                )
+                naming = naming_others(contents)
+                unlisted = unlisted_children(inventory, naming)
+                problem = await self._lists.find_unlisted(name, unlisted)
                 kinds = set(map(type, contents.values()))
                 missing = any(issubclass(kind, MissingContentError) for kind in kinds)
                 if not problem and (not missing or attempt > 0):
-                    return await self._decide(inventory, contents)
+                    return await self._decide(inventory, contents, naming)
         except NotFoundError:
             self._all_listed = False
             return None
@@ -335,6 +340,7 @@ class Planner:
         self,
         inventory: RepositoryInventory,
         contents: Mapping[str, Content | UnreadableContentError],
+        naming: Mapping[str, Content],
     ) -> RepositoryPlan | LeftAlone | None:
         """Return the plan of a repository; None when it is postponed."""
         name = inventory.repository
@@ -349,21 +355,21 @@ class Planner:
             )
         inventory = keep_unreadable(inventory, unread)
         read = readable(contents)
-        missing = missing_subjects(inventory, read) if inventory.tags_read else frozenset()
+        missing = missing_subjects(inventory, naming) if inventory.tags_read else frozenset()
+        undecided = _Undecided(inventory, read, naming, missing)
         if missing:
-            self._postponed[name] = _Postponed(inventory, read, missing)
+            self._postponed[name] = undecided
             return None
-        return await self._decide_whole(inventory, read)
+        return await self._decide_whole(undecided)
 
-    async def _decide_whole(
-        self, inventory: RepositoryInventory, read: Mapping[str, Content]
-    ) -> RepositoryPlan | LeftAlone:
-        name = inventory.repository
+    async def _decide_whole(self, one: _Undecided) -> RepositoryPlan | LeftAlone:
+        inventory, read, name = one.inventory, one.contents, one.inventory.repository
         exempt = self._exempt(inventory)
         decided = decide(inventory, read, self._policy, exempt, self._now, self._usage)
         plan, going, staying = decided.plan, decided.going, decided.staying
         # An orphan is one only if its subject is not merely missing from the list.
-        problem = await self._lists.find_unlisted(name, unlisted_subjects(going, inventory, read))
+        unlisted = unlisted_subjects(going, inventory, one.naming)
+        problem = await self._lists.find_unlisted(name, unlisted)
         # Either all were read or none.
         if going and read.get(going[0].digest) is _NOT_READ:
             problem = "its manifests were not read, as if nothing of it could be deleted"
@@ -377,10 +383,8 @@ class Planner:
         known = tuple([known_as(manifest.digest) for manifest in staying])
         if not plan.condemned:
             return plan
-        nearly = Release.nearly(tag for one in inventory.manifests for tag in one.tags)
-        if nearly:
-            deleted = chain.from_iterable(item.tags for item in plan.condemned)
-            self._usage.add_versions(name, nearly.intersection(deleted))
+        if nearly := Release.nearly(decided.tags_going):
+            self._usage.add_versions(name, nearly)
         return evolve(plan, known=known, recalled=self._lists.recalled(inventory))
 
     def _tell(self, repositories: int = 0, of: int = 0, manifests: int = 0, read: int = 0) -> None:
