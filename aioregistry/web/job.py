@@ -179,18 +179,19 @@ class Job:
     def cancel(self) -> None:
         """End the job early, also in another replica. Any thread may call it.
 
-        What the job did is in its report. Where the store of the replicas cannot be reached, that
-        is logged; `Jobs.cancel` raises it.
+        Once is enough: further calls have no effect. What the job did is in its report. Where the
+        store of the replicas cannot be reached, that is logged; `Jobs.cancel` raises it.
         """
         if self._is_elsewhere:
             self._owner.cancel_elsewhere(self.id)
             return
-        self._cancelled = True
-        self._owner.call(self._cancel_task)
+        # A second cancellation would interrupt what a job does at its end.
+        if not self._cancelled:
+            self._cancelled = True
+            self._owner.call(self._cancel_task)
 
     def stop(self) -> None:
         """Cancel the job because the service stops: `Jobs` does this."""
-        # A second cancellation would interrupt what a job does at its end.
         if not self._cancelled:
             self._stopped = True
             self.cancel()

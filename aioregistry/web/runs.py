@@ -62,7 +62,7 @@ def run_work(engine: FleetEngine, registry: str, run: str, *, interval: float = 
                 await asyncio.sleep(interval)
         except asyncio.CancelledError:
             if job.was_cancelled and not job.was_stopped:
-                await engine.cancel(registry, run)
+                await _end(engine, registry, run, interval)
             raise
 
     return work
@@ -103,6 +103,19 @@ async def working(
         task.remove_done_callback(told)
         engine.stop()
         await task
+
+
+async def _end(engine: FleetEngine, registry: str, run: str, interval: float) -> None:
+    """End a run. While the server is away that has to wait, and so has the end of the job."""
+    told = False
+    while True:
+        try:
+            return await engine.cancel(registry, run)
+        except (RedisError, OSError) as error:
+            if not told:
+                told = True
+                logger.warning("%s: the run %s cannot be ended yet: %s", registry, run, error)
+            await asyncio.sleep(interval)
 
 
 async def _look(engine: FleetEngine, registry: str, run: str) -> Run | None:

@@ -218,6 +218,28 @@ async def test_a_job_is_started_from_a_thread():
     assert job.status == "done"
 
 
+async def test_a_job_that_is_cancelled_twice_comes_to_its_end_all_the_same():
+    jobs, ended = Jobs(), []
+
+    async def work(job: Job) -> None:
+        try:
+            job.tell(begun=True)
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append(job)
+
+    job = jobs.start("apply 1", work)
+    while not job.progress:
+        await asyncio.sleep(0)
+    for _ in range(3):
+        job.cancel()
+        await asyncio.sleep(0.01)
+    await jobs.cancel(job)
+    await job.wait()
+    assert (job.status, ended) == ("cancelled", [job])
+
+
 async def test_a_job_that_is_cancelled_before_it_has_begun_does_nothing():
     jobs, worked = Jobs(), []
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession, web
+from redis.exceptions import ConnectionError as NoConnectionError
 
 pytest.importorskip("docket")
 
@@ -121,6 +122,38 @@ async def test_a_job_that_is_cancelled_ends_the_run_which_says_what_it_deleted(
     left = sum(len(each.tags) for each in sandbox.state.registry("reg0").repositories.values())
     assert 20 <= run.counts["deleted"] == len(report.deleted) <= 124 - left
     assert collections(sandbox) == {}
+
+
+@pytest.mark.slow(2)
+async def test_a_job_that_is_cancelled_while_the_server_is_away_ends_the_run_later(
+    replicas, monkeypatch
+):
+    monkeypatch.setattr("aioregistry.fleet.steps._SECONDS_BETWEEN_LOOKS", 0.02)
+    sandbox, replica, at = replicas
+    engine, jobs = await at.enter_async_context(replica())
+    run = await planned(engine, jobs)
+    await engine.approve("reg0", run.id)
+    job = follow(engine, jobs, run)
+    while deletes(sandbox) < 20:
+        await asyncio.sleep(0.01)
+    usual, asked = engine.cancel, []
+
+    async def cancel(*which):
+        asked.append(job.status)
+        # Somebody presses the button again.
+        job.cancel()
+        if len(asked) < 4:
+            raise NoConnectionError("away")
+        await usual(*which)
+
+    monkeypatch.setattr(engine, "cancel", cancel)
+    job.cancel()
+    async with asyncio.timeout(200):
+        await job.wait()
+        while (run := (await engine.runs())["reg0"]).phase != "ended":
+            await asyncio.sleep(0.02)
+    assert asked == ["running"] * 4
+    assert (job.status, run.result) == ("cancelled", "cancelled")
 
 
 async def test_a_run_that_was_refused_is_a_job_that_failed(replicas):
