@@ -37,8 +37,8 @@ CLEANUP_FLOORS = [
     {"undo"},
 ]
 CLI_FLOORS = [
-    {"errors", "exit_codes", "groups", "process"},
-    {"options"},
+    {"errors", "exit_codes", "help", "process"},
+    {"groups", "options"},
     {"display", "settings"},
     {"demo", "docker", "connection", "runs"},
     {"running"},

@@ -77,6 +77,21 @@ def test_help_loads_neither_the_client_nor_the_clean_up():
     assert done.stdout.count("Usage:") == len(commands)
 
 
+@pytest.mark.slow(4)
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_in_a_narrow_terminal_cuts_no_name_off(columns):
+    for words in COMMANDS:
+        environment = {"COLUMNS": str(columns)}
+        output = CliRunner().invoke(app, [*words, "--help"], env=environment).output
+        names = set(re.findall(r"--[a-z][a-z-]+", help_of(words)))
+        assert names <= set(re.findall(r"--[a-z][a-z-]+", output)), words
+        assert max(map(len, output.splitlines())) <= columns
+        # All that the wide one says, but for the types of options and the order.
+        wide = re.sub(r"<[^>]*>", "", help_of(words))
+        missing = set(re.findall(r"[\w']+", wide)).difference(re.findall(r"[\w']+", output))
+        assert missing == set(), words
+
+
 def test_help_is_plain_english():
     found = {words: retired(help_of(words)) for words in COMMANDS}
     assert {words: text for words, text in found.items() if text} == {}
