@@ -182,9 +182,12 @@ class AlikeRequests:
             method: The method.
             url: The address, encoded and without a fragment.
             authorization: The value of the Authorization header; None for none.
+
+        Raises:
+            RuntimeError: The session is closed.
         """
         made = self._made.get(method)
-        if made is None:
+        if made is None or self._session.closed:
             return self._first(method, url, authorization)
         if made.authorization is not authorization:
             headers = made.headers.copy()

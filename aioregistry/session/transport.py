@@ -26,6 +26,7 @@ from aioregistry.errors import (
 )
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.connections import (
+    AlikeRequests,
     Connections,
     most_connections,
     no_hidden_resend,
@@ -129,6 +130,8 @@ class Transport:
             self.token_seconds = timeout
         self._headers: dict[str, str] = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None
+        # For requests without a body, in a session of our own with one timer for all: quicker.
+        self._alike: AlikeRequests | None = None
         self.connections: Connections = Connections(None)
 
     def open(self) -> None:
@@ -151,6 +154,8 @@ class Transport:
             timeout=self._timeout,
         )
         self.connections = Connections(most_connections(self._http.connector))
+        if self._deadlines is not None and not self._proxy:
+            self._alike = AlikeRequests(self._http)
 
     async def close(self) -> None:
         """Close what is our own."""
@@ -221,13 +226,18 @@ class Transport:
         deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
         try:
             with deadline:
-                begun = await http.request(
-                    request.method,
-                    self._url_of(request.target),
-                    data=request.body,
-                    allow_redirects=False,
-                    **self._options(http, request, authorization),
-                )
+                if self._alike is not None and request.body is None:
+                    begun = await self._alike.request(
+                        request.method, self._url_of(request.target), authorization
+                    )
+                else:
+                    begun = await http.request(
+                        request.method,
+                        self._url_of(request.target),
+                        data=request.body,
+                        allow_redirects=False,
+                        **self._options(http, request, authorization),
+                    )
                 # The status alone says what a DELETE achieved: a body that breaks off changes
                 # nothing.
                 if request.method == hdrs.METH_DELETE and 200 <= begun.status < 300:

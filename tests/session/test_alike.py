@@ -124,3 +124,13 @@ async def test_the_connection_of_one_that_is_cancelled_serves_no_other():
             await task
         assert not session.connector._acquired
         assert await send(requests, f"{url}/next") == (200, b"/next")
+
+
+async def test_a_closed_session_sends_none():
+    async with echo() as (url, seen):
+        async with alike() as session:
+            requests = AlikeRequests(session)
+            await send(requests, url)
+        with pytest.raises(RuntimeError, match="Session is closed"):
+            await send(requests, url)
+    assert len(seen) == 1
