@@ -212,6 +212,10 @@ class LineWriter(ABC):
         """Whether lines have come meanwhile."""
         return bool(self._lines)
 
+    def _could_not_write(self, job: str) -> bool:
+        """Whether lines of a job could not be written before."""
+        return job in self._unwritable
+
     def attempt(self, job: str, action: Callable[[], None]) -> None:
         """Do something for a job; that it cannot be done is logged once."""
         try:
@@ -269,6 +273,9 @@ class ReportFolder(LineWriter):
         """Write lines of a job to its file; it blocks."""
         self._path.mkdir(parents=True, exist_ok=True)
         with (self._path / f"{job}.jsonl").open("ab") as file:
+            if self._could_not_write(job):
+                # Half a line may be the last: the disk was full.
+                file.write(b"\n")
             # In parts: while one is made, the event loop stands still.
             for begin in range(0, len(lines), _LINES_AT_ONCE):
                 file.write(b"\n".join(lines[begin : begin + _LINES_AT_ONCE]) + b"\n")

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+import resource
+import signal
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -490,3 +492,32 @@ async def test_jobs_are_kept_in_a_store_of_ones_own():
     assert [line[:6] for line in store.lines] == [b'{"job"', b'{"job"', b"closed"]
     with pytest.raises(ValueError, match="not both"):
         Jobs(Path("reports"), store=store)
+
+
+async def test_a_disk_that_was_full_for_a_while_costs_no_later_line(tmp_path):
+    jobs, (soft, hard) = Jobs(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    async def work(job: Job) -> None:
+        report = tmp_path / f"{job.id}.jsonl"
+        while not report.exists():
+            await asyncio.sleep(0.01)
+        written = report.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (written + 20, hard))
+        job.note(lost="x" * 100)
+        while report.stat().st_size < written + 20:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        job.note(kept=True)
+
+    try:
+        job = jobs.start("apply 1", work)
+        async with asyncio.timeout(30):
+            await job.wait()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, usual)
+    await jobs.close()
+    again = await Jobs(tmp_path).recall(job.id)
+    assert (job.status, again.status, again.noted) == ("done", "done", [{"kept": True}])
