@@ -50,7 +50,7 @@ def find_plan(text: str | None, access: Access) -> Path:
         access: The options that choose the API and the registry.
 
     Raises:
-        UsageError: No run is kept, or several have this name.
+        UsageError: No run is kept, or none or several have this name.
         OSError: The state directory cannot be read.
     """
     if text is None:
@@ -70,7 +70,11 @@ def find_plan(text: str | None, access: Access) -> Path:
         raise UsageError(
             f"several runs are called {text}: name one of {', '.join(map(str, plans))}"
         )
-    return plans[0] if plans else path
+    if not plans:
+        raise UsageError(
+            f"{text}: neither a file nor a run that is kept; 'aioregistry cleanup runs' lists runs"
+        )
+    return plans[0]
 
 
 def as_argument(plan: Path) -> str:

@@ -12,6 +12,8 @@ import time
 import pytest
 
 from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.sandbox import Phases
+from tests.cli.programs import Program
 from tests.cli.test_cleanup import filled, read_all, start
 
 __all__ = ["filled"]
@@ -54,6 +56,38 @@ def test_an_undo_beside_a_clean_up_restores_nothing_and_one_that_only_looks_may(
     assert filled.tags() == {"main", "dev"}
     assert filled.run("cleanup", "undo", "plan.json").exit_code == 0
     assert filled.tags() == before
+
+
+@pytest.mark.parametrize("more", [(), ("--no-wait",)])
+def test_no_garbage_is_collected_beside_a_clean_up(filled, more):
+    with folder_of(filled).alone("aioregistry cleanup apply"):
+        result = filled.run("gc", "start", "example", "--yes", *more)
+    assert result.exit_code == 1
+    assert "another clean-up of this registry is under way" in " ".join(result.stderr.split())
+    assert {request.method for request in filled.sandbox.requests} <= {"GET"}
+    assert filled.run("gc", "start", "example", "--yes", "--no-wait").exit_code == 0
+
+
+def test_a_collection_that_is_waited_for_keeps_nobody_away(filled):
+    filled.sandbox.state.phases = Phases(60, 60)
+    with Program("gc", "start", "example", "--yes", **PIPES) as process:
+        while not filled.sandbox.state.collections("example"):
+            time.sleep(0.01)
+        process.stderr.readline()
+        with folder_of(filled).alone("a clean-up"):
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(("kind", "ends"), [("manifests", False), ("blobs", True)])
+def test_only_a_collection_of_blobs_ends_what_can_be_restored(filled, kind, ends):
+    assert filled.run("cleanup", "run", "--policy", "policy.toml", "--yes").exit_code == 0
+    assert len(json.loads(filled.run("cleanup", "undo", "--list", "-o", "json").stdout)) == 1
+    started = filled.run("gc", "start", "example", "--yes", "--no-wait", "--type", kind)
+    assert started.exit_code == 0, started.output
+    left = json.loads(filled.run("cleanup", "undo", "--list", "-o", "json").stdout)
+    assert (left == []) is ends
 
 
 def test_one_by_cron_that_cannot_begin_tells_those_who_are_to_be_told(filled):

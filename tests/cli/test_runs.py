@@ -169,7 +169,10 @@ def test_a_run_is_found_beside_other_files_of_the_state_directory(shell, command
     (shell.folder / "state" / "logins.json").write_text("{}")
     result = shell.run("cleanup", command, "no-such-run")
     assert (result.exit_code, result.exception.__class__) == (2, SystemExit)
-    assert result.stderr.endswith("no-such-run: No such file or directory\n")
+    assert result.stderr.endswith(
+        "no-such-run: neither a file nor a run that is kept; 'aioregistry cleanup runs' lists"
+        " runs\n"
+    )
     assert shell.run("cleanup", "show", shell.plans()[0].parent.name).exit_code == 0
 
 

@@ -1,6 +1,7 @@
 """``aioregistry gc``: garbage collections of a registry."""
 
 import json
+from contextlib import ExitStack
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -87,42 +88,50 @@ def start(
 ) -> None:
     """Start a garbage collection. The registry is read-only until it ends: pushes fail.
 
-    Prints first what `aioregistry cleanup undo` can restore until it starts.
+    Prints first what `aioregistry cleanup undo` can restore until it starts. None is started while
+    a clean-up of this machine deletes or restores in the registry.
     """
     command = "gc start"
 
     async def work(to: "Connection") -> int:
         from aioregistry.cleanup.garbage import READ_ONLY, collect_garbage
+        from aioregistry.cli.runs import clean_up_alone
         from aioregistry.cli.undo.record import end_of_undo, note_collection
 
         handle = await to.registry(registry)
-        if kind is not _Kind.MANIFESTS and (ends := end_of_undo(handle.name, to.settings)):
+        takes_blobs = kind is not _Kind.MANIFESTS
+        if takes_blobs and (ends := end_of_undo(handle.name, to.settings)):
             typer.echo(ends, err=True)
         if not yes:
             question = f"Start a garbage collection in {handle.name!r} ({READ_ONLY})?"
             nothing = "no garbage collection was started"
             ask(command, question, nothing, api_url=to.settings.api_url)
         show_status = show_status_of(to.display, warns=yes)
+        noted: list[str] = []
 
-        def on_status(run: "GarbageCollection") -> None:
-            if not seen and kind is not _Kind.MANIFESTS:
-                note_collection(handle.name, to.settings, run.uuid)
-            seen.append(run.uuid)
-            show_status(run)
+        def note(uuid: str) -> None:
+            if takes_blobs and not noted:
+                note_collection(handle.name, to.settings, uuid)
+                noted.append(uuid)
 
-        seen: list[str] = []
-        if not wait:
-            started = await handle.start_garbage_collection(_TYPES[kind])
-            note_collection(handle.name, to.settings, started.uuid)
-            to.display.say(READ_ONLY, begin="Collect")
-            _print(started, output)
-            return DONE
-        collected = await collect_garbage(
-            handle,
-            type=_TYPES[kind],
-            interval=interval,
-            on_status=on_status,
-        )
+        with ExitStack() as others:
+            # What a clean-up deletes meanwhile could not be restored, and its DELETEs would fail.
+            others.enter_context(clean_up_alone(command, handle))
+            if not wait:
+                started = await handle.start_garbage_collection(_TYPES[kind])
+                note(started.uuid)
+                to.display.say(READ_ONLY, begin="Collect")
+                _print(started, output)
+                return DONE
+
+            def on_status(run: "GarbageCollection") -> None:
+                others.close()
+                note(run.uuid)
+                show_status(run)
+
+            collected = await collect_garbage(
+                handle, type=_TYPES[kind], interval=interval, on_status=on_status
+            )
         if output is ReportFormat.TABLE:
             typer.echo(str(collected))
         else:
