@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["sync_folder", "write_file"]
+__all__ = ["sync_folder", "write_all", "write_file"]
 
 # The process's umask takes away from this.
 _NEW_FILE = 0o666
@@ -67,6 +67,22 @@ def _write_whole(path: Path, content: str | bytes | Iterable[bytes], mode: int |
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write some bytes to an open file, all of them.
+
+    A disk with little room left takes a part of them, and tells that by no error.
+
+    Args:
+        descriptor: The open file.
+        data: The bytes.
+
+    Raises:
+        OSError: They cannot be written, or a part of them alone.
+    """
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from attrs import asdict, frozen
 
 from aioregistry.api.documents import Document
 from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.files import write_all
 
 __all__ = ["RESULTS", "UsageRecord", "read_records", "record_usage"]
 
@@ -91,7 +92,7 @@ def record_usage(folder: StateFolder, record: UsageRecord) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
-        os.write(descriptor, line)
+        write_all(descriptor, line)
     finally:
         os.close(descriptor)
 

@@ -1,6 +1,8 @@
 """The record of what can still be restored."""
 
 import os
+import resource
+import signal
 from datetime import timedelta
 
 import pytest
@@ -89,3 +91,19 @@ def test_a_layer_that_is_had_elsewhere_is_not_asked_for(kind):
         f' {{"mediaType": "application/vnd.x.tar", "digest": "{own}"}}]}}'
     )
     assert blobs_of(document.encode()) == (own,)
+
+
+def test_a_note_of_which_a_part_alone_has_room_on_the_disk_is_an_error(folder):
+    record = UndoRecord.of(folder)
+    record.note_archive(folder.path / "first")
+    written, (soft, hard) = record.path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (written + 20, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            record.note_restored(["web", "api"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, usual)
+    record.note_restored(["web", "api"])
+    assert set(UndoRecord.of(folder).restored) == {"web", "api"}

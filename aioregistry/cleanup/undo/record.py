@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.files import write_all
 
 __all__ = ["Restorable", "UndoRecord", "counts"]
 
@@ -164,7 +165,7 @@ class UndoRecord:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             # A line before them may have been cut off.
-            os.write(descriptor, b"\n" + msgspec.json.Encoder().encode_lines(lines))
+            write_all(descriptor, b"\n" + msgspec.json.Encoder().encode_lines(lines))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
