@@ -185,6 +185,25 @@ def test_many_kinds_without_an_image_are_named_in_short():
     assert "Kind4 (kind4 x) and 2 kinds more; if these run none" in refusal(objects)
 
 
+def test_annotations_called_for_images_name_those_of_the_vendors_registry():
+    applied = json.dumps({"spec": {"containers": [{"image": f"{HOST}/example/web:before"}]}})
+    annotations = {
+        "kuik.enix.io/original-images": json.dumps({"c": f"{HOST}/example/web:pinned"}),
+        "original-image-init": f"{HOST}/example/init@{DIGEST}",
+        # What was applied last may be of long ago.
+        "kubectl.kubernetes.io/last-applied-configuration": applied,
+        "image": ["x"],
+    }
+    rewritten = {**POD, "metadata": {"name": "x", "annotations": annotations}}
+    assert found(rewritten) == {
+        WEB,
+        f"{HOST}/example/web:pinned",
+        f"{HOST}/example/init@{DIGEST}",
+    }
+    for other in (None, [], {"annotations": None}, {"annotations": ["image"]}):
+        assert found({**POD, "metadata": other}) == {WEB}
+
+
 def test_metadata_is_no_image():
     labelled = {**POD, "metadata": {"name": "x", "annotations": {"image": "a b", "n": "r/x:1"}}}
     assert found(labelled) == {WEB}

@@ -161,14 +161,24 @@ def images_of(item: Mapping[str, Any]) -> Iterator[Image]:
     """Yield the images that an object names, in whatever field.
 
     All fields but the metadata are read, as everybody can define kinds that run images: fields
-    called ``image``, ``imageID`` and the like, and texts with an image of the vendor's registry.
+    called ``image``, ``imageID`` and the like, and texts with an image of the vendor's registry. Of
+    the metadata those annotations are read that are called for images: what gives a pod the image
+    of a mirror notes there which one it had.
     """
+    yield from _of_annotations(item.get("metadata"))
     for value in _dicts({key: part for key, part in item.items() if key != "metadata"}):
         fields = (_of_field(key, part, value) for key, part in value.items())
         for image in chain(chain.from_iterable(fields), _of_parts(value)):
             # A word by itself, in a field that may be anything, is no image.
             if image.is_certain or _SIGNS & {*image.name}:
                 yield image
+
+
+def _of_annotations(metadata: Any) -> Iterator[Image]:
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    for key, text in annotations.items() if isinstance(annotations, dict) else ():
+        if "image" in key.lower() and isinstance(text, str):
+            yield from _of_vendor(text)
 
 
 def _of_field(key: str, part: Any, around: Mapping[str, Any]) -> Iterator[Image]:
