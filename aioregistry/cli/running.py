@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from aioregistry.cli.display.text import safe
+from aioregistry.cli.display.text import reason_of, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, WRONG_USAGE
 from aioregistry.cli.options import Access
@@ -95,9 +95,9 @@ def run(
         problem = _complain(command, _described(error), access)
         code = SOME_FAILED
     except OSError as error:
-        problem = _complain(
-            command, f"{error.filename or 'output'}: {error.strerror or error}", access
-        )
+        # A note of it says what to do next.
+        parts = [reason_of(error, "output"), *getattr(error, "__notes__", ())]
+        problem = _complain(command, "; ".join(parts), access)
         code = SOME_FAILED
     raise EndedError(code, problem)
 

@@ -4,6 +4,8 @@ import stat
 
 import pytest
 
+from tests.disks import full_disk
+
 
 @pytest.fixture
 def path(shell):
@@ -74,3 +76,17 @@ def test_a_mistake_in_another_profile_does_not_stop_it(shell, path):
 def test_a_value_of_another_kind_is_refused_by_its_setting(shell, key, value, told):
     result = shell.run("config", "set", key, value)
     assert (result.exit_code, result.stderr) == (2, f"aioregistry config set: {told}\n")
+
+
+@pytest.mark.parametrize("words", [("init",), ("set", "registry", "example")])
+def test_a_file_that_cannot_be_written_is_named_with_what_names_another(shell, monkeypatch, words):
+    monkeypatch.setenv("AIOREGISTRY_CONFIG", str(shell.folder / "config.toml"))
+    if words[0] == "set":
+        (shell.folder / "config.toml").write_text("")
+    with full_disk():
+        result = shell.run("config", *words)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"aioregistry config {words[0]}: {shell.folder}/config.toml: File too large;"
+        " nothing was changed; AIOREGISTRY_CONFIG names another file\n"
+    )

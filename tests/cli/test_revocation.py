@@ -11,6 +11,7 @@ import pytest
 
 from aioregistry import cli
 from aioregistry.sandbox import Fault, Faults
+from tests.disks import full_disk
 
 REVOCATION = "/v1/oauth/revoke"
 # Holds one set of credentials for each host, as the keychains do.
@@ -321,4 +322,15 @@ def test_what_is_neither_noted_nor_stored_is_revoked(account, keychain, monkeypa
     monkeypatch.setenv("AIOREGISTRY_STATE_DIR", "/dev/null")
     (keychain / "docker-credential-own").write_text("#!/bin/sh\necho locked; exit 1\n")
     assert account.run("login").exit_code == 2
+    assert revocations(account) == 1
+
+
+def test_a_login_that_cannot_be_stored_says_where_and_leaves_no_credentials(account):
+    with full_disk():
+        result = account.run("login")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "/config.json: File too large; no credentials were stored; DOCKER_CONFIG names another"
+        " folder\n"
+    )
     assert revocations(account) == 1

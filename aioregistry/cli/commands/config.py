@@ -1,6 +1,7 @@
 """``aioregistry config``: the settings in use, and the source of each."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -105,8 +106,7 @@ def init(
         path = config_path(os.environ)
         if path.exists():
             raise SettingsError(f"{path} exists: change it with 'aioregistry config set'")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, _TEMPLATE, mode=_OWNER_ONLY)
+        _write(path, _TEMPLATE, mode=_OWNER_ONLY)
         typer.echo(f"{path}: written; set values with 'aioregistry config set KEY VALUE'", err=True)
         return DONE
 
@@ -147,12 +147,21 @@ def set_(
         if after.profiles[profile].get(key) != value:
             raise SettingsError(f"{path}: cannot change {key} in this file: edit it by hand")
         Settings(after, Setting(profile, str(path)), {}, {}).check(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, changed, mode=None if path.exists() else _OWNER_ONLY)
+        _write(path, changed, mode=None if path.exists() else _OWNER_ONLY)
         typer.echo(f"{path}: set {key} of profile {profile!r}", err=True)
         return DONE
 
     run("config set", access, work())
+
+
+def _write(path: Path, text: str, mode: int | None) -> None:
+    """Write the configuration file, and make its folder."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, text, mode=mode)
+    except OSError as error:
+        error.add_note("nothing was changed; AIOREGISTRY_CONFIG names another file")
+        raise
 
 
 def _shown(key: str, value: str) -> str:

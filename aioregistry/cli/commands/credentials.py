@@ -97,8 +97,10 @@ async def _make_and_store(store: Store, access: Access, registry: str | None, sc
         )
     try:
         where = store.save(minted.credentials)
-    except (DockerConfigError, OSError):
+    except (DockerConfigError, OSError) as error:
         await revoke_at(password, minted.api_url)
+        if isinstance(error, OSError):
+            error.add_note("no credentials were stored; DOCKER_CONFIG names another folder")
         raise
     _say(f"{where}: {minted}")
     minted.warn("'aioregistry logout' revokes them")
