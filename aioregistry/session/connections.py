@@ -21,6 +21,8 @@ __all__ = ["AlikeRequests", "Connections", "most_connections", "no_hidden_resend
 
 # An attribute of aiohttp's sessions, which a later version may not have.
 _RESEND_SWITCH = "_retry_connection"
+# What differs in requests that are alike; a later version may keep it elsewhere.
+_DIFFERING = frozenset({"url", "original_url", "headers"})
 
 
 class Connections:
@@ -209,8 +211,9 @@ class AlikeRequests:
             request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
             state = vars(request).copy()
-            headers = request.headers.copy()
-            self._made[method] = _Made(type(request), state, authorization, headers, send)
+            if state.keys() >= _DIFFERING:
+                headers = request.headers.copy()
+                self._made[method] = _Made(type(request), state, authorization, headers, send)
             return await no_hidden_resend(request, send)
 
         headers = None if authorization is None else {hdrs.AUTHORIZATION: authorization}

@@ -134,3 +134,23 @@ async def test_a_closed_session_sends_none():
         with pytest.raises(RuntimeError, match="Session is closed"):
             await send(requests, url)
     assert len(seen) == 1
+
+
+async def test_where_aiohttp_keeps_headers_elsewhere_each_is_made_anew():
+    class Elsewhere(aiohttp.ClientRequest):
+        @property
+        def headers(self):
+            return self.elsewhere
+
+        @headers.setter
+        def headers(self, headers):
+            self.elsewhere = headers
+
+    async with echo() as (url, seen), aiohttp.ClientSession(request_class=Elsewhere) as session:
+        requests = AlikeRequests(session)
+        for authorization in ("Bearer one", "Bearer another"):
+            assert (await send(requests, url, "GET", authorization))[0] == 200
+    assert [dict(headers)[b"Authorization"] for _, headers in seen] == [
+        b"Bearer one",
+        b"Bearer another",
+    ]
