@@ -170,8 +170,12 @@ def test_what_a_part_of_an_index_needs_is_kept_with_it(shared):
     assert digests(shared) >= {outer, shared.index, *shared.parts}
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_what_an_index_needs_that_could_not_be_deleted_stays(shared, first):
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_what_an_index_needs_that_could_not_be_deleted_stays(shared, first, alone):
+    if alone:
+        for digest in digests(shared) - {shared.index, *shared.parts}:
+            shared.sandbox.state.delete_manifest("example", "web", digest)
     shared.sandbox.faults = Faults(Fault(kind="status", status=403, method="DELETE"))
     names = [shared.index, *shared.parts] if first else [*shared.parts, shared.index]
     result = shared.run("delete-manifests", "web", *names, "--yes")

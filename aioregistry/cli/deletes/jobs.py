@@ -331,12 +331,15 @@ class _ManifestJob(_Job):
         Reads all from the registry itself.
         """
         others = {digest: tags for digest, tags in self._listed.items() if digest not in found}
-        if not others or not found:
+        if not found:
             return {}
         registry = to.client.registry(repository.registry_name)
         try:
             to.settings.contents_url(None)
         except SettingsError as error:
+            if not others:
+                # All go, in any order.
+                return {}
             raise UsageError(f"{error}; or delete without the check: --no-check") from None
         async with (
             to.contents(registry, None, cache=True) as contents,
