@@ -22,6 +22,7 @@ from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.report import ItemOutcome
+from aioregistry.cleanup.manifests.content import UnreadableContentError
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
@@ -174,6 +175,31 @@ async def test_what_came_into_use_since_is_left_alone_by_its_config_as_well(job)
     report = await job.apply(await job.plan(), in_use=[digest_of("config of a")])
     assert names(report.drift) == {"a"}
     assert job.tags() == {"a"}
+
+
+async def test_an_index_that_holds_what_runs_by_an_index_that_is_kept_stays(job):
+    running = job.builder.image("keep")
+    inner = job.builder.index("keep-inner", children=[running])
+    job.builder.index("outer", children=[inner])
+    job.builder.index("other", children=[job.builder.image("keep-other")])
+    report = await job.apply(await job.plan(), in_use=[f"example/web@{running}"])
+    assert names(report.drift) == {"outer"}
+    assert names(report.deleted) == {"other"}
+
+
+async def test_what_a_kept_index_that_cannot_be_read_may_hold_stays_while_anything_runs(job):
+    inner = job.builder.index("keep-inner", children=[job.builder.image("keep")])
+    job.builder.index("outer", children=[inner])
+    plan = await job.plan()
+    read = job.contents.read
+
+    async def all_but_one(repository, digests):
+        found = await read(repository, digests)
+        return found | {one: UnreadableContentError("no") for one in found if one == inner}
+
+    job.contents.read = all_but_one
+    report = await job.apply(plan, in_use=["example/web:keep"])
+    assert names(report.not_attempted) == {"outer"}
 
 
 async def test_what_a_new_index_needs_is_left_alone(job):

@@ -13,10 +13,12 @@ from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.reasons import describe, relation
 
-__all__ = ["Recheck", "recheck"]
+__all__ = ["NEEDS_NOTHING", "Recheck", "parts_not_read", "recheck"]
 
 # By so much the clock of the registry may be behind that of whoever made the plan.
 _CLOCKS_DIFFER = timedelta(minutes=15)
+# What is kept and was read for the plan: it needs nothing that is condemned.
+NEEDS_NOTHING = Content("", 0)
 _OUT_OF_DATE = "the repository has changed since the lists were read that the plan was made from"
 
 
@@ -75,6 +77,26 @@ def recheck(
     left = [*look.tags, *(item for wave in look.waves for item in wave)]
     changed = tuple((item, _OUT_OF_DATE) for item in left)
     return evolve(look, drifted=(*look.drifted, *changed), tags=(), waves=())
+
+
+def parts_not_read(
+    inventory: RepositoryInventory,
+    contents: Mapping[str, Content],
+    unreadable: Collection[str],
+) -> list[str]:
+    """Return the manifests that others name as their parts, and that were not read themselves.
+
+    By such a part, one that is kept, an index may hold what is in use.
+
+    Args:
+        inventory: All that the repository holds now.
+        contents: What manifests say, by digest.
+        unreadable: Those that cannot be read.
+    """
+    named = {child for content in contents.values() for child in content.children}
+    listed = (manifest.digest for manifest in inventory.manifests)
+    left = (one for one in listed if one in named and contents.get(one) is NEEDS_NOTHING)
+    return [one for one in left if one not in unreadable]
 
 
 class _Comparison:

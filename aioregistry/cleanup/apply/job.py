@@ -7,14 +7,16 @@ from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
+from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryError
 
-__all__ = ["Job"]
+__all__ = ["Job", "exempt_by"]
 
 
 class Job(Protocol):
@@ -44,3 +46,9 @@ class Job(Protocol):
 
     async def repository_exists(self, name: str) -> bool:
         """Return whether a repository exists by the API's list; raise without a registry."""
+
+
+def exempt_by(job: Job, inventory: RepositoryInventory) -> Exempt:
+    """Return the tags and manifests of a repository that are in use now."""
+    where = job.registry.name, inventory.repository
+    return Exempt(job.in_use.tags_of(*where), job.in_use.digests_of(*where, inventory.manifests))

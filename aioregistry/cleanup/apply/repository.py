@@ -9,8 +9,8 @@ from attrs import define
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.absence import but, exist, is_gone, lacking, why_it_may_remain
 from aioregistry.cleanup.apply.archive import BatchArchive
-from aioregistry.cleanup.apply.drift import Recheck, recheck
-from aioregistry.cleanup.apply.job import Job
+from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, parts_not_read, recheck
+from aioregistry.cleanup.apply.job import Job, exempt_by
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
 from aioregistry.cleanup.apply.report import Incomplete, Status
@@ -23,7 +23,7 @@ from aioregistry.cleanup.manifests.content import (
 from aioregistry.cleanup.manifests.held import MOST_HELD_BYTES, HeldDocuments
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listing import take_inventory
-from aioregistry.cleanup.manifests.unreadable import keep_unreadable, unreadable
+from aioregistry.cleanup.manifests.unreadable import keep_unreadable, parted, unreadable
 from aioregistry.cleanup.memory.recorder import ListRecorder
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
@@ -37,8 +37,6 @@ __all__ = ["RepositoryJob"]
 _ABORTING = (AuthenticationError, JournalError)
 # A list that is not found is asked for once more where the API still lists the repository.
 _ATTEMPTS = 2
-# What is kept and was read for the plan: it needs nothing that is condemned.
-_NEEDS_NOTHING = Content("", 0)
 
 
 @define
@@ -168,11 +166,8 @@ class RepositoryJob:
         return recheck(
             self._pending,
             inventory,
-            {one.digest: known.get(one.digest, _NEEDS_NOTHING) for one in inventory.manifests},
-            Exempt(
-                job.in_use.tags_of(job.registry.name, self.name),
-                job.in_use.digests_of(job.registry.name, self.name, inventory.manifests),
-            ),
+            {one.digest: known.get(one.digest, NEEDS_NOTHING) for one in inventory.manifests},
+            exempt_by(job, inventory),
             given_up=self._given_up,
             floor=job.plan.floor,
             made_at=job.plan.made_at,
@@ -239,12 +234,18 @@ class RepositoryJob:
         """Read the manifests that are condemned or new, and return those that could not be read."""
         for one in inventory.manifests:
             if one.digest not in self._condemned and known_as(one.digest) in self._kept:
-                self._contents.setdefault(one.digest, _NEEDS_NOTHING)
+                self._contents.setdefault(one.digest, NEEDS_NOTHING)
         unknown = [one.digest for one in inventory.manifests if one.digest not in self._contents]
         soon = (item.digest for item in self._pending if item.delete == "manifest")
-        found = await self._documents.read(self.name, unknown, soon) if unknown else {}
-        self._contents |= {digest: one for digest, one in found.items() if isinstance(one, Content)}
-        return {digest: one for digest, one in found.items() if not isinstance(one, Content)}
+        unread: dict[str, UnreadableContentError] = {}
+        while unknown:
+            read, failed = parted(await self._documents.read(self.name, unknown, soon))
+            self._contents |= read
+            unread |= failed
+            if exempt_by(self._job, inventory) == Exempt():
+                break
+            unknown = parts_not_read(inventory, self._contents, unread)
+        return unread
 
     async def _delete(self, check: Recheck, batch: _Batch) -> None:
         self._recalled = None

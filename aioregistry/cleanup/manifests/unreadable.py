@@ -13,7 +13,7 @@ from aioregistry.cleanup.manifests.content import (
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 
-__all__ = ["keep_unreadable", "readable", "unlisted_children", "unreadable"]
+__all__ = ["keep_unreadable", "parted", "readable", "unlisted_children", "unreadable"]
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
 _SEPARATORS = ("-", "_", ".")
@@ -32,6 +32,20 @@ def unreadable(
         if not isinstance(found, Content):
             unread[manifest.digest] = found or UnreadableContentError("it was not read")
     return unread
+
+
+def parted(
+    contents: Mapping[str, Content | UnreadableContentError],
+) -> tuple[dict[str, Content], dict[str, UnreadableContentError]]:
+    """Return the contents that could be read, and why the others could not."""
+    read: dict[str, Content] = {}
+    unread: dict[str, UnreadableContentError] = {}
+    for digest, content in contents.items():
+        if isinstance(content, Content):
+            read[digest] = content
+        else:
+            unread[digest] = content
+    return read, unread
 
 
 def readable(
