@@ -67,11 +67,16 @@ class Reserve:
         self._expire(now)
         if not self.active:
             return [0] * len(self._periods)
-        held = []
-        for reserve, period in zip(self._reserves(now), self._periods, strict=True):
-            lately = takewhile(partial(lt, now - period), reversed(self._made))
-            held.append(max(0, reserve - sum(1 for _ in lately)))
-        return held
+        return [
+            max(0, reserve - self._made_lately(now, period))
+            for reserve, period in zip(self._reserves(now), self._periods, strict=True)
+        ]
+
+    def _made_lately(self, now: float, period: float) -> int:
+        if period == self._periods[-1]:
+            # Those before are gone, and thousands may be left: too many to count for each request.
+            return len(self._made)
+        return sum(1 for _ in takewhile(partial(lt, now - period), reversed(self._made)))
 
     def _reserves(self, now: float) -> list[int]:
         if not self._beside_bulk_only:
