@@ -1,7 +1,8 @@
 """Which tags and manifests of one repository are deleted, and which are kept: pure."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from attrs import evolve, field, frozen
 
@@ -84,13 +85,18 @@ class Decided:
         plan: The plan.
         going: The manifests that it deletes.
         staying: The others.
-        tags_going: The tags that it deletes, with their manifests or by themselves.
+        tags_alone: The tags that it deletes though their manifests stay.
     """
 
     plan: RepositoryPlan
     going: Sequence[ListedManifest]
     staying: Sequence[ListedManifest]
-    tags_going: Sequence[str]
+    tags_alone: Sequence[str]
+
+    @property
+    def tags_going(self) -> Iterator[str]:
+        """Every tag that it deletes."""
+        return chain(self.tags_alone, (tag for one in self.going for tag in one.tags))
 
 
 def decide(
@@ -120,6 +126,9 @@ def decide(
     images, referrers = candidates(inventory)
     in_use = exempt.tags_on(inventory.manifests)
     tags = decide_tags(inventory, images, referrers, policy, in_use, now, usage)
+    count = len(images)
+    # Of a million, they take as much memory as the plan.
+    del images, referrers
     alone = _decide_alone(inventory, contents, graph, policy, now, usage)
     deleted, needing = _partition(inventory, graph, exempt, tags, alone)
     _keep_with_subjects(inventory, graph, tags, deleted)
@@ -132,13 +141,12 @@ def decide(
     alone_going, kept = reasons.of_staying(staying)
     plan = RepositoryPlan(
         name=inventory.repository,
-        tags=len(images),
+        tags=count,
         manifests=len(inventory.manifests),
         condemned=CondemnedItems.of_batches(reasons.condemned(alone_going)),
         kept=kept,
     )
-    tags_going = [tag for manifest in going for tag in manifest.tags]
-    return Decided(plan, going, staying, [*tags_going, *(tag for tag, _ in alone_going)])
+    return Decided(plan, going, staying, [tag for tag, _ in alone_going])
 
 
 def missing_subjects(
