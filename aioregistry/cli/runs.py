@@ -1,5 +1,6 @@
 """Runs of clean-ups: the plan that an argument names, and what is kept of past ones."""
 
+import json
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,8 +21,10 @@ from aioregistry.usage.history import RESULTS, UsageRecord, record_usage
 
 __all__ = [
     "as_argument",
+    "check_not_begun",
     "clean_up_alone",
     "find_plan",
+    "finished_items",
     "record_cleanup",
     "runs_of",
     "save_plan",
@@ -75,6 +78,55 @@ def find_plan(text: str | None, access: Access) -> Path:
             f"{text}: neither a file nor a run that is kept; 'aioregistry cleanup runs' lists runs"
         )
     return plans[0]
+
+
+def check_not_begun(path: Path, plan: Plan) -> None:
+    """Refuse a plan that an earlier run has begun.
+
+    Raises:
+        UsageError: It has; the text says whether anything is left to do.
+    """
+    journal, name = RunFiles(path).journal, as_argument(path)
+    if not _is_begun(journal):
+        return
+    if len(finished_items(journal)) >= sum(len(one.condemned) for one in plan.repositories):
+        raise UsageError(
+            f"{journal} exists: this plan was carried out, and nothing of it is left to delete;"
+            f" make a new plan. 'aioregistry cleanup undo {name}' restores what it deleted"
+        )
+    raise UsageError(
+        f"{journal} exists: this plan was begun before; continue with 'aioregistry cleanup apply"
+        f" {name} --resume', or make a new plan"
+    )
+
+
+def _is_begun(journal: Path) -> bool:
+    """Return whether a journal has more than its first line."""
+    try:
+        with journal.open("rb") as file:
+            file.readline()
+            return bool(file.read(1))
+    except OSError:
+        # The apply itself reports what is wrong with it.
+        return False
+
+
+def finished_items(journal: Path) -> set[tuple[str, str, str]]:
+    """Return the items that a journal says are deleted: repository, kind and name of each."""
+    done = set()
+    try:
+        lines = journal.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        # The apply itself reports what is wrong with it.
+        return set()
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if entry.get("state") in {"deleted", "absent"}:
+                done.add((entry["repository"], entry["delete"], entry["name"]))
+        except (ValueError, KeyError, AttributeError):
+            continue
+    return done
 
 
 def as_argument(plan: Path) -> str:

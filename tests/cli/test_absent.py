@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import digest_of
 
 
@@ -115,12 +116,22 @@ def test_a_cap_names_the_option_that_lifts_it(filled):
     assert "a larger --max-deletes allows it" in most.stderr
 
 
-def test_a_plan_that_was_begun_names_the_option_that_goes_on(filled):
+def test_a_plan_that_was_begun_says_what_is_left_to_do(filled):
+    filled.builder.image("pr-2")
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
-    assert filled.run("cleanup", "apply", "plan.json", "--yes").exit_code == 0
-    again = filled.run("cleanup", "apply", "plan.json", "--yes")
+    apply = ("cleanup", "apply", "plan.json", "--yes", "--force")
+    filled.sandbox.faults = Faults(Fault(kind="status", status=403, method="DELETE", times=1))
+    assert filled.run(*apply).exit_code == 1
+    filled.sandbox.faults = Faults()
+    again = filled.run(*apply)
     assert again.exit_code == 2
-    assert "--resume" in again.stderr
+    assert "continue with 'aioregistry cleanup apply plan.json --resume'" in again.stderr
+    assert filled.run(*apply, "--resume").exit_code == 0
+    again = filled.run(*apply)
+    assert again.exit_code == 2
+    assert "this plan was carried out, and nothing of it is left to delete" in again.stderr
+    assert "'aioregistry cleanup undo plan.json' restores what it deleted" in again.stderr
+    assert "--resume" not in again.stderr
 
 
 def test_a_token_that_is_refused_is_told_with_its_source(filled):

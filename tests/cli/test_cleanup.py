@@ -79,7 +79,7 @@ def test_a_plan_that_was_begun_is_refused_before_anything_is_asked(filled):
     result = filled.run("cleanup", "apply", "plan.json")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "continue with 'aioregistry cleanup apply plan.json --resume'" in result.stderr
+    assert "this plan was carried out, and nothing of it is left to delete" in result.stderr
     again = filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
     assert again.exit_code == 2
     assert "the plan plan.json was begun" in again.stderr

@@ -1,6 +1,5 @@
 """The carrying out of one clean-up plan by a command."""
 
-import json
 import shlex
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -34,7 +33,7 @@ from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, REFUSED, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse
-from aioregistry.cli.runs import as_argument, record_cleanup
+from aioregistry.cli.runs import as_argument, finished_items, record_cleanup
 from aioregistry.cli.undo.record import note_collection, record_of
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryTimeoutError
@@ -145,19 +144,6 @@ class CleanupJob:
                 refuse(self._command, f"{error}; {how}", REFUSED)
         self.counts.total = sum(len(repo.condemned) for repo in plan.repositories)
 
-    def check_begun(self, resume: bool) -> None:
-        """Refuse a plan that an earlier run has begun, unless it is resumed.
-
-        Raises:
-            UsageError: The plan was begun.
-        """
-        if self.path is not None and not resume and _is_begun(RunFiles(self.path).journal):
-            raise UsageError(
-                f"{RunFiles(self.path).journal} exists: this plan was begun before; continue with"
-                f" 'aioregistry cleanup apply {as_argument(self.path)} --resume', or make a new"
-                " plan"
-            )
-
     def question(self, plan: Plan, *, resume: bool = False) -> str | None:
         """Return the question whether to delete the items of a plan; None if none is left.
 
@@ -165,7 +151,7 @@ class CleanupJob:
             plan: The plan.
             resume: Whether items that an earlier run has finished are left out.
         """
-        done = _finished(self._journal) if resume and self._journal else set()
+        done = finished_items(self._journal) if resume and self._journal else set()
         deletes = tags = manifests = 0
         for name, item in plan.condemned:
             if (name, item.delete, item.name) not in done:
@@ -353,35 +339,6 @@ class CleanupJob:
         if self._inputs.seconds is None:
             return None
         return max(0.001, self._inputs.seconds - (time.monotonic() - self._begun))
-
-
-def _is_begun(journal: Path) -> bool:
-    """Return whether a journal has more than its first line."""
-    try:
-        with journal.open("rb") as file:
-            file.readline()
-            return bool(file.read(1))
-    except OSError:
-        # The apply itself reports what is wrong with it.
-        return False
-
-
-def _finished(journal: Path) -> set[tuple[str, str, str]]:
-    """Return the items that a journal says are deleted: repository, kind and name of each."""
-    done = set()
-    try:
-        lines = journal.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        # The apply itself reports what is wrong with it.
-        return set()
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            if entry.get("state") in {"deleted", "absent"}:
-                done.add((entry["repository"], entry["delete"], entry["name"]))
-        except (ValueError, KeyError, AttributeError):
-            continue
-    return done
 
 
 def open_memory(

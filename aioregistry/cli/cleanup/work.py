@@ -41,7 +41,13 @@ from aioregistry.cli.exit_codes import (
 )
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import check_file, refuse, run_connected
-from aioregistry.cli.runs import as_argument, clean_up_alone, find_plan, save_plan
+from aioregistry.cli.runs import (
+    as_argument,
+    check_not_begun,
+    clean_up_alone,
+    find_plan,
+    save_plan,
+)
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.cli.undo.holds import (
     check_restored,
@@ -85,7 +91,7 @@ def plan(
         if planning.after_undo:
             end_needless_holds(made, to.settings, rules, planning.repository)
         printer.show_plan(made)
-        _say_recalled(printer, made)
+        printer.say_recalled(made)
         problems = list(Caps().exceeded(made))
         for problem in problems:
             printer.say(f"apply refuses this plan: {problem}")
@@ -150,7 +156,8 @@ def apply(
         job = CleanupJob.of(command, path, form, applying, reading, access, made.in_use)
         job.output.on_finish = notes.add
         check_restored(made, Settings.load(access))
-        job.check_begun(resume)
+        if not resume:
+            check_not_begun(path, made)
         _check_in_use(made, job)
     job.output.say(f"plan {as_argument(path)}, made at {made.made_at:%Y-%m-%d %H:%M} UTC")
     job.output.show_plan(made)
@@ -221,7 +228,7 @@ def plan_and_apply(
             if planning.after_undo:
                 end_needless_holds(made, to.settings, rules, planning.repository)
             job.output.show_plan(made)
-            _say_recalled(job.output, made)
+            job.output.say_recalled(made)
             job.output.say(f"plan written to {job.path}")
             job.check(made)
             if not job.counts.total and not applying.gc:
@@ -326,15 +333,6 @@ def _usage(command: str) -> Iterator[None]:
         refuse(command, reason_of(error))
     except ValueError as error:
         refuse(command, error)
-
-
-def _say_recalled(output: CleanupOutput, plan: Plan) -> None:
-    recalled = sum(repository.recalled is not None for repository in plan.repositories)
-    if recalled:
-        output.say(
-            f"not listed, as unchanged since an earlier plan: {recalled:,} of"
-            f" {len(plan.repositories):,} repositories; apply lists them first (--full: list all)"
-        )
 
 
 def _check_in_use(plan: Plan, job: CleanupJob) -> None:

@@ -58,6 +58,16 @@ class CleanupOutput:
         for line in lines_of_plan(plan):
             self.say(line)
 
+    def say_recalled(self, plan: "Plan") -> None:
+        """Say how many repositories of a plan were not listed."""
+        recalled = sum(repository.recalled is not None for repository in plan.repositories)
+        if recalled:
+            self.say(
+                f"not listed, as unchanged since an earlier plan: {recalled:,} of"
+                f" {len(plan.repositories):,} repositories; apply lists them first (--full: list"
+                " all)"
+            )
+
     def show_report(self, report: "CleanupReport") -> None:
         """Print the outcome of a plan for people."""
         if not self._is_json:
