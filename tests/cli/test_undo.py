@@ -291,7 +291,7 @@ def test_a_tag_that_was_set_since_is_kept_and_has_an_exit_code(cleaned):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["missing.json"], "No such file"),
+        (["missing.json"], "neither a file nor a run that is kept"),
         (["policy.toml"], "was not carried out"),
         (["plan.json", "--tag", "v9"], "no tag 'v9'"),
         (["plan.json", "--repository", "api"], "nothing of the repository 'api'"),
