@@ -381,10 +381,10 @@ def test_what_was_restored_is_no_longer_listed(cleaned):
 def test_a_garbage_collection_says_what_it_ends_and_is_remembered(cleaned):
     result = cleaned.run("gc", "start", "--yes", "--interval", "0.01")
     assert "2 tags and 2 manifests that were deleted" in result.stderr
-    assert "and what it removes not afterwards" in result.stderr
+    assert "can be restored only until the" in result.stderr
     assert "nothing" in cleaned.run("cleanup", "undo", "--list").stdout
     again = cleaned.run("gc", "start", "--yes", "--interval", "0.01")
-    assert "and what it removes not afterwards" not in again.stderr
+    assert "can be restored only until the" not in again.stderr
 
 
 def test_one_of_untagged_manifests_alone_ends_nothing(cleaned):

@@ -44,10 +44,13 @@ def end_of_undo(registry: str, settings: Settings) -> str | None:
     shown = ", ".join(_argument(one.archive) for one in found[:_MAX_SHOWN])
     more = len(found) - _MAX_SHOWN
     tags, manifests = counts(found)
+    things = " and ".join(
+        counted(count, unit) for count, unit in ((tags, "tag"), (manifests, "manifest")) if count
+    )
     return (
-        f"{counted(tags, 'tag')} and {counted(manifests, 'manifest')} that were deleted"
-        f" ({shown}{f' and {more:,} more' if more > 0 else ''}) can be restored until the garbage"
-        " collection starts, and what it removes not afterwards: aioregistry cleanup undo --list"
+        f"{things} that were deleted"
+        f" ({shown}{f' and {more:,} more' if more > 0 else ''}) can be restored only until the"
+        " garbage collection removes their parts: 'aioregistry cleanup undo --list' lists them"
     )
 
 
