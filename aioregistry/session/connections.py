@@ -82,61 +82,22 @@ def most_connections(connector: aiohttp.BaseConnector | None) -> int | None:
     return min(limits, default=None)
 
 
-@define
-class _Alike:
-    """What the requests of a session have in common.
-
-    Attributes:
-        given: The headers that they were given.
-        made: All headers that aiohttp made of these.
-        key: What connections for them are known by.
-    """
-
-    given: "CIMultiDict[str] | None" = None
-    made: "CIMultiDict[str] | None" = None
-    key: Any = None
-
-
 class _AlikeRequest(aiohttp.ClientRequest):
     """A request of a session whose requests all go to one origin, in one way, without a proxy.
 
-    What is alike in one and the next is made once, by aiohttp. Each session has a subclass of its
+    What connections for it are known by, aiohttp works out once. Each session has a subclass of its
     own, which keeps it.
     """
 
-    alike: ClassVar[_Alike]
-    _has_all_headers = False
-
-    def update_headers(self, headers: Any) -> None:
-        """Set the headers that are given, and the host's."""
-        alike = self.alike
-        if alike.made is not None and alike.given == headers:
-            self.headers = alike.made.copy()
-            self._has_all_headers = True
-            return
-        super().update_headers(headers)
-        alike.given = headers.copy()
-        alike.made = None
-
-    def update_auto_headers(self, skip_auto_headers: Any) -> None:
-        """Set the headers that aiohttp adds."""
-        if self._has_all_headers:
-            return
-        super().update_auto_headers(skip_auto_headers)
-        self.alike.made = self.headers.copy()
-
-    def update_transfer_encoding(self) -> None:
-        """Say that the body comes in chunks, where it does."""
-        if self.chunked or not self._has_all_headers:
-            super().update_transfer_encoding()
+    key: ClassVar[Any] = None
 
     @property
     def connection_key(self) -> Any:
         """What connections for this request are known by."""
-        alike = self.alike
-        if alike.key is None:
-            alike.key = super().connection_key
-        return alike.key
+        kind = type(self)
+        if kind.key is None:
+            kind.key = super().connection_key
+        return kind.key
 
 
 @define
@@ -232,7 +193,7 @@ def own_session(*, one_origin: bool = False, **options: Any) -> aiohttp.ClientSe
     """
     has_switch = _RESEND_SWITCH in getattr(aiohttp.ClientSession, "ATTRS", ())
     if one_origin:
-        options["request_class"] = type("_Request", (_AlikeRequest,), {"alike": _Alike()})
+        options["request_class"] = type("_Request", (_AlikeRequest,), {})
     session = aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=() if has_switch else (no_hidden_resend,),
