@@ -11,6 +11,7 @@ from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cli.cleanup import work
 from aioregistry.sandbox import Phases
 from tests.cleanup.registries import Builder
+from tests.disks import full_disk
 
 pytestmark = pytest.mark.slow(0.1)
 
@@ -33,6 +34,19 @@ def test_what_a_plan_deleted_comes_back(cleaned):
     assert result.exit_code == 0, result.output
     assert cleaned.tags() == {"main", "dev", "pr-1", "pr-2"}
     assert "restored" in result.stdout
+
+
+def test_on_a_full_disk_an_undo_says_what_it_restored_and_how_to_continue(cleaned):
+    with full_disk():
+        result = cleaned.run("cleanup", "undo", "plan.json")
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "plan.json.archive.undo-journal: cannot be written: File too large; 0 items restored or"
+        " found to exist; the same command continues\n"
+    )
+    assert cleaned.tags() == {"main", "dev"}
+    assert cleaned.run("cleanup", "undo", "plan.json").exit_code == 0
+    assert cleaned.tags() == {"main", "dev", "pr-1", "pr-2"}
 
 
 POLICY_OF_TWO = """

@@ -1,12 +1,14 @@
 """From the options of ``cleanup undo`` to its exit code."""
 
 import json
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import typer
 
 from aioregistry.cleanup.apply.archive_format import ArchiveError
+from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.state_folder import RunFiles
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary, summarize_archive
@@ -73,7 +75,7 @@ def undo(
         registry = to.client.registry(summary.registry)
         # A plan takes a manifest for untagged whose tag is about to come back.
         others = nullcontext() if dry_run else clean_up_alone(_COMMAND, registry)
-        with others:
+        with others, _told(interrupted):
             return await restore(to, registry)
 
     async def restore(to: Connection, registry: RegistryHandle) -> int:
@@ -121,6 +123,17 @@ def undo(
         return f"{counted(outcomes, 'item')} {done}; the same command continues"
 
     run_connected(_COMMAND, access, work, interrupted)
+
+
+@contextmanager
+def _told(how_far: Callable[[], str]) -> Iterator[None]:
+    """Say how far it has come where what is restored cannot be noted, as on a full disk."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except JournalError as error:
+        raise JournalError(f"{error}; {how_far()}") from None
 
 
 def _show(
