@@ -330,7 +330,7 @@ async def test_that_it_cannot_be_written_is_told(path, monkeypatch):
             patch.setattr(os, "write", full)
             with pytest.raises(JournalError) as caught:
                 await journal.begin("web", ITEM)
-    told = f"{path}: cannot be written: [Errno 28] No space left on device"
+    told = f"{path}: cannot be written: No space left on device"
     assert caught.value.message == told
 
 
