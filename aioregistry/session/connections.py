@@ -171,7 +171,7 @@ class AlikeRequests:
         async def keep(
             request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
-            state = vars(request).copy()
+            state = dict(getattr(request, "__dict__", ()))
             if state.keys() >= _DIFFERING:
                 headers = request.headers.copy()
                 self._made[method] = _Made(type(request), state, authorization, headers, send)

@@ -136,17 +136,25 @@ async def test_a_closed_session_sends_none():
     assert len(seen) == 1
 
 
-async def test_where_aiohttp_keeps_headers_elsewhere_each_is_made_anew():
-    class Elsewhere(aiohttp.ClientRequest):
-        @property
-        def headers(self):
-            return self.elsewhere
+class _Elsewhere(aiohttp.ClientRequest):
+    @property
+    def headers(self):
+        return self.elsewhere
 
-        @headers.setter
-        def headers(self, headers):
-            self.elsewhere = headers
+    @headers.setter
+    def headers(self, headers):
+        self.elsewhere = headers
 
-    async with echo() as (url, seen), aiohttp.ClientSession(request_class=Elsewhere) as session:
+
+class _Nowhere(aiohttp.ClientRequest):
+    @property
+    def __dict__(self):
+        raise AttributeError("__dict__")
+
+
+@pytest.mark.parametrize("kind", [_Elsewhere, _Nowhere])
+async def test_where_aiohttp_keeps_headers_elsewhere_each_is_made_anew(kind):
+    async with echo() as (url, seen), aiohttp.ClientSession(request_class=kind) as session:
         requests = AlikeRequests(session)
         for authorization in ("Bearer one", "Bearer another"):
             assert (await send(requests, url, "GET", authorization))[0] == 200
