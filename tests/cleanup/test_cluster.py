@@ -326,7 +326,7 @@ async def test_an_image_that_a_template_leaves_open_is_reported_as_such(source, 
     cluster.objects[SCALED_JOBS] = [scaled_job("{{inputs.parameters.image}}")]
     assert names(await source.ask()) == [f"{WEB}:1"]
     (note,) = source.notes
-    assert note.endswith("it is filled in when it is used, and by what is not known before")
+    assert note.endswith("it is filled in when it is used, with values that are unknown before")
 
 
 async def test_one_that_does_not_answer_in_time_is_an_error(cluster, connect, sandbox):

@@ -82,5 +82,5 @@ class LiveObjects:
 def _why(name: str) -> str:
     if "{{" in name:
         # As the templates of Argo and the like are.
-        return "it is filled in when it is used, and by what is not known before"
+        return "it is filled in when it is used, with values that are unknown before"
     return "no name of an image, so it cannot run"
