@@ -53,7 +53,11 @@ def _named(call: Call[RawPage[T]], registry: str, repository: str) -> Call[RawPa
 
     def decode(body: bytes) -> RawPage[T]:
         page = call.decode(body)
-        if "" not in [one.repository for one in page.items]:
+        # Hardly any page needs more than this look, which as a loop takes the least.
+        for one in page.items:
+            if not one.repository:
+                break
+        else:
             return page
         named = [
             evolve(
