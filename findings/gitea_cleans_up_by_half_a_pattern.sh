@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Gitea 1.27.3, clean-up rules of packages: a pattern is compiled with `(?i)\A` before and
-# `\z` after it, without a group. So `dev|test`, as what is removed, is each tag that begins with dev or ends with test, and
-# `v1|v2`, as what is kept, also v1.5-beta; capitals count for nothing.
+# Gitea 1.27.3, clean-up rules of packages: a pattern is compiled with `(?i)\A` before and `\z` after it,
+# without a group. So `dev|test`, as what is removed, is each tag that begins with dev or ends with test, and `v1|v2`, as
+# what is kept, also v1.5-beta; capitals count for nothing.
 # Guess: dev and test alone, since both ends are there to make it the whole.
 # Seen: device-api and contest are removed with them, unless each alternative is in one group.
 source "$(dirname "$0")/lib/setup.sh"
