@@ -34,7 +34,9 @@ def write_file(
     try:
         _write_whole(path, content, mode)
     except OSError as error:
-        error.filename = str(path)
+        # Without a number its text would be lost to the file's name.
+        if error.errno is not None:
+            error.filename = str(path)
         raise
 
 

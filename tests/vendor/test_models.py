@@ -176,6 +176,9 @@ async def test_an_absent_field_is_none_or_empty(server, client, model, name, abs
     given = others if absence == "missing" else {**others, name: None}
     thing = await door.bring(server, client, given, **beside)
     expected = ([],) if isinstance(door.example[name], list) else (None, "")
+    if name == "repository" and model in {"Tag", "Manifest"}:
+        # A list of a repository's is known to be that.
+        expected = (examples.TAG["repository"],)
     value = getattr(thing, name)
     assert (list(value) if isinstance(value, tuple) else value) in expected
     assert_holds(thing, decoded(others), model)
