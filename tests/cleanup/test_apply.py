@@ -22,7 +22,7 @@ from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.report import ItemOutcome
-from aioregistry.cleanup.manifests.content import UnreadableContentError
+from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
@@ -187,7 +187,8 @@ async def test_an_index_that_holds_what_runs_by_an_index_that_is_kept_stays(job)
     assert names(report.deleted) == {"other"}
 
 
-async def test_what_a_kept_index_that_cannot_be_read_may_hold_stays_while_anything_runs(job):
+@pytest.mark.parametrize("error", [UnreadableContentError, MissingContentError])
+async def test_what_a_kept_index_that_cannot_be_read_may_hold_stays_while_anything_runs(job, error):
     inner = job.builder.index("keep-inner", children=[job.builder.image("keep")])
     job.builder.index("outer", children=[inner])
     plan = await job.plan()
@@ -195,7 +196,7 @@ async def test_what_a_kept_index_that_cannot_be_read_may_hold_stays_while_anythi
 
     async def all_but_one(repository, digests):
         found = await read(repository, digests)
-        return found | {one: UnreadableContentError("no") for one in found if one == inner}
+        return found | {one: error("no") for one in found if one == inner}
 
     job.contents.read = all_but_one
     report = await job.apply(plan, in_use=["example/web:keep"])

@@ -13,7 +13,7 @@ from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.reasons import describe, relation
 
-__all__ = ["NEEDS_NOTHING", "Recheck", "parts_not_read", "recheck"]
+__all__ = ["NEEDS_NOTHING", "Recheck", "not_read", "recheck"]
 
 # By so much the clock of the registry may be behind that of whoever made the plan.
 _CLOCKS_DIFFER = timedelta(minutes=15)
@@ -79,24 +79,32 @@ def recheck(
     return evolve(look, drifted=(*look.drifted, *changed), tags=(), waves=())
 
 
-def parts_not_read(
+def not_read(
     inventory: RepositoryInventory,
     contents: Mapping[str, Content],
     unreadable: Collection[str],
+    *,
+    parts: bool,
 ) -> list[str]:
-    """Return the manifests that others name as their parts, and that were not read themselves.
-
-    By such a part, one that is kept, an index may hold what is in use.
+    """Return the manifests that are yet to be read.
 
     Args:
         inventory: All that the repository holds now.
         contents: What manifests say, by digest.
         unreadable: Those that cannot be read.
+        parts: Whether what others name as their parts is read, even if it is kept: by such a part
+            an index may hold what is in use.
     """
-    named = {child for content in contents.values() for child in content.children}
-    listed = (manifest.digest for manifest in inventory.manifests)
-    left = (one for one in listed if one in named and contents.get(one) is NEEDS_NOTHING)
-    return [one for one in left if one not in unreadable]
+    named: set[str] = set()
+    if parts:
+        named.update(child for content in contents.values() for child in content.children)
+    return [
+        digest
+        for digest in (manifest.digest for manifest in inventory.manifests)
+        if (content := contents.get(digest)) is None
+        or (content is NEEDS_NOTHING and digest in named)
+        if digest not in unreadable
+    ]
 
 
 class _Comparison:

@@ -9,7 +9,7 @@ from attrs import define
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.absence import but, exist, is_gone, lacking, why_it_may_remain
 from aioregistry.cleanup.apply.archive import BatchArchive
-from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, parts_not_read, recheck
+from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, not_read, recheck
 from aioregistry.cleanup.apply.job import Job, exempt_by
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
@@ -235,16 +235,13 @@ class RepositoryJob:
         for one in inventory.manifests:
             if one.digest not in self._condemned and known_as(one.digest) in self._kept:
                 self._contents.setdefault(one.digest, NEEDS_NOTHING)
-        unknown = [one.digest for one in inventory.manifests if one.digest not in self._contents]
         soon = (item.digest for item in self._pending if item.delete == "manifest")
         unread: dict[str, UnreadableContentError] = {}
-        while unknown:
+        parts = exempt_by(self._job, inventory) != Exempt()
+        while unknown := not_read(inventory, self._contents, unread, parts=parts):
             read, failed = parted(await self._documents.read(self.name, unknown, soon))
             self._contents |= read
             unread |= failed
-            if exempt_by(self._job, inventory) == Exempt():
-                break
-            unknown = parts_not_read(inventory, self._contents, unread)
         return unread
 
     async def _delete(self, check: Recheck, batch: _Batch) -> None:

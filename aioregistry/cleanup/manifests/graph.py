@@ -142,7 +142,7 @@ class Graph:
         left = dict.fromkeys(digests, 0)
         for digest in left.keys() & self._parents.keys():
             parents = self._parents[digest]
-            left[digest] = sum(parent in digests and parent != digest for parent in parents)
+            left[digest] = sum(parent in left and parent != digest for parent in parents)
         waves: list[list[str]] = []
         while left:
             wave = [digest for digest, needing in left.items() if not needing]
