@@ -167,3 +167,11 @@ def test_without_circles_no_manifest_goes_in_or_before_the_wave_of_what_needs_it
     wave_of = {found: nth for nth, wave in enumerate(waves) for found in wave}
     for found, nth in wave_of.items():
         assert all(wave_of[needed] > nth for needed in graph.needs(found) if needed in wave_of)
+
+
+def test_the_order_is_found_without_looking_through_the_digests_for_each():
+    graph = graph_of({"outer": ["inner"], "inner": ["image"], "image": []})
+    # What can be gone through only once.
+    digests = map(digest, ["image", "inner", "outer"])
+    waves = graph.waves(digests)
+    assert [names_of(wave) for wave in waves] == [{"outer"}, {"inner"}, {"image"}]

@@ -132,7 +132,7 @@ class Graph:
                     waiting.append(parent)
         return found
 
-    def waves(self, digests: Collection[str]) -> list[list[str]]:
+    def waves(self, digests: Iterable[str]) -> list[list[str]]:
         """Return manifests in an order in which none is deleted before a manifest that needs it.
 
         Those of one wave do not need each other. Where manifests need each other in a cycle, by a
