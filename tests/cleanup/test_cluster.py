@@ -312,7 +312,15 @@ async def test_a_cluster_that_does_not_tell_its_kinds_is_asked_for_the_usual_one
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, [], {"groups": [{"name": "keda.sh"}]}, {"groups": [5]}, {"groups": None}],
+    [
+        {},
+        [],
+        {"groups": [{"name": "keda.sh"}]},
+        {"groups": [5]},
+        {"groups": None},
+        {"groups": [{"name": "keda.sh", "versions": []}]},
+        {"groups": [{"name": "keda.sh", "versions": ["v1alpha1"], "preferredVersion": 1}]},
+    ],
 )
 async def test_a_list_of_kinds_that_is_none_is_an_error(source, cluster, answer):
     cluster.answers["/apis"] = deque([(200, answer)])
@@ -320,6 +328,22 @@ async def test_a_list_of_kinds_that_is_none_is_an_error(source, cluster, answer)
     cluster.objects[SCALED_JOBS] = []
     cluster.answers["/apis/keda.sh/v1alpha1"] = deque([(200, answer)])
     assert "the answer is no list of resources" in await refusal(source)
+
+
+@pytest.mark.parametrize("listed", [[], ["keda.sh"]])
+async def test_a_list_of_kinds_without_those_of_every_cluster_is_an_error(source, cluster, listed):
+    groups = [{"name": one, "versions": [{"version": "v1"}]} for one in listed]
+    cluster.answers["/apis"] = deque([(200, {"groups": groups})])
+    assert "the list of groups lacks apps" in await refusal(source)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_group_whose_kinds_are_not_told_hides_no_other(source, cluster, status):
+    cluster.objects["/apis/argoproj.io/v1alpha1/cronworkflows"] = []
+    cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
+    cluster.answers["/apis/argoproj.io/v1alpha1"] = deque([(status, "")])
+    assert names(await source.ask()) == [f"{WEB}:1", f"{WEB}:monthly"]
+    assert source.notes == ["blue: it does not say which kinds of argoproj.io it has"]
 
 
 async def test_an_image_that_a_template_leaves_open_is_reported_as_such(source, cluster):

@@ -51,7 +51,8 @@ class Server:
         if request.method == "POST":
             return web.json_response({"status": {"allowed": True}}, status=201)
         if request.path == "/apis":
-            return web.json_response({"kind": "APIGroupList", "groups": []})
+            apps = {"name": "apps", "versions": [{"version": "v1"}]}
+            return web.json_response({"kind": "APIGroupList", "groups": [apps]})
         kind = next((kind for kind in KINDS if kind.path == request.path), None)
         if kind is not None and (instead := self.instead(kind)) is not None:
             return instead

@@ -1,7 +1,7 @@
 """Asking a cluster what it runs: all of it, or one error."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -13,6 +13,8 @@ from aioregistry.cleanup.in_use.kinds import (
     ClusterError,
     Kind,
     KubeconfigError,
+    groups_of,
+    listed_of,
     parse_kind,
 )
 from aioregistry.cleanup.in_use.kube_api import (
@@ -33,6 +35,8 @@ _FIRST_DELAY_SECONDS = 1.0
 # So often is a list begun anew whose place in it the server does not know any more.
 _WALKS = 3
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _EXPIRED = 401, 403, 404, 410
+# So a cluster answers that does not say which kinds it has.
+_UNTOLD = {_FORBIDDEN, _NOT_FOUND}
 _ROLE = "aioregistry-in-use"
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -164,14 +168,14 @@ class ClusterInUse:
             How many objects of each kind there are, and a sentence for each that was not read.
         """
         counts: dict[str, int] = {}
-        notes: list[str] = []
         named = {(kind.group, kind.resource) for kind in self._kinds}
         try:
-            makers = await _find_makers(api)
+            makers, untold = await _find_makers(api)
         except ClusterError as error:
-            if error.status not in {_FORBIDDEN, _NOT_FOUND}:
+            if error.status not in _UNTOLD:
                 raise
             return {}, [f"{self.name}: it does not say which kinds it has besides the usual ones"]
+        notes = [f"{self.name}: it does not say which kinds of {one} it has" for one in untold]
         for kind in makers:
             if (kind.group, kind.resource) in named:
                 continue
@@ -287,47 +291,32 @@ async def _check_access(api: _Connection, kinds: Iterable[Kind]) -> None:
         )
 
 
-async def _find_makers(api: _Connection) -> list[Kind]:
-    """Return those of `MAKERS` that the cluster has, each by the first version that has it."""
+async def _find_makers(api: _Connection) -> tuple[list[Kind], list[str]]:
+    """Return those of `MAKERS` that the cluster has, each by the first version that has it.
+
+    Returns:
+        The kinds, and the groups of which it does not say all that they have.
+    """
     found: list[Kind] = []
-    for group, versions in _groups(await api.get("/apis", {})):
-        wanted = set(MAKERS.get(group, ()))
+    untold: list[str] = []
+    for group, versions in groups_of(await api.get("/apis", {})):
+        wanted, is_told = set(MAKERS.get(group, ())), True
         for version in versions if wanted else ():
-            served = _listed(await api.get(f"/apis/{group}/{version}", {}))
+            try:
+                served = listed_of(await api.get(f"/apis/{group}/{version}", {}))
+            except ClusterError as error:
+                if error.status not in _UNTOLD:
+                    raise
+                is_told = False
+                continue
             found += [
                 Kind(resource, group, version, may_lack=True)
                 for resource in sorted(wanted & served)
             ]
             wanted -= served
-    return found
-
-
-def _groups(answer: Any) -> Iterator[tuple[str, list[str]]]:
-    """Yield each group of a list of groups, with its versions, the preferred one first."""
-    groups = answer.get("groups") if isinstance(answer, dict) else None
-    if not isinstance(groups, list):
-        raise ClusterError("the answer is no list of groups")
-    for one in groups:
-        match one:
-            case {"name": str(name), "versions": [*versions]}:
-                preferred = one.get("preferredVersion")
-                named = [each.get("version") for each in (preferred, *versions) if each]
-                yield name, [each for each in dict.fromkeys(named) if isinstance(each, str)]
-            case _:
-                raise ClusterError("the answer is no list of groups")
-
-
-def _listed(answer: Any) -> set[str]:
-    """Return the names of the resources of a version that can be listed."""
-    resources = answer.get("resources") if isinstance(answer, dict) else None
-    if not isinstance(resources, list):
-        raise ClusterError("the answer is no list of resources")
-    found: set[str] = set()
-    for one in resources:
-        match one:
-            case {"name": str(name), "verbs": [*verbs]} if "list" in verbs:
-                found.add(name)
-    return found
+        if wanted and not is_told:
+            untold.append(group)
+    return found, untold
 
 
 async def _walk(api: _Connection, kind: Kind, found: LiveObjects) -> int:

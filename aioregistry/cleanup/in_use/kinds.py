@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import frozen
 
@@ -16,10 +17,14 @@ __all__ = [
     "Kind",
     "KubeconfigError",
     "cluster_role",
+    "groups_of",
+    "listed_of",
     "parse_kind",
 ]
 
 _MAX_CHARACTERS = 2000
+# The group of deployments.
+_ALWAYS = "apps"
 
 _KIND = re.compile(
     r"(?:([a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?)/)?(v[0-9a-z]{1,20})/([a-z0-9-]{1,63})"
@@ -122,6 +127,49 @@ def parse_kind(text: str) -> Kind:
         )
     group, version, resource = found.groups()
     return Kind(resource, group or "", version)
+
+
+def groups_of(answer: Any) -> list[tuple[str, list[str]]]:
+    """Return each group of a list of groups, with its versions, the preferred one first.
+
+    Raises:
+        ClusterError: It is none, or not all of one.
+    """
+    groups = answer.get("groups") if isinstance(answer, dict) else None
+    if not isinstance(groups, list):
+        raise ClusterError("the answer is no list of groups")
+    found: list[tuple[str, list[str]]] = []
+    for one in groups:
+        match one:
+            case {"name": str(name), "versions": [*versions]}:
+                given = [one.get("preferredVersion"), *versions]
+                named = [each.get("version") for each in given if isinstance(each, dict)]
+                known = [each for each in dict.fromkeys(named) if isinstance(each, str)]
+                if not known:
+                    raise ClusterError("the answer is no list of groups")
+                found.append((name, known))
+            case _:
+                raise ClusterError("the answer is no list of groups")
+    if _ALWAYS not in dict(found):
+        raise ClusterError(f"the list of groups lacks {_ALWAYS}, which every cluster has")
+    return found
+
+
+def listed_of(answer: Any) -> set[str]:
+    """Return the names of the resources of a version that can be listed.
+
+    Raises:
+        ClusterError: It is no list of resources.
+    """
+    resources = answer.get("resources") if isinstance(answer, dict) else None
+    if not isinstance(resources, list):
+        raise ClusterError("the answer is no list of resources")
+    found: set[str] = set()
+    for one in resources:
+        match one:
+            case {"name": str(name), "verbs": [*verbs]} if "list" in verbs:
+                found.add(name)
+    return found
 
 
 def cluster_role(further: Iterable[Kind] = (), name: str = "aioregistry-in-use") -> str:
