@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from aioregistry.api.endpoints import Request
 from aioregistry.errors import AuthenticationError, RegistryError
-from aioregistry.session.origins import API_URL, REVOCATION_URL
+from aioregistry.session.origins import API_URL, REVOCATION_URL, canonical_origin
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
 from aioregistry.session.transport import Transport
@@ -24,7 +24,8 @@ def revocation_origin(api_url: str) -> str:
 
     That is the vendor's for its API, and otherwise the API's own: no other place is told a secret.
     """
-    return REVOCATION_URL.removesuffix(_PATH) if api_url == API_URL else api_url
+    is_vendors = canonical_origin(api_url) == API_URL
+    return REVOCATION_URL.removesuffix(_PATH) if is_vendors else api_url
 
 
 async def revoke(password: str, api_url: str, *, trust_env: bool = False) -> bool:

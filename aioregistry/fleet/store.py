@@ -289,7 +289,7 @@ def reconnecting(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme == "memory" or "protocol" in dict(parse_qsl(parts.query)):
         return url
-    return f"{url}{'&' if parts.query else '?'}protocol=2"
+    return f"{url}{'&' if '?' in url else '?'}protocol=2"
 
 
 def _run(text: bytes | None) -> Run | StateError | None:

@@ -33,6 +33,7 @@ from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import (
     API_URL,
     REVOCATION_URL,
+    canonical_origin,
     check_origin,
     environment_proxy,
     is_vendors,
@@ -40,12 +41,7 @@ from aioregistry.session.origins import (
 )
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
-from aioregistry.session.transport import (
-    foreign_error,
-    read_answer,
-    reason,
-    request_options,
-)
+from aioregistry.session.transport import foreign_error, read_answer, reason, request_options
 
 __all__ = ["RegistryRequests"]
 
@@ -82,7 +78,7 @@ class RegistryRequests:
             raise ValueError("give a session or trust_env, not both: a session has its own setting")
         self.concurrency = concurrency
         self._registry = registry
-        api_url = getattr(registry, "api_url", "")
+        api_url = canonical_origin(getattr(registry, "api_url", ""))
         self._base_url = (
             _url_from_environment(api_url)
             if base_url is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aioregistry import cli
+from aioregistry.client.revocation import revocation_origin
 from aioregistry.sandbox import Fault, Faults
 from tests.disks import full_disk
 
@@ -334,3 +335,10 @@ def test_a_login_that_cannot_be_stored_says_where_and_leaves_no_credentials(acco
         " folder\n"
     )
     assert revocations(account) == 1
+
+
+@pytest.mark.parametrize(
+    "api_url", ["https://api.digitalocean.com", "HTTPS://API.DigitalOcean.com:443"]
+)
+def test_what_the_vendors_api_made_is_revoked_at_the_vendors_place(api_url):
+    assert revocation_origin(api_url) == "https://cloud.digitalocean.com"

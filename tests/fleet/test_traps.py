@@ -365,6 +365,7 @@ async def test_connections_that_the_server_closes_as_idle_are_no_error(tmp_path,
     ("url", "used"),
     [
         ("redis://:pass@host:6379/0", "redis://:pass@host:6379/0?protocol=2"),
+        ("redis://host/0?", "redis://host/0?&protocol=2"),
         ("rediss://host?ssl_cert_reqs=none", "rediss://host?ssl_cert_reqs=none&protocol=2"),
         ("unix:///run/a/redis.sock", "unix:///run/a/redis.sock?protocol=2"),
         ("redis+sentinel://one,two/name", "redis+sentinel://one,two/name?protocol=2"),

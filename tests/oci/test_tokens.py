@@ -356,6 +356,7 @@ async def test_closing_does_not_wait_for_ever_for_credentials_to_be_revoked(
     [
         ("https://api.digitalocean.com", "https://mirror.test", True),
         ("https://api.digitalocean.com", "http://127.0.0.1:8080", True),
+        ("HTTPS://API.DigitalOcean.com:443/", "https://mirror.test", True),
         ("https://api.digitalocean.com", "https://fra1.registry.digitalocean.com", False),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080", False),
     ],
@@ -394,6 +395,7 @@ async def test_the_sandbox_refuses_what_was_revoked_on_closing(sandbox):
     ("api_url", "options", "revokes_at"),
     [
         ("https://api.digitalocean.com", {}, "https://cloud.digitalocean.com/v1/oauth/revoke"),
+        ("https://api.digitalocean.com:443", {}, "https://cloud.digitalocean.com/v1/oauth/revoke"),
         ("https://api.digitalocean.com", {"revoke_url": None}, None),
         ("https://api.other.test", {}, None),
         ("https://api.other.test", {"revoke_url": "https://x.test/r"}, "https://x.test/r"),
