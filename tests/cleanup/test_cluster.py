@@ -260,16 +260,20 @@ async def test_what_makes_pods_when_its_time_comes_is_read_where_the_cluster_has
     cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
     cluster.objects["/apis/tekton.dev/v1/tasks"] = []
     cluster.objects["/apis/tekton.dev/v1beta1/clustertasks"] = [scaled_job(f"{WEB}:task")]
+    step = {"metadata": {"name": "s"}, "spec": {"image": f"{WEB}:step"}}
+    cluster.objects["/apis/tekton.dev/v1beta1/stepactions"] = [step]
     # What names no image, and kinds that make no pods, are no error.
     cluster.objects["/apis/argoproj.io/v1alpha1/workflowtemplates"] = [{"metadata": {"name": "w"}}]
     cluster.objects["/apis/argoproj.io/v1alpha1/applications"] = [{"metadata": {"name": "a"}}]
-    assert names(await source.ask()) == [f"{WEB}:1", f"{WEB}:monthly", f"{WEB}:task"]
+    found = [f"{WEB}:1", f"{WEB}:monthly", f"{WEB}:step", f"{WEB}:task"]
+    assert names(await source.ask()) == found
     assert source.notes == []
     counts = source.asked[0].counts
     assert {kind: count for kind, count in counts.items() if kind not in set(map(str, KINDS))} == {
         "scaledjobs.keda.sh": 1,
         "tasks.tekton.dev": 0,
         "clustertasks.tekton.dev": 1,
+        "stepactions.tekton.dev": 1,
         "workflowtemplates.argoproj.io": 1,
     }
 

@@ -109,7 +109,7 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     "kubevirt.io": ("virtualmachines",),
     "ray.io": ("rayclusters", "rayservices"),
     "sparkoperator.k8s.io": ("scheduledsparkapplications",),
-    "tekton.dev": ("clustertasks", "pipelines", "tasks"),
+    "tekton.dev": ("clustertasks", "pipelines", "stepactions", "tasks"),
     "triggers.tekton.dev": ("triggertemplates",),
 }
 
