@@ -238,6 +238,8 @@ def test_a_time_is_the_same_to_cron_and_systemd(at, on, cron, calendar):
         ("kubernetes", ("--deadline", "soon"), "--deadline: not a length of time"),
         ("github", ("--branch", "${{ x }}"), "--branch: cannot be"),
         ("github", ("--package", "x'; y"), "--package: cannot be"),
+        ("github", ("--package", "https://me:secret@host/a.whl"), "--package: leave the login out"),
+        ("github", ("--package", "git+ssh://host/a.git"), "--package: an address begins with"),
         ("github", ("--token-secret", "a b"), "--token-secret: cannot be"),
         ("github", ("--in-use", "in-cluster"), "--in-use in-cluster is for"),
         ("systemd", ("--program", "aioregistry"), "--program: cannot be"),
@@ -248,6 +250,7 @@ def test_what_would_be_read_as_something_else_is_refused(shell, kind, options, s
     result = shell.run("deploy", kind, "example", "--policy", "policy.toml", *options)
     assert result.exit_code == 2
     assert result.stderr.startswith(f"aioregistry deploy {kind}: {said}")
+    assert "secret@" not in result.stderr
     assert result.stdout == ""
 
 
@@ -298,6 +301,7 @@ def test_a_workflow_installs_what_this_program_was_installed_from(document, requ
         ({"dir_info": {"editable": True}, "url": "file:///home/me/x"}, "/home/me/x"),
         ({"archive_info": {}, "url": "file:///tmp/a.whl"}, "/tmp/a.whl"),
         ({"archive_info": {}, "url": "https://me:secret@host/a.whl"}, "https://***@host/a.whl"),
+        ({"archive_info": {}, "url": "https://me@host/a.whl?key=1"}, "https://***@host/a.whl"),
         ({"archive_info": {}, "url": "https://host/a'; rm -rf x"}, "a place of its own"),
         ([], "a place of its own"),
     ],

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from aioregistry.cli.deploy.plan import checked
+from aioregistry.cli.errors import UsageError
 from aioregistry.session.origins import without_login
 from aioregistry.version import VERSION
 
@@ -38,9 +39,18 @@ class Source:
         """Return the source that an option names.
 
         Raises:
-            UsageError: It cannot be a part of a file.
+            UsageError: It cannot be a part of a file, or pip cannot install it.
         """
-        return cls(checked(_OPTION, place))
+        if "@" in urlsplit(place).netloc:
+            raise UsageError(
+                f"{_OPTION}: leave the login out of the address: whoever reads the file would have it"
+            )
+        place = checked(_OPTION, place)
+        if "://" in place and not _ADDRESS.fullmatch(place):
+            raise UsageError(
+                f"{_OPTION}: an address begins with https:// or git+https://, not as {place!r} does"
+            )
+        return cls(place)
 
     @classmethod
     def installed(cls) -> Self:
@@ -60,7 +70,9 @@ class Source:
             commit = found.get("vcs_info", {}).get("commit_id")
             is_local = urlsplit(url).scheme not in {"http", "https"} or "@" in urlsplit(url).netloc
             if is_local or "dir_info" in found:
-                return cls(only_here=without_login(url).removeprefix("file://"))
+                # Keys may stand in a query.
+                shown = without_login(url).partition("?")[0]
+                return cls(only_here=shown.removeprefix("file://"))
             return cls.given(f"git+{url}@{commit}" if commit else url)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls(only_here="a place of its own")
