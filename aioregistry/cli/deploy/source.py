@@ -43,7 +43,7 @@ class Source:
         """
         if "@" in urlsplit(place).netloc:
             raise UsageError(
-                f"{_OPTION}: leave the login out of the address: whoever reads the file would have it"
+                f"{_OPTION}: leave the login out of the address: who reads the file would have it"
             )
         place = checked(_OPTION, place)
         if "://" in place and not _ADDRESS.fullmatch(place):
