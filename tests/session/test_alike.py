@@ -87,7 +87,8 @@ async def test_no_redirect_is_followed():
         assert [(await send(requests, url))[0] for _ in range(2)] == [307, 307]
 
 
-async def test_none_is_sent_again_unseen():
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_none_is_sent_again_unseen(method):
     seen = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -99,10 +100,25 @@ async def test_none_is_sent_again_unseen():
     async with serving(answer) as url, alike() as session:
         requests = AlikeRequests(session)
         for _ in range(2):
-            await send(requests, f"{url}/found")
+            await send(requests, f"{url}/found", method)
             with pytest.raises(aiohttp.ClientError):
-                await send(requests, f"{url}/lost")
+                await send(requests, f"{url}/lost", method)
     assert seen == ["/found", "/lost"] * 2
+
+
+async def test_a_first_one_that_fails_leaves_nothing_behind():
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.path == "/lost":
+            request.transport.abort()
+        return web.Response(text=request.headers["Authorization"])
+
+    async with serving(answer) as url, alike() as session:
+        requests = AlikeRequests(session)
+        for path, method in (("/lost", "GET"), ("/lost", "DELETE")):
+            with pytest.raises(aiohttp.ClientError):
+                await send(requests, f"{url}{path}", method, "Bearer old")
+            assert not session.connector._acquired
+            assert await send(requests, url, method, "Bearer new") == (200, b"Bearer new")
 
 
 async def test_the_connection_of_one_that_is_cancelled_serves_no_other():
