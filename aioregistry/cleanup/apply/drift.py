@@ -82,7 +82,7 @@ def recheck(
 def not_read(
     inventory: RepositoryInventory,
     contents: Mapping[str, Content],
-    unreadable: Collection[str],
+    asked: Collection[str],
     *,
     parts: bool,
 ) -> list[str]:
@@ -91,7 +91,7 @@ def not_read(
     Args:
         inventory: All that the repository holds now.
         contents: What manifests say, by digest.
-        unreadable: Those that cannot be read.
+        asked: Those that were asked for already.
         parts: Whether what others name as their parts is read, even if it is kept: by such a part
             an index may hold what is in use.
     """
@@ -103,7 +103,7 @@ def not_read(
         for digest in (manifest.digest for manifest in inventory.manifests)
         if (content := contents.get(digest)) is None
         or (content is NEEDS_NOTHING and digest in named)
-        if digest not in unreadable
+        if digest not in asked
     ]
 
 

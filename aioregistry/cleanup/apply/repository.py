@@ -238,7 +238,10 @@ class RepositoryJob:
         soon = (item.digest for item in self._pending if item.delete == "manifest")
         unread: dict[str, UnreadableContentError] = {}
         parts = exempt_by(self._job, inventory) != Exempt()
-        while unknown := not_read(inventory, self._contents, unread, parts=parts):
+        # What a source says nothing of would be asked for again and again.
+        asked: set[str] = set()
+        while unknown := not_read(inventory, self._contents, asked, parts=parts):
+            asked.update(unknown)
             read, failed = parted(await self._documents.read(self.name, unknown, soon))
             self._contents |= read
             unread |= failed
