@@ -121,6 +121,37 @@ async def test_a_first_one_that_fails_leaves_nothing_behind():
             assert await send(requests, url, method, "Bearer new") == (200, b"Bearer new")
 
 
+async def test_the_first_of_a_method_is_not_sent_again_by_a_session_that_would():
+    seen = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        seen.append(request.method)
+        if request.method == "HEAD":
+            request.transport.abort()
+        return web.Response()
+
+    async with serving(answer) as url, aiohttp.ClientSession() as session:
+        requests = AlikeRequests(session)
+        await send(requests, url)
+        with pytest.raises(aiohttp.ClientError):
+            await send(requests, url, "HEAD")
+    assert seen == ["GET", "HEAD"]
+
+
+class _Adding(aiohttp.ClientRequest):
+    async def send(self, conn):
+        self.headers.add("X-Sent", "once")
+        return await super().send(conn)
+
+
+async def test_what_aiohttp_adds_to_one_as_it_is_sent_is_in_no_other():
+    async with echo() as (url, seen), aiohttp.ClientSession(request_class=_Adding) as session:
+        requests = AlikeRequests(session)
+        for _ in range(3):
+            await send(requests, url)
+    assert [[name for name, _ in headers].count(b"X-Sent") for _, headers in seen] == [1, 1, 1]
+
+
 async def test_the_connection_of_one_that_is_cancelled_serves_no_other():
     entered = asyncio.Event()
 
