@@ -1,7 +1,6 @@
 """Requests that are made like the first of their method, over real sockets."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -9,6 +8,7 @@ from aiohttp import web
 from yarl import URL
 
 from aioregistry.session.connections import AlikeRequests, own_session
+from tests.session.serving import serving
 from tests.session.test_own_sessions import echo
 
 HEADERS = {"Accept": "application/json"}
@@ -27,18 +27,6 @@ def alike():
     """A session of our own for one origin."""
     timeout = aiohttp.ClientTimeout(total=None)
     return own_session(one_origin=True, headers=HEADERS, timeout=timeout)
-
-
-@asynccontextmanager
-async def serving(answer):
-    """A server with the answers of a test; yields its address."""
-    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def send(requests, url, method="GET", authorization=None):

@@ -9,27 +9,22 @@ from aiohttp import web
 from aioregistry import AuthenticationError, RegistryTimeoutError
 from aioregistry.client.client import RegistryClient
 from tests.conftest import QUICK
+from tests.session.serving import serving
 
 
 @pytest.fixture
 async def dripping():
     """A server whose body never ends, after the status that the path names."""
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(status=int(request.headers["Authorization"][-3:]))
         await response.prepare(request)
         while True:
             await response.write(b" ")
             await asyncio.sleep(0.02)
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving(answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -46,18 +41,12 @@ async def recording():
     """A server that keeps what each request was, and its headers; yields its URL and the list."""
     seen = []
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.BaseRequest) -> web.Response:
         seen.append((request.method, request.path, request.headers.copy()))
         return web.json_response({"options": {}})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
-    await runner.cleanup()
+    async with serving(answer) as url:
+        yield url, seen
 
 
 def rotating():
