@@ -6,13 +6,22 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from aioregistry.web.job import Job
-from aioregistry.web.reports import SERVICE_ENDED, SERVICE_STOPPED, JobStore, SharedJobStore
+from aioregistry.web.reports import (
+    SERVICE_ENDED,
+    SERVICE_STOPPED,
+    JobStore,
+    SharedJobStore,
+    StoredJob,
+    is_identifier,
+)
 
 __all__ = ["Replicas"]
 
 logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _LOOK_SECONDS = 0.5
+# How long the first line of a job may take from its replica to the store.
+_FIRST_LINE_SECONDS = 3.0
 _Work = Callable[[Job], Awaitable[object]]
 
 
@@ -58,6 +67,27 @@ class Replicas:
             except Exception as error:  # noqa: BLE001, the server may come back in time
                 logger.warning("jobs cannot be kept alive: %s", error)
             await asyncio.sleep(min(_LOOK_SECONDS, self._store.alive_seconds / 4))
+
+    async def read(self, identifier: str) -> StoredJob | None:
+        """Return what the store has of a job, also of one that another replica has just begun.
+
+        Who began it may ask here before the store has heard of it, so what is not there is looked
+        for a few seconds longer.
+
+        Args:
+            identifier: The job's identifier, which may be any text.
+
+        Raises:
+            JobStoreError: The store cannot be reached.
+        """
+        clock = asyncio.get_running_loop().time
+        late, pause = clock() + _FIRST_LINE_SECONDS, 0.01
+        while (stored := await asyncio.to_thread(self._store.read, identifier)) is None:
+            if not is_identifier(identifier) or clock() + pause > late:
+                return None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LOOK_SECONDS)
+        return stored
 
     def follow(self, job: Job, on_end: Callable[[Job], None]) -> None:
         """Have a job of another replica show how it is there, until it has ended.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -43,10 +44,9 @@ async def replicas(server, count: int = 2, **options):
 
 
 async def seen_by(jobs: Jobs, identifier: str):
-    async with asyncio.timeout(60):
-        while (job := await jobs.recall(identifier)) is None:
-            await asyncio.sleep(0.01)
-        return job
+    job = await jobs.recall(identifier)
+    assert job is not None
+    return job
 
 
 async def states(job) -> list[dict]:
@@ -55,6 +55,27 @@ async def states(job) -> list[dict]:
         async for event in job.events()
         if event.startswith(b"id: ")
     ]
+
+
+async def test_a_job_that_has_just_begun_is_found_before_the_store_has_heard_of_it(
+    server, monkeypatch
+):
+    usual = redis.RedisJobStore._send
+
+    def send(self, job, lines, *, last):
+        time.sleep(0.5)
+        usual(self, job, lines, last=last)
+
+    monkeypatch.setattr(redis.RedisJobStore, "_send", send)
+    async with replicas(server) as (here, there):
+        job = here.start("count", lambda _: asyncio.sleep(60))
+        assert (await seen_by(there, job.id)).status == "running"
+
+
+async def test_a_job_that_there_never_was_is_not_found(server, monkeypatch):
+    monkeypatch.setattr("aioregistry.web.replicas._FIRST_LINE_SECONDS", 0.1)
+    async with replicas(server, 1) as (jobs,):
+        assert await jobs.recall("G0Ga4IqoGQ549iaH") is None
 
 
 async def test_a_job_of_another_replica_is_followed_to_its_end(server):
