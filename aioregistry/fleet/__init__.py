@@ -7,6 +7,7 @@ from aioregistry.fleet.accounts import Addresses
 from aioregistry.fleet.engine import FleetEngine
 from aioregistry.fleet.file import Fleet, FleetFileError, FleetRegistry, load_fleet
 from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError
+from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.shared import ServerDocuments, SharedStore
 from aioregistry.fleet.state import Run, StateError
 from aioregistry.fleet.store import Progress
@@ -19,6 +20,8 @@ __all__ = [
     "FleetEngine",
     "FleetFileError",
     "FleetRegistry",
+    "FleetServerError",
+    "FleetServerRefusedError",
     "Lease",
     "LeaseLostError",
     "LeaseTakenError",

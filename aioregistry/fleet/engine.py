@@ -12,12 +12,12 @@ from typing import Self
 
 from attrs import evolve
 from docket import Docket
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
 from aioregistry.fleet.intake import Intake
 from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError
+from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.state import (
     VERSION,
     Run,
@@ -38,9 +38,6 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 _IN_THIS_PROCESS = "memory://"
 _PHASES = ("plan", "apply", "gc")
 _ADD_SECONDS = 30.0
-# To try these again is of no use; inside a script it is told in words.
-_OF_NO_USE = (AuthenticationError, NoPermissionError)
-_NOT_ALLOWED = "ACL failure in script"
 # A slice writes what it knows when it is broken off.
 _SECONDS_TO_END = 10.0
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
@@ -50,14 +47,14 @@ class FleetEngine:
     """Carries out the runs of a fleet, together with every other worker on the same server.
 
     The state of each run on the server says what comes next. A worker that finds a step which may
-    begin puts it into the queue, under a key that is taken once; whoever gets it carries it out
-    under the lease of its registry, saves the state that follows, and queues the next step. What is
-    lost on the way, the workers find again by the state, some seconds later.
+    begin queues it, under a key that is taken once; whoever gets it carries it out under the lease
+    of its registry, saves the state that follows, and queues the next step. What is lost on the
+    way, the workers find again by the state.
 
     Args:
         fleet: The registries.
-        url: The server: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``; by
-            default none, and all of it is in this process and ends with it.
+        url: The server: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``; none by
+            default: all of it is in this process, and ends with it.
         addresses: Where the registries are.
         name: The fleet's name on the server, with which all keys begin.
         concurrency: How many registries this worker works on at once; 50 by default.
@@ -91,7 +88,7 @@ class FleetEngine:
         self._fleet = fleet
         self._url = url
         self._name = name
-        self._addresses = Addresses() if addresses is None else addresses
+        self._addresses = addresses or Addresses()
         self._concurrency = concurrency
         self._slice_seconds = slice_seconds
         self._lease_seconds = lease_seconds
@@ -106,24 +103,24 @@ class FleetEngine:
             lease_seconds=lease_seconds,
             keep_seconds=round(keep.total_seconds()),
         )
-        # Of workers that see the same, one looks for all; others would look in vain for them.
+        # Of workers that see the same, one looks for all.
         self._group = f"{VERSION}:{fleet.fingerprint()}"
         self._stack = AsyncExitStack()
         self._steps: Steps | None = None
         self._working: set[asyncio.Task[bool]] = set()
-        # By registry, what is carried out past the queue.
-        self._taken: dict[str, asyncio.Task[None]] = {}
+        self._taken: dict[str, asyncio.Task[None]] = {}  # past the queue, by registry
         self._stopping = asyncio.Event()
-        # A step of this worker has ended: what is waited for may have happened.
+        # A step of this worker has ended.
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._docket)
+        with self.store.server.errors_told():
+            await self._stack.enter_async_context(self._docket)
         self._docket.register(self._carry_out, names=[f"fleet_{phase}" for phase in _PHASES])
         server = None
         if self._url != _IN_THIS_PROCESS:
             server = await self._stack.enter_async_context(self._docket.redis())
-            await check_eviction(server)
+            await check_eviction(self.store.server)
         accounts = self._stack.enter_context(Accounts(self._addresses, server, self._name))
         self._steps = Steps(
             *(self.store, accounts, self.worker, self._slice_seconds, self._look_seconds),
@@ -146,20 +143,19 @@ class FleetEngine:
 
         Args:
             registries: The names of the registries.
-            run: What sets the runs apart from others, the same for all: a moment such as
-                ``20260131T030000Z``; None, the default, for now.
+            run: What sets the runs apart from others: a moment such as ``20260131T030000Z``; None,
+                the default, for now.
             plan_only: Whether they end with the plan, and nothing is deleted. False by default.
-            at_any_time: Whether they are carried out outside the registries' windows, too. False by
-                default.
+            at_any_time: Whether windows are ignored. False by default.
 
         Returns:
             The registries of which a run was begun.
 
         Raises:
             NotFoundError: One is not in the fleet; nothing was begun.
+            FleetServerError: The server is away, or refuses; some may have been begun.
         """
-        registries = self._fleet.check_names(registries)
-        now = self._clock()
+        registries, now = self._fleet.check_names(registries), self._clock()
         newest = await self.store.runs(registries) if run is None else {}
         begun = []
         for name in registries:
@@ -170,8 +166,7 @@ class FleetEngine:
                 plan_only=plan_only,
                 at_any_time=at_any_time,
             )
-            if await self.store.begin(made):
-                begun.append(name)
+            begun += [name] if await self.store.begin(made) else []
         return begun
 
     async def approve(self, registry: str, run: str, *, at_any_time: bool = False) -> bool:
@@ -180,12 +175,15 @@ class FleetEngine:
         Args:
             registry: The registry's name.
             run: The run's `Run.id`.
-            at_any_time: Whether it is carried out outside the registry's window, too, whenever the
-                plan was made. False by default.
+            at_any_time: Whether the registry's window is ignored. False by default.
 
         Returns:
             Whether it was approved now: False where somebody has done so before, where it does not
             wait for it, or where a newer run has begun.
+
+        Raises:
+            NotFoundError: The fleet has no such registry.
+            FleetServerError: The server is away, or refuses; it may have been approved.
         """
         self._fleet.check_names([registry])
         return await self.store.approve(registry, run, at_any_time=at_any_time)
@@ -196,6 +194,9 @@ class FleetEngine:
         Args:
             registry: The registry's name.
             run: The run's `Run.id`; one that has ended stays as it is.
+
+        Raises:
+            FleetServerError: The server is away, or refuses; the run may end all the same.
         """
         await self.store.cancel(registry, run)
 
@@ -205,15 +206,26 @@ class FleetEngine:
         Args:
             registry: The registry's name.
             run: The run's `Run.id`.
+
+        Raises:
+            FleetServerError: The server is away, or refuses.
         """
         return await self.store.find(registry, run)
 
     async def runs(self) -> dict[str, Run | StateError | None]:
-        """Return the newest run of each registry; None where there was none."""
+        """Return the newest run of each registry; None where there was none.
+
+        Raises:
+            FleetServerError: The server is away, or refuses.
+        """
         return await self.store.runs(self._fleet.registries)
 
     async def progress(self) -> dict[str, Progress]:
-        """Return how far the slices are that are being carried out."""
+        """Return how far the slices are that are being carried out.
+
+        Raises:
+            FleetServerError: The server is away, or refuses.
+        """
         return dict(await self.store.progress(self._fleet.registries))
 
     async def work(
@@ -227,8 +239,13 @@ class FleetEngine:
         Args:
             until_ended: Registries; it returns as well when their newest runs have ended, but for
                 collections after an undo window. None, the default, for the fleet, and never.
-            plan_only: Whether it carries out only runs that were begun with `plan_only`; one of
-                another kind counts as ended. Only with names. False by default.
+            plan_only: Whether it carries out only runs that were begun with `plan_only`, and takes
+                others for ended. Only with names. False by default.
+
+        Raises:
+            NotFoundError: One is not in the fleet.
+            FleetServerRefusedError: The server refuses; while it is away, that is waited for.
+            IntakeError: The worker takes no steps.
         """
         if until_ended is None:
             return await self._work_for_all()
@@ -246,11 +263,12 @@ class FleetEngine:
     async def _work_for_all(self) -> None:
         intake = Intake(self._docket, self.worker, self._concurrency, self._lease_seconds)
         try:
-            async with intake:
-                try:
-                    await self._repeat(lambda: self._tick(intake))
-                finally:
-                    self.stop()
+            with self.store.server.errors_told():
+                async with intake:
+                    try:
+                        await self._repeat(lambda: self._tick(intake))
+                    finally:
+                        self.stop()
         finally:
             self._stopping.clear()
 
@@ -258,13 +276,14 @@ class FleetEngine:
         """Look at the states, now and then and after each step, until that has an end."""
         while not self._stopping.is_set():
             try:
-                async with asyncio.timeout(_ADD_SECONDS):
-                    if await look():
-                        return
-            except (RedisError, OSError) as error:
-                if isinstance(error, _OF_NO_USE) or _NOT_ALLOWED in str(error):
+                with self.store.server.errors_told():
+                    async with asyncio.timeout(_ADD_SECONDS):
+                        if await look():
+                            return
+            except FleetServerError as error:
+                if isinstance(error, FleetServerRefusedError):
                     raise
-                logger.warning("the fleet's server is away: %s", error)
+                logger.warning("%s", error.message)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._tick_seconds):
                     await self._changed.wait()
@@ -315,20 +334,21 @@ class FleetEngine:
             return evolve(step, when=now)
         return step if step is not None and self._may_begin(step) else None
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
-
     def _may_begin(self, step: Step) -> bool:
         return step.when <= self._now() + timedelta(seconds=self._tick_seconds)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     async def _queue(self, run: Run) -> None:
         """Queue the next step of a run, if it may begin now and is not queued or under way."""
         step = await self._step_of(run)
         if step is None:
             return
-        async with asyncio.timeout(_ADD_SECONDS):
+        with self.store.server.errors_told():
             add = self._docket.add(f"fleet_{step.task}", when=step.when, key=step.key)
-            await add(run.registry, run.id, step.part)
+            async with asyncio.timeout(_ADD_SECONDS):
+                await add(run.registry, run.id, step.part)
 
     async def _carry_out(
         self, registry: str, run: str, part: str, *, plan_only: bool = False
@@ -344,20 +364,18 @@ class FleetEngine:
             working.cancel()
             self._working.discard(working)
             self._taken.pop(registry, None)
-        if working.cancelled():
-            return
-        if (error := working.exception()) is not None:
-            logger.error("%s: a step could not be saved", registry, exc_info=error)
-        elif working.result():
-            self._changed.set()
+        if not working.cancelled():
+            if (error := working.exception()) is not None:
+                logger.error("%s: a step could not be saved", registry, exc_info=error)
+            elif working.result():
+                self._changed.set()
 
     async def _step(self, name: str, run_id: str, part: str, *, plan_only: bool = False) -> bool:
         """Carry out a step, unless somebody else does; return whether the state was looked at."""
-        registry = self._fleet.registries.get(name)
+        registry, after = self._fleet.registries.get(name), None
         if registry is None or self._steps is None:
             # The file of another worker has it.
             return False
-        after: Run | None = None
         try:
             async with self.store.lease(name) as lease:
                 run = await self.store.load(lease, name)
@@ -373,10 +391,10 @@ class FleetEngine:
         except LeaseTakenError:
             # Whoever has it goes on; if that one is dead, the next tick sees it.
             return False
-        except (LeaseLostError, StateError, RedisError, OSError) as error:
+        except (LeaseLostError, StateError, FleetServerError) as error:
             logger.warning("%s: a step was not saved: %s", name, error)
             return False
         if after is not None and name not in self._taken and not self._stopping.is_set():
-            with suppress(RedisError, OSError):
+            with suppress(FleetServerError):
                 await self._queue(after)
         return True

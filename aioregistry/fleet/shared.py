@@ -14,11 +14,14 @@ from aioregistry.cleanup.apply.append import Appender
 from aioregistry.cleanup.apply.store import JournalKind
 from aioregistry.cleanup.manifests.content import Document
 from aioregistry.fleet.lease import Lease, LeaseLostError, Write
+from aioregistry.fleet.server import FleetServerError
 
 __all__ = ["ServerDocuments", "SharedStore"]
 
 _DOCUMENTS_AT_ONCE = 200
 _DOCUMENT_SECONDS = 30 * 86_400
+# For an answer: without one, manifests are read from the registry.
+_ANSWER_SECONDS = 5.0
 # Larger ones are read from the registry by each machine.
 _MOST_BYTES = 2**16
 _MOST_PACKED_BYTES = 2**14
@@ -51,7 +54,7 @@ class SharedStore:
         """Read what is there, and append; see `JournalStore.open`."""
         try:
             parts = await self.lease.read(self.key, 0, 0 if kind.head_only else -1)
-        except (RedisError, OSError) as error:
+        except FleetServerError as error:
             raise kind.error(f"{self}: cannot be read: {error}") from error
         # It may be large, and meanwhile leases are renewed.
         beginning = await asyncio.to_thread(lambda: kind.read(BytesIO(b"".join(parts))))
@@ -104,7 +107,7 @@ class _SharedLines:
             await store.lease.write(write)
         except LeaseLostError as error:
             raise self._kind.locked(f"{store}: {error.message}") from error
-        except (RedisError, OSError) as error:
+        except FleetServerError as error:
             raise self._kind.error(f"{store}: cannot be written: {error}") from error
 
 
@@ -137,7 +140,8 @@ class ServerDocuments:
         for start in range(0, len(digests), _DOCUMENTS_AT_ONCE):
             some = digests[start : start + _DOCUMENTS_AT_ONCE]
             try:
-                values = await self._server.mget([self._key(digest) for digest in some])
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    values = await self._server.mget([self._key(digest) for digest in some])
             except RedisError as error:
                 raise OSError(str(error)) from error
             for digest, value in zip(some, values, strict=True):
@@ -157,7 +161,8 @@ class ServerDocuments:
             if len(one.body) <= _MOST_BYTES and len(packed) <= _MOST_PACKED_BYTES:
                 pipeline.set(self._key(digest), packed, ex=_DOCUMENT_SECONDS)
         try:
-            await pipeline.execute()
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await pipeline.execute()
         except RedisError as error:
             raise OSError(str(error)) from error
 

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import msgspec
 from attrs import evolve, frozen
-from redis.exceptions import RedisError
 
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError
@@ -31,6 +30,7 @@ from aioregistry.errors import (
 from aioregistry.fleet.accounts import Accounts
 from aioregistry.fleet.file import FleetRegistry
 from aioregistry.fleet.lease import Lease, LeaseLostError, Write, end_task
+from aioregistry.fleet.server import FleetServerError
 from aioregistry.fleet.shared import SharedStore
 from aioregistry.fleet.state import (
     Run,
@@ -100,7 +100,7 @@ class Steps:
 
         Raises:
             LeaseLostError: Another process has taken over; nothing was saved.
-            RedisError: The server is away; nothing was saved.
+            FleetServerError: The server is away, or refuses; nothing was saved.
         """
         try:
             if run.phase == "plan":
@@ -109,7 +109,7 @@ class Steps:
                 after, writes = await self._apply(registry, run, lease)
             else:
                 after, writes = await self._collect(registry, run, lease)
-        except (LeaseLostError, RedisError):
+        except (LeaseLostError, FleetServerError):
             raise
         except Exception as error:
             is_known = isinstance(error, RegistryError)
@@ -125,13 +125,13 @@ class Steps:
 
         Raises:
             LeaseLostError: Another process has taken over; nothing was saved.
-            RedisError: The server is away; nothing was saved.
+            FleetServerError: The server is away, or refuses; nothing was saved.
         """
         working = asyncio.create_task(self.carry_out(registry, run, lease))
         try:
             while not working.done():
                 await asyncio.wait([working], timeout=_SECONDS_BETWEEN_LOOKS)
-                with suppress(RedisError, OSError):
+                with suppress(FleetServerError):
                     if not working.done() and await self.store.is_cancelled(run):
                         await end_task(working, _SECONDS_TO_END)
                         await self.end(registry, run, lease)
@@ -145,7 +145,7 @@ class Steps:
 
         Raises:
             LeaseLostError: Another process has taken over; nothing was saved.
-            RedisError: The server is away; nothing was saved.
+            FleetServerError: The server is away, or refuses; nothing was saved.
         """
         writes: tuple[Write, ...] = ()
         after = after_cancellation(run, self.clock())
@@ -192,7 +192,7 @@ class Steps:
                     on_progress=show,
                 )
             except JournalError as error:
-                if isinstance(error.__cause__, LeaseLostError | RedisError | OSError):
+                if isinstance(error.__cause__, LeaseLostError | FleetServerError):
                     raise LeaseLostError(str(error)) from error
                 raise
         report = await self._added_up(run, report)
@@ -263,7 +263,7 @@ class Steps:
 
         async def show() -> None:
             while True:
-                with suppress(RedisError, OSError):
+                with suppress(FleetServerError):
                     await self.store.show_progress(run.registry, newest)
                 await asyncio.sleep(_SECONDS_BETWEEN_PROGRESS)
 

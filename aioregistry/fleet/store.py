@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from attrs import frozen
-from redis.exceptions import RedisError
 
 from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
-from aioregistry.fleet.lease import Connect, Lease, Write, run_script
+from aioregistry.fleet.lease import Lease, Write, run_script
+from aioregistry.fleet.server import Connect, FleetServer, FleetServerError
 from aioregistry.fleet.state import Run, StateError, after_approval, read_run
 
 __all__ = ["FleetStore", "Progress", "RegistryKeys", "check_eviction", "reconnecting"]
@@ -22,6 +22,8 @@ logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _RUNS_KEPT = 50
 _PROGRESS_SECONDS = 60
+# For those of thousands of DELETEs.
+_DOCUMENT_SECONDS = 60.0
 # A run is begun only over the state that was read.
 _BEGIN = """
 local known = redis.call('get', KEYS[1])
@@ -91,17 +93,24 @@ class RegistryKeys:
 class FleetStore:
     """What a fleet keeps on its server.
 
+    While that is away every method raises `FleetServerError`, and where it refuses,
+    `FleetServerRefusedError`.
+
     Args:
         connect: Opens a client of the server.
         name: The fleet's name, with which all keys begin.
         lease_seconds: For how long a lease lasts without being renewed.
         keep_seconds: For how long plans, journals, archives and reports are kept.
+
+    Attributes:
+        server: The server, for further questions.
     """
 
     def __init__(
         self, connect: Connect, name: str, *, lease_seconds: float, keep_seconds: int
     ) -> None:
         self._connect = connect
+        self.server: FleetServer = FleetServer(connect)
         self._name = name
         self._lease_seconds = lease_seconds
         self.keep_seconds = keep_seconds
@@ -152,7 +161,7 @@ class FleetStore:
                 return False
             run = msgspec.structs.replace(known, at_any_time=True)
         arguments: list[bytes | str] = [before or b"", run.to_json(), str(_RUNS_KEPT)]
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
         return bool(done) and not goes_on
 
@@ -178,13 +187,13 @@ class FleetStore:
         if after is None:
             return False
         arguments: list[bytes | str] = [before or b"", after.to_json(), str(_RUNS_KEPT)]
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
         return bool(done)
 
     async def cancel(self, registry: str, run: str) -> None:
         """Ask whoever carries out a run to end it."""
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             await server.set(self.keys(registry).cancelled, run, ex=self.keep_seconds)
 
     async def is_cancelled(self, run: Run) -> bool:
@@ -220,39 +229,44 @@ class FleetStore:
 
     async def show_progress(self, registry: str, progress: Progress) -> None:
         """Let others see how far a slice is."""
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             text = msgspec.json.encode(progress)
             await server.set(self.keys(registry).progress, text, ex=_PROGRESS_SECONDS)
 
     async def history(self, registry: str) -> list[Run]:
         """Return the runs of a registry that have ended, the oldest first."""
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             texts = await server.lrange(self.keys(registry).history, 0, -1)
         found = map(_run, texts)
         return [run for run in found if isinstance(run, Run)]
 
     async def plan(self, run: Run) -> Plan | None:
         """Return the plan of a run; None where there is none, or none any more."""
-        (text,) = await self._values([self.keys(run.registry).of_run(run.id, "plan")])
+        text = await self._document(run, "plan")
         return None if text is None else await asyncio.to_thread(Plan.from_json, text)
 
     async def report(self, run: Run) -> CleanupReport | None:
         """Return what became of every item of a run; None before its first slice has ended."""
-        (text,) = await self._values([self.keys(run.registry).of_run(run.id, "report")])
+        text = await self._document(run, "report")
         return None if text is None else await asyncio.to_thread(CleanupReport.from_json, text)
 
     async def archive(self, run: Run) -> list[bytes]:
         """Return the parts of a run's archive: one after the other they are an archive's file."""
-        async with self._connect() as server:
+        async with self.server.asked(_DOCUMENT_SECONDS) as server:
             key = self.keys(run.registry).of_run(run.id, "archive")
             parts: list[bytes] = await server.lrange(key, 0, -1)
         return parts
 
     async def take_turn(self, group: str, seconds: float) -> bool:
         """Return whether no other worker of a group has had this turn for some seconds."""
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             key = f"{self._name}:tick:{group}"
             return bool(await server.set(key, b"1", nx=True, px=max(1, round(1000 * seconds))))
+
+    async def _document(self, run: Run, what: str) -> bytes | None:
+        async with self.server.asked(_DOCUMENT_SECONDS) as server:
+            found: bytes | None = await server.get(self.keys(run.registry).of_run(run.id, what))
+        return found
 
     async def _states(self, registries: list[str]) -> list[bytes | None]:
         return await self._values([self.keys(name).state for name in registries])
@@ -260,15 +274,16 @@ class FleetStore:
     async def _values(self, keys: list[str]) -> list[Any]:
         if not keys:
             return []
-        async with self._connect() as server:
+        async with self.server.asked() as server:
             found: list[Any] = await server.mget(*keys)
         return found
 
 
-async def check_eviction(server: Any) -> None:
+async def check_eviction(server: FleetServer) -> None:
     """Warn of a server that drops what it was given when its memory is full."""
-    with suppress(RedisError, OSError, KeyError):
-        policy = (await server.info("memory"))["maxmemory_policy"]
+    with suppress(FleetServerError, KeyError):
+        async with server.asked() as client:
+            policy = (await client.info("memory"))["maxmemory_policy"]
         if policy != "noeviction":
             logger.warning(
                 "the fleet's server drops keys when its memory is full (%s): set maxmemory-policy"

@@ -19,7 +19,7 @@ from redis.exceptions import (
 
 from aioregistry.errors import SharedQuotaError
 
-__all__ = ["describe", "is_away", "reason", "refusal"]
+__all__ = ["describe", "hint", "is_away", "is_refused", "reason", "refusal"]
 
 # Answers that pass by themselves. In scripts of older servers they stand within the text.
 _PASSING = re.compile(
@@ -48,7 +48,7 @@ _HINTS = (
     (r"Authenti|NOAUTH|WRONGPASS|password", "Check the user name and password of Redis"),
     (
         r"NOPERM|NoPermission|ACL failure|user executing the script",
-        "The user's ACL lacks a command or the limiter's keys",
+        "The user's ACL lacks a command, or keys that are needed",
     ),
     (r"MOVED|MovedError", "For a cluster, pass a redis.asyncio.RedisCluster"),
     (r"SSL|certificate", "Check the TLS settings of the client of Redis"),
@@ -64,20 +64,31 @@ def is_away(error: Exception, *, reached: bool) -> bool:
         reached: Whether it has answered before: a name or a TLS handshake that worked once may
             fail for a moment; one that never did is wrong.
     """
-    chain = list(_chain(error))
-    if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
-        return False
-    if any(type(each).__name__ == "ExternalAuthProviderError" for each in chain):
-        return True
-    if any(isinstance(each, _REFUSED_TYPES) or _REFUSED.search(str(each)) for each in chain):
-        return False
-    if not reached and any(_is_wrong_at_first(each) for each in chain):
+    if is_refused(error, reached=reached):
         return False
     return (
         isinstance(error, _AWAY_TYPES)
         or type(error).__name__ in _PASSING_TYPES
+        or _lacks_login_for_now(error)
         or _PASSING.search(str(error)) is not None
     )
+
+
+def is_refused(error: Exception, *, reached: bool) -> bool:
+    """Return whether Redis will never serve us as we are: by its answer, or on the way to it.
+
+    Args:
+        error: What a call of Redis raised.
+        reached: Whether it has answered before; see `is_away`.
+    """
+    chain = list(_chain(error))
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in chain):
+        return True
+    if _lacks_login_for_now(error):
+        return False
+    if any(isinstance(each, _REFUSED_TYPES) or _REFUSED.search(str(each)) for each in chain):
+        return True
+    return not reached and any(_is_wrong_at_first(each) for each in chain)
 
 
 def describe(error: Exception) -> str:
@@ -102,13 +113,19 @@ def refusal(error: Exception) -> SharedQuotaError:
     """Return the error that callers get when waiting for Redis cannot help."""
     cause = reason(error)
     found = SharedQuotaError(f"Redis refuses to keep the shared quota ({describe(cause)})")
-    everything = " ".join(f"{type(each).__name__} {each}" for each in _chain(error))
-    for pattern, hint in _HINTS:
-        if re.search(pattern, everything):
-            found.hint = hint
-            break
+    found.hint = hint(error)
     found.__cause__ = cause
     return found
+
+
+def hint(error: Exception) -> str:
+    """Return what to look at after an error of Redis; empty where nothing is known to help."""
+    everything = " ".join(f"{type(each).__name__} {each}" for each in _chain(error))
+    return next((text for pattern, text in _HINTS if re.search(pattern, everything)), "")
+
+
+def _lacks_login_for_now(error: Exception) -> bool:
+    return any(type(each).__name__ == "ExternalAuthProviderError" for each in _chain(error))
 
 
 def _is_wrong_at_first(error: BaseException) -> bool:

@@ -67,6 +67,8 @@ _OF_EXTRAS: Mapping[str, tuple[HTTPStatus, str]] = {
     "ArchiveError": (HTTPStatus.CONFLICT, "the archive cannot be used"),
     "CapExceededError": (HTTPStatus.CONFLICT, "the plan exceeds a cap"),
     "CleanupUnderWayError": (HTTPStatus.CONFLICT, "another clean-up of the registry is under way"),
+    "FleetServerError": (HTTPStatus.SERVICE_UNAVAILABLE, "the fleet's server cannot be reached"),
+    "FleetServerRefusedError": (HTTPStatus.BAD_GATEWAY, "the fleet's server refuses the service"),
     "GarbageCollectionError": (HTTPStatus.CONFLICT, "the garbage collection did not succeed"),
     "InUseError": (HTTPStatus.CONFLICT, "what is in use is not known"),
     "JournalError": (HTTPStatus.CONFLICT, "the journal cannot be used"),

@@ -9,9 +9,8 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from redis.exceptions import RedisError
-
 from aioregistry.fleet.engine import FleetEngine
+from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.state import Run
 from aioregistry.web.job import Job
 from aioregistry.web.work import Work
@@ -49,6 +48,7 @@ def run_work(engine: FleetEngine, registry: str, run: str, *, interval: float = 
 
     Raises:
         RunFailedError: While the job runs: the run has ended otherwise than it should.
+        FleetServerRefusedError: While the job runs: the fleet's server refuses.
     """
 
     async def work(job: Job) -> None:
@@ -111,7 +111,9 @@ async def _end(engine: FleetEngine, registry: str, run: str, interval: float) ->
     while True:
         try:
             return await engine.cancel(registry, run)
-        except (RedisError, OSError) as error:
+        except FleetServerError as error:
+            if isinstance(error, FleetServerRefusedError):
+                raise
             if not told:
                 told = True
                 logger.warning("%s: the run %s cannot be ended yet: %s", registry, run, error)
@@ -122,7 +124,9 @@ async def _look(engine: FleetEngine, registry: str, run: str) -> Run | None:
     """Return a run; None while the server is away, which does not end the run."""
     try:
         found = await engine.find(registry, run)
-    except (RedisError, OSError):
+    except FleetServerError as error:
+        if isinstance(error, FleetServerRefusedError):
+            raise
         return None
     if found is None:
         raise RunFailedError(f"{registry} has no run {run}, or none any more")
@@ -132,7 +136,7 @@ async def _look(engine: FleetEngine, registry: str, run: str) -> Run | None:
 async def _tell(job: Job, engine: FleetEngine, run: Run) -> None:
     try:
         progress = (await engine.progress()).get(run.registry)
-    except (RedisError, OSError):
+    except FleetServerError:
         progress = None
     done = run.settled if progress is None else max(run.settled, progress.done)
     job.tell(

@@ -12,7 +12,7 @@ from aioregistry.cleanup import Archive, JournalError, Plan, read_archive
 from aioregistry.cleanup.apply.journal import Journal, PlanLockedError
 from aioregistry.cleanup.apply.store import Beginning, JournalKind
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.fleet import Lease, LeaseLostError, LeaseTakenError, SharedStore
+from aioregistry.fleet import FleetServerError, Lease, LeaseLostError, LeaseTakenError, SharedStore
 from aioregistry.fleet.lease import Write
 from tests.cleanup.test_journal import ITEM, OTHER, PLAN
 from tests.fleet.fleets import collections, engine_of, fleet_of, sandbox_of
@@ -155,7 +155,7 @@ async def test_a_server_that_stays_away_is_an_error(lease, server, monkeypatch):
             raise NoConnectionError("away")
 
         monkeypatch.setattr(server, "evalsha", away)
-        with pytest.raises(NoConnectionError):
+        with pytest.raises(FleetServerError, match="away"):
             await held.write()
         monkeypatch.undo()
 
@@ -310,7 +310,7 @@ async def test_what_could_not_be_written_goes_before_what_comes_next(lease, serv
         lines.add(b"1")
 
         async def away(*_):
-            raise NoConnectionError("away")
+            raise FleetServerError("away")
 
         monkeypatch.setattr(held, "write", away)
         with pytest.raises(JournalError):

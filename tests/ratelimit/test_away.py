@@ -206,7 +206,7 @@ def test_errors_are_told_apart(error, at_first, later):
 
 def test_a_refusal_says_what_to_look_at_and_pickles():
     error = refusal(errors.NoPermissionError("NOPERM cannot run 'zadd'"))
-    assert str(error).endswith("The user's ACL lacks a command or the limiter's keys")
+    assert str(error).endswith("The user's ACL lacks a command, or keys that are needed")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 

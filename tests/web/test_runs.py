@@ -7,12 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession, web
-from redis.exceptions import ConnectionError as NoConnectionError
 
 pytest.importorskip("docket")
 
 from aioregistry import RateLimit
-from aioregistry.fleet import FleetEngine, Run
+from aioregistry.fleet import FleetEngine, FleetServerError, Run
 from aioregistry.sandbox import Limits
 from aioregistry.web import Jobs
 from aioregistry.web import aiohttp as on_aiohttp
@@ -143,7 +142,7 @@ async def test_a_job_that_is_cancelled_while_the_server_is_away_ends_the_run_lat
         # Somebody presses the button again.
         job.cancel()
         if len(asked) < 4:
-            raise NoConnectionError("away")
+            raise FleetServerError("away")
         await usual(*which)
 
     monkeypatch.setattr(engine, "cancel", cancel)

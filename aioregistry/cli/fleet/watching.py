@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
-from redis.exceptions import RedisError
 
 from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.fleet.file import Fleet
+from aioregistry.fleet.server import FleetServerError
 from aioregistry.fleet.tokens import TokenSourceError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def _tell_failures(engine: "FleetEngine", names: Sequence[str]) -> None:
 
     told: dict[str, tuple[str, str]] = {}
     while True:
-        with suppress(RedisError, OSError):
+        with suppress(FleetServerError):
             runs = await engine.runs()
             for name in names:
                 found = runs.get(name)

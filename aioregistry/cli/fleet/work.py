@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 import typer
-from redis.exceptions import RedisError
 
 from aioregistry.cleanup.state_folder import state_root
 from aioregistry.cli.asking import ask
@@ -357,8 +356,6 @@ async def _engine(
                 keep=keep,
             )
             yield await stack.enter_async_context(engine)
-        except RedisError as error:
-            raise RegistryError(f"the fleet's server: {error}") from None
         except ValueError as error:
             raise UsageError(f"the fleet's server: {error}") from None
 
