@@ -1,14 +1,30 @@
-"""Whether something is gone: the API says so, and a 404 may pass, so the registry is asked, too."""
+"""What is gone, and which images lack it: a 404 may pass, so the API and the registry are asked."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
+from attrs import evolve
+
+from aioregistry.cleanup.apply.report import Incomplete
+from aioregistry.cleanup.apply.watch import TagWatch
 from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 
-__all__ = ["but", "exist", "is_gone", "lacking", "repository_remains", "why_it_may_remain"]
+__all__ = [
+    "LackingImages",
+    "but",
+    "exist",
+    "is_gone",
+    "lacking",
+    "repository_remains",
+    "why_it_may_remain",
+    "without_deleted",
+]
 
 _LOOKS_AT_ONCE = 16
 # After so many failed looks in a row, a registry is taken for unreachable.
@@ -139,6 +155,127 @@ async def lacking(
     )
     back = {one for one, look in looks.items() if look is True}
     return {digest: tuple(sorted(some - back)) for digest, some in lacks.items() if some - back}
+
+
+async def without_deleted(
+    contents: ContentSource,
+    inventory: RepositoryInventory,
+    deleted: Mapping[str, datetime | None],
+) -> RepositoryInventory:
+    """Return an inventory without what was deleted and is listed all the same.
+
+    Lists may be behind the DELETEs for some seconds: what they still show would need its parts, or
+    lack them. What the registry has, or was pushed again by its time, is there.
+
+    Args:
+        contents: The registry.
+        inventory: All that the API lists.
+        deleted: The manifests of which a DELETE was sent, each with when it was pushed before.
+
+    Raises:
+        ClientClosedError: The client is closed.
+    """
+    listed = [
+        one.digest
+        for one in inventory.manifests
+        if one.digest in deleted and one.pushed_at in {None, deleted[one.digest]}
+    ]
+    if not listed:
+        return inventory
+    looks = await exist(contents, inventory.repository, listed)
+    gone = {digest for digest, look in looks.items() if look is False}
+    if not gone:
+        return inventory
+    left = tuple(one for one in inventory.manifests if one.digest not in gone)
+    unsure = {digest: why for digest, why in inventory.uncertain.items() if digest not in gone}
+    return evolve(inventory, manifests=left, uncertain=unsure)
+
+
+class LackingImages:
+    """The images of one repository that were pushed while a part of them was deleted.
+
+    Args:
+        contents: The registry.
+        repository: The repository's name.
+        known: What manifests say, by digest; it grows.
+        gone: What was deleted, or may have been; it grows.
+        leaving: The tags that are to be deleted.
+    """
+
+    def __init__(
+        self,
+        contents: ContentSource,
+        repository: str,
+        known: Mapping[str, Content],
+        gone: Collection[str],
+        leaving: Collection[str],
+    ) -> None:
+        # By digest, or by tag where the digest is not listed.
+        self.found: dict[str, Incomplete] = {}
+        self._contents = contents
+        self._repository = repository
+        self._known = known
+        self._gone = gone
+        self._leaving = leaving
+        # The tags that are to stay where the last list had them.
+        self._staying: dict[str, str] = {}
+
+    async def note(
+        self, inventory: RepositoryInventory, pending: Iterable[Condemned], *, is_after: bool
+    ) -> None:
+        """Take in the API's lists.
+
+        Args:
+            inventory: All that the API lists.
+            pending: What is still to be deleted.
+            is_after: Whether any was deleted since the last lists.
+
+        Raises:
+            RegistryError: The registry does not answer.
+        """
+        tags, here = dict(inventory.tags), {one.digest: one for one in inventory.manifests}
+        lost = [tag for tag, on in self._staying.items() if tag not in tags and on in here]
+        for tag in lost if is_after else ():
+            if await self._contents.current_digest(self._repository, tag) is None:
+                self.found[tag] = Incomplete(self._repository, tag, ())
+        self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
+        lacks = await lacking(self._contents, self._repository, here, self._known, self._gone)
+        for one in self.found.keys() & here:
+            del self.found[one]
+        for one in sorted(lacks.keys() - {item.digest for item in pending}):
+            image = (*here[one].tags, one)[0]
+            self.found[one] = Incomplete(self._repository, image, lacks[one])
+
+    async def note_unlisted(self, tags: Mapping[str, str], watch: TagWatch) -> None:
+        """Take in the tags that the registry lists, and the API does not list there yet.
+
+        Args:
+            tags: The tags that the API lists, each with its digest.
+            watch: Finds the others.
+
+        Raises:
+            RegistryError: The registry does not answer.
+        """
+        watch.know(tags)
+        try:
+            await watch.refresh(at_once=True)
+        except NotFoundError:
+            if tags:
+                raise
+            # A repository without tags, or no repository.
+            return
+        lacks = {
+            tag: some
+            for tag, needs in watch.new.items()
+            if tags.get(tag) not in needs and (some := needs.intersection(self._gone))
+        }
+        looks = await exist(
+            self._contents, self._repository, sorted({*lacks}.union(*lacks.values()))
+        )
+        back = {one for one, look in looks.items() if look is True}
+        for tag in sorted(lacks):
+            if looks[tag] is not False and (missing := lacks[tag] - back):
+                self.found[tag] = Incomplete(self._repository, tag, tuple(sorted(missing)))
 
 
 def but(look: bool | RegistryError) -> str:

@@ -229,7 +229,7 @@ class _Job:
         return CleanupReport(
             **{status: tuple(some) for status, some in lists.items()},
             incomplete=tuple(
-                one for each in self._repositories for one in each.incomplete.values()
+                one for each in self._repositories for one in each.lacking.found.values()
             ),
             unchecked=tuple(each.name for each in self._repositories if not each.is_checked),
         )

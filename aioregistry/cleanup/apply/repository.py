@@ -7,13 +7,20 @@ from itertools import chain, islice
 from attrs import define
 
 from aioregistry.bulk.report import DeletionReport, Outcome
-from aioregistry.cleanup.apply.absence import but, exist, is_gone, lacking, why_it_may_remain
+from aioregistry.cleanup.apply.absence import (
+    LackingImages,
+    but,
+    exist,
+    is_gone,
+    why_it_may_remain,
+    without_deleted,
+)
 from aioregistry.cleanup.apply.archive import BatchArchive
 from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, not_read, recheck
 from aioregistry.cleanup.apply.job import Job, exempt_by
 from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
-from aioregistry.cleanup.apply.report import Incomplete, Status
+from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.apply.watch import TagWatch, likely_to_move
 from aioregistry.cleanup.manifests.content import (
     Content,
@@ -59,7 +66,6 @@ class RepositoryJob:
 
     def __init__(self, job: Job, plan: RepositoryPlan, pending: Sequence[Condemned]) -> None:
         self.name: str = plan.name
-        self.incomplete: dict[str, Incomplete] = {}
         self._job = job
         # Where an earlier process has begun, it has compared.
         begun = job.journal is not None and job.journal.has_begun(plan.name, plan.condemned)
@@ -70,19 +76,22 @@ class RepositoryJob:
         self._contents: dict[str, Content] = {}
         self._documents = HeldDocuments(job.contents, 0 if job.archive is None else MOST_HELD_BYTES)
         self._kept = frozenset(plan.known)
-        self._watch: TagWatch | None = None
+        self._watch = TagWatch(job.contents, plan.name, {}, self._contents, job.clock)
         # Condemned manifests that may still exist although they were to be deleted.
         self._given_up: set[str] = set()
-        # Manifests that were deleted, or may have been; and those since the last look at new tags.
-        manifests = [item.digest for item in plan.condemned if item.delete == "manifest"]
-        self._condemned = dict.fromkeys(manifests)
-        self._gone = self._condemned.keys() - {item.digest for item in pending}
+        # Manifests that were deleted, or may have been, each with when it was pushed; and those
+        # since the last look at new tags.
+        manifests = [item for item in plan.condemned if item.delete == "manifest"]
+        self._condemned = dict.fromkeys(item.digest for item in manifests)
+        left = {item.digest for item in pending}
+        self._gone = {one.digest: one.pushed_at for one in manifests if one.digest not in left}
         self._unchecked: set[str] = set()
+        # Whether the last lists showed what was deleted before them.
+        self._is_behind = False
         if job.journal is not None and job.journal.is_unchecked(plan.name):
-            self._unchecked |= self._gone
-        # The tags that are to stay where the last list had them.
-        self._staying: dict[str, str] = {}
-        self._leaving = {tag for item in plan.condemned for tag in item.tags}
+            self._unchecked |= self._gone.keys()
+        leaving = {tag for item in plan.condemned for tag in item.tags}
+        self.lacking = LackingImages(job.contents, plan.name, self._contents, self._gone, leaving)
         self._may_have_gone: set[Condemned] = set()
         # Items that the registry does not have, and that no list of the API has confirmed yet.
         self._vanished: set[Condemned] = set()
@@ -117,7 +126,8 @@ class RepositoryJob:
                 self._give_up(str(error))
             break
         self._documents.clear()
-        await self._check_new_images()
+        if self._unchecked:
+            await self._check_new_images()
 
     def _give_up(self, why: str) -> None:
         for item in tuple(self._pending):
@@ -194,10 +204,8 @@ class RepositoryJob:
                     f"{digest} could not be read, and might need what would be deleted: {why}"
                 )
         inventory = keep_unreadable(inventory, unread, self._condemned)
-        await self._note_incomplete(inventory)
+        await self.lacking.note(inventory, self._pending, is_after=bool(self._unchecked))
         tags = dict(inventory.tags)
-        if self._watch is None:
-            self._watch = TagWatch(job.contents, self.name, tags, self._contents, job.clock)
         condemned = {tag for item in self._pending for tag in item.tags}
         self._watch.know(tags, likely_to_move(inventory, condemned))
         listed_for = job.clock() - listed_at
@@ -227,8 +235,10 @@ class RepositoryJob:
             on_first_page=lambda: begun.append(self._job.clock()),
             remembered=None if self._pending else self._recorder,
         )
+        there = await without_deleted(self._job.contents, inventory, self._gone)
+        self._is_behind = there is not inventory
         # What came before the first page was the wait for quota.
-        return inventory, begun[-1]
+        return there, begun[-1]
 
     async def _read(self, inventory: RepositoryInventory) -> dict[str, UnreadableContentError]:
         """Read the manifests that are condemned or new, and return those that could not be read."""
@@ -349,14 +359,14 @@ class RepositoryJob:
 
     async def _check_new_images(self) -> None:
         """Find the images that were pushed in the moment in which a part of them was deleted."""
-        if not self._unchecked:
-            return
         try:
             inventory, _, unread = await self._list_and_read()
-            await self._note_incomplete(inventory)
-            await self._recorder.finish(inventory)
+            await self.lacking.note(inventory, self._pending, is_after=bool(self._unchecked))
+            if not self._is_behind:
+                await self._recorder.finish(inventory)
             if unread:
                 return
+            await self.lacking.note_unlisted(dict(inventory.tags), self._watch)
         except ClientClosedError:
             raise
         except NotFoundError:
@@ -368,20 +378,6 @@ class RepositoryJob:
         self._unchecked.clear()
         self._job.record_checked(self.name)
 
-    async def _note_incomplete(self, inventory: RepositoryInventory) -> None:
-        tags, here = dict(inventory.tags), {one.digest: one for one in inventory.manifests}
-        lost = [tag for tag, on in self._staying.items() if tag not in tags and on in here]
-        for tag in lost if self._unchecked else ():
-            if await self._job.contents.current_digest(self.name, tag) is None:
-                self.incomplete[tag] = Incomplete(self.name, tag, ())
-        self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
-        lacks = await lacking(self._job.contents, self.name, here, self._contents, self._gone)
-        for one in self.incomplete.keys() & here:
-            del self.incomplete[one]
-        for one in sorted(lacks.keys() - {item.digest for item in self._pending}):
-            image = (*here[one].tags, one)[0]
-            self.incomplete[one] = Incomplete(self.name, image, lacks[one])
-
     def _record_absent(self, item: Condemned) -> None:
         """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
         journal = self._job.journal
@@ -391,9 +387,11 @@ class RepositoryJob:
 
     def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
         del self._pending[item]
+        if status in {"deleted", "absent"}:
+            self._watch.forget(item.tags)
         if item.delete == "manifest":
             if status in {"deleted", "unknown"}:
-                self._gone.add(item.digest)
+                self._gone[item.digest] = item.pushed_at
                 self._unchecked.add(item.digest)
             if status not in {"deleted", "absent"}:
                 self._given_up.add(item.digest)

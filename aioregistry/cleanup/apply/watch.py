@@ -56,6 +56,8 @@ class TagWatch:
         self._contents = contents
         self._repository = repository
         self._tags = dict(tags)
+        # The API may list them for some time, and somebody may set them again.
+        self._deleted: set[str] = set()
         self._watched: Sequence[str] = ()
         self._known = known
         self._clock = clock
@@ -63,22 +65,31 @@ class TagWatch:
         self._listed_for = 0.0
         self._lock = asyncio.Lock()
 
-    def know(self, tags: Mapping[str, str], watched: Sequence[str]) -> None:
+    def know(self, tags: Mapping[str, str], watched: Sequence[str] | None = None) -> None:
         """Take in what the API has listed.
 
         Args:
             tags: All tags, each with its digest; what they need is known.
             watched: Tags that may move, the likeliest first: the first of them are looked at each
-                time that the tags are listed.
+                time that the tags are listed. None, the default, for the same as before.
         """
-        self._tags |= {tag: digest for tag, digest in tags.items() if tag not in self.new}
-        self._watched = watched[:_MAX_WATCHED]
+        looked_at = self.new.keys() | self._deleted
+        self._tags |= {tag: digest for tag, digest in tags.items() if tag not in looked_at}
+        if watched is not None:
+            self._watched = watched[:_MAX_WATCHED]
+
+    def forget(self, tags: Collection[str]) -> None:
+        """Take in that tags were deleted: one that is listed from now on is a new one."""
+        self._deleted.update(tags)
+        for tag in tags:
+            self._tags.pop(tag, None)
 
     async def refresh(self, *, at_once: bool = False) -> None:
         """List the tags unless the last list is young enough, and read what the new ones need.
 
         Args:
-            at_once: Whether no list is young enough. False by default.
+            at_once: Whether no list is young enough; then the likeliest of the tags that may have
+                moved are looked at, and no more. False by default.
 
         Raises:
             RegistryError: That is not possible now.
@@ -88,13 +99,13 @@ class TagWatch:
                 begun = self._clock()
                 if not self.is_served or not (at_once or self._is_due(begun)):
                     return
-                await self._list(begun)
+                await self._list(begun, _LOOKS_AT_ONCE if at_once else _MAX_WATCHED)
                 at_once = False
             # Reading what the new tags need took longer than the list of tags stays young.
             if self._is_due(self._clock()):
                 raise RegistryError("tags are set faster than the registry can be asked for them")
 
-    async def _list(self, begun: float) -> None:
+    async def _list(self, begun: float, most: int) -> None:
         try:
             tags = set(await self._contents.list_tags(self._repository))
         except ResponseError as error:
@@ -105,7 +116,7 @@ class TagWatch:
         await self._look_at(sorted(tags - self._tags.keys()))
         # What the API has just listed need not be looked at again.
         if self._read_at is not None:
-            await self._look_at(self._watched)
+            await self._look_at(self._watched[:most])
         self._listed_for = self._clock() - begun
         self._read_at = begun
 
