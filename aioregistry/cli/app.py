@@ -10,7 +10,7 @@ from attrs import frozen
 from typer.core import TyperCommand
 
 from aioregistry.cli.exit_codes import INTERRUPTED
-from aioregistry.cli.groups import CommandGroup, fit_help
+from aioregistry.cli.groups import CommandGroup, adapt
 from aioregistry.version import VERSION
 
 __all__ = ["app"]
@@ -113,7 +113,7 @@ class _Commands(CommandGroup):
             from aioregistry.cli.completion import complete_names
 
             complete_names(found)
-        return fit_help(found)
+        return adapt(found)
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -1,10 +1,15 @@
-"""Groups of commands that load quickly, and help that fits the terminal."""
+"""Groups of commands that load quickly; help that fits the terminal, and plain errors of usage."""
 
+from collections.abc import Callable
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
-__all__ = ["CommandGroup", "fit_help"]
+__all__ = ["CommandGroup", "adapt"]
+
+# How pydantic begins what it says of a value.
+_REFUSED, _EXPECTED = "Value error, ", "Input should be "
 
 
 class CommandGroup(TyperGroup):
@@ -33,24 +38,58 @@ class CommandGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command whose help fits the terminal."""
         found = super().get_command(ctx, cmd_name)
-        return None if found is None else fit_help(found)
+        return None if found is None else adapt(found)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help as wide as the terminal is."""
         _format_help(self, ctx, formatter, super().format_help)
 
 
-def fit_help(command: Any) -> Any:
-    """Have a command print its help as wide as the terminal is, and return it."""
+def adapt(command: Any) -> Any:
+    """Have a command print plain help, as wide as the terminal, and plain errors; return it."""
     if not isinstance(command, CommandGroup):
         usual = type(command).format_help.__get__(command)
         command.format_help = lambda ctx, formatter: _format_help(command, ctx, formatter, usual)
+        parse = type(command).parse_args.__get__(command)
+        command.parse_args = lambda ctx, args: _parsed(parse, ctx, args)
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            pieces = [_in_usage(parameter)]
+            parameter.get_usage_pieces = lambda ctx, pieces=pieces: pieces  # noqa: ARG005
     return command
+
+
+def _in_usage(argument: Any) -> str:
+    """Return an argument as a line of usage shows it: `REPO`, `[REPO]`, `TAG...`."""
+    name = argument.metavar if argument.required else f"[{argument.metavar}]"
+    return name if argument.nargs == 1 else f"{name}..."
+
+
+def _parsed(parse: Callable[[Any, Any], Any], ctx: Any, args: list[str]) -> Any:
+    """Read arguments; an error says in plain words what is wrong with a value."""
+    try:
+        return parse(ctx, args)
+    except typer.BadParameter as error:
+        error.message = _plain(error.message, error.__cause__)
+        raise
+
+
+def _plain(message: str, cause: Any) -> str:
+    if message.startswith(_EXPECTED) and hasattr(cause, "errors"):
+        expected = message.removeprefix(_EXPECTED).partition(",")[0]
+        return f"{cause.errors()[0]['input']!r} should be {expected}."
+    return message.removeprefix(_REFUSED)
 
 
 def _format_help(command: Any, ctx: Any, formatter: Any, usual: Any) -> None:
     from aioregistry.cli.help import fits, print_help
 
+    for parameter in command.get_params(ctx):
+        # No type of Python is shown: a flag takes no value, and an argument's text says what it is.
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: ""  # noqa: ARG005
+        elif parameter.is_flag:
+            parameter.metavar = ""
     if fits(command):
         usual(ctx, formatter)
     else:

@@ -231,6 +231,7 @@ class Filters:
         int | None,
         typer.Option(
             min=1,
+            metavar="N",
             show_default=False,
             rich_help_panel=_FILTERS,
             help="Show at most this many items.",

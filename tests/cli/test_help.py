@@ -92,6 +92,40 @@ def test_help_in_a_narrow_terminal_cuts_no_name_off(columns):
         assert missing == set(), words
 
 
+def test_help_shows_no_types_of_python():
+    types = re.compile(r"<(?:bool|str|int|float|list)\b[^>]*>")
+    found = {words: types.findall(help_of(words)) for words in COMMANDS}
+    assert {words: shown for words, shown in found.items() if shown} == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (("tags",), "tags [OPTIONS] [REPO]"),
+        (("tag",), "tag [OPTIONS] REPO:TAG|REPO@DIGEST NEW..."),
+        (("delete-tags",), "delete-tags [OPTIONS] REPO [NAME]..."),
+    ],
+)
+def test_usage_is_what_can_be_typed(words, usage):
+    assert f" {usage} \n" in re.sub(" +", " ", help_of(words))
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("tags -o xml", "'xml' is not one of 'table', 'plain', 'json', 'ndjson', 'csv'."),
+        ("gc start --type blob", "'blob' is not one of 'blobs', 'manifests', 'both'."),
+        ("tags --limit 0", "'0' should be greater than or equal to 1."),
+        ("tags --limit 1.5", "'1.5' should be a valid integer."),
+        ("quota --headroom half", "'half' should be a valid number."),
+    ],
+)
+def test_an_error_names_the_value_that_is_wrong(words, problem):
+    result = CliRunner().invoke(app, words.split(), env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert f": {problem}" in result.stderr
+
+
 def test_help_is_plain_english():
     found = {words: retired(help_of(words)) for words in COMMANDS}
     assert {words: text for words, text in found.items() if text} == {}

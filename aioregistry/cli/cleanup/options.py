@@ -260,6 +260,7 @@ class Applying:
         int | None,
         typer.Option(
             min=0,
+            metavar="N",
             show_default="the policy's, or any number",
             rich_help_panel=_APPLYING,
             help="Refuse a plan with more DELETE requests than this.",
@@ -270,6 +271,7 @@ class Applying:
         typer.Option(
             min=0,
             max=1,
+            metavar="SHARE",
             show_default="the policy's, or 0.5",
             rich_help_panel=_APPLYING,
             help="Refuse a plan that deletes more than this share of any repository's tags.",

@@ -245,7 +245,7 @@ def undo(
 )
 def check(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Policy files: TOML, YAML or JSON.")
+        list[Path], typer.Argument(metavar="FILE", help="Policy files: TOML, YAML or JSON.")
     ],
 ) -> None:
     """Check policy files: every mistake with its line, and rules that have no effect.

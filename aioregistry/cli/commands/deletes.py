@@ -20,7 +20,7 @@ _CODES = {
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="NAME...",
+        metavar="NAME",
         show_default=False,
         help="Names to delete; `-` reads them from stdin, one per line.",
     ),

@@ -55,20 +55,24 @@ def demo(
     tags: Annotated[
         int | None,
         typer.Option(
-            min=1, show_default=str(_TAGS), help="Number of made-up tags, without a history."
+            min=1,
+            metavar="N",
+            show_default=str(_TAGS),
+            help="Number of made-up tags, without a history.",
         ),
     ] = None,
     keep: Annotated[
         int | None,
         typer.Option(
             min=0,
+            metavar="N",
             show_default=f"{_KEEP}; {_KEEP_OF_HISTORY} with a history",
             help="Number of commit tags to keep in each repository.",
         ),
     ] = None,
     scale: Annotated[
         float,
-        typer.Option(help=f"Speed of time, {_SCALES[0]} (real) to {_SCALES[1]}."),
+        typer.Option(metavar="FACTOR", help=f"Speed of time, {_SCALES[0]} (real) to {_SCALES[1]}."),
     ] = 60.0,
     no_progress: Annotated[
         bool, typer.Option("--no-progress", help="Print plain lines instead of a progress bar.")

@@ -72,7 +72,9 @@ Form = Annotated[
     ReportFormat,
     typer.Option("--output", "-o", help="Format: a sentence, or a JSON object for programs."),
 ]
-Interval = Annotated[float, typer.Option(min=0.01, help="Seconds between status checks.")]
+Interval = Annotated[
+    float, typer.Option(min=0.01, metavar="SECONDS", help="Time between status checks.")
+]
 
 
 @app.command(epilog=epilog("aioregistry gc start example", asks=True))
@@ -215,7 +217,10 @@ def list_(
 def wait(
     registry: RegistryName = None,
     uuid: Annotated[
-        str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
+        str | None,
+        typer.Option(
+            metavar="UUID", show_default="the active one", help="Garbage collection to use."
+        ),
     ] = None,
     interval: Interval = 10.0,
     output: Form = ReportFormat.TABLE,
@@ -241,7 +246,10 @@ def wait(
 def cancel(
     registry: RegistryName = None,
     uuid: Annotated[
-        str | None, typer.Option(show_default="the active one", help="Garbage collection to use.")
+        str | None,
+        typer.Option(
+            metavar="UUID", show_default="the active one", help="Garbage collection to use."
+        ),
     ] = None,
     yes: Yes = False,
     output: Form = ReportFormat.TABLE,

@@ -125,7 +125,7 @@ def inspect(
 @shows(lambda: _columns_of("tagging"))
 def tag(
     image: ImageReference,
-    new: Annotated[list[str], typer.Argument(metavar="NEW...", help="Tags to set on the image.")],
+    new: Annotated[list[str], typer.Argument(metavar="NEW", help="Tags to set on the image.")],
     registry: InRegistry = None,
     force: Force = False,
     dry_run: DryRun = False,
@@ -148,7 +148,7 @@ def tag(
 @shows(lambda: _columns_of("untagging"))
 def untag(
     images: Annotated[
-        list[str], typer.Argument(metavar="REPO:TAG...", help="Tags, each with its repository.")
+        list[str], typer.Argument(metavar="REPO:TAG", help="Tags, each with its repository.")
     ],
     registry: InRegistry = None,
     yes: Yes = False,

@@ -67,7 +67,7 @@ class _SandboxCommand(TyperCommand):
 def sandbox(
     tags: Annotated[
         int | None,
-        typer.Option(min=1, show_default=str(_TAGS), help="Number of made-up tags."),
+        typer.Option(min=1, metavar="N", show_default=str(_TAGS), help="Number of made-up tags."),
     ] = None,
     history: Annotated[
         Path | None,
@@ -111,7 +111,13 @@ def sandbox(
     ] = False,
     port: Annotated[
         int,
-        typer.Option(min=0, max=65535, show_default="a free one", help="Port to listen on."),
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            show_default="a free one",
+            help="Port to listen on.",
+        ),
     ] = 0,
     detach: Annotated[
         bool,

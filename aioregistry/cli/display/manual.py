@@ -82,7 +82,7 @@ def _command(
         if panel not in panels:
             panels.append(panel)
         shared.setdefault(panel, {}).setdefault(parameter.name, parameter)
-    arguments = [each.metavar for each in own if each.param_type_name == "argument"]
+    arguments = [_argument(each) for each in own if each.param_type_name == "argument"]
     yield f".SS {_plain(' '.join([*words, *arguments]))}"
     yield from _text(command.help or "")
     for parameter in own:
@@ -101,11 +101,15 @@ def _parameter(parameter: Any) -> Iterator[str]:
     if record is not None:
         names, text = record
         if parameter.param_type_name == "argument":
-            names = parameter.metavar
+            names = _argument(parameter)
         text = _DEFAULT.sub(r"Default: \1.", text).removesuffix(" [required]")
         yield ".TP"
         yield f".B {_plain(names)}"
         yield from _text(text)
+
+
+def _argument(parameter: Any) -> str:
+    return str(parameter.metavar) if parameter.nargs == 1 else f"{parameter.metavar} ..."
 
 
 def _text(text: str) -> list[str]:

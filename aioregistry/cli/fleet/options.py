@@ -49,7 +49,10 @@ class Joining:
     concurrency: Annotated[
         int,
         typer.Option(
-            min=1, rich_help_panel=_FLEET, help="Registries that one worker works on at once."
+            min=1,
+            metavar="N",
+            rich_help_panel=_FLEET,
+            help="Registries that one worker works on at once.",
         ),
     ] = 50
     keep: Annotated[
