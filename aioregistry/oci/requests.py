@@ -15,7 +15,6 @@ from yarl import URL
 from aioregistry.errors import (
     ClientClosedError,
     InvalidResponseError,
-    RegistryConnectionError,
     RegistryError,
     RegistryTimeoutError,
 )
@@ -41,7 +40,7 @@ from aioregistry.session.origins import (
 )
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
-from aioregistry.session.transport import foreign_error, read_answer, reason, request_options
+from aioregistry.session.transport import foreign_error, not_reached, read_answer, request_options
 
 __all__ = ["RegistryRequests"]
 
@@ -202,6 +201,7 @@ class RegistryRequests:
             )
             if isinstance(answer, NoAnswer):
                 error, failure = answer.error, Failure(None)
+                once |= answer.final
             else:
                 if 200 <= answer.status < 300 and not answer.too_large:
                     self._credentials.accept()
@@ -317,8 +317,7 @@ class RegistryRequests:
         except TimeoutError:
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except (aiohttp.ClientError, OSError) as error:
-            why = redact(reason(error, authorization), *self._credentials.secrets())
-            return NoAnswer(RegistryConnectionError(why), sent=True)
+            return not_reached(error, authorization, *self._credentials.secrets())
         except Exception as error:
             # How aiohttp says it when a session is closed under a request.
             if isinstance(error, RuntimeError) and http.closed:

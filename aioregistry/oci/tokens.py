@@ -235,7 +235,7 @@ class Authorizer:
                 _explain(error, repository)
             error.method, error.url, error.attempts = "GET", str(service.with_query(None)), attempts
             wait = self._retry.decide(failure, attempts, repeatable=True)
-            if wait is None:
+            if wait is None or (isinstance(answer, NoAnswer) and answer.final):
                 raise error
             await asyncio.sleep(wait)
 

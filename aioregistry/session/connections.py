@@ -1,10 +1,13 @@
-"""Connections: aiohttp sessions of our own, and turns for attempts.
+"""Connections: aiohttp sessions of our own, turns for attempts, and why there is no connection.
 
 Together with `transport` the place in the core that knows aiohttp.
 """
 
 import asyncio
+import errno
 import math
+import os
+import ssl
 from collections import deque
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,12 +20,24 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict
     from yarl import URL
 
-__all__ = ["AlikeRequests", "Connections", "most_connections", "no_hidden_resend", "own_session"]
+__all__ = [
+    "AlikeRequests",
+    "Connections",
+    "cause_of",
+    "most_connections",
+    "no_hidden_resend",
+    "own_session",
+]
 
 # An attribute of aiohttp's sessions, which a later version may not have.
 _RESEND_SWITCH = "_retry_connection"
 # What differs in requests that are alike; a later version may keep it elsewhere.
 _DIFFERING = frozenset({"url", "original_url", "headers"})
+
+
+_CERTIFICATES = "SSL_CERT_FILE can name the certificates to trust"
+_PROXIES = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+_NO_TLS = "Check whether the address begins with http:// or https://"
 
 
 class Connections:
@@ -219,3 +234,39 @@ async def no_hidden_resend(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _ConnectionLostError(str(error) or type(error).__name__) from None
+
+
+def cause_of(error: BaseException) -> tuple[str, str]:
+    """Return why no connection was made, and what to look at; both empty for any other error.
+
+    Args:
+        error: An error of aiohttp.
+    """
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy refuses to connect: {error.status} {error.message}", _PROXIES
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        found = error.certificate_error
+        why = getattr(found, "verify_message", "") or str(found)
+        return f"the certificate of {_place(error)} is refused: {why}", _CERTIFICATES
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"no TLS with {_place(error)}: {_words(error.os_error)}", _NO_TLS
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"cannot connect to the proxy {_place(error)}: {_words(error.os_error)}", _PROXIES
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect to {_place(error)}: {_words(error.os_error)}", ""
+    return "", ""
+
+
+def _place(error: Any) -> str:
+    host = f"[{error.host}]" if ":" in error.host else error.host
+    return f"{host}:{error.port}"
+
+
+def _words(error: OSError) -> str:
+    """Return what an error of the operating system is called, without the address in it."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    # Those of names have numbers of their own.
+    if error.errno is not None and error.errno in errno.errorcode:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from aioregistry.errors import RegistryConnectionError
+
 __all__ = [
     "API_URL",
     "API_URL_VARIABLE",
@@ -139,6 +141,9 @@ def environment_proxy(url: str) -> dict[str, Any]:
     ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``, in capitals or not. This machine is reached
     without a proxy, whatever they say. aiohttp's own reading of the environment would take logins
     from ``.netrc`` as well, in place of the token.
+
+    Raises:
+        RegistryConnectionError: The proxy is none that can be used; nothing was sent.
     """
     # Commands that send nothing know origins, too, and their help would wait for these.
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
@@ -151,4 +156,13 @@ def environment_proxy(url: str) -> dict[str, Any]:
     proxy = getproxies().get(address.scheme)
     if not proxy or proxy_bypass(address.host or ""):
         return {}
-    return {"proxy": URL(proxy)}
+    try:
+        # As other programs, without a scheme take it for http.
+        found = URL(proxy if "://" in proxy else f"http://{proxy}")
+    except ValueError:
+        found = URL()
+    if found.scheme not in _PORTS or not found.host:
+        raise RegistryConnectionError(
+            f"{address.scheme.upper()}_PROXY: the proxy cannot be used: write http://host:port"
+        )
+    return {"proxy": found}

@@ -5,7 +5,6 @@ and nothing of aiohttp leaves it: no exception, and no answer that is not wholly
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -28,6 +27,7 @@ from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.connections import (
     AlikeRequests,
     Connections,
+    cause_of,
     most_connections,
     no_hidden_resend,
     own_session,
@@ -40,8 +40,8 @@ __all__ = [
     "TokenSource",
     "Transport",
     "foreign_error",
+    "not_reached",
     "read_answer",
-    "reason",
     "request_options",
 ]
 
@@ -349,15 +349,14 @@ async def read_answer(response: aiohttp.ClientResponse, limit: int = _MAX_BODY) 
     return Answer(response.status, response.headers, b"".join(chunks))
 
 
-def reason(error: BaseException, authorization: str | None) -> str:
+def _reason(error: BaseException, authorization: str | None) -> str:
     """Return why there is no answer, in words.
 
     Args:
         error: An error of aiohttp or of the operating system.
         authorization: The value of the Authorization header that was sent; None where none was.
     """
-    # aiohttp names its TLS settings, of which there may be none, in front of what went wrong.
-    text = re.sub(r" ssl:.*?(?= \[)", "", str(error), count=1) or type(error).__name__
+    text = cause_of(error)[0] or str(error) or type(error).__name__
     # It names a proxy with its login.
     text = without_login(text)
     # It quotes an answer that is no HTTP, and that may repeat the request.
@@ -365,16 +364,30 @@ def reason(error: BaseException, authorization: str | None) -> str:
 
 
 def _no_answer(error: Exception, authorization: Secret) -> NoAnswer:
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        timed_out = isinstance(error, TimeoutError)
-        kind = RegistryTimeoutError if timed_out else RegistryConnectionError
-        return NoAnswer(kind(reason(error, authorization)), sent=False)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return NoAnswer(RegistryTimeoutError(_reason(error, authorization)), sent=False)
     if isinstance(error, TimeoutError):
         return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
     if isinstance(error, aiohttp.ClientError | OSError):
-        return NoAnswer(RegistryConnectionError(reason(error, authorization)), sent=True)
+        return not_reached(error, authorization)
     # A middleware or a trace, which may raise anything.
     return NoAnswer(foreign_error(error), sent=True, final=True)
+
+
+def not_reached(error: Exception, authorization: str | None, *secrets: Secret) -> NoAnswer:
+    """Return the lack of an answer for an error of aiohttp or of the operating system.
+
+    Args:
+        error: The error.
+        authorization: The value of the Authorization header that was sent; None where none was.
+        secrets: Further ones, which are not shown either.
+    """
+    found = RegistryConnectionError(redact(_reason(error, authorization), *secrets))
+    found.hint = cause_of(error)[1]
+    not_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
+    # A certificate is no better the next time.
+    is_final = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    return NoAnswer(found, sent=not not_sent, final=is_final)
 
 
 def foreign_error(error: Exception) -> RegistryError:

@@ -141,10 +141,10 @@ def test_a_token_that_is_refused_is_told_with_its_source(filled):
     assert "Check the token from --token-file, token" in result.stderr
 
 
-def test_a_server_that_is_not_there_is_told_without_tls_that_was_not_asked_for(filled):
+def test_a_server_that_is_not_there_is_told_in_plain_words(filled):
     result = filled.run("repositories", "--api-url", "http://127.0.0.1:9")
     assert result.exit_code == 1
-    assert "Cannot connect to host 127.0.0.1:9 [" in result.stderr
+    assert "cannot connect to 127.0.0.1:9: Connection refused (GET" in result.stderr
 
 
 def test_no_login_is_shown_by_the_configuration(filled):

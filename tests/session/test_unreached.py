@@ -1,0 +1,115 @@
+"""Why no connection was made: in plain words, with what to look at, by API and registry alike."""
+
+import asyncio
+
+import pytest
+
+from aioregistry import RegistryClient, RegistryConnectionError, RetryPolicy
+from aioregistry.oci.distribution import Distribution
+from aioregistry.sandbox import Sandbox
+
+THRICE = RetryPolicy(attempts=3, backoff=0.001)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+async def ask_api(client: RegistryClient, url: str) -> None:
+    async with RegistryClient("the-token", base_url=url, retry=THRICE, trust_env=True) as other:
+        await other.get_registry()
+
+
+async def ask_registry(client: RegistryClient, url: str) -> None:
+    registry = client.registry("example")
+    async with Distribution(registry, base_url=url, retry=THRICE, trust_env=True) as distribution:
+        await distribution.get_manifest("web", "v1")
+
+
+both = pytest.mark.parametrize("ask", [ask_api, ask_registry])
+
+
+async def refusal(ask, client: RegistryClient, url: str) -> RegistryConnectionError:
+    with pytest.raises(RegistryConnectionError) as caught:
+        await ask(client, url)
+    return caught.value
+
+
+@both
+async def test_a_certificate_that_is_not_trusted_is_asked_for_once(client, ask):
+    pytest.importorskip("trustme", reason="trustme is not installed")
+    async with Sandbox(tls=True) as sandbox:
+        error = await refusal(ask, client, sandbox.url)
+    place = sandbox.url.removeprefix("https://")
+    assert error.message.startswith(f"the certificate of {place} is refused: ")
+    assert "certificate" in error.message.rpartition(": ")[2]
+    assert "_ssl.c" not in str(error)
+    assert error.hint == "SSL_CERT_FILE can name the certificates to trust"
+    assert error.attempts == 1
+
+
+@both
+async def test_a_server_without_tls_is_not_asked_for_its_certificate(client, ask):
+    async with Sandbox() as sandbox:
+        place = sandbox.url.removeprefix("http://")
+        error = await refusal(ask, client, f"https://{place}")
+    assert error.message.startswith(f"no TLS with {place}: ")
+    assert "_ssl.c" not in str(error)
+    assert error.hint == "Check whether the address begins with http:// or https://"
+
+
+@both
+async def test_a_port_where_nobody_listens_is_named(client, ask):
+    error = await refusal(ask, client, "http://127.0.0.1:9")
+    assert error.message == "cannot connect to 127.0.0.1:9: Connection refused"
+    assert error.attempts == 3
+
+
+@both
+async def test_a_name_that_nobody_knows_is_told_as_the_system_tells_it(client, ask):
+    error = await refusal(ask, client, "http://registry.invalid")
+    assert error.message.startswith("cannot connect to registry.invalid:80: ")
+    assert "[Errno" not in error.message
+
+
+@both
+async def test_a_proxy_that_is_away_is_told_as_such(client, monkeypatch, ask):
+    monkeypatch.setenv("HTTP_PROXY", "http://user:password-of-proxy@127.0.0.1:9")
+    error = await refusal(ask, client, "http://only-by-proxy.invalid")
+    assert error.message == "cannot connect to the proxy 127.0.0.1:9: Connection refused"
+    assert error.hint == "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+
+
+@both
+async def test_a_proxy_that_refuses_is_told_as_such(client, monkeypatch, ask):
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Login, please\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        error = await refusal(ask, client, "https://only-by-proxy.invalid")
+    assert error.message == "the proxy refuses to connect: 407 Login, please"
+    assert error.hint == "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+
+
+@both
+@pytest.mark.parametrize("proxy", ["socks5://me:the-secret@127.0.0.1:9", "http://the-secret@"])
+async def test_a_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(
+    client, monkeypatch, ask, proxy
+):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    error = await refusal(ask, client, "http://only-by-proxy.invalid")
+    assert error.message == "HTTP_PROXY: the proxy cannot be used: write http://host:port"
+
+
+@both
+async def test_a_proxy_without_a_scheme_is_one_of_http(client, monkeypatch, ask):
+    monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:9")
+    error = await refusal(ask, client, "http://only-by-proxy.invalid")
+    assert error.message == "cannot connect to the proxy 127.0.0.1:9: Connection refused"
