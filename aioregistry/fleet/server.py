@@ -54,7 +54,7 @@ class FleetServerError(RegistryError):
     What was asked for may have been done all the same: to ask again does no harm.
     """
 
-    hint = "Try again when it is back; what was begun goes on then"
+    hint = "Try again when it is back; what was begun continues then"
 
 
 class FleetServerRefusedError(FleetServerError):

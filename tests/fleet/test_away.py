@@ -73,7 +73,7 @@ async def test_a_server_that_is_away_is_an_error_of_ours_and_a_503(tmp_path, ser
         for name, error in (await errors_of(engine)).items():
             assert type(error) is FleetServerError, name
             assert "is away: ConnectionError: " in str(error)
-            assert str(error).endswith("what was begun goes on then")
+            assert str(error).endswith("what was begun continues then")
             problem = Problem.of(error)
             assert (problem.status, problem.headers["Retry-After"]) == (503, "1")
         await server.start()
