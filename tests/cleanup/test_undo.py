@@ -55,6 +55,7 @@ class Registry:
         return self.tags.get(reference)
 
     async def get_manifest(self, repository, reference):
+        reference = self.tags.get(reference, reference)
         if reference not in self.documents:
             raise NotFoundError("manifest unknown", status=404)
         document, media_type = self.documents[reference]
@@ -289,6 +290,22 @@ async def test_what_a_callback_raises_ends_the_undo_as_it_is(archive):
     sent = len(registry.puts)
     await asyncio.sleep(0)
     assert sent == len(registry.puts) < 20
+
+
+async def test_a_tag_that_one_kind_of_request_does_not_find_is_not_overwritten(archive):
+    old, new = image("old"), image("new")
+    await keep(archive, (old, ("v1",)))
+    registry = Registry()
+    registry.store("v1", new, IMAGE)
+    look = registry.find_manifest
+
+    async def find_manifest(repository, reference):
+        return None if reference == "v1" else await look(repository, reference)
+
+    registry.find_manifest = find_manifest
+    report = await undo(registry, archive)
+    assert registry.tags == {"v1": digest_of(new)}
+    assert [one.name for one in report.moved] == ["v1"]
 
 
 async def test_a_cache_whose_blobs_are_gone_is_lost_and_names_them(archive):

@@ -44,6 +44,10 @@ class Watched(DistributionWriter):
         self.looks[reference] = step
         return found
 
+    async def get_manifest(self, repository, reference):
+        self.looks[reference] = next(self.others.steps)
+        return await super().get_manifest(repository, reference)
+
     async def put_manifest(self, repository, reference, *args, **more):
         looked = self.looks.pop(reference)
         pushed, _ = self.others.pushed.get(reference, (looked + 1, ""))

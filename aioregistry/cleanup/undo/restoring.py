@@ -54,7 +54,11 @@ class ManifestStore(Protocol):
         """Return the digest of a tag or a digest; None when it does not exist."""
 
     async def get_manifest(self, repository: str, reference: str) -> FetchedManifest:
-        """Return a manifest."""
+        """Return the manifest of a tag or a digest.
+
+        Raises:
+            NotFoundError: There is none.
+        """
 
     async def has_blob(self, repository: str, digest: str) -> bool:
         """Return whether a repository has a blob."""
@@ -215,9 +219,15 @@ class RepositoryUndo:
     async def _look(self, reference: str, digest: str, *, was_begun: bool) -> _Result | None:
         """Return the result of what is there already; None where nothing is."""
         now = await self.store.find_manifest(self.name, reference)
-        if now == digest:
-            return _Result("restored" if was_begun else "present")
-        return None if now is None else _Result("moved", f"the tag points to {now} now")
+        return _result_of(now, digest, was_begun=was_begun)
+
+    async def _look_again(self, tag: str, digest: str, *, was_begun: bool) -> _Result | None:
+        """Return the same of a tag by another request: two equal ones may meet the same fault."""
+        try:
+            now = (await self.store.get_manifest(self.name, tag)).digest
+        except NotFoundError:
+            return None
+        return _result_of(now, digest, was_begun=was_begun)
 
     async def _put(self, reference: str, digest: str, *, was_begun: bool) -> _Result:
         document = await self._document(digest)
@@ -230,7 +240,7 @@ class RepositoryUndo:
             await self._begin(reference, digest)
         # Reading and noting took their time, in which others may have set the tag.
         if reference != digest:
-            found = await self._look(reference, digest, was_begun=was_begun)
+            found = await self._look_again(reference, digest, was_begun=was_begun)
             if found is not None:
                 return found
         try:
@@ -303,6 +313,12 @@ class RepositoryUndo:
         if self.journal is not None:
             deleted_at = self.archived.deleted_at.get(reference)
             await self.journal.begin(self.name, reference, digest, deleted_at)
+
+
+def _result_of(now: str | None, digest: str, *, was_begun: bool) -> _Result | None:
+    if now == digest:
+        return _Result("restored" if was_begun else "present")
+    return None if now is None else _Result("moved", f"the tag points to {now} now")
 
 
 def _may_pass(error: RegistryError) -> bool:

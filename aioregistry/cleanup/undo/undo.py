@@ -36,10 +36,10 @@ async def undo(
     """Put back what an archive has: manifests, children first and referrers last, then tags.
 
     Works until the next garbage collection, which removes the blobs. Each manifest and each tag is
-    looked up first (``HEAD``), and a tag that points elsewhere by now is left alone. A ``PUT`` of a
-    tag without an answer is followed by another look, never by another ``PUT`` alone. Between the
-    ``HEAD`` and the ``PUT`` of a tag are some milliseconds in which somebody may set it: the
-    protocol has no conditional ``PUT``. An index whose child cannot come back does not come back
+    looked up first (``HEAD``; a tag by a ``GET`` as well, right before its ``PUT``), and a tag that
+    points elsewhere by now is left alone. A ``PUT`` of a tag without an answer is followed by
+    another look, never by another ``PUT`` alone. Between the last look and the ``PUT`` of a tag are
+    some milliseconds in which somebody may set it: the protocol has no conditional ``PUT``. An index whose child cannot come back does not come back
     either. Costs none of the API's quota but for the credentials.
 
     What comes back is as new as the undo, and rules that keep the newest keep it first:
