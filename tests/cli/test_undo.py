@@ -9,7 +9,7 @@ import pytest
 from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cli.cleanup import work
-from aioregistry.sandbox import Phases
+from aioregistry.sandbox import Fault, Faults, Phases
 from tests.cleanup.registries import Builder
 from tests.disks import full_disk
 
@@ -223,6 +223,27 @@ def test_an_undo_that_restores_no_tag_holds_nothing_back(restored):
     note.note_cleaned(["web"])
     assert restored.run("cleanup", "undo", "plan.json").exit_code == 0
     assert UndoRecord.of(folder_of()).restored == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="status", status=403, route="/v2/*/docker-credentials*"),
+        Fault(kind="status", status=403, method="PUT"),
+    ],
+    ids=["credentials", "put"],
+)
+def test_an_undo_that_is_refused_holds_nothing_back(cleaned, fault):
+    cleaned.sandbox.faults = Faults(fault)
+    assert cleaned.run("cleanup", "undo", "plan.json").exit_code != 0
+    assert cleaned.tags() == {"main", "dev"}
+    assert UndoRecord.of(folder_of()).restored == {}
+
+
+def test_an_undo_of_which_no_answer_comes_holds_back(cleaned):
+    cleaned.sandbox.faults = Faults(Fault(kind="status", status=502, method="PUT"))
+    assert cleaned.run("cleanup", "undo", "plan.json").exit_code == 1
+    assert UndoRecord.of(folder_of()).restored.keys() == {"web"}
 
 
 def folder_of():

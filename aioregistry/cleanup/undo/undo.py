@@ -39,8 +39,9 @@ async def undo(
     looked up first (``HEAD``; a tag by a ``GET`` as well, right before its ``PUT``), and a tag that
     points elsewhere by now is left alone. A ``PUT`` of a tag without an answer is followed by
     another look, never by another ``PUT`` alone. Between the last look and the ``PUT`` of a tag are
-    some milliseconds in which somebody may set it: the protocol has no conditional ``PUT``. An index whose child cannot come back does not come back
-    either. Costs none of the API's quota but for the credentials.
+    some milliseconds in which somebody may set it: the protocol has no conditional ``PUT``. An
+    index whose child cannot come back does not come back either. Costs none of the API's quota but
+    for the credentials.
 
     What comes back is as new as the undo, and rules that keep the newest keep it first:
     `make_plan` takes the repositories to leave alone.

@@ -1,5 +1,6 @@
 """What clean-ups leave alone after an undo: what was restored is the newest there is."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -17,10 +18,21 @@ from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.errors import ResponseError
+from aioregistry.oci.writer import DistributionWriter
 
-__all__ = ["RestoredImages", "check_restored", "end_holds", "end_needless_holds", "leave_restored"]
+__all__ = [
+    "NotingWriter",
+    "RestoredImages",
+    "check_restored",
+    "end_holds",
+    "end_needless_holds",
+    "leave_restored",
+]
 
 _MAX_SHOWN = 3
+# With less than that a registry has refused something for certain.
+_UNCLEAR = 500
 
 
 class RestoredImages:
@@ -40,6 +52,8 @@ class RestoredImages:
         self._registry = registry
         self._repositories = list(repositories)
         self._restored: set[str] = set()
+        # How many PUTs of each may have taken effect, whatever was heard of them.
+        self._sent: Counter[str] = Counter()
         self._held: set[str] = set()
         self._is_noted = False
 
@@ -67,24 +81,32 @@ class RestoredImages:
             return
         with suppress(OSError):
             record = self._record()
-            record.note_restored(sorted(self._restored))
-            if kind is None:
-                others = self._restored | self._held
-                record.note_cleaned([one for one in self._repositories if one not in others])
+            touched = self._touched()
+            record.note_restored(sorted(touched))
+            others = touched | self._held
+            record.note_cleaned([one for one in self._repositories if one not in others])
 
     def add(self, outcome: UndoOutcome) -> None:
         """Take in what became of a manifest or a tag."""
-        # An untagged manifest is as new as its push. What failed may have been restored: its answer
-        # was lost.
-        if outcome.status in {"restored", "failed"}:
+        # An untagged manifest is as new as its push.
+        if outcome.status == "restored":
             self._restored.add(outcome.repository)
+
+    def send(self, repository: str) -> None:
+        """Take in that something is about to be put back."""
+        self._sent[repository] += 1
+
+    def refuse(self, repository: str) -> None:
+        """Take in that this was refused, so that it had no effect."""
+        self._sent[repository] -= 1
 
     def tell(self) -> None:
         """Say what clean-ups make of it, where anything was restored."""
-        if not self._is_noted or not self._restored:
+        touched = self._touched()
+        if not self._is_noted or not touched:
             return
-        shown = sorted(self._restored)[:_MAX_SHOWN]
-        more = len(self._restored) - len(shown)
+        shown = sorted(touched)[:_MAX_SHOWN]
+        more = len(touched) - len(shown)
         names = safe(", ".join(shown)) + (f" and {more:,} more" if more else "")
         typer.echo(
             "what was restored is as new as this undo: clean-ups of this machine leave"
@@ -92,8 +114,39 @@ class RestoredImages:
             err=True,
         )
 
+    def _touched(self) -> set[str]:
+        return self._restored.union(name for name, count in self._sent.items() if count)
+
     def _record(self) -> UndoRecord:
         return _record_of(self._registry, self._to.settings)
+
+
+class NotingWriter(DistributionWriter):
+    """A writer that tells of each manifest and tag before it is put back.
+
+    Attributes:
+        restored: Whom it tells.
+    """
+
+    restored: RestoredImages
+
+    async def put_manifest(
+        self,
+        repository: str,
+        reference: str,
+        document: bytes,
+        media_type: str,
+        *,
+        once: bool = False,
+    ) -> None:
+        """Store a manifest; see `DistributionWriter.put_manifest`."""
+        self.restored.send(repository)
+        try:
+            await super().put_manifest(repository, reference, document, media_type, once=once)
+        except ResponseError as error:
+            if once and error.status is not None and error.status < _UNCLEAR:
+                self.restored.refuse(repository)
+            raise
 
 
 def leave_restored(registry: str, settings: Settings) -> dict[str, str]:

@@ -21,7 +21,7 @@ from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.runs import clean_up_alone, find_plan
-from aioregistry.cli.undo.holds import RestoredImages
+from aioregistry.cli.undo.holds import NotingWriter, RestoredImages
 from aioregistry.cli.undo.record import list_restorable, record_of
 from aioregistry.cli.undo.tables import (
     documents_of_undo,
@@ -30,7 +30,6 @@ from aioregistry.cli.undo.tables import (
     table_of_undo,
 )
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.oci.writer import DistributionWriter
 
 __all__ = ["undo"]
 
@@ -89,9 +88,10 @@ def undo(
         total = sum(len(one.tags) + len(one.manifests) for one in chosen.values())
         with RestoredImages(to, registry.name, () if dry_run else chosen) as restored:
             async with (
-                DistributionWriter(registry, base_url=where, trust_env=True) as writer,
+                NotingWriter(registry, base_url=where, trust_env=True) as writer,
                 to.display.stage("Undo", total, "manifests and tags") as stage,
             ):
+                writer.restored = restored
 
                 def count(outcome: UndoOutcome) -> None:
                     nonlocal outcomes
