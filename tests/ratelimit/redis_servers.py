@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+
+from benchmarks.ports import Port
+
+_START_SECONDS = 120.0
 
 
 def _valkey() -> str | None:
@@ -42,21 +47,13 @@ PROGRAMS = [
 ANY = [PROGRAMS[0] if REDIS else PROGRAMS[1]]
 
 
-def free_port() -> int:
-    # The bus of a cluster's node is 10,000 above.
-    while True:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        if port < 50_000:
-            return port
-
-
 class Server:
     """One process, which keeps nothing on disk."""
 
-    def __init__(self, program: str, *options: str, port: int | None = None) -> None:
-        self.port = port or free_port()
+    def __init__(self, program: str, *options: str) -> None:
+        # The bus of a cluster's node is 10,000 above.
+        self._port = Port(10_000 if "--cluster-enabled" in options else 0)
+        self.port = self._port.number
         self._program = program
         self._options = options
         self._configuration: str | None = None
@@ -75,6 +72,7 @@ class Server:
                 yield self
             finally:
                 await self.stop()
+                self._port.close()
 
     async def start(self) -> None:
         own = ["--save", "", "--appendonly", "no"]
@@ -90,7 +88,9 @@ class Server:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        for _ in range(500):
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            assert self._process.returncode is None, f"{self._program} has ended"
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
             except OSError:

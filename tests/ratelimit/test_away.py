@@ -20,7 +20,8 @@ from redis.backoff import NoBackoff
 from aioregistry import RateLimit, RateLimitedError, SharedQuotaError
 from aioregistry.ratelimit.away import describe, is_away, reason, refusal
 from aioregistry.redis import RedisLimiter
-from tests.ratelimit.redis_servers import free_port, saying
+from benchmarks.ports import free_port
+from tests.ratelimit.redis_servers import saying
 
 pytestmark = pytest.mark.slow(0.5)
 

@@ -9,7 +9,6 @@ of a deployment, and what is created stays as it is.
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,16 +22,11 @@ from typing import Any
 import trustme
 from attrs import define, field
 
+from benchmarks.ports import free_port
 from tests.real.places import program
 
 _START_SECONDS = 120
 _STOP_SECONDS = 20
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @define
@@ -181,7 +175,7 @@ def _wait_until_ready(server: KubernetesServer, *processes: subprocess.Popen[byt
 def serving_kubernetes(folder: Path) -> Iterator[KubernetesServer]:
     """Start a server with an empty cluster; skips the test without its programs."""
     api, etcd = program("kube-apiserver"), program("etcd")
-    peer_port, etcd_port, port = _free_port(), _free_port(), _free_port()
+    peer_port, etcd_port, port = free_port(), free_port(), free_port()
     authority = trustme.CA()
     url, etcd_url = f"https://127.0.0.1:{port}", f"http://127.0.0.1:{etcd_port}"
     server = KubernetesServer(folder, url, etcd_url, authority)

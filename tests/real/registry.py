@@ -5,7 +5,7 @@ import base64
 import json
 import os
 import shutil
-import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,9 +16,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from benchmarks.ports import Port
 from tests.real.images import Store
 
 NAMESPACE = "example"
+_START_SECONDS = 120.0
 PROGRAMS = ("docker-registry", "skopeo")
 ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 
@@ -52,9 +54,8 @@ class RealRegistry:
         self.binary = binary
         self.folder = folder
         self.storage = folder / "storage"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{free.getsockname()[1]}"
+        self._port = Port()
+        self.host = f"127.0.0.1:{self._port.number}"
         self.url = f"http://{self.host}"
         self._config = folder / "config.yml"
         self._config.write_text(
@@ -86,25 +87,25 @@ class RealRegistry:
                 env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
             )
             try:
-                await self._answers()
+                await self._answers(process)
                 yield self
             finally:
-                process.terminate()
+                if process.returncode is None:
+                    process.terminate()
                 await process.wait()
+                self._port.close()
 
-    async def _answers(self) -> None:
-        host, port = self.host.split(":")
-        wait = 0.01
-        while wait < 5:
-            await asyncio.sleep(wait)
+    async def _answers(self, process: asyncio.subprocess.Process) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while process.returncode is None and time.monotonic() < end:
+            await asyncio.sleep(0.02)
             try:
-                _, writer = await asyncio.open_connection(host, int(port))
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port.number)
             except ConnectionRefusedError:
-                wait *= 1.5
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+                continue
+            writer.close()
+            await writer.wait_closed()
+            return
         raise AssertionError((self.folder / "log").read_text())
 
     async def collect_garbage(self) -> int:

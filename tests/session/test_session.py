@@ -829,20 +829,20 @@ async def test_a_post_is_not_repeated_after_a_timeout(server):
 
 
 async def test_a_post_is_repeated_after_a_refused_connection():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     told: list[FinishedRequest] = []
-    async with client_of(
-        f"http://127.0.0.1:{port}",
-        retry=RetryPolicy(attempts=3, backoff=0.001),
-        on_request=told.append,
-    ) as client:
-        with pytest.raises(RegistryConnectionError):
-            await client.registry("example").start_garbage_collection()
-        assert [finished.attempts for finished in told] == [3]
-        # Nothing arrived anywhere: no quota was used.
-        assert client.rate_limit_status.windows[0].used == 0
+    with socket.socket() as silent:
+        # It has the port, and does not listen.
+        silent.bind(("127.0.0.1", 0))
+        async with client_of(
+            f"http://127.0.0.1:{silent.getsockname()[1]}",
+            retry=RetryPolicy(attempts=3, backoff=0.001),
+            on_request=told.append,
+        ) as client:
+            with pytest.raises(RegistryConnectionError):
+                await client.registry("example").start_garbage_collection()
+            assert [finished.attempts for finished in told] == [3]
+            # Nothing arrived anywhere: no quota was used.
+            assert client.rate_limit_status.windows[0].used == 0
 
 
 async def test_a_delete_that_broke_off_and_is_gone_then_was_done(server):

@@ -9,7 +9,8 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
 from aioregistry.sandbox import Limits
-from benchmarks.service import free_port, running
+from benchmarks.ports import free_port
+from benchmarks.service import running
 from tests.fleet.conftest import server, server_port, url
 from tests.fleet.fleets import POLICY, collections, sandbox_of, wrong_repositories
 from tests.readme import ROOT, blocks

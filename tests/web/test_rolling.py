@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from aioregistry.sandbox import Sandbox
-from benchmarks.service import free_port
+from benchmarks.ports import free_port
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 from tests.web.processes import end_of, get, run, start
 
