@@ -25,6 +25,17 @@ def registry(sandbox, client):
     return client.registry("example")
 
 
+@pytest.fixture
+def end_it(sandbox):
+    """Ends a garbage collection once it was seen to be under way, and not before."""
+    sandbox.state.phases = Phases(3600)
+
+    def end(_: GarbageCollection) -> None:
+        sandbox.state.phases = Phases(*[0.0] * 6)
+
+    return end
+
+
 async def test_it_collects_blobs_alone_unless_told_otherwise(sandbox, registry):
     seen: list[GarbageCollection] = []
     done = await collect_garbage(
@@ -49,10 +60,9 @@ async def test_one_that_takes_too_long_goes_on(sandbox, registry):
     assert sandbox.state.active_collection("example") is not None
 
 
-async def test_one_that_is_under_way_is_waited_for(sandbox, registry):
-    sandbox.state.phases = Phases(0.05, 0.05, 0.05)
+async def test_one_that_is_under_way_is_waited_for(registry, end_it):
     running = await registry.start_garbage_collection()
-    done = await collect_garbage(registry, interval=0.01)
+    done = await collect_garbage(registry, interval=0.01, on_status=end_it)
     assert done.run.uuid == running.uuid
 
 
@@ -165,10 +175,9 @@ async def test_one_that_was_started_before_a_process_was_killed_is_adopted(sandb
     assert sum(one.method == "POST" for one in sandbox.requests) == 1
 
 
-async def test_one_that_is_under_way_is_adopted_without_a_second_start(sandbox, registry):
-    sandbox.state.phases = Phases(0.05, 0.05, 0.05)
+async def test_one_that_is_under_way_is_adopted_without_a_second_start(sandbox, registry, end_it):
     running = await registry.start_garbage_collection()
-    done = await collect_garbage(registry, after="", interval=0.01)
+    done = await collect_garbage(registry, after="", interval=0.01, on_status=end_it)
     assert done.run.uuid == running.uuid
     assert sum(one.method == "POST" for one in sandbox.requests) == 1
 

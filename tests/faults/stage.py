@@ -122,7 +122,7 @@ class Stage:
             await asyncio.sleep(0)
         # What ends by itself, as with the answer of Redis, may take as long as a busy machine does.
         if left := self.left():
-            await asyncio.wait(left, timeout=2.0)
+            await asyncio.wait(left, timeout=60.0)
         assert not self.left(), f"tasks are left: {self.left()}"
         for client in self.clients:
             if client._own_limiter is not None:
@@ -149,9 +149,8 @@ class Stage:
         """Close everything, and check that it is."""
         for each in (*self.clients, *self._distributions):
             await each.close()
-        for _ in range(200):
-            if not self.sandbox._runner.server.connections:
-                break
+        end = asyncio.get_running_loop().time() + 60.0
+        while self.sandbox._runner.server.connections and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.005)
         assert not self.sandbox._runner.server.connections, "a connection is open"
         await self.sandbox.stop()

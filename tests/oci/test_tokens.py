@@ -20,6 +20,7 @@ from aioregistry.oci import credentials
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from tests.conftest import QUICK
+from tests.ratelimit.strict_server import virtual
 
 BODY = b'{"schemaVersion": 2}'
 DIGEST = "sha256:" + hashlib.sha256(BODY).hexdigest()
@@ -346,7 +347,7 @@ async def test_closing_does_not_wait_for_ever_for_credentials_to_be_revoked(
         return web.Response()
 
     monkeypatch.setattr(registry, "revoke", hang)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with revoking(client, registry) as distribution:
             await distribution.get_manifest("web", DIGEST)
 
@@ -442,22 +443,28 @@ async def test_a_session_has_its_own_setting_for_proxies(client):
             RegistryClient("token", session=session, trust_env=True)
 
 
-async def test_waiting_for_a_turn_is_not_waiting_for_the_registry(client, registry):
-    async def slowly(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.1)
+@virtual
+async def test_waiting_for_a_turn_is_not_waiting_for_the_registry():
+    """Ten reads of 10 s one after the other, each of which may take 50 s."""
+
+    async def slowly(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(10.0)
         return web.Response(body=BODY)
 
-    registry.answer = slowly
     runner = web.ServerRunner(web.Server(slowly))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with Distribution(
-        client.registry("example"),
-        base_url=f"http://127.0.0.1:{runner.addresses[0][1]}",
-        retry=RetryPolicy(attempts=1),
-        timeout=0.5,
-        concurrency=1,
-    ) as distribution:
+    async with (
+        Sandbox() as sandbox,
+        RegistryClient(sandbox.token, base_url=sandbox.url, rate_limit=None) as client,
+        Distribution(
+            client.registry("example"),
+            base_url=f"http://127.0.0.1:{runner.addresses[0][1]}",
+            retry=RetryPolicy(attempts=1),
+            timeout=50.0,
+            concurrency=1,
+        ) as distribution,
+    ):
         for answer in await read_all(distribution, times=10):
             assert answer.body == BODY
     await runner.cleanup()

@@ -118,7 +118,7 @@ class Server:
         return redis.asyncio.Redis(port=self.port, **options)
 
 
-async def until(condition, seconds: float = 20.0) -> None:
+async def until(condition, seconds: float = 120.0) -> None:
     """Wait until an awaitable condition is true."""
     async with asyncio.timeout(seconds):
         while True:
@@ -133,7 +133,7 @@ async def until(condition, seconds: float = 20.0) -> None:
 @asynccontextmanager
 async def cluster_of_six(program: str) -> AsyncIterator[list[Server]]:
     """Three masters, which share the slots in their order, and a replica of each."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "15000")
     async with AsyncExitStack() as stack:
         nodes = [
             await stack.enter_async_context(Server(program, *options).running()) for _ in range(6)

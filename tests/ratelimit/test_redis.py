@@ -58,7 +58,7 @@ async def test_eight_processes_share_a_token_and_meet_no_limit(strict, server):
     shares = [sum(done.at <= end for done in worker.done) for worker in workers]
     # How equal exactly is measured where the machine has nothing else to do: it decides, too, which
     # process gets to ask.
-    assert max(shares) <= 4 * min(shares), shares
+    assert max(shares) <= 8 * min(shares), shares
 
 
 @pytest.mark.exhaustive

@@ -250,10 +250,13 @@ async def test_interactive_requests_of_one_go_before_bulk_work_of_another(make):
 
     jobs = [asyncio.create_task(wait(worker, "bulk", "bulk")) for _ in range(3)]
     await asyncio.sleep(0.05)
+    # What a busy machine let through before they came.
+    before = len(order)
     people = [asyncio.create_task(wait(site, "interactive", "interactive")) for _ in range(3)]
     await asyncio.gather(*jobs, *people)
     # One may have been under way to it.
-    assert order[-2:] == ["bulk"] * 2, order
+    last = len(order) - order[::-1].index("interactive")
+    assert order[before:last].count("bulk") <= 1, order
 
 
 async def test_the_token_is_in_no_key_and_no_value(make, redis):

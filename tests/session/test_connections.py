@@ -11,6 +11,7 @@ from aioregistry import RegistryClient, RegistryError
 from aioregistry.oci.distribution import Distribution
 from aioregistry.session.connections import Connections
 from tests.conftest import QUICK
+from tests.ratelimit.strict_server import virtual
 
 TAGS = [f"t{number}" for number in range(12)]
 
@@ -38,10 +39,11 @@ async def server(seconds: float):
 
 @pytest.mark.parametrize("borrowed", [True, False])
 @pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 0, "limit_per_host": 1}])
+@virtual
 async def test_the_wait_for_a_connection_is_no_part_of_an_attempt(borrowed, limits):
-    """Twelve deletes of 0.05 s one after the other, each of which may take 0.4 s."""
+    """Twelve deletes of 5 s one after the other, each of which may take 40 s."""
     finished = []
-    async with server(0.05) as (url, seen), aiohttp.ClientSession() as unused:
+    async with server(5.0) as (url, seen), aiohttp.ClientSession() as unused:
         connector = aiohttp.TCPConnector(**limits)
         session = aiohttp.ClientSession(connector=connector) if borrowed else None
         async with RegistryClient(
@@ -49,7 +51,7 @@ async def test_the_wait_for_a_connection_is_no_part_of_an_attempt(borrowed, limi
             base_url=url,
             session=session,
             connector=None if borrowed else connector,
-            timeout=0.4,
+            timeout=40.0,
             retry=QUICK,
             on_request=finished.append,
         ) as client:
@@ -69,7 +71,7 @@ async def test_who_waits_for_a_connection_ends_with_the_client():
         ).open()
         asking = [asyncio.create_task(client.options()) for _ in range(3)]
         await asyncio.sleep(0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(50):
             await client.close()
             results = await asyncio.gather(*asking, return_exceptions=True)
     assert {type(result).__name__ for result in results} == {"ClientClosedError"}
@@ -138,10 +140,10 @@ async def test_a_turn_that_comes_back_goes_to_who_has_waited_longest():
     connections, tasks = await turns(2, 2)
     connections.release()
     assert not connections.acquire_at_once()
-    await asyncio.wait_for(tasks[0], 10)
+    await asyncio.wait_for(tasks[0], 60)
     assert not tasks[1].done()
     connections.release()
-    await asyncio.wait_for(tasks[1], 10)
+    await asyncio.wait_for(tasks[1], 60)
     connections.release()
     assert connections.acquire_at_once()
 
@@ -155,7 +157,7 @@ async def test_a_turn_is_not_lost_with_who_waited_for_it(given_before):
     await asyncio.gather(tasks[0], return_exceptions=True)
     if not given_before:
         connections.release()
-    await asyncio.wait_for(tasks[1], 10)
+    await asyncio.wait_for(tasks[1], 60)
     assert not connections.acquire_at_once()
     connections.release()
     assert connections.acquire_at_once()

@@ -52,7 +52,7 @@ def get(sandbox):
     request = urllib.request.Request(
         f"{sandbox.url}/v2/registry", headers={"Authorization": f"Bearer {sandbox.token}"}
     )
-    with urllib.request.urlopen(request, timeout=5) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return response.status
 
 
@@ -75,7 +75,7 @@ def test_use(registry_sandbox):
         registry_sandbox.url + "/v2/registry",
         headers={"Authorization": f"Bearer {registry_sandbox.token}"},
     )
-    with urllib.request.urlopen(request, timeout=5) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         assert response.status == 200
     assert len(registry_sandbox.requests) == 1
 """
@@ -183,10 +183,12 @@ import asyncio
 from aioregistry.sandbox import Fault, Faults
 
 async def test_use(registry_sandbox, registry_client):
-    registry_sandbox.faults = Faults(Fault(kind="status", times=4))
-    async with asyncio.timeout(2):
-        await registry_client.get_registry()
-    assert len(registry_sandbox.requests) == 5
+    # With the usual waits it would take 37 seconds.
+    async with asyncio.timeout(20):
+        for _ in range(10):
+            registry_sandbox.faults = Faults(Fault(kind="status", times=4))
+            await registry_client.get_registry()
+    assert len(registry_sandbox.requests) == 50
 """
     run(code, mode="auto").assert_outcomes(passed=1)
 
@@ -341,7 +343,7 @@ class BlockingTest(unittest.TestCase):
 
 
 def test_another_process_uses_a_running_sandbox():
-    code = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)"
+    code = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=60)"
     with running_sandbox() as sandbox:
         url = f"{sandbox.url}/_sandbox/faults"
         subprocess.run([sys.executable, "-c", code, url], check=True)
