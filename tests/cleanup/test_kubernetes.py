@@ -12,17 +12,33 @@ from aioregistry.cleanup.in_use.references import InUseError
 
 WEB = "registry.digitalocean.com/example/web:1"
 POD = {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"image": WEB}]}}
+APPS = {"name": "apps", "versions": [{"version": "v1"}]}
+NO_MAKERS: dict[str, object] = {"/apis": {"groups": [APPS]}}
+JOB = {"kind": "ScaledJob", "metadata": {"name": "s"}, "spec": {"image": f"{WEB}-later"}}
 
 
 @pytest.fixture
 def kubectl(tmp_path):
     """Make a kubectl that prints something, and notes its arguments."""
 
-    def make(out: object = None, err: str = "", code: int = 0, seconds: float = 0) -> str:
+    def make(
+        out: object = None,
+        err: str = "",
+        code: int = 0,
+        seconds: float = 0,
+        others: dict[str, object] = NO_MAKERS,
+    ) -> str:
         script = tmp_path / "kubectl"
         text = out if isinstance(out, str) else json.dumps(out)
+        # By the last but for the options: a path, or a kind.
+        answers = {key: json.dumps(one) for key, one in others.items() if isinstance(one, dict)}
+        refusals = {key: one for key, one in others.items() if isinstance(one, str)}
         script.write_text(
             f"#!{sys.executable}\nimport sys, time, pathlib\n"
+            "asked = [one for one in sys.argv if one[0] == '/' or '.v' in one][-1:]\n"
+            f"for key in asked:\n"
+            f"    if key in {answers!r}: print({answers!r}[key]), sys.exit(0)\n"
+            f"    if key in {refusals!r}: sys.exit({refusals!r}[key])\n"
             f"pathlib.Path({str(tmp_path / 'arguments')!r}).write_text(' '.join(sys.argv[1:]))\n"
             f"time.sleep({seconds})\nprint({text!r})\n"
             f"print({err!r}, file=sys.stderr)\nsys.exit({code})\n"
@@ -71,6 +87,65 @@ def test_a_request_that_fails_is_an_error_whatever_was_printed(kubectl):
     forbidden = "Error from server (Forbidden): pods is forbidden"
     program = kubectl({"kind": "List", "items": [POD]}, forbidden, code=1)
     assert refusal(program) == f"kubernetes: {program} failed with exit code 1: {forbidden}"
+
+
+def makers(jobs: object) -> dict[str, object]:
+    """A cluster with KEDA, of which one version does not have the kind."""
+    keda = {"name": "keda.sh", "versions": [{"version": "v2"}, {"version": "v1alpha1"}]}
+    return {
+        "/apis": {"groups": [APPS, keda]},
+        "/apis/keda.sh/v2": {"resources": []},
+        "/apis/keda.sh/v1alpha1": {"resources": [{"name": "scaledjobs", "verbs": ["list"]}]},
+        "scaledjobs.v1alpha1.keda.sh": jobs,
+    }
+
+
+PODS = {"kind": "List", "items": [POD]}
+
+
+def test_what_makes_pods_later_is_read_as_well(kubectl):
+    program = kubectl(PODS, others=makers({"kind": "List", "items": [JOB, {"kind": "Odd"}]}))
+    uses = ask_kubernetes(kubectl=program)
+    assert {(str(use.reference), use.where) for use in uses} == {
+        (WEB, "pod p"),
+        (f"{WEB}-later", "scaledjob s of kubernetes"),
+    }
+    notes: list[str] = []
+    ask_kubernetes(kubectl=program, ignore_kinds=["scaledjobs.keda.sh"], notes=notes)
+    assert notes == ["kubernetes: scaledjobs.keda.sh were not read, by option"]
+
+
+@pytest.mark.parametrize(
+    ("others", "note"),
+    [
+        (makers("Error from server (Forbidden): no"), "the account may not list them"),
+        (
+            makers(PODS) | {"/apis/keda.sh/v1alpha1": "Error from server (NotFound): no"},
+            "it does not say which kinds of keda.sh it has",
+        ),
+        ({"/apis": "Error from server (Forbidden): no"}, "which kinds it has besides the usual"),
+    ],
+    ids=["kind", "version", "groups"],
+)
+def test_what_makes_pods_later_and_may_not_be_listed_is_noted(kubectl, others, note):
+    notes: list[str] = []
+    assert len(ask_kubernetes(kubectl=kubectl(PODS, others=others), notes=notes)) == 1
+    (one,) = notes
+    assert note in one
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        (makers("Unable to connect"), "to leave them out, ignore the kind scaledjobs.keda.sh"),
+        (makers({"kind": "List"}), "is no list of objects"),
+        (makers(PODS) | {"/apis/keda.sh/v2": "Error from server (ServiceUnavailable)"}, "code 1"),
+        ({"/apis": {"groups": []}}, "lacks apps"),
+    ],
+    ids=["kind", "no list", "version", "groups"],
+)
+def test_what_makes_pods_later_and_cannot_be_listed_is_an_error(kubectl, others, why):
+    assert why in refusal(kubectl(PODS, others=others))
 
 
 def test_an_empty_cluster_is_refused(kubectl):
