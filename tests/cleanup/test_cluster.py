@@ -278,6 +278,32 @@ async def test_what_makes_pods_when_its_time_comes_is_read_where_the_cluster_has
     }
 
 
+def run(tag: str, status: object) -> dict:
+    spec = {"templates": [{"container": {"image": f"{WEB}:{tag}"}}]}
+    return {"metadata": {"name": tag}, "spec": spec, "status": status}
+
+
+async def test_a_run_is_in_use_until_it_has_ended(source, cluster, connect):
+    path, began = "/apis/argoproj.io/v1alpha1/workflows", "2026-05-31T12:00:00Z"
+    cluster.objects[path] = [
+        run("waiting", None),
+        run("running", {"phase": "Running"}),
+        *(run("ended", {"phase": phase}) for phase in ("Succeeded", "Failed", "Error")),
+    ]
+    cluster.objects["/apis/tekton.dev/v1/pipelineruns"] = [
+        run("started", {"startTime": began}),
+        run("completed", {"startTime": began, "completionTime": began}),
+    ]
+    cluster.objects["/apis/tekton.dev/v1/tasks"] = [run("reusable", {"phase": "Succeeded"})]
+    found = [f"{WEB}:{tag}" for tag in ("1", "reusable", "running", "started", "waiting")]
+    assert names(await source.ask()) == found
+    (query,) = [query for _, asked, query in cluster.requests if asked == path]
+    assert query["labelSelector"] == "workflows.argoproj.io/completed!=true"
+    kind = "argoproj.io/v1alpha1/workflows"
+    named = ClusterInUse(connect=connect, further_kinds=[kind])
+    assert f"{WEB}:ended" in names(await named.ask())
+
+
 async def test_what_the_account_may_not_list_of_these_is_noted_and_recorded(source, cluster):
     cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
     cluster.forbidden = {"scaledjobs"}

@@ -115,6 +115,19 @@ def test_what_makes_pods_later_is_read_as_well(kubectl):
     assert notes == ["kubernetes: scaledjobs.keda.sh were not read, by option"]
 
 
+def test_runs_that_have_ended_are_not_in_use(kubectl, tmp_path):
+    tekton = {"name": "tekton.dev", "versions": [{"version": "v1"}]}
+    runs = [{"kind": "PipelineRun", "spec": {"image": f"{WEB}-{name}"}} for name in ("a", "b")]
+    runs[1]["status"] = {"completionTime": "2026-05-31T12:00:00Z"}
+    others = {
+        "/apis": {"groups": [APPS, tekton]},
+        "/apis/tekton.dev/v1": {"resources": [{"name": "pipelineruns", "verbs": ["list"]}]},
+        "pipelineruns.v1.tekton.dev": {"items": runs},
+    }
+    uses = ask_kubernetes(kubectl=kubectl(PODS, others=others))
+    assert {str(use.reference) for use in uses} == {WEB, f"{WEB}-a"}
+
+
 @pytest.mark.parametrize(
     ("others", "note"),
     [

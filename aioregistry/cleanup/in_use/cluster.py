@@ -336,12 +336,16 @@ async def _walk(api: _Connection, kind: Kind, found: LiveObjects) -> int:
 
 async def _walk_once(api: _Connection, kind: Kind, found: LiveObjects) -> int:
     query = {"limit": str(_LIMIT)}
+    if kind.selector:
+        query["labelSelector"] = kind.selector
     tokens: set[str] = set()
     count = 0
     while True:
         page = await api.get(kind.path, query)
         lists, items, token = _checked(page, kind)
         for item in items:
+            if kind.has_ended(item):
+                continue
             found.add(item, lists.removesuffix("List"), may_lack=kind.may_lack)
         count += len(items)
         if token is None:

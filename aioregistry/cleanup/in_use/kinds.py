@@ -75,6 +75,20 @@ class Kind:
         root = f"/apis/{self.group}" if self.group else "/api"
         return f"{root}/{self.version}/{self.resource}"
 
+    @property
+    def selector(self) -> str:
+        """The selector of labels of those objects that are read; empty for all."""
+        return _RUNS.get(str(self), "") if self.may_lack else ""
+
+    def has_ended(self, item: Mapping[str, Any]) -> bool:
+        """Return whether an object is a run that has ended, so that it makes no more pods."""
+        status = item.get("status")
+        # Of a kind that somebody asks for, all are read.
+        if not self.may_lack or str(self) not in _RUNS or not isinstance(status, dict):
+            return False
+        phase, ended_at = status.get("phase"), status.get("completionTime")
+        return (isinstance(phase, str) and phase in _ENDED) or isinstance(ended_at, str)
+
     def __str__(self) -> str:
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
@@ -101,7 +115,13 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     "actions.github.com": ("autoscalingrunnersets",),
     "agones.dev": ("fleets", "gameserversets"),
     "apps.kruise.io": ("advancedcronjobs", "clonesets", "sidecarsets"),
-    "argoproj.io": ("clusterworkflowtemplates", "cronworkflows", "sensors", "workflowtemplates"),
+    "argoproj.io": (
+        "clusterworkflowtemplates",
+        "cronworkflows",
+        "sensors",
+        "workflows",
+        "workflowtemplates",
+    ),
     "batch.volcano.sh": ("cronjobs", "jobs"),
     "execution.furiko.io": ("jobconfigs",),
     "keda.sh": ("scaledjobs",),
@@ -109,9 +129,25 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     "kubevirt.io": ("virtualmachines",),
     "ray.io": ("rayclusters", "rayservices"),
     "sparkoperator.k8s.io": ("scheduledsparkapplications",),
-    "tekton.dev": ("clustertasks", "pipelines", "stepactions", "tasks"),
+    "tekton.dev": (
+        "clustertasks",
+        "pipelineruns",
+        "pipelines",
+        "stepactions",
+        "taskruns",
+        "tasks",
+    ),
     "triggers.tekton.dev": ("triggertemplates",),
 }
+
+# Those of which an object is one run, each with a selector of labels that leaves out most that have
+# ended; empty where there is none.
+_RUNS: Mapping[str, str] = {
+    "pipelineruns.tekton.dev": "",
+    "taskruns.tekton.dev": "",
+    "workflows.argoproj.io": "workflows.argoproj.io/completed!=true",
+}
+_ENDED = frozenset({"Succeeded", "Failed", "Error"})
 
 
 def parse_kind(text: str) -> Kind:

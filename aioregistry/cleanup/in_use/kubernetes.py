@@ -90,9 +90,9 @@ class _Kubectl:
     command: tuple[str, ...]
     timeout: float
 
-    def list_all(self, kinds: str) -> str:
+    def list_all(self, kinds: str, *more: str) -> str:
         """Return all objects of some kinds, of all namespaces, as JSON."""
-        return self._run(kinds, "--all-namespaces", "--output", "json")
+        return self._run(kinds, "--all-namespaces", "--output", "json", *more)
 
     def get(self, path: str) -> Any:
         """Return what the server has at a path.
@@ -104,7 +104,8 @@ class _Kubectl:
 
     def items(self, kind: Kind) -> list[dict[str, Any]]:
         """Return all objects of a kind."""
-        text = self.list_all(f"{kind.resource}.{kind.version}.{kind.group}")
+        which = [f"--selector={kind.selector}"] if kind.selector else []
+        text = self.list_all(f"{kind.resource}.{kind.version}.{kind.group}", *which)
         match self._parsed(text):
             case {"items": [*items]} if all(isinstance(item, dict) for item in items):
                 return items
@@ -181,7 +182,7 @@ class _Makers:
                 continue
             except ClusterError as error:
                 raise InUseError(f"{self._asking.name}: {group}/{version}: {error}") from None
-            kinds += [Kind(one, group, version) for one in sorted(wanted & served)]
+            kinds += [Kind(one, group, version, may_lack=True) for one in sorted(wanted & served)]
             wanted -= served
         if wanted and not is_told:
             self.notes.append(f"{self._asking.name}: it does not say which kinds of {group} it has")
@@ -205,4 +206,6 @@ class _Makers:
         except InUseError as error:
             raise InUseError(f"{error}; to leave them out, ignore the kind {kind}") from None
         for item in items:
-            found.add(item, str(item.get("kind")), may_lack=True)
+            if kind.has_ended(item):
+                continue
+            found.add(item, str(item.get("kind")), may_lack=kind.may_lack)
