@@ -1,16 +1,54 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and texts as any editor leaves them."""
 
+import codecs
+import io
 import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["sync_folder", "write_all", "write_file"]
+__all__ = ["NotTextError", "in_utf8", "read_text", "sync_folder", "write_all", "write_file"]
 
 # The process's umask takes away from this.
 _NEW_FILE = 0o666
 _OWNER_ONLY = 0o600
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class NotTextError(ValueError):
+    """A file is no text in UTF-8."""
+
+
+def in_utf8(data: bytes) -> bytes:
+    """Return a text in UTF-8 without a byte order mark.
+
+    Editors and shells of Windows write one, or UTF-16, which begins with another.
+
+    Args:
+        data: The text as it was read; what is none is returned as it is.
+    """
+    if data.startswith(_UTF16):
+        with suppress(UnicodeDecodeError):
+            return data.decode("utf-16").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, without a byte order mark, with the newlines of Unix.
+
+    Args:
+        path: The file, in UTF-8, or in UTF-16 with a byte order mark.
+
+    Raises:
+        NotTextError: It is neither.
+        OSError: It cannot be read.
+    """
+    try:
+        text = in_utf8(path.read_bytes()).decode()
+    except UnicodeDecodeError:
+        raise NotTextError(f"{path}: not a text in UTF-8") from None
+    return io.StringIO(text, newline=None).read()
 
 
 def write_file(

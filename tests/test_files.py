@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from aioregistry import files
-from aioregistry.files import write_file
+from aioregistry.files import NotTextError, read_text, write_file
 from tests.disks import full_disk
 
 
@@ -80,3 +80,18 @@ def test_what_cannot_be_written_has_the_name_of_the_file(tmp_path):
     with pytest.raises(FileNotFoundError) as failed:
         write_file(tmp_path / "folder/plan.json", "a plan")
     assert failed.value.filename == str(tmp_path / "folder/plan.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_text_is_read_as_editors_leave_it(tmp_path, encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "text").write_bytes(f"{mark}näme\r\n\ufeffother\n".encode(encoding))
+    assert read_text(tmp_path / "text") == "näme\n\ufeffother\n"
+
+
+@pytest.mark.parametrize("data", [b"caf\xe9", b"\xff\xfea", b"\xff\xfe\x00\xd8"])
+def test_what_is_no_text_is_refused_with_its_name(tmp_path, data):
+    path = tmp_path / "text"
+    path.write_bytes(data)
+    with pytest.raises(NotTextError, match="text: not a text in UTF-8"):
+        read_text(path)

@@ -316,7 +316,9 @@ def _suffixes(api_url: str) -> list[str]:
     The others are by further spellings of the address.
     """
     canonical = canonical_origin(api_url)
-    return list(dict.fromkeys(map(_suffix, (canonical, with_port(canonical)))))
+    spelled = [_suffix(canonical), _suffix(with_port(canonical))]
+    # The vendor's own address is not in names, but in capitals it once was.
+    return ["", *spelled] if canonical == API_URL else spelled
 
 
 def _known(folders: Path, names: list[str]) -> str:
@@ -331,8 +333,6 @@ def _known(folders: Path, names: list[str]) -> str:
 
 
 def _suffix(api_url: str) -> str:
-    if api_url == API_URL:
-        return ""
     return "@" + _NOT_IN_NAMES.sub("_", api_url.partition("://")[2])
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 import typer
 
+from aioregistry import files
 from aioregistry.cli.exit_codes import INTERRUPTED, REFUSED
 from aioregistry.cli.process import interruptible, until_readable
 from aioregistry.cli.running import refuse
@@ -92,13 +93,14 @@ def read_text(path: Path) -> str:
     """Return the text of a file, or of stdin for ``-``.
 
     Raises:
+        NotTextError: It is no text in UTF-8.
         OSError: It cannot be read; ``filename`` is set.
     """
     if str(path) == "-":
         try:
             with interruptible():
-                return typer.get_text_stream("stdin").read()
+                return typer.get_text_stream("stdin").read().removeprefix("\ufeff")
         except OSError as error:
             error.filename = "stdin"
             raise
-    return path.read_text(encoding="utf-8")
+    return files.read_text(path)

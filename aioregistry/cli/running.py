@@ -23,6 +23,7 @@ from aioregistry.errors import (
     RegistryConnectionError,
     RegistryError,
 )
+from aioregistry.files import NotTextError
 
 if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
@@ -88,7 +89,7 @@ def run(
             typer.echo("\r", err=True, nl=False)
         problem = _complain(command, f"interrupted; {interrupted()}", access)
         code = INTERRUPTED
-    except (InvalidNameError, InvalidTokenError, UsageError) as error:
+    except (InvalidNameError, InvalidTokenError, NotTextError, UsageError) as error:
         problem = _complain(command, error, access)
         code = WRONG_USAGE
     except RegistryError as error:

@@ -17,6 +17,7 @@ from aioregistry.cleanup.policy.documents import Document, DocumentError, Place,
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.policy.file import Mistake, PolicyFileError, load_policy
 from aioregistry.errors import InvalidNameError, NotFoundError, RegistryError
+from aioregistry.files import NotTextError, read_text
 from aioregistry.fleet.times import Schedule, Window, zone_of
 from aioregistry.fleet.tokens import TokenSource
 
@@ -135,8 +136,10 @@ def load_fleet(path: Path) -> Fleet:
         OSError: It cannot be read.
     """
     try:
-        document = read_document(path.read_text(encoding="utf-8"), path.name)
-    except (DocumentError, UnicodeDecodeError) as error:
+        document = read_document(read_text(path), path.name)
+    except NotTextError as error:
+        raise FleetFileError(str(error)) from None
+    except DocumentError as error:
         raise FleetFileError(f"{path}: {error}") from None
     reader = _Reader(path, document)
     fleet = reader.fleet()

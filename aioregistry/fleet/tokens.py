@@ -59,7 +59,7 @@ class TokenSource:
 
     def _of_file(self) -> str:
         try:
-            with Path(self.value).expanduser().open(encoding="utf-8") as file:
+            with Path(self.value).expanduser().open(encoding="utf-8-sig") as file:
                 return file.read(_MAX_BYTES)
         except (OSError, UnicodeDecodeError) as error:
             raise TokenSourceError(f"{self}: {type(error).__name__}") from None

@@ -75,6 +75,19 @@ def test_a_folder_that_was_made_for_another_spelling_stays_in_use(tmp_path, name
     assert used.path.name == "example@localhost"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["example@API.digitalocean.com", "example@api.digitalocean.com_443"],
+)
+def test_so_does_one_for_another_spelling_of_the_vendors_address(tmp_path, name):
+    (tmp_path / name).mkdir()
+    folder = StateFolder.of("example", root=tmp_path)
+    assert folder.path.name == name
+    assert [folder] == StateFolder.every(root=tmp_path)
+    (tmp_path / "example").mkdir()
+    assert StateFolder.of("example", root=tmp_path).path.name == "example"
+
+
 def test_no_name_leads_out_of_the_directory(tmp_path):
     with pytest.raises(InvalidNameError):
         StateFolder.of("../example", root=tmp_path)

@@ -183,7 +183,7 @@ def test_a_token_file_that_is_not_there_is_told(folder):
         ("profiles = 3", "must contain tables"),
         ("[profiles]\na = 3", "must be a table"),
         ("a = ", "not TOML"),
-        ("\xff", "not UTF-8 text"),
+        ("\xff", "not a text in UTF-8"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_its_line(folder, text, problem):

@@ -11,6 +11,7 @@ from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
 from aioregistry.cleanup.in_use.several import SeveralInUse
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
+from aioregistry.files import NotTextError, read_text
 
 __all__ = ["ACCOUNT", "IN_CLUSTER", "KUBERNETES", "ask_sources", "is_live", "live_source"]
 
@@ -90,7 +91,9 @@ async def ask_sources(
 
 def _read(path: str) -> list[Use]:
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(Path(path))
+    except NotTextError as error:
+        raise InUseError(str(error)) from None
+    except OSError as error:
         raise InUseError(f"{path}: cannot be read: {error}") from None
     return read_in_use(text, path)

@@ -20,6 +20,7 @@ from aioregistry.cleanup.plan.lines import line_of_object, line_of_place, read_l
 from aioregistry.cleanup.plan.writing import FORMAT, VERSION
 from aioregistry.cleanup.policy.documents import DocumentError, Place, without_duplicates
 from aioregistry.errors import InvalidNameError, RegistryError
+from aioregistry.files import in_utf8
 
 __all__ = [
     "PlanFileError",
@@ -69,7 +70,7 @@ def plan_from_json(text: str | bytes, kind: type[P]) -> P:
     Raises:
         PlanFileError: It is no plan, one of another version, or was changed beyond sense.
     """
-    document = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    document = in_utf8(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     objects = _Objects()
     try:
         envelope = _decoded(document)

@@ -15,6 +15,7 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Rule
 from aioregistry.cleanup.policy.rules import RULES
 from aioregistry.errors import RegistryError
+from aioregistry.files import NotTextError, read_text
 
 __all__ = [
     "EXCLUDE",
@@ -82,9 +83,9 @@ def load_policy(path: Path) -> Policy:
         OSError: It cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise PolicyFileError(f"{path}: not a text in UTF-8") from None
+        text = read_text(path)
+    except NotTextError as error:
+        raise PolicyFileError(str(error)) from None
     return read_policy(text, str(path))
 
 

@@ -29,6 +29,7 @@ from aioregistry.cli.options import Access
 from aioregistry.cli.running import EndedError, refuse
 from aioregistry.cli.runs import as_argument
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.files import NotTextError, read_text
 
 __all__ = ["Notifications", "notifications"]
 
@@ -205,11 +206,11 @@ def _template(path: Path | None) -> Any:
     if path is None:
         return None
     try:
-        return parse_template(path.read_text(encoding="utf-8-sig"))
+        return parse_template(read_text(path))
     except OSError as error:
         raise UsageError(f"--notify-template: {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--notify-template: {path}: not a text in UTF-8") from None
+    except NotTextError as error:
+        raise UsageError(f"--notify-template: {error}") from None
 
 
 def _send(target: str, given: str) -> str:

@@ -21,6 +21,7 @@ from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
 from aioregistry.cli.undo.holds import leave_restored
+from aioregistry.files import NotTextError
 
 __all__ = ["check", "explain", "schema"]
 
@@ -30,7 +31,7 @@ def check(paths: list[Path]) -> None:
     code = DONE
     for path in paths:
         try:
-            findings = check_policy(read_text(path).removeprefix("\ufeff"), str(path))
+            findings = check_policy(read_text(path), str(path))
         except PolicyFileError as error:
             typer.echo(safe(str(error)))
             code = SOME_FAILED
@@ -38,8 +39,8 @@ def check(paths: list[Path]) -> None:
         except (OSError, ModuleNotFoundError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             refuse("cleanup check", f"{path}: {reason}")
-        except UnicodeDecodeError:
-            typer.echo(f"{path}: not a text in UTF-8")
+        except NotTextError as error:
+            typer.echo(safe(str(error)))
             code = SOME_FAILED
             continue
         errors = sum(one.is_error for one in findings)

@@ -9,6 +9,7 @@ from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cli.display.text import counted, safe
 from aioregistry.cli.running import refuse
+from aioregistry.files import read_text
 
 __all__ = ["read_rules"]
 
@@ -28,7 +29,7 @@ def read_rules(command: str, path: Path) -> Policy:
     try:
         return load_policy(path)
     except PolicyFileError:
-        found = check_policy(path.read_text(encoding="utf-8-sig"), str(path))
+        found = check_policy(read_text(path), str(path))
         mistakes = [one for one in found if one.is_error]
         if len(mistakes) > 1:
             for one in mistakes:

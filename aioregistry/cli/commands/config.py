@@ -21,7 +21,7 @@ from aioregistry.cli.settings.config_file import (
     with_setting,
 )
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
-from aioregistry.files import write_file
+from aioregistry.files import read_text, write_file
 from aioregistry.session.origins import without_login
 
 __all__ = ["app"]
@@ -135,7 +135,7 @@ def set_(
             raise SettingsError(f"unknown key {key!r}; the keys are {', '.join(_SETTABLE)}")
         check_kind(key, value)
         path = config_path(os.environ)
-        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        text = read_text(path) if path.exists() else ""
         config = parse_config(path, text)
         profile = access.profile or os.environ.get("AIOREGISTRY_PROFILE") or config.profile
         profile = profile or "default"

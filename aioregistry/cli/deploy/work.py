@@ -23,6 +23,7 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.running import refuse
+from aioregistry.files import read_text
 
 __all__ = ["cron", "dockerfile", "github", "kubernetes", "systemd"]
 
@@ -163,7 +164,7 @@ def _deployment(command: str, deploying: Deploying, policy_name: str = "") -> De
         None if deploying.registry is None else check_registry(deploying.registry),
         [checked("--in-use", source) for source in deploying.in_use or ()],
         limits,
-        deploying.policy.read_text(encoding="utf-8-sig"),
+        read_text(deploying.policy),
         policy_name or f"policy{deploying.policy.suffix.lower()}",
         When.of(deploying.at, deploying.on),
         kinds,

@@ -13,6 +13,7 @@ import platformdirs
 from attrs import field, frozen
 
 from aioregistry.cli.errors import UsageError
+from aioregistry.files import NotTextError, read_text
 
 if TYPE_CHECKING:
     from aioregistry.cleanup.policy.documents import Document, Place
@@ -90,13 +91,13 @@ def read_config(path: Path, *, required: bool = False) -> Config:
         SettingsError: The file is invalid, cannot be read, or is required and does not exist.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except FileNotFoundError:
         if required:
             raise SettingsError(f"AIOREGISTRY_CONFIG: {path}: No such file or directory") from None
         return Config(path)
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path}: not UTF-8 text") from None
+    except NotTextError as error:
+        raise SettingsError(str(error)) from None
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     return parse_config(path, text)

@@ -322,7 +322,7 @@ def _profile(
 
 def _from_file(path: str, source: str) -> Setting:
     try:
-        with Path(path).expanduser().open(encoding="utf-8") as file:
+        with Path(path).expanduser().open(encoding="utf-8-sig") as file:
             token = file.read(_MAX_TOKEN_CHARACTERS).strip()
     except OSError as error:
         raise SettingsError(f"{source}: {path}: {error.strerror}") from None
