@@ -179,7 +179,10 @@ class RollingWindow:
     def seconds_for(
         self, requests: int, now: float, within: Callable[[int], float], reserved: int = 0
     ) -> float:
-        """Return how long some further requests take at least, if nobody else sends any.
+        """Return how long some further requests take at least.
+
+        Others that were seen lately keep what they have, unless it is all that there is; the rest
+        leaves, and nobody else comes.
 
         Args:
             requests: How many, at least 1.
@@ -188,14 +191,20 @@ class RollingWindow:
             reserved: Requests of the window that are left free; by default none.
         """
         used = self.used(now)
-        limit = min(self.share, self.limit - len(self._others) - len(self._held))
-        limit = max(1, limit - reserved)
-        rounds, last = divmod(requests - 1, limit)
-        # The last one of them goes at once, or when this permit comes back.
-        nth = last - (limit - used)
+        held_before = self._others_seen + self.others_timeout
+        leave = [at for at in self._others if at >= held_before]
+        staying = len(self._others) + len(self._held) - len(leave)
+        if staying + reserved >= self.limit:
+            # As long as they stay, none of ours can be sent.
+            leave, staying = self._others_leave(), 0
+        left = self.limit - staying
+        rounds, last = divmod(requests - 1, max(1, min(self.share, left) - reserved))
+        # The last one of them goes at once, or when this permit comes back, or others have left.
+        nth = last - (min(self.share, left - len(leave)) - reserved - used)
         wait = 0.0
         if nth >= 0:
-            wait = self._returns[nth] - now if nth < len(self._returns) else self.period
+            coming = sorted([*self._returns, *leave]) if leave else self._returns
+            wait = coming[nth] - now if nth < len(coming) else self.period
         return rounds * self.period + max(wait, within(last + 1))
 
     def take(self, now: float) -> None:

@@ -327,14 +327,30 @@ def test_what_others_have_and_what_is_held_for_them_is_not_for_ours():
     window.observe_others(2, -59.0)
     assert (window.used_by_others(1.0), window.free(1.0)) == (4, 4)
     assert window.seconds_for(4, 1.0, lambda _: 0.0) == 0.0
-    assert window.seconds_for(5, 1.0, lambda _: 0.0) == 60.0
-    assert window.seconds_for(9, 1.0, lambda _: 0.0) == 120.0
+    # The others leave, and the room that is held goes on being held.
+    assert window.seconds_for(5, 1.0, lambda _: 0.0) == 59.0
+    assert [window.seconds_for(count, 1.0, lambda _: 0.0) for count in (8, 9)] == [59.0, 60.0]
 
 
-def test_at_least_one_request_a_period_is_for_ours():
+def test_others_that_were_there_before_leave_and_are_waited_for_once():
     window = RollingWindow(10, 60.0)
-    window.add_others(10, 60.0, 60.0)
-    assert [window.seconds_for(count, 0.0, lambda _: 0.0) for count in (1, 2, 3)] == [0, 60, 120]
+    window.add_others(10, 40.0, 40.0)
+    assert [window.seconds_for(count, 0.0, lambda _: 0.0) for count in (1, 10, 11)] == [40, 40, 100]
+
+
+def test_others_that_have_all_are_thought_to_leave_with_the_time_that_is_held_for_them():
+    window = RollingWindow(250, 60.0, others_timeout=75.0)
+    window.observe_others(250, 0.0)
+    assert window.free(0.0) <= 0
+    # At one request a minute it would be 41 hours.
+    minutes = 2472 // 250
+    assert window.seconds_for(2472, 0.0, lambda _: 0.0) == 60.0 + 75.0 + minutes * 60.0
+
+
+def test_others_beside_a_share_take_nothing_of_it():
+    window = RollingWindow(10, 60.0, share=8)
+    window.add_others(2, 60.0, 60.0)
+    assert [window.seconds_for(count, 0.0, lambda _: 0.0) for count in (8, 9)] == [0, 60]
 
 
 def test_what_is_in_flight_comes_back_a_period_later_at_the_earliest():
