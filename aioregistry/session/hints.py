@@ -10,6 +10,7 @@ from aioregistry.errors import (
     PermissionDeniedError,
     RegistryError,
 )
+from aioregistry.session.answers import parse_error_body
 
 __all__ = ["add_creation_hint", "add_hint", "missing_thing", "needed_scopes"]
 
@@ -22,9 +23,17 @@ READ, CREATE, UPDATE, DELETE = (
 _CREATING = ("/v2/registry", "/v2/registries", "/validate-name")
 
 
-def add_hint(error: RegistryError, request: Request) -> None:
-    """Give an error of an API's call a hint: the API itself names neither scope nor thing."""
-    if isinstance(error, PermissionDeniedError):
+def add_hint(error: RegistryError, request: Request, body: bytes) -> None:
+    """Give an error of an API's call a hint: the API itself names neither scope nor thing.
+
+    Args:
+        error: The error.
+        request: The call.
+        body: The body of the answer; one that is not of the API says nothing of scopes and things.
+    """
+    if isinstance(error, PermissionDeniedError | NotFoundError) and not any(parse_error_body(body)):
+        error.hint = "The API answers in another way: check its address, and what is in between"
+    elif isinstance(error, PermissionDeniedError):
         scopes = needed_scopes(request)
         noun = "scope" if len(scopes) == 1 else "scopes"
         error.hint = f"The token needs the {noun} {' and '.join(scopes)} for this call"

@@ -339,7 +339,7 @@ class Session:
             error, failure = answer.error, Failure(None, sent=answer.sent)
         else:
             error, failure = classify(answer, authorization, now=time.time())
-            add_hint(error, request)
+            add_hint(error, request, answer.body)
         log.token_failures = 0
         log.may_have_taken_effect |= failure.sent and failure.status != 429
         if failure.status == 429:

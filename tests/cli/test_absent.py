@@ -147,6 +147,14 @@ def test_a_server_that_is_not_there_is_told_in_plain_words(filled):
     assert "cannot connect to 127.0.0.1:9: Connection refused (GET" in result.stderr
 
 
+def test_a_server_that_is_not_the_api_is_not_taken_for_an_account_without_registries(filled):
+    filled.sandbox.faults = Faults(Fault(kind="html", status=404))
+    result = filled.run("repositories")
+    assert result.exit_code == 1
+    assert "registry in the token's account" not in result.stderr
+    assert "check its address, and what is in between" in result.stderr
+
+
 def test_no_login_is_shown_by_the_configuration(filled):
     result = filled.run("config", "show", "--api-url", "http://user:secret@host")
     assert "http://***@host" in result.stdout

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from aioregistry import NotFoundError, PermissionDeniedError, ServerError
+from aioregistry import NotFoundError, PermissionDeniedError, ResponseError, ServerError
 from aioregistry.api.endpoints import Request
 from aioregistry.sandbox import Fault, Faults
 from aioregistry.session.hints import add_hint, missing_thing, needed_scopes
@@ -87,7 +87,7 @@ def test_what_does_not_exist_is_named(method, route, thing):
 
 def test_errors_of_other_kinds_get_no_hint():
     error = ServerError("no", status=500)
-    add_hint(error, Request("GET", "/v2/registry", "/v2/registry"))
+    add_hint(error, Request("GET", "/v2/registry", "/v2/registry"), b'{"id": "a", "message": "b"}')
     assert error.hint == ""
 
 
@@ -104,3 +104,13 @@ async def test_a_403_names_the_scope(sandbox, client):
         await client.get_registry()
     with pytest.raises(PermissionDeniedError, match="registry:read and registry:delete for this"):
         await client.registry("example").repository("web").delete_tag("v1")
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_an_answer_that_is_not_of_the_api_says_nothing_of_what_exists(
+    sandbox, client, status
+):
+    sandbox.faults = Faults(Fault(kind="html", status=status))
+    with pytest.raises(ResponseError) as caught:
+        await client.registries()
+    assert caught.value.hint.startswith("The API answers in another way: check its address")
