@@ -33,6 +33,7 @@ __all__ = ["EndedError", "refuse", "relax_garbage_collector", "run", "run_connec
 # As session/hints.py begins to name what an answer of 404 is about.
 _NOTHING_THERE = "There is no "
 _SILENCE_SECONDS = 5.0
+_TICK_SECONDS = 0.5
 
 
 class EndedError(typer.Exit):
@@ -186,9 +187,14 @@ async def _break_silence(to: "Connection") -> None:
     """Say on a terminal what a command waits for when it has shown nothing for some seconds."""
     import asyncio
 
+    silent = 0.0
     while sys.stderr.isatty():
-        await asyncio.sleep(_SILENCE_SECONDS)
-        if not to.display.is_in_stage:
+        begun = time.monotonic()
+        await asyncio.sleep(_TICK_SECONDS)
+        # Nothing else runs while a question waits for its answer, and that is no silence.
+        is_late = time.monotonic() - begun > 2 * _TICK_SECONDS
+        silent = 0.0 if is_late else silent + _TICK_SECONDS
+        if silent >= _SILENCE_SECONDS and not to.display.is_in_stage:
             cause = to.display.waits_for or f"an answer from {to.settings.api_url}"
             if to.limiter.status.waiting:
                 cause = "quota"

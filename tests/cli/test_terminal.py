@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,17 @@ def test_a_wait_for_a_garbage_collection_is_called_so(condemned):
         terminal.interrupt()
         terminal.wait_for("a garbage collection that was started continues")
         assert terminal.end() == 130
+
+
+@pytest.mark.slow(7)
+def test_the_time_for_an_answer_is_not_called_a_wait(condemned):
+    with Terminal("gc", "start", "example", "--no-wait") as terminal:
+        terminal.wait_for(r"\? \[y/N\]")
+        time.sleep(5.5)
+        condemned.sandbox.faults = Faults(Fault(kind="delay", method="POST", seconds=1.5))
+        terminal.type("yes\n")
+        assert terminal.end() == 0
+    assert "waiting for" not in terminal.text
 
 
 @pytest.mark.parametrize("options", ["", "--sort name"])
