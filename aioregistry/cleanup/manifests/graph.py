@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 
 from aioregistry.cleanup.manifests.content import (
     KEY_CHARACTERS,
     Content,
+    naming_others,
     subject_key,
     subject_of_tag,
 )
@@ -23,9 +25,10 @@ class Graph:
     their subject, and signatures, attestations and SBOMs by the names of their tags.
 
     Args:
-        manifests: All manifests of the repository.
+        manifests: All manifests of the repository, by digest or by themselves.
         contents: What each of them says, by digest.
         referrers: Those with a tag as signatures and the like have; None, the default, to look.
+        naming: Those of the contents that name others; None, the default, to look.
 
     Attributes:
         manifests: The manifests, by digest.
@@ -33,11 +36,14 @@ class Graph:
 
     def __init__(
         self,
-        manifests: Iterable[ListedManifest],
+        manifests: Iterable[ListedManifest] | Mapping[str, ListedManifest],
         contents: Mapping[str, Content],
         referrers: Collection[str] | None = None,
+        naming: Collection[str] | None = None,
     ) -> None:
-        here = {manifest.digest: manifest for manifest in manifests}
+        if not isinstance(manifests, Mapping):
+            manifests = {manifest.digest: manifest for manifest in manifests}
+        here = manifests
         self.manifests: Mapping[str, ListedManifest] = here
         # Those that a tag has only a part of.
         self._longer = {subject_key(one): one for one in here if len(one) > KEY_CHARACTERS}
@@ -48,14 +54,9 @@ class Graph:
         self._documented: set[tuple[str, str]] = set()
         if referrers is None:
             referrers = tagged_as_referrers(here.values())
-        naming = [
-            digest
-            for digest in here
-            if (content := contents[digest]).children
-            or content.subject is not None
-            or digest in referrers
-        ]
-        for digest in naming:
+        if naming is None:
+            naming = naming_others({digest: contents[digest] for digest in here})
+        for digest in filter({*naming, *referrers}.__contains__, here):
             content, manifest = contents[digest], here[digest]
             children = tuple(dict.fromkeys(child for child in content.children if child in here))
             if children:
@@ -63,7 +64,7 @@ class Graph:
             for child in children:
                 self._parents.setdefault(child, []).append(digest)
                 self._documented.add((digest, child))
-            if content.subject in here:
+            if content.subject is not None and content.subject in here:
                 self._documented.add((content.subject, digest))
             named = {subject_of_tag(tag) for tag in manifest.tags}
             subjects = {self._longer.get(key, key) for key in named if key} | {content.subject}
@@ -158,6 +159,12 @@ class Graph:
                     if needed in left:
                         left[needed] -= 1
         return waves
+
+    def after_the_first(self, digests: Iterable[str]) -> list[str]:
+        """Return those of some manifests that come after the first of their `waves`, in order."""
+        # Whatever is not related to others comes first, as what stands for all of it here does.
+        related = filter(self.related.__contains__, digests)
+        return [one for wave in self.waves(chain([""], related))[1:] for one in wave]
 
     def _is_needed(self, digest: str, among: Collection[str]) -> bool:
         """Return whether one of some manifests needs a manifest by what its document names."""

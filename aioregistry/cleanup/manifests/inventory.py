@@ -8,7 +8,7 @@ from functools import cached_property
 from attrs import field, frozen
 from msgspec.structs import replace
 
-from aioregistry.cleanup.manifests.content import KEY_CHARACTERS
+from aioregistry.cleanup.manifests.content import KEY_CHARACTERS, subject_key
 from aioregistry.cleanup.manifests.listed import ListedManifest, ListedTag, tagged_as_referrers
 from aioregistry.cleanup.policy.ages import tag_time
 
@@ -42,9 +42,18 @@ class RepositoryInventory:
     elsewhere: frozenset[str] = frozenset()
 
     @cached_property
-    def subjects(self) -> frozenset[str]:
-        """The `subject_key` of each manifest of which a referrer here has its subject."""
-        return self.elsewhere.union([one.digest[:KEY_CHARACTERS] for one in self.manifests])
+    def by_digest(self) -> Mapping[str, ListedManifest]:
+        """The manifests, by digest."""
+        return {one.digest: one for one in self.manifests}
+
+    @cached_property
+    def _longer(self) -> frozenset[str]:
+        longer = [digest for digest in self.by_digest if len(digest) > KEY_CHARACTERS]
+        return frozenset(map(subject_key, longer))
+
+    def has_subject(self, key: str) -> bool:
+        """Return whether a manifest has a `subject_key`: one here, or may be one elsewhere."""
+        return key in self.by_digest or key in self._longer or key in self.elsewhere
 
     @cached_property
     def referrers(self) -> Mapping[str, ListedManifest]:

@@ -143,11 +143,11 @@ def unlisted_children(
     indexes = {digest: content for digest, content in naming.items() if content.children}
     if not indexes:
         return {}
-    here = {manifest.digest for manifest in inventory.manifests}
+    here = inventory.by_digest
     return {
-        child: manifest.digest
-        for manifest in inventory.manifests
-        if manifest.digest in indexes and manifest.digest not in inventory.uncertain
-        for child in indexes[manifest.digest].children
-        if child not in here and child not in indexes[manifest.digest].blobs
+        child: digest
+        for digest in filter(indexes.__contains__, here)
+        if digest not in inventory.uncertain
+        for child in indexes[digest].children
+        if child not in here and child not in indexes[digest].blobs
     }

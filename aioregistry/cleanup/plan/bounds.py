@@ -5,6 +5,7 @@ from typing import TypeGuard
 
 from attrs import evolve
 
+from aioregistry.cleanup.manifests.content import subject_of_tag
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import tagged_as_referrers
 from aioregistry.cleanup.memory.times import RememberedTimes
@@ -67,8 +68,10 @@ def may_condemn(
         return False
     if len(inventory.manifests) > _SAMPLE_SIZE:
         some = inventory.manifests[:_SAMPLE_SIZE]
-        elsewhere = inventory.subjects if tagged_as_referrers(some) else inventory.elsewhere
-        sample = evolve(inventory, manifests=some, elsewhere=elsewhere)
+        # The subjects of the others may be among the rest.
+        referrers = tagged_as_referrers(some).values()
+        named = {subject_of_tag(tag) or "" for one in referrers for tag in one.tags}
+        sample = evolve(inventory, manifests=some, elsewhere=inventory.elsewhere | named)
         if _condemns_any(sample, policy, exempt, now):
             return True
     return _condemns_any(inventory, policy, exempt, now)

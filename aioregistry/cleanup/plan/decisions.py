@@ -1,6 +1,6 @@
 """Which tags and manifests of one repository are deleted, and which are kept: pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -12,7 +12,7 @@ from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.condemned import CondemnedItems
 from aioregistry.cleanup.plan.items import Kept, RepositoryPlan
-from aioregistry.cleanup.plan.reasons import Reasons, relation, short
+from aioregistry.cleanup.plan.reasons import Fate, Reasons, relation, short
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Candidate, Decision, PushedTag, UntaggedManifest
 from aioregistry.cleanup.policy.usage import RuleUsage
@@ -28,6 +28,7 @@ __all__ = [
     "unlisted_subjects",
 ]
 
+_STAYS = Decision(keep=True, reason="it is not deleted")
 _SUBJECT_ELSEWHERE = Decision(keep=True, reason="its subject is, or may be, in another repository")
 _NO_SUBJECT = Decision(
     keep=True,
@@ -106,6 +107,7 @@ def decide(
     exempt: Exempt,
     now: datetime,
     usage: RuleUsage | None = None,
+    naming: Mapping[str, Content] | None = None,
 ) -> Decided:
     """Decide on every manifest and every tag of a repository.
 
@@ -120,8 +122,9 @@ def decide(
         exempt: The tags and manifests that are in use.
         now: The time up to which ages are counted.
         usage: Where it is noted which rules had something to decide.
+        naming: Those of the contents that name others; None, the default, to look for them.
     """
-    graph = Graph(inventory.manifests, contents, inventory.referrers)
+    graph = Graph(inventory.by_digest, contents, inventory.referrers, naming)
     exempt = exempt.with_indexes(graph, inventory.manifests)
     images, referrers = candidates(inventory)
     in_use = exempt.tags_on(inventory.manifests)
@@ -134,16 +137,22 @@ def decide(
     _keep_with_subjects(inventory, graph, tags, deleted)
     # A million of them are in no cache of the processor: each further look at all of them counts.
     going: list[ListedManifest] = []
+    fates: list[Fate] = []
     staying: list[ListedManifest] = []
     for manifest in inventory.manifests:
-        (going if manifest.digest in deleted else staying).append(manifest)
+        fate = deleted.get(manifest.digest, _STAYS)
+        if fate is _STAYS:
+            staying.append(manifest)
+        else:
+            going.append(manifest)
+            fates.append(fate)
     reasons = Reasons(inventory, graph, exempt.digests, tags, alone, deleted, needing)
     alone_going, kept = reasons.of_staying(staying)
     plan = RepositoryPlan(
         name=inventory.repository,
         tags=count,
         manifests=len(inventory.manifests),
-        condemned=CondemnedItems.of_batches(reasons.condemned(alone_going)),
+        condemned=CondemnedItems.of_batches(reasons.condemned(alone_going, going, fates)),
         kept=kept,
     )
     return Decided(plan, going, staying, [tag for tag, _ in alone_going])
@@ -168,7 +177,7 @@ def missing_subjects(
             for subject in map(subject_of_tag, manifest.tags)
             if subject is not None
         }
-    return frozenset(named - inventory.subjects if named else named)
+    return frozenset([key for key in named if not inventory.has_subject(key)])
 
 
 def unlisted_subjects(
@@ -190,9 +199,6 @@ def unlisted_subjects(
     named_by |= inventory.referrers.keys()
     if not named_by:
         return found
-    here = inventory.subjects
-    if inventory.elsewhere:
-        here -= inventory.elsewhere
     for manifest in going:
         if manifest.digest not in named_by:
             continue
@@ -200,7 +206,10 @@ def unlisted_subjects(
         by_name = (subject_of_tag(tag) or "" for tag in manifest.tags)
         subjects = [one for one in by_name if one.startswith("sha256:")]
         for subject in (*subjects, named):
-            if subject is not None and subject_key(subject) not in here:
+            if subject is None:
+                continue
+            key = subject_key(subject)
+            if key in inventory.elsewhere or not inventory.has_subject(key):
                 found[subject] = manifest.digest
     return found
 
@@ -228,7 +237,7 @@ def candidates(inventory: RepositoryInventory) -> tuple[list[Candidate], list[Ca
             time = pushed_at if pushed_at is None else set_at.get(tag, pushed_at)
             # Tags of referrers are no images: they follow their subject, and are never counted.
             if tag[:3] == "sha" and (subject := subject_of_tag(tag)) is not None:
-                is_orphaned = _is_orphaned(subject, inventory.subjects)
+                is_orphaned = _is_orphaned(subject, inventory)
                 referrers.append(PushedTag(tag, time, digest, is_orphaned=is_orphaned))
             else:
                 images.append(PushedTag(tag, time, digest))
@@ -259,8 +268,8 @@ def decide_tags(
     return decided
 
 
-def _is_orphaned(subject: str | None, here: Collection[str]) -> bool:
-    return subject is not None and subject_key(subject) not in here
+def _is_orphaned(subject: str | None, inventory: RepositoryInventory) -> bool:
+    return subject is not None and not inventory.has_subject(subject_key(subject))
 
 
 def _decide_alone(
@@ -272,12 +281,11 @@ def _decide_alone(
     usage: RuleUsage | None,
 ) -> dict[str, Decision]:
     """Return decisions on the manifests that have no tag of an image and that nothing needs."""
-    here = inventory.subjects
     untagged = [
         UntaggedManifest(
             manifest.digest,
             manifest.pushed_at,
-            is_orphaned=_is_orphaned(contents[manifest.digest].subject, here),
+            is_orphaned=_is_orphaned(contents[manifest.digest].subject, inventory),
         )
         for manifest in inventory.manifests
         if not manifest.tags and not graph.needed_by(manifest.digest)
@@ -300,12 +308,11 @@ def _partition(
     exempt: Exempt,
     tags: Mapping[str, Decision],
     alone: Mapping[str, Decision],
-) -> tuple[dict[str, str | None], dict[str, str]]:
+) -> tuple[dict[str, Fate], dict[str, str]]:
     """Return the manifests that are deleted, and those that are kept because they are needed.
 
     Returns:
-        For each deleted one, the digest that it is deleted along with, or None; for each needed
-        one, the digest that needs it.
+        For each deleted one, why it is; for each needed one, the digest that needs it.
     """
     kept, deleted = _by_own_fate(inventory, graph, exempt, tags, alone)
     needed = graph.reached_from(kept)
@@ -330,7 +337,7 @@ def _by_own_fate(
     exempt: Exempt,
     tags: Mapping[str, Decision],
     alone: Mapping[str, Decision],
-) -> tuple[dict[str, None], dict[str, str | None]]:
+) -> tuple[dict[str, None], dict[str, Fate]]:
     """Return what is decided on manifests whatever becomes of others.
 
     Returns:
@@ -338,13 +345,14 @@ def _by_own_fate(
     """
     related = graph.related
     kept: dict[str, None] = {}
-    deleted: dict[str, str | None] = {}
+    deleted: dict[str, Fate] = {}
     held = exempt.digests.keys() | inventory.uncertain.keys()
     for manifest in inventory.manifests:
         digest, named = manifest.digest, manifest.tags
-        if len(named) == 1 and (decision := tags.get(named[0])) is not None:
+        fate = None
+        if len(named) == 1 and (fate := tags.get(named[0])) is not None:
             # As most are.
-            is_kept, is_decided = decision.keep, True
+            is_kept, is_decided = fate.keep, True
         else:
             decided = [tags[tag] for tag in named if tag in tags]
             if (len(decided) < len(named) or not named) and digest in alone:
@@ -354,7 +362,7 @@ def _by_own_fate(
             if digest in related:
                 kept[digest] = None
         elif is_decided:
-            deleted[digest] = None
+            deleted[digest] = fate
     return kept, deleted
 
 
@@ -362,7 +370,7 @@ def _keep_with_subjects(
     inventory: RepositoryInventory,
     graph: Graph,
     tags: dict[str, Decision],
-    deleted: Mapping[str, str | None],
+    deleted: Mapping[str, Fate],
 ) -> None:
     """Overrule decisions to delete the tag of a referrer whose subject is kept."""
     for digest, manifest in inventory.referrers.items():

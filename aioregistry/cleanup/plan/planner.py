@@ -365,7 +365,7 @@ class Planner:
     async def _decide_whole(self, one: _Undecided) -> RepositoryPlan | LeftAlone:
         inventory, read, name = one.inventory, one.contents, one.inventory.repository
         exempt = self._exempt(inventory)
-        decided = decide(inventory, read, self._policy, exempt, self._now, self._usage)
+        decided = decide(inventory, read, self._policy, exempt, self._now, self._usage, one.naming)
         plan, going, staying = decided.plan, decided.going, decided.staying
         # An orphan is one only if its subject is not merely missing from the list.
         unlisted = unlisted_subjects(going, inventory, one.naming)

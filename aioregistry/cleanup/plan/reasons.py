@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import compress, islice
 
 from aioregistry.cleanup.manifests.content import (
     Content,
@@ -18,13 +18,17 @@ from aioregistry.cleanup.plan.condemned import Batch
 from aioregistry.cleanup.plan.items import Kept
 from aioregistry.cleanup.policy.rule import Decision
 
-__all__ = ["Reasons", "describe", "part_of", "relation", "short"]
+__all__ = ["Fate", "Reasons", "describe", "part_of", "relation", "short"]
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
 _MAX_TAGS_SHOWN = 2
 _ITEMS_AT_ONCE = 1000
 # By the ending of a tag that names its subject.
 _KINDS = {"sig": "signature of", "att": "attestation of", "sbom": "SBOM of"}
+
+# Why a manifest is deleted: by the decision on its one tag; along with the manifest that has a
+# digest; or, None, by what is decided on several tags, or on none.
+Fate = Decision | str | None
 
 
 class Reasons:
@@ -37,7 +41,7 @@ class Reasons:
         in_use: Mapping[str, str],
         tags: Mapping[str, Decision],
         alone: Mapping[str, Decision],
-        deleted: Mapping[str, str | None],
+        deleted: Mapping[str, Fate],
         needing: Mapping[str, str],
     ) -> None:
         self._here = graph.manifests
@@ -83,18 +87,36 @@ class Reasons:
         ]
         return going, tuple(kept)
 
-    def condemned(self, tags: Iterable[tuple[str, ListedManifest]]) -> Iterator[Batch]:
+    def condemned(
+        self,
+        tags: Iterable[tuple[str, ListedManifest]],
+        going: Sequence[ListedManifest],
+        fates: Sequence[Fate],
+    ) -> Iterator[Batch]:
         """Yield the DELETEs: tags first, then manifests, none before what needs it.
 
         Args:
             tags: The tags that are deleted while their manifests stay, each with that.
+            going: The manifests that are deleted.
+            fates: Why each of them is.
         """
         waiting = iter(tags)
         while some := list(islice(waiting, _ITEMS_AT_ONCE)):
             yield self._condemned_tags(some)
-        digests = chain.from_iterable(self._graph.waves(self._deleted))
-        while manifests := list(map(self._here.__getitem__, islice(digests, _ITEMS_AT_ONCE))):
-            yield self._condemned_manifests(manifests)
+        late = dict.fromkeys(self._graph.after_the_first(self._deleted))
+        if late:
+            # Few are: nothing is looked up for the others.
+            first = [manifest.digest not in late for manifest in going]
+            going, fates = list(compress(going, first)), list(compress(fates, first))
+        for start in range(0, len(going), _ITEMS_AT_ONCE):
+            end = start + _ITEMS_AT_ONCE
+            yield self._condemned_manifests(going[start:end], fates[start:end])
+        for start in range(0, len(late), _ITEMS_AT_ONCE):
+            digests = list(islice(late, start, start + _ITEMS_AT_ONCE))
+            yield self._condemned_manifests(
+                [self._here[digest] for digest in digests],
+                [self._deleted[digest] for digest in digests],
+            )
 
     def _condemned_tags(self, going: Sequence[tuple[str, ListedManifest]]) -> Batch:
         return Batch(
@@ -113,30 +135,34 @@ class Reasons:
             return reason
         return f"{reason}; its manifest is kept: {self._why_kept(manifest.digest)}"
 
-    def _condemned_manifests(self, going: Sequence[ListedManifest]) -> Batch:
+    def _condemned_manifests(self, going: Sequence[ListedManifest], fates: Sequence[Fate]) -> Batch:
+        named = [manifest.tags for manifest in going]
+        pushed_at = [manifest.pushed_at for manifest in going]
+        set_as_pushed = self._set_at.keys().isdisjoint
         return Batch(
             "manifest",
             [manifest.digest for manifest in going],
-            [manifest.tags for manifest in going],
-            list(map(self._reason_of_manifest, going)),
-            [manifest.pushed_at for manifest in going],
-            list(map(self._youngest, going)),
+            named,
+            [
+                fate.reason if isinstance(fate, Decision) else self._other_reason(manifest, fate)
+                for manifest, fate in zip(going, fates, strict=True)
+            ],
+            pushed_at,
+            [
+                pushed if tags and set_as_pushed(tags) else self._youngest(tags, pushed)
+                for tags, pushed in zip(named, pushed_at, strict=True)
+            ],
             [manifest.size_bytes for manifest in going],
         )
 
-    def _reason_of_manifest(self, manifest: ListedManifest) -> str:
-        digest, tags = manifest.digest, manifest.tags
-        taker = self._deleted[digest]
+    def _other_reason(self, manifest: ListedManifest, taker: str | None) -> str:
         if taker is not None:
-            return f"{self._relation(taker, digest)}, which is deleted"
-        return (tags and self._own_reasons(tags)) or self._alone[digest].reason
+            return f"{self._relation(taker, manifest.digest)}, which is deleted"
+        tags = manifest.tags
+        return (tags and self._own_reasons(tags)) or self._alone[manifest.digest].reason
 
     def _own_reasons(self, tags: tuple[str, ...]) -> str:
         decided = self._tags
-        first = decided.get(tags[0])
-        if first is not None and tags == (tags[0],):
-            # As most are.
-            return first.reason
         reasons: dict[str, list[str]] = {}
         for tag in tags:
             if tag in decided:
@@ -145,12 +171,9 @@ class Reasons:
             return next(iter(reasons))
         return "; ".join(f"{', '.join(some)}: {why}" for why, some in reasons.items())
 
-    def _youngest(self, manifest: ListedManifest) -> datetime | None:
-        tags, pushed_at = manifest.tags, manifest.pushed_at
+    def _youngest(self, tags: Sequence[str], pushed_at: datetime | None) -> datetime | None:
         if not tags or pushed_at is None:
             return None
-        if self._set_at.keys().isdisjoint(tags):
-            return pushed_at
         times = [self._set_at.get(tag, pushed_at) for tag in tags]
         known = [time for time in times if time is not None]
         return max(known) if len(known) == len(times) else None
