@@ -14,6 +14,7 @@ from aioregistry.cleanup import (
     DeleteOrphaned,
     DeleteUntagged,
     Distribution,
+    InUseError,
     Keep,
     KeepNewest,
     KeepNewestUntagged,
@@ -171,6 +172,61 @@ async def test_what_came_into_use_after_the_plan_is_kept(job):
     report = await job.apply(plan, in_use=["example/web:a"])
     assert job.tags == {"a"}
     assert len(report.deleted) == 1
+
+
+class Running:
+    """A source that is asked: what runs by its answers, and how often it was asked."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.times = 0
+
+    async def __aiter__(self):
+        self.times += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        for tag in answer:
+            yield f"example/web:{tag}"
+
+
+@virtual
+async def test_what_comes_into_use_during_a_long_apply_is_kept(job):
+    for number in range(400):
+        job.push(f"pr-{number:03}", days=OLD + number)
+    plan = await job.plan(Delete())
+    last = [item.tags[0] for _, item in plan.condemned][-3:]
+    running = Running(["other"], last)
+    report = await job.apply(plan, in_use=running)
+    assert job.tags == {*last}
+    assert {one.reason for one in report.drift} == {"in use: given as in use"}
+    assert running.times > 2
+
+
+@virtual
+async def test_where_nobody_knows_any_more_what_runs_nothing_more_is_deleted(job):
+    for number in range(400):
+        job.push(f"pr-{number:03}", days=OLD + number)
+    plan = await job.plan(Delete())
+    running = Running(["other"], InUseError.unknown("cannot know what runs"))
+    report = await job.apply(plan, in_use=running)
+    assert running.times == 2
+    assert report.deleted
+    assert {one.reason for one in report.not_attempted} == {"cannot know what runs"}
+    assert len(report.deleted) + len(report.not_attempted) == 400
+
+
+@virtual
+async def test_references_that_were_given_are_not_asked_for_again(job):
+    for number in range(300):
+        job.push(f"pr-{number:03}", days=OLD + number)
+    plan = await job.plan(Delete())
+
+    async def once():
+        yield "example/web:pr-000"
+
+    await job.apply(plan, in_use=once())
+    assert job.tags == {"pr-000"}
 
 
 @virtual

@@ -15,7 +15,13 @@ from aioregistry.cleanup.apply.journal import Journal, JournalError
 from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.apply.store import JournalStore
-from aioregistry.cleanup.in_use.references import InUse, Use, collect_in_use
+from aioregistry.cleanup.in_use.references import (
+    InUse,
+    InUseSource,
+    Use,
+    can_be_asked_again,
+    collect_in_use,
+)
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
@@ -38,6 +44,8 @@ _FINAL: frozenset[str] = frozenset({"deleted", "drift"})
 _CONCURRENCY = 32
 _TIME_IS_UP = "the deadline has passed"
 _GRACE_SECONDS = 5.0
+# What runs is asked for again after so many seconds.
+_IN_USE_SECONDS = 600.0
 
 
 async def apply_plan(
@@ -86,8 +94,10 @@ async def apply_plan(
         caps: The limits on how much may be deleted; None, the default, for those of the plan, and
             half of each repository's tags.
         force: Whether the plan may exceed `Caps.max_fraction`. False by default.
-        in_use: The images that run somewhere now. None, the default, for those that the plan
-            recorded, with a warning in the log.
+        in_use: The images that run somewhere now. A source that says it each time anew, as
+            `ClusterInUse`, is asked again every ten minutes; where it cannot tell then, nothing
+            more is deleted. None, the default, for those that the plan recorded, with a warning in
+            the log.
         deadline: Seconds after which no further DELETE is sent; None, the default, for no end.
         memory: Where lists are remembered between runs, see `make_plan`: those that turn out to be
             out of date are forgotten, and what is left is remembered. True by default.
@@ -132,6 +142,7 @@ async def apply_plan(
                     kept,
                     remembered,
                     running,
+                    in_use if can_be_asked_again(in_use) else None,
                     deadline,
                     on_outcome,
                     on_progress,
@@ -181,6 +192,7 @@ class _Job:
         archive: Archive | None,
         memory: ListMemory | None,
         in_use: InUse,
+        source: InUse | InUseSource | None,
         deadline: float | None,
         on_outcome: Callable[[ItemOutcome], Ignored] | None,
         on_progress: Callable[[Progress], Ignored] | None,
@@ -198,6 +210,8 @@ class _Job:
         self.aborted: RegistryError | None = None
         # Whether the registry has answered anything.
         self.is_found = False
+        self._source = source
+        self._asked_at = clock()
         self._random = random
         self._end = None if deadline is None else clock() + deadline
         self._on_outcome = on_outcome
@@ -312,6 +326,14 @@ class _Job:
             raise self._not_found() from None
         self.is_found = True
         return any(repository.name == name for repository in listed)
+
+    async def ask_what_runs(self) -> None:
+        """Ask again what is in use where that was asked some time ago, and can be asked."""
+        if self._source is None or self.clock() - self._asked_at < _IN_USE_SECONDS:
+            return
+        begun = self.clock()
+        self.in_use = await collect_in_use(self._source, self.plan.in_use)
+        self._asked_at = begun
 
     def time_is_up(self) -> str | None:
         """Return what to say of items that are not begun after the deadline; None before it."""

@@ -41,6 +41,9 @@ class Job(Protocol):
     def record_checked(self, repository: str) -> None:
         """Record that new images were looked for after the last DELETE in a repository."""
 
+    async def ask_what_runs(self) -> None:
+        """Ask again what is in use where that was asked some time ago; raise if it is unknown."""
+
     def time_is_up(self) -> str | None:
         """Return what to say of items when nothing more may be begun; None before that."""
 

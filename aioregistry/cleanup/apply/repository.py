@@ -22,6 +22,7 @@ from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
 from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.apply.watch import TagWatch, likely_to_move
+from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.manifests.content import (
     Content,
     MissingContentError,
@@ -41,7 +42,7 @@ from aioregistry.session.exchange import Verdict
 __all__ = ["RepositoryJob"]
 
 # After these nothing more is begun.
-_ABORTING = (AuthenticationError, JournalError)
+_ABORTING = (AuthenticationError, InUseError, JournalError)
 # A list that is not found is asked for once more where the API still lists the repository.
 _ATTEMPTS = 2
 
@@ -154,6 +155,7 @@ class RepositoryJob:
             if (why := self._job.time_is_up()) is not None:
                 self._give_up(why)
                 return
+            await self._job.ask_what_runs()
             await self._run_batch()
 
     async def _run_batch(self) -> None:

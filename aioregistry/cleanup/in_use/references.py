@@ -3,7 +3,7 @@
 import logging
 from array import array
 from collections import defaultdict
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -14,7 +14,15 @@ from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.references import Reference
 
-__all__ = ["InUse", "InUseError", "InUseSource", "InUseTally", "Use", "collect_in_use"]
+__all__ = [
+    "InUse",
+    "InUseError",
+    "InUseSource",
+    "InUseTally",
+    "Use",
+    "can_be_asked_again",
+    "collect_in_use",
+]
 
 logger: logging.Logger = logging.getLogger("aioregistry")
 
@@ -282,6 +290,11 @@ def _written(kind: str) -> str:
     return f"{group}/VERSION/{resource}" if group else f"VERSION/{resource}"
 
 
+def can_be_asked_again(source: InUse | InUseSource | None) -> bool:
+    """Return whether a source says what runs each time anew, as a cluster that is asked."""
+    return isinstance(source, AsyncIterable) and not isinstance(source, AsyncIterator)
+
+
 async def _collect(source: InUse | InUseSource | None, recorded: InUseSummary | None) -> InUse:
     if source is None:
         if recorded is None or not recorded.read:
@@ -296,7 +309,8 @@ async def _collect(source: InUse | InUseSource | None, recorded: InUseSummary | 
         return source
     refuse_one("in_use", source)
     uses = [use async for use in source] if isinstance(source, AsyncIterable) else list(source)
-    if not uses:
+    # Whoever was asked and has answered knows that nothing runs.
+    if not uses and not getattr(source, "asked", ()):
         raise InUseError(
             "in use: no reference at all, as after a query that failed; where nothing runs, pass"
             " InUse()"

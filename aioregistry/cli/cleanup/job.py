@@ -23,7 +23,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder
 from aioregistry.cli.cleanup.options import Applying, Reading, resume_line
-from aioregistry.cli.cleanup.uses import GivenUses, read_uses
+from aioregistry.cli.cleanup.uses import AskedUses, GivenUses, read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
 from aioregistry.cli.display.garbage import show_status_of
@@ -184,9 +184,10 @@ class CleanupJob:
         if self._archive is not None and self.counts.total:
             to.note_archive(registry.name, self._archive)
         given = self._inputs.given
+        uses: InUse | AskedUses | None = self.uses
         if given is not None and given.live and self.counts.total:
-            # What was started since the plan was made is in use, too.
-            self.uses = await given.ask(to.client)
+            # What was started since the plan was made, or will be meanwhile, is in use, too.
+            uses = given.asked_by(to.client)
         async with to.display.stage("Delete", self.counts.total, "requests") as stage:
 
             def count(outcome: ItemOutcome) -> None:
@@ -204,7 +205,7 @@ class CleanupJob:
                         resume=resume,
                         caps=self._inputs.caps,
                         force=self._applying.force,
-                        in_use=self.uses,
+                        in_use=uses,
                         deadline=self._seconds_left(),
                         memory=memory,
                         on_outcome=count,

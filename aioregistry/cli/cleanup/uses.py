@@ -1,7 +1,7 @@
 """The images in use that options name."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from aioregistry.cleanup.in_use.named import (
 )
 from aioregistry.cleanup.in_use.references import InUse, InUseError, Use
 from aioregistry.cleanup.in_use.several import SeveralInUse
-from aioregistry.cleanup.in_use.summary import InUseSummary
+from aioregistry.cleanup.in_use.summary import AskedServer, InUseSummary
 from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.display.text import safe
@@ -27,7 +27,7 @@ from aioregistry.cli.options import Access
 if TYPE_CHECKING:
     from aioregistry.client.client import RegistryClient
 
-__all__ = ["GivenUses", "read_uses"]
+__all__ = ["AskedUses", "GivenUses", "read_uses"]
 
 
 @frozen
@@ -44,6 +44,8 @@ class GivenUses:
     of_files: Sequence[Use] = ()
     live: Sequence[str] = ()
     _reading: Reading = field(factory=Reading, repr=False)
+    # What was said is not said again.
+    _told: set[str] = field(factory=set, init=False, repr=False, eq=False)
 
     @classmethod
     def read(cls, reading: Reading, recorded: InUseSummary | None = None) -> "GivenUses | None":
@@ -124,11 +126,39 @@ class GivenUses:
             )
         )
         found = await sources.ask()
-        _print(sources.notes)
+        _print([note for note in sources.notes if note not in self._told])
+        self._told.update(sources.notes)
         return InUse([*self.of_files, *found], sources.asked)
+
+    def asked_by(self, client: "RegistryClient") -> "AskedUses":
+        """Return what is in use as a source that is asked each time anew."""
+        return AskedUses(self, client)
 
     def _fixed(self) -> InUse:
         return InUse(self.of_files) if self.stated is None else self.stated
+
+
+class AskedUses:
+    """What the options say is in use, for who asks several times.
+
+    Args:
+        given: The options.
+        client: The account's.
+
+    Attributes:
+        asked: The servers that were asked, once all have answered.
+    """
+
+    def __init__(self, given: GivenUses, client: "RegistryClient") -> None:
+        self.asked: tuple[AskedServer, ...] = ()
+        self._given = given
+        self._client = client
+
+    async def __aiter__(self) -> AsyncGenerator[Use]:
+        found = await self._given.ask(self._client)
+        self.asked = found.asked
+        for use in found:
+            yield use
 
 
 def read_uses(reading: Reading, access: Access) -> InUse | None:
