@@ -176,7 +176,8 @@ class Jobs:
 
     def _running(self, name: str) -> Job | None:
         for job in self._jobs.values():
-            if job.name == name and job.status == "running":
+            # How one of another replica is by now, the store tells.
+            if job.name == name and job.status == "running" and not job.is_elsewhere:
                 return job
         return None
 

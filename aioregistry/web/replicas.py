@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aioregistry.web.job import Job
@@ -10,6 +11,7 @@ from aioregistry.web.reports import (
     SERVICE_ENDED,
     SERVICE_STOPPED,
     JobStore,
+    JobStoreError,
     SharedJobStore,
     StoredJob,
     is_identifier,
@@ -22,6 +24,7 @@ logger: logging.Logger = logging.getLogger("aioregistry.web")
 _LOOK_SECONDS = 0.5
 # How long the first line of a job may take from its replica to the store.
 _FIRST_LINE_SECONDS = 3.0
+_READ_AT_ONCE = 8
 _Work = Callable[[Job], Awaitable[object]]
 
 
@@ -34,7 +37,13 @@ class Replicas:
 
     def __init__(self, store: SharedJobStore) -> None:
         self._store = store
+        self._look_seconds = min(_LOOK_SECONDS, store.alive_seconds / 4)
         self._tasks: set[asyncio.Task[None]] = set()
+        # Those of other replicas that are to be cancelled.
+        self._cancelled: set[str] = set()
+        self._readers = ThreadPoolExecutor(
+            _READ_AT_ONCE, thread_name_prefix="aioregistry-job-readers"
+        )
         self._keeping: asyncio.Task[None] | None = None
 
     @classmethod
@@ -66,7 +75,7 @@ class Replicas:
                         here[identifier].cancel()
             except Exception as error:  # noqa: BLE001, the server may come back in time
                 logger.warning("jobs cannot be kept alive: %s", error)
-            await asyncio.sleep(min(_LOOK_SECONDS, self._store.alive_seconds / 4))
+            await asyncio.sleep(self._look_seconds)
 
     async def read(self, identifier: str) -> StoredJob | None:
         """Return what the store has of a job, also of one that another replica has just begun.
@@ -82,12 +91,21 @@ class Replicas:
         """
         clock = asyncio.get_running_loop().time
         late, pause = clock() + _FIRST_LINE_SECONDS, 0.01
-        while (stored := await asyncio.to_thread(self._store.read, identifier)) is None:
-            if not is_identifier(identifier) or clock() + pause > late:
-                return None
+        while True:
+            asked_at = clock()
+            stored = await self._read(identifier)
+            if clock() - asked_at > _LOOK_SECONDS:
+                # The store stood still, and who has begun it could not report it either.
+                late = clock() + _FIRST_LINE_SECONDS
+            if stored is not None or not is_identifier(identifier) or clock() + pause > late:
+                return stored
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LOOK_SECONDS)
-        return stored
+            pause = min(2 * pause, self._look_seconds)
+
+    async def _read(self, identifier: str) -> StoredJob | None:
+        # In threads of its own: where the store stands still, nothing else waits for that.
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._store.read, identifier)
 
     def follow(self, job: Job, on_end: Callable[[Job], None]) -> None:
         """Have a job of another replica show how it is there, until it has ended.
@@ -100,19 +118,27 @@ class Replicas:
 
     async def _follow(self, job: Job, on_end: Callable[[Job], None]) -> None:
         clock = asyncio.get_running_loop().time
-        seen_at = clock()
+        missed_since: float | None = None
         while job.status == "running":
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
             try:
-                stored = await asyncio.to_thread(self._store.read, job.id)
+                stored = await self._read(job.id)
+                if job.id in self._cancelled:
+                    # Again: the store may have forgotten it.
+                    await self._store.cancel(job.id)
             except Exception as error:  # noqa: BLE001, the server may come back
                 logger.warning("job %s cannot be followed: %s", job.id, error)
+                # It may have forgotten the job when it is back, until that is reported again.
+                missed_since = None
                 continue
             if stored is not None:
                 job.take_over(stored)
-                seen_at = clock()
-            elif clock() - seen_at > self._store.alive_seconds:
+                missed_since = None
+            elif missed_since is None:
+                missed_since = clock()
+            elif clock() - missed_since > self._store.alive_seconds:
                 job.end("failed", SERVICE_ENDED)
+        self._cancelled.discard(job.id)
         on_end(job)
 
     async def cancel(self, identifier: str) -> None:
@@ -122,6 +148,7 @@ class Replicas:
             JobStoreError: The store cannot be reached.
         """
         await self._store.cancel(identifier)
+        self._cancelled.add(identifier)
 
     def cancel_soon(self, identifier: str) -> None:
         """Do the same without waiting for it: what goes wrong is logged."""
@@ -142,22 +169,54 @@ class Replicas:
         """
 
         async def do(job: Job) -> None:
-            while (holder := await self._store.claim(job.name, job.id)) != job.id:
-                other = await recall(holder)
-                # One that ended before has yet to give the name back.
-                is_newer = other is not None and not _ended_before(other, job)
-                if other is not None and is_newer and await _mirrored(other, job):
-                    return
-                await asyncio.sleep(_LOOK_SECONDS)
+            holder = await self._store.claim(job.name, job.id)
+            try:
+                while holder != job.id:
+                    holder = await self._wait_for(holder, job, recall)
+                    if job.status != "running":
+                        return
+            except asyncio.CancelledError:
+                if job.was_cancelled and not job.was_stopped:
+                    # Who cancels it means the work, whichever job does that.
+                    await self._end(holder)
+                raise
             await work(job)
 
         return do
+
+    async def _wait_for(
+        self, holder: str, job: Job, recall: Callable[[str], Awaitable[Job | None]]
+    ) -> str:
+        """Have a job go and end as the one that has its name, or return who has it then."""
+        try:
+            other = await recall(holder) if holder else None
+            # One that ended before has yet to give the name back.
+            is_newer = other is not None and not _ended_before(other, job)
+            if other is not None and is_newer and await _mirrored(other, job):
+                return holder
+            await asyncio.sleep(self._look_seconds)
+            return await self._store.claim(job.name, job.id)
+        except JobStoreError as error:
+            logger.warning("job %s waits for one of its name: %s", job.id, error)
+            await asyncio.sleep(self._look_seconds)
+            return holder
+
+    async def _end(self, identifier: str) -> None:
+        """Have another job cancelled. While the store is away that has to wait."""
+        while identifier:
+            try:
+                await self.cancel(identifier)
+                identifier = ""
+            except JobStoreError as error:
+                logger.warning("job %s cannot be cancelled yet: %s", identifier, error)
+                await asyncio.sleep(self._look_seconds)
 
     async def close(self) -> None:
         """Follow nothing any more."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

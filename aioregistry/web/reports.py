@@ -123,6 +123,8 @@ class SharedJobStore(JobStore, Protocol):
     async def claim(self, name: str, job: str) -> str:
         """Return the job that has a name: this one, unless another one that is alive has it.
 
+        It may be an empty text: for now nobody can tell.
+
         Args:
             name: The job's name.
             job: Its identifier.
