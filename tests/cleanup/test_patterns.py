@@ -41,7 +41,7 @@ def in_time(work) -> bool:
     """Whether work that would take a backtracking matcher years ends at all."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(120)
     return not thread.is_alive()
 
 

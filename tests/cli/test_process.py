@@ -444,7 +444,7 @@ def test_a_signal_right_before_the_wait_for_an_answer_ends_it():
         text=True,
     ) as process:
         try:
-            process.wait(20)
+            process.wait(120)
         finally:
             process.kill()
         assert process.stdout.read() == "interrupted\n"

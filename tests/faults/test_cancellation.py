@@ -19,6 +19,7 @@ import tests.faults.oci_works  # noqa: F401, they enter themselves
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
 from tests.faults.stage import WAYS, end
 from tests.faults.works import HEALTH, WORKS
+from tests.ratelimit.redis_servers import be_patient
 from tests.test_public_api import MODULES
 
 # Of these nothing is to be ended: they are done with their first step.
@@ -113,10 +114,12 @@ def cells():
 @pytest.mark.slow(0.1)
 @pytest.mark.parametrize(("name", "way"), list(cells()))
 def test_nothing_stays_behind_wherever_it_ends(
-    name, way, redis_port, quick_garbage_collection, tmp_path
+    name, way, redis_port, quick_garbage_collection, tmp_path, monkeypatch
 ):
-    if "redis" in name and not redis_port:
-        pytest.skip(NEEDS_REDIS)
+    if "redis" in name:
+        if not redis_port:
+            pytest.skip(NEEDS_REDIS)
+        be_patient(monkeypatch)
     for nth in itertools.count(1):
         folder = tmp_path / f"{name}-{way}-{nth}".replace(" ", "-")
         folder.mkdir()

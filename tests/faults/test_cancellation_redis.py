@@ -9,6 +9,7 @@ pytest.importorskip("redis")
 from aioregistry import ClientClosedError, RateLimit
 from aioregistry.redis import RedisLimiter
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
+from tests.ratelimit.redis_servers import be_patient
 
 pytestmark = pytest.mark.skipif(not redis_is_there(), reason=NEEDS_REDIS)
 
@@ -16,7 +17,8 @@ QUOTA = RateLimit(windows=((1, 0.5), (100, 60.0)), burst=1000)
 
 
 @pytest.fixture
-async def client():
+async def client(monkeypatch):
+    be_patient(monkeypatch)
     async with RedisServer().running() as server, server.client() as client:
         yield client
 

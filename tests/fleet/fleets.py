@@ -77,7 +77,7 @@ def addresses_of(sandbox: Sandbox, rate_limit: RateLimit | None = None) -> Addre
 
 @asynccontextmanager
 async def engine_of(fleet: Fleet, sandbox: Sandbox, url: str = "memory://", **options):
-    options = {"tick_seconds": 0.1, "lease_seconds": 2.0, "look_seconds": 0.1} | options
+    options = {"tick_seconds": 0.1, "lease_seconds": 20.0, "look_seconds": 0.1} | options
     addresses = options.pop("addresses", addresses_of(sandbox))
     async with FleetEngine(fleet, url, addresses=addresses, **options) as engine:
         yield engine

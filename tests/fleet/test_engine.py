@@ -238,7 +238,7 @@ async def test_work_waits_for_its_window(tmp_path):
             assert sandbox.request_count == 0
             # Somebody asks for it now: the run that waits is the one that begins.
             assert await engine.begin(["reg0"], "29990101T000000Z", at_any_time=True) == []
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(200):
                 await working
             assert (await engine.runs())["reg0"].result == "done"
 
@@ -272,6 +272,7 @@ async def test_how_far_a_slice_is_can_be_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("aioregistry.fleet.steps._SECONDS_BETWEEN_PROGRESS", 0.02)
     limit = RateLimit().scaled(60)
     async with sandbox_of(1, 2, 60, limits=Limits(scale=60.0)) as sandbox:
+        sandbox.latency = 0.05
         fleet = fleet_of(tmp_path, 1)
         async with engine_of(fleet, sandbox, addresses=addresses_of(sandbox, limit)) as engine:
             await engine.begin(["reg0"])

@@ -45,7 +45,7 @@ async def test_who_only_plans_carries_out_no_run_that_deletes(tmp_path):
         fleet = fleet_of(tmp_path, 1)
         async with engine_of(fleet, sandbox) as engine:
             await engine.begin(["reg0"])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(200):
                 await engine.work(["reg0"], plan_only=True)
             assert (await engine.runs())["reg0"].phase == "plan"
         assert sandbox.request_count == 0

@@ -40,7 +40,7 @@ def deletes(sandbox) -> list[str]:
     return [one.raw_path for one in sandbox.requests if one.method == "DELETE"]
 
 
-async def until(condition, seconds: float = 20.0) -> None:
+async def until(condition, seconds: float = 200.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

@@ -21,7 +21,7 @@ from aioregistry import RateLimit, RateLimitedError, SharedQuotaError
 from aioregistry.ratelimit.away import describe, is_away, reason, refusal
 from aioregistry.redis import RedisLimiter
 from benchmarks.ports import free_port
-from tests.ratelimit.redis_servers import saying
+from tests.ratelimit.redis_servers import be_patient, saying
 
 pytestmark = pytest.mark.slow(0.5)
 
@@ -220,8 +220,7 @@ def test_the_reason_of_a_timeout_is_what_its_client_tried_again_after():
 
 
 async def test_going_away_and_coming_back_are_logged_once_each(caplog, monkeypatch):
-    # A busy machine's answer comes late, which is another reason.
-    monkeypatch.setattr("aioregistry.ratelimit.shared._FIRST_TIMEOUT_SECONDS", 60.0)
+    be_patient(monkeypatch)
     errors_of = {"evalsha": PASSING["READONLY"]}
     with caplog.at_level(logging.INFO, logger="aioregistry"):
         async with (

@@ -10,6 +10,7 @@ pytest.importorskip("redis")
 from aioregistry import ClientClosedError, RateLimit, RateLimitedError, RateLimitHeaders
 from aioregistry.redis import RedisLimiter
 from benchmarks.sharing import NEEDS_REDIS, RedisServer, redis_is_there
+from tests.ratelimit.redis_servers import be_patient
 
 pytestmark = [
     pytest.mark.slow(1),
@@ -37,7 +38,8 @@ async def redis(server):
 
 
 @pytest.fixture
-async def make(redis):
+async def make(redis, monkeypatch):
+    be_patient(monkeypatch)
     made = []
 
     def make(quota: RateLimit = QUOTA, **options) -> RedisLimiter:

@@ -393,7 +393,7 @@ def wait_for_right(server, account):
     who = f"--as=system:serviceaccount:default:{account}"
     for kind in KINDS:
         words = ("auth", "can-i", "list", str(kind), "-A", who)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while server.kubectl(*words, check=False).stdout.strip() != "yes":
             assert time.monotonic() < end, words
             time.sleep(0.1)

@@ -282,7 +282,7 @@ async def test_what_a_thread_tells_wakes_followers():
 
     def blocking(job):
         job.tell(step=1)
-        assert told.wait(10)
+        assert told.wait(60)
 
     job = Jobs().start("block", lambda job: asyncio.to_thread(blocking, job))
     async for event in job.events():

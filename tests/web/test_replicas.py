@@ -274,7 +274,7 @@ async def test_a_job_is_not_taken_for_one_of_its_name_that_ended_before_it(serve
 
     def send(self, job, lines, *, last):
         if last:
-            may_end.wait(20)
+            may_end.wait(60)
         usual(self, job, lines, last=last)
 
     monkeypatch.setattr(redis.RedisJobStore, "_send", send)

@@ -59,7 +59,7 @@ async def test_an_apply_that_could_not_delete_has_failed_and_says_nothing_of_the
 ):
     vault, jobs = Vault(sandbox.token), Jobs(tmp_path / "reports")
     once = RetryPolicy(attempts=1)
-    async with RegistryClient(vault, base_url=sandbox.url, retry=once, timeout=0.5) as client:
+    async with RegistryClient(vault, base_url=sandbox.url, retry=once, timeout=60) as client:
         registry = client.registry("example")
         plan = await ended(jobs, "plan", plan_work(registry, POLICY, tmp_path))
         if trouble == "vault":
