@@ -21,14 +21,13 @@ from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ConflictError, ResponseError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, RateLimit, RateLimitStatus
-from aioregistry.session.exchange import FinishedRequest
+from aioregistry.session.exchange import FinishedRequest, RecentRequests
 from aioregistry.session.hints import add_creation_hint
 from aioregistry.session.origins import (
     API_URL,
     API_URL_VARIABLE,
     origin_from_environment,
 )
-from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.session import Session
 from aioregistry.session.transport import TokenSource, Transport

@@ -21,13 +21,9 @@ from aioregistry.errors import (
 from aioregistry.oci.credentials import Credentials, Registry
 from aioregistry.oci.documents import ACCEPT, is_host, redirected
 from aioregistry.oci.tokens import Authorizer
+from aioregistry.session.alike import AlikeRequests, read_answer
 from aioregistry.session.answers import Answer, NoAnswer, classify
-from aioregistry.session.connections import (
-    AlikeRequests,
-    Connections,
-    most_connections,
-    own_session,
-)
+from aioregistry.session.connections import Connections, most_connections, own_session
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import (
     API_URL,
@@ -40,7 +36,7 @@ from aioregistry.session.origins import (
 )
 from aioregistry.session.retry import Failure, RetryPolicy
 from aioregistry.session.secret import Secret, redact
-from aioregistry.session.transport import foreign_error, not_reached, read_answer, request_options
+from aioregistry.session.transport import foreign_error, not_reached, request_options
 
 __all__ = ["RegistryRequests"]
 
@@ -97,8 +93,7 @@ class RegistryRequests:
         # For the registry's own origin alone, over the same connections: quicker.
         self._direct: aiohttp.ClientSession | None = None
         self._alike: AlikeRequests | None = None
-        self._origin: URL | None = None
-        self._base_path = ""
+        self._base_path: str | None = None
         self._serves_referrers = True
         # Waiting for a connection must not count as waiting for the registry.
         most = None if session is None else most_connections(session.connector)
@@ -135,7 +130,7 @@ class RegistryRequests:
             self._http = own_session(**options)
             if not self._trusts_env:
                 self._direct = own_session(one_origin=True, connector_owner=False, **options)
-                self._alike = AlikeRequests(self._direct)
+                self._alike = AlikeRequests(self._direct, self._address)
         return self
 
     async def close(self) -> None:
@@ -180,7 +175,7 @@ class RegistryRequests:
     ) -> Answer:
         base_url = self._base_url or await self._base()
         url = f"{base_url}{path}"
-        own = self._own_address(method, base_url, path)
+        own = self._own_target(method, base_url, path)
         attempts = renewals = redirects = 0
         # Where a blob's storage is: it is sent no authorization, and stands in no error.
         storage: str | None = None
@@ -277,7 +272,7 @@ class RegistryRequests:
         data: Any = None,
         kind: str = "",
         max_bytes: int = _MAX_BODY,
-        own: URL | None = None,
+        own: str | None = None,
     ) -> Answer | NoAnswer:
         """Send a request once.
 
@@ -289,7 +284,7 @@ class RegistryRequests:
             data: The body; None for none.
             kind: The media type of the body; empty for none.
             max_bytes: The most bytes of an answer.
-            own: The address, if the request is like many others; see `_own_address`.
+            own: The target, if the request is like many others; see `_own_target`.
         """
         http = self._http
         if http is None or http.closed:
@@ -327,17 +322,20 @@ class RegistryRequests:
         finally:
             self._turns.release()
 
-    def _own_address(self, method: str, base_url: str, path: str) -> URL | None:
-        """Return the address of a request that is like many others; None for any other.
+    def _own_target(self, method: str, base_url: str, path: str) -> str | None:
+        """Return the target of a request that is like many others; None for any other.
 
         Those are the ones that read from the registry's own origin.
         """
         if self._alike is None or method not in _READS or "?" in path:
             return None
-        if self._origin is None:
-            self._origin, self._base_path = URL(base_url, encoded=True), urlsplit(base_url).path
-        # To read the origin anew takes four times as long.
-        return self._origin.with_path(self._base_path + path, encoded=True)
+        if self._base_path is None:
+            self._base_path = urlsplit(base_url).path
+        return self._base_path + path
+
+    def _address(self, target: str) -> URL:
+        """Return the address of a target at the registry's own origin."""
+        return URL(self._base_url or "", encoded=True).with_path(target, encoded=True)
 
     def _usual_way(
         self,

@@ -1,6 +1,6 @@
 """Connections: aiohttp sessions of our own, turns for attempts, and why there is no connection.
 
-Together with `transport` the place in the core that knows aiohttp.
+Together with `alike` and `transport` the place in the core that knows aiohttp.
 """
 
 import asyncio
@@ -9,19 +9,12 @@ import math
 import os
 import ssl
 from collections import deque
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import aiohttp
-from aiohttp import hdrs
-from attrs import define
-
-if TYPE_CHECKING:
-    from multidict import CIMultiDict
-    from yarl import URL
 
 __all__ = [
-    "AlikeRequests",
+    "AlikeRequest",
     "Connections",
     "cause_of",
     "most_connections",
@@ -31,10 +24,6 @@ __all__ = [
 
 # An attribute of aiohttp's sessions, which a later version may not have.
 _RESEND_SWITCH = "_retry_connection"
-# What differs in requests that are alike; a later version may keep it elsewhere.
-_DIFFERING = frozenset({"url", "original_url", "headers"})
-
-
 _CERTIFICATES = "SSL_CERT_FILE can name the certificates to trust"
 _PROXIES = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 _NO_TLS = "Check whether the address begins with http:// or https://"
@@ -97,7 +86,7 @@ def most_connections(connector: aiohttp.BaseConnector | None) -> int | None:
     return min(limits, default=None)
 
 
-class _AlikeRequest(aiohttp.ClientRequest):
+class AlikeRequest(aiohttp.ClientRequest):
     """A request of a session whose requests all go to one origin, in one way, without a proxy.
 
     What connections for it are known by, aiohttp works out once. Each session has a subclass of its
@@ -105,6 +94,8 @@ class _AlikeRequest(aiohttp.ClientRequest):
     """
 
     key: ClassVar[Any] = None
+    # Whether aiohttp has sent it over a connection of which all is known that a copy uses.
+    may_be_copied = False
 
     @property
     def connection_key(self) -> Any:
@@ -114,88 +105,12 @@ class _AlikeRequest(aiohttp.ClientRequest):
             kind.key = super().connection_key
         return kind.key
 
-
-@define
-class _Made:
-    """The first request of a method, as aiohttp made it.
-
-    Attributes:
-        kind: Its class.
-        state: All that it was before it was sent.
-        authorization: The authorization of the last request that was like it; None for none.
-        headers: The headers of that one.
-        send: How aiohttp goes on with a request.
-    """
-
-    kind: type[aiohttp.ClientRequest]
-    state: dict[str, Any]
-    authorization: str | None
-    headers: "CIMultiDict[str]"
-    send: aiohttp.ClientHandlerType
-
-
-class AlikeRequests:
-    """Sends requests that differ in nothing but their address and their authorization.
-
-    For each request aiohttp works out anew what its session says of headers, timeouts, cookies,
-    proxies and redirects, which is a fifth of a client's time. Here the first request of a method
-    goes that way. Those after it are copies of it, and go on where middlewares hand requests over.
-
-    Args:
-        session: A session of our own for one origin, without a total timeout: see `own_session`.
-    """
-
-    __slots__ = ("_made", "_session")
-
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
-        self._made: dict[str, _Made] = {}
-
-    def request(
-        self, method: str, url: "URL", authorization: str | None
-    ) -> Awaitable[aiohttp.ClientResponse]:
-        """Send a request without a body, and return the response; no redirect is followed.
-
-        Args:
-            method: The method.
-            url: The address, encoded and without a fragment.
-            authorization: The value of the Authorization header; None for none.
-
-        Raises:
-            RuntimeError: The session is closed.
-        """
-        made = self._made.get(method)
-        if made is None or self._session.closed:
-            return self._first(method, url, authorization)
-        if made.authorization is not authorization:
-            headers = made.headers.copy()
-            headers.popall(hdrs.AUTHORIZATION, None)
-            if authorization is not None:
-                headers[hdrs.AUTHORIZATION] = authorization
-            made.authorization, made.headers = authorization, headers
-        request = made.kind.__new__(made.kind)
-        state = vars(request)
-        state.update(made.state)
-        state["url"] = state["original_url"] = url
-        state["headers"] = made.headers.copy()
-        return made.send(request)
-
-    async def _first(
-        self, method: str, url: "URL", authorization: str | None
-    ) -> aiohttp.ClientResponse:
-        async def keep(
-            request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
-        ) -> aiohttp.ClientResponse:
-            state = dict(getattr(request, "__dict__", ()))
-            if state.keys() >= _DIFFERING:
-                headers = request.headers.copy()
-                self._made[method] = _Made(type(request), state, authorization, headers, send)
-            return await no_hidden_resend(request, send)
-
-        headers = None if authorization is None else {hdrs.AUTHORIZATION: authorization}
-        return await self._session.request(
-            method, url, headers=headers, allow_redirects=False, middlewares=[keep]
-        )
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        """Send it, as aiohttp does."""
+        response = await super().send(conn)
+        read = getattr(conn.protocol, "read", None)
+        self.may_be_copied = hasattr(conn.transport, "write") and asyncio.iscoroutinefunction(read)
+        return response
 
 
 def own_session(*, one_origin: bool = False, **options: Any) -> aiohttp.ClientSession:
@@ -208,7 +123,7 @@ def own_session(*, one_origin: bool = False, **options: Any) -> aiohttp.ClientSe
     """
     has_switch = _RESEND_SWITCH in getattr(aiohttp.ClientSession, "ATTRS", ())
     if one_origin:
-        options["request_class"] = type("_Request", (_AlikeRequest,), {})
+        options["request_class"] = type("_Request", (AlikeRequest,), {})
     session = aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=() if has_switch else (no_hidden_resend,),

@@ -1,4 +1,4 @@
-"""What callbacks and reports see of a request."""
+"""What callbacks and reports see of a request, and of the latest ones."""
 
 import logging
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from attrs import asdict, define, frozen
 
 from aioregistry.api.endpoints import Request
 
-__all__ = ["FinishedRequest", "RequestLog", "Verdict", "report"]
+__all__ = ["FinishedRequest", "RecentRequests", "RequestLog", "Verdict", "report"]
 
 logger: logging.Logger = logging.getLogger("aioregistry")
 
@@ -103,6 +103,49 @@ class RequestLog:
             seconds,
             error,
         )
+
+
+@define
+class RecentRequests:
+    """The latest results of a session; times are seconds on the event loop's clock.
+
+    Attributes:
+        newest: What came of the last request that had a result: ``answered``, also with an error
+            that only concerns this request (403, 404 and the like); ``refused``, the API or the
+            token's callable gave no valid token; ``failed``, no answer or a 5xx. None before the
+            first.
+        newest_at: When that was.
+        answered_at: When a request was last ``answered``; None when none was.
+        failures: How many requests have ``failed`` since one had another result.
+    """
+
+    newest: Literal["answered", "refused", "failed"] | None = None
+    newest_at: float = 0.0
+    answered_at: float | None = None
+    failures: int = 0
+
+    def record(self, error: str | None, status: int | None, now: float) -> None:
+        """Take in a request that has ended.
+
+        Args:
+            error: The name of the error's class; None when the request succeeded.
+            status: The HTTP status of the last answer; None when there was none.
+            now: The time.
+        """
+        if status == 401 or error == "InvalidTokenError":
+            self.newest = "refused"
+            self.failures = 0
+        elif error in {"RegistryConnectionError", "RegistryTimeoutError", "ServerError"}:
+            self.newest = "failed"
+            self.failures += 1
+        elif error is None or (status is not None and status != 429):
+            self.newest = "answered"
+            self.answered_at = now
+            self.failures = 0
+        else:
+            # Cancelled, or never sent: says nothing of the API.
+            return
+        self.newest_at = now
 
 
 def report(

@@ -22,10 +22,15 @@ from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.ratelimit.priority import within
 from aioregistry.session.abort import interruptible, raise_if_aborted
 from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
-from aioregistry.session.exchange import FinishedRequest, RequestLog, Verdict, report
+from aioregistry.session.exchange import (
+    FinishedRequest,
+    RecentRequests,
+    RequestLog,
+    Verdict,
+    report,
+)
 from aioregistry.session.hints import add_hint
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
-from aioregistry.session.recent import RecentRequests
 from aioregistry.session.retry import Failure, RetryPolicy, wait_for_token
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.threads import call_in_loop

@@ -23,9 +23,9 @@ from aioregistry.errors import (
     RegistryError,
     RegistryTimeoutError,
 )
+from aioregistry.session.alike import AlikeRequests, Response, read_answer
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.connections import (
-    AlikeRequests,
     Connections,
     cause_of,
     most_connections,
@@ -41,15 +41,11 @@ __all__ = [
     "Transport",
     "foreign_error",
     "not_reached",
-    "read_answer",
     "request_options",
 ]
 
 TokenSource = str | Callable[[], Awaitable[str]]
 
-# A page of 200 manifests with fifty layers each has 1 MiB.
-_MAX_BODY = 64 * 2**20
-_MAX_ERROR_BODY = 64 * 2**10
 _JSON = "application/json"
 _CONNECT_SHARE = 0.8
 # How long a token callable is waited for where the timeout has no total.
@@ -155,7 +151,7 @@ class Transport:
         )
         self.connections = Connections(most_connections(self._http.connector))
         if self._deadlines is not None and not self._proxy:
-            self._alike = AlikeRequests(self._http)
+            self._alike = AlikeRequests(self._http, self._address)
 
     async def close(self) -> None:
         """Close what is our own."""
@@ -222,18 +218,17 @@ class Transport:
         http = self._http
         if http is None:
             raise ClientClosedError("the aiohttp session is closed")
-        begun: aiohttp.ClientResponse | None = None
+        begun: Response | None = None
         deadline = _FOR_EVER if self._deadlines is None else self._deadlines.begin()
+        target = self._base_path + request.target
         try:
             with deadline:
                 if self._alike is not None and request.body is None:
-                    begun = await self._alike.request(
-                        request.method, self._url_of(request.target), authorization
-                    )
+                    begun = await self._alike.request(request.method, target, authorization)
                 else:
                     begun = await http.request(
                         request.method,
-                        self._url_of(request.target),
+                        self._address(target),
                         data=request.body,
                         allow_redirects=False,
                         **self._options(http, request, authorization),
@@ -256,18 +251,16 @@ class Transport:
             if begun is not None and not begun.closed:
                 begun.release()
 
-    def _url_of(self, target: str) -> URL:
-        path, mark, query = target.partition("?")
-        if mark:
-            # To read the origin anew takes twice as long; for a path alone, four times.
-            return URL.build(
-                scheme=self._base.scheme,
-                authority=self._base.raw_authority,
-                path=self._base_path + path,
-                query_string=query,
-                encoded=True,
-            )
-        return self._base.with_path(self._base_path + path, encoded=True)
+    def _address(self, target: str) -> URL:
+        """Return the address with a target at the origin."""
+        path, _, query = target.partition("?")
+        return URL.build(
+            scheme=self._base.scheme,
+            authority=self._base.raw_authority,
+            path=path,
+            query_string=query,
+            encoded=True,
+        )
 
     def _options(
         self, http: aiohttp.ClientSession, request: Request, authorization: Secret
@@ -313,40 +306,6 @@ def request_options(
         "auto_decompress": True,
         "middlewares": (*theirs, partial(_authorize, authorization)),
     }
-
-
-async def read_answer(response: aiohttp.ClientResponse, limit: int = _MAX_BODY) -> Answer:
-    """Return a response's status, headers and body; a body that is too large is not read.
-
-    Args:
-        response: The response.
-        limit: The most bytes that a body without error may have; by default 64 MiB. One of an error
-            may have 64 KiB.
-    """
-    succeeded = 200 <= response.status < 300
-    if not succeeded:
-        limit = _MAX_ERROR_BODY
-    length = response.content_length
-    if length is not None and length > limit and response.method != hdrs.METH_HEAD:
-        response.close()
-        return Answer(response.status, response.headers, b"", too_large=True)
-    chunks: list[bytes] = []
-    size = 0
-    content = response.content
-    try:
-        # Most bodies come with their headers: then there is nothing to wait for.
-        while chunk := content.read_nowait() if content.is_eof() else await content.readany():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                response.close()
-                return Answer(response.status, response.headers, b"", too_large=True)
-    except (aiohttp.ClientError, OSError):
-        # The status of an error is worth more than the loss of its body.
-        if succeeded:
-            raise
-        chunks.clear()
-    return Answer(response.status, response.headers, b"".join(chunks))
 
 
 def _reason(error: BaseException, authorization: str | None) -> str:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from aioregistry.client.client import RegistryClient
 from aioregistry.ratelimit.limits import RateLimitStatus
-from aioregistry.session.recent import RecentRequests
+from aioregistry.session.exchange import RecentRequests
 
 __all__ = ["Health", "HealthStatus"]
 

@@ -31,9 +31,10 @@ async def test_each_repository_is_asked_for_with_its_own_token(client, registry)
 async def test_reads_of_the_registry_itself_are_made_like_one_another(client):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
         for method in ("GET", "HEAD"):
-            address = distribution._own_address(method, BASE, PATH)
-            assert address == URL(f"{BASE}{PATH}", encoded=True)
-            assert str(address) == f"{BASE}{PATH}"
+            target = distribution._own_target(method, BASE, PATH)
+            assert target == PATH
+            assert distribution._address(target) == URL(f"{BASE}{PATH}", encoded=True)
+            assert str(distribution._address(target)) == f"{BASE}{PATH}"
 
 
 async def test_an_address_with_a_path_keeps_it_in_every_request(client):
@@ -59,14 +60,14 @@ async def test_an_address_with_a_path_keeps_it_in_every_request(client):
 @pytest.mark.parametrize(("method", "path"), [("GET", f"{PATH}?n=1"), ("PUT", PATH)])
 async def test_all_others_are_made_anew(client, method, path):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
-        assert distribution._own_address(method, BASE, path) is None
+        assert distribution._own_target(method, BASE, path) is None
 
 
 async def test_with_the_environments_proxies_all_are_made_anew(client):
     async with Distribution(
         client.registry("example"), base_url=BASE, trust_env=True
     ) as distribution:
-        assert distribution._own_address("GET", BASE, PATH) is None
+        assert distribution._own_target("GET", BASE, PATH) is None
 
 
 async def test_both_sessions_are_closed(client):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aioregistry.session.recent import RecentRequests
+from aioregistry.session.exchange import RecentRequests
 
 
 @pytest.mark.parametrize(
