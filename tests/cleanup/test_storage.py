@@ -70,8 +70,7 @@ def test_a_size_that_one_of_two_lists_tells_is_known():
     assert counted.storage.freed() == FreedBytes(bytes=303)
 
 
-def test_the_bytes_of_very_many_blobs_are_counted_part_by_part(monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.plan.storage._BLOBS_AT_ONCE", 3)
+def test_a_blob_of_very_many_manifests_is_counted_once(monkeypatch):
     monkeypatch.setattr("aioregistry.cleanup.plan.storage._MANIFESTS_AT_ONCE", 2)
     counted = Counted()
     shared = {f"shared{nth}": 10 for nth in range(3)}
@@ -92,6 +91,14 @@ def test_subjects_are_found_among_what_goes_and_what_stays():
 
 
 def test_what_is_counted_in_parts_is_counted_as_at_once(monkeypatch):
+    in_parts = _count_many().storage.freed()
+    monkeypatch.setattr(storage, "_PARTS", 1)
+    at_once = _count_many().storage.freed()
+    assert in_parts.bytes
+    assert in_parts == at_once
+
+
+def _count_many():
     counted = Counted()
     for nth in range(200):
         # Some sizes are known only from manifests that come later.
@@ -102,7 +109,4 @@ def test_what_is_counted_in_parts_is_counted_as_at_once(monkeypatch):
             counted.condemn(manifest)
         else:
             counted.storage.keep([manifest])
-    at_once = counted.storage.freed()
-    monkeypatch.setattr(storage, "_BLOBS_AT_ONCE", 10)
-    assert at_once.bytes
-    assert counted.storage.freed() == at_once
+    return counted

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Mapping
-from itertools import compress, islice
+from itertools import chain, islice
 from operator import itemgetter
 
 from aioregistry.cleanup.manifests.blobs import keys_of, pack_keys, sizes_of
@@ -14,10 +14,9 @@ __all__ = ["Storage", "subjects_among"]
 
 # Neighbours share most of their layers: so many manifests at a time are looked at for these.
 _MANIFESTS_AT_ONCE = 5_000
-# A dict of so many blobs takes some 30 MB.
-_BLOBS_AT_ONCE = 250_000
-# By one byte of a key there are no more.
-_MAX_PARTS = 256
+# Blobs are counted in so many parts, by their keys: of a million manifests, the sizes of one part
+# are a dict that stays in the cache of the processor.
+_PARTS = 64
 _UNKNOWN = 0
 
 
@@ -28,22 +27,23 @@ class Storage:
     """
 
     def __init__(self) -> None:
-        # The keys of blobs, some of them more than once.
-        self._kept = array("Q")
-        self._condemned = array("Q")
+        # The keys of blobs, in parts, some of them more than once.
+        self._kept = [array("Q") for _ in range(_PARTS)]
+        self._condemned = [array("Q") for _ in range(_PARTS)]
         # The sizes of those that are condemned.
-        self._sizes = array("q")
+        self._sizes = [array("q") for _ in range(_PARTS)]
         self._everything_known = True
 
     def keep(self, manifests: Iterable[ListedManifest]) -> None:
         """Count manifests that stay."""
-        waiting = iter(manifests)
+        waiting, parts = iter(manifests), self._kept
         while some := [manifest.blobs for manifest in islice(waiting, _MANIFESTS_AT_ONCE)]:
-            self._kept.extend(set(keys_of(some)))
+            for key in set(keys_of(some)):
+                parts[key % _PARTS].append(key)
 
     def condemn(self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]) -> None:
         """Count manifests that go; their contents tell the size of their own documents."""
-        waiting = iter(manifests)
+        waiting, condemned, sized = iter(manifests), self._condemned, self._sizes
         while some := list(islice(waiting, _MANIFESTS_AT_ONCE)):
             digests = [manifest.digest for manifest in some]
             blobs = [manifest.blobs for manifest in some]
@@ -57,8 +57,10 @@ class Storage:
                 found |= {
                     key: size for key, size in zip(keys, sizes, strict=True) if size > _UNKNOWN
                 }
-            self._condemned.extend(found)
-            self._sizes.extend(found.values())
+            for key, size in found.items():
+                part = key % _PARTS
+                condemned[part].append(key)
+                sized[part].append(size)
 
     def miss(self) -> None:
         """Note that there is a repository whose manifests are not known."""
@@ -67,34 +69,22 @@ class Storage:
     def find(self, keys: frozenset[str]) -> frozenset[str]:
         """Return those of some `subject_key`s that a blob has, a manifest among them."""
         wanted = _by_number(keys)
-        found = {*(wanted.keys() & self._kept), *(wanted.keys() & self._condemned)}
+        found = wanted.keys() & chain(*self._kept, *self._condemned)
         return frozenset(wanted[number] for number in found)
 
     def freed(self) -> FreedBytes:
         """Return what goes when the condemned manifests are gone and garbage is collected."""
-        parts = min(1 + len(self._condemned) // _BLOBS_AT_ONCE, _MAX_PARTS)
         freed, is_certain = 0, True
-        of_condemned, of_kept = map(_one_byte_of_each, (self._condemned, self._kept))
-        for part in range(parts):
-            table = bytes([byte % parts == part for byte in range(256)])
-            here = of_condemned.translate(table)
-            sizes = dict(compress(zip(self._condemned, self._sizes, strict=True), here))
+        for condemned, sized, kept in zip(self._condemned, self._sizes, self._kept, strict=True):
+            sizes = dict(zip(condemned, sized, strict=True))
             if _UNKNOWN in sizes.values():
                 # A size that is known anywhere is the size.
-                known = compress(zip(self._condemned, self._sizes, strict=True), here)
-                sizes.update(filter(itemgetter(1), known))
-            kept = compress(self._kept, of_kept.translate(table))
+                sizes.update(filter(itemgetter(1), zip(condemned, sized, strict=True)))
             for key in sizes.keys() & kept:
                 del sizes[key]
             freed += sum(sizes.values())
             is_certain &= _UNKNOWN not in sizes.values()
         return FreedBytes(bytes=freed, at_least=not is_certain, at_most=not self._everything_known)
-
-
-def _one_byte_of_each(keys: "array[int]") -> bytes:
-    """Return a byte of each key: to part keys by it takes no loop."""
-    # An empty view cannot be cast.
-    return bytes(memoryview(keys).cast("B")[:: keys.itemsize]) if keys else b""
 
 
 def _by_number(keys: Iterable[str]) -> dict[int, str]:
