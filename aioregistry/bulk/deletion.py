@@ -222,7 +222,8 @@ class Deletion:
             self._broken_by = caught
         except asyncio.CancelledError:
             error = RegistryError("cancelled")
-            status = _status_of(error, log)
+            # What was refused before, and would have been sent again, has not failed for good.
+            status = "unknown" if log.outcome_unknown else "not_attempted"
             self._record(Outcome(index, name, status, error, log.attempts), 0.0)
             raise
         # What nobody asks for is not measured, either.

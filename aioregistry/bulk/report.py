@@ -24,7 +24,8 @@ class Outcome:
         status: ``deleted``, the API accepted the DELETE (it may accept one for a tag that never
             existed, too); ``absent``, the item did not exist; ``failed``, the API refused or could
             not be reached; ``unknown``, a DELETE was sent, and no answer shows whether it was
-            carried out; ``not_attempted``, no DELETE was sent.
+            carried out; ``not_attempted``, no DELETE was sent, or each was refused for the moment
+            and the work was cancelled before the next.
         error: Why, for the last three; None for the others.
         verdict: The verdict of the check that had the DELETE not be sent (again); None where none
             did. ``gone`` is ``absent``; the others are ``not_attempted``; all are ``unknown`` where
@@ -69,7 +70,7 @@ class DeletionReport:
         absent: Items that did not exist.
         failed: Items that the API refused, or could not be asked for.
         unknown: Items whose DELETE was sent, and may or may not have been carried out.
-        not_attempted: Items for which no DELETE was sent.
+        not_attempted: Items for which no DELETE was sent, or none that was not put off.
     """
 
     deleted: tuple[Outcome, ...] = ()

@@ -333,6 +333,19 @@ async def test_when_cancelled_all_that_was_begun_was_told_of(registry):
 
 
 @virtual
+@pytest.mark.parametrize("step", [Answer(429, CIMultiDict({"Retry-After": "30"}), b""), REFUSED])
+async def test_who_waits_to_be_sent_again_when_cancelled_has_not_failed(registry, step):
+    registry.ends = {"v0": [step]}
+    told: list[Outcome] = []
+    client = Client(registry, retry=RetryPolicy(attempts=50, backoff=30.0))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(10.0):
+            await client.repository.delete_tags(["v0"], on_outcome=told.append)
+    assert [(one.status, str(one.error)) for one in told] == [("not_attempted", "cancelled")]
+    assert told[0].attempts > 0
+
+
+@virtual
 async def test_who_waits_for_quota_when_cancelled_was_not_attempted(registry):
     limiter = WindowLimiter(RateLimit(windows=((2, 3600.0),)))
     told: list[Outcome] = []
