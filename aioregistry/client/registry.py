@@ -76,6 +76,11 @@ class RegistryHandle:
         """The origin of the API that calls for this registry go to."""
         return self._families.session.base_url
 
+    @property
+    def seconds_ahead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of the API's; None before an answer."""
+        return self._families.session.recent.seconds_ahead
+
     async def get(self) -> Registry:
         """Return this registry: ``GET /v2/registry`` or ``GET /v2/registries/{registry}``.
 
@@ -110,11 +115,8 @@ class RegistryHandle:
         ``GET …/{registry}/repositoriesV2``, by page tokens. Nothing is sent before the pager is
         walked; errors come from the walk.
         """
-        return self._pagers.pager(
-            ListEndpoint(
-                partial(Endpoints.list_repositories, registry=self.name), by_name, by_token=True
-            )
-        )
+        listed = partial(Endpoints.list_repositories, registry=self.name)
+        return self._pagers.pager(ListEndpoint(listed, by_name, by_token=True))
 
     def repositories_v1(self) -> Pager[RepositoryV1]:
         """Return a pager over the repositories as the deprecated list gives them.
@@ -122,9 +124,8 @@ class RegistryHandle:
         ``GET /v2/registry/{registry}/repositories``; an account with several registries may get
         `PreconditionFailedError`. Nothing is sent before the pager is walked.
         """
-        return self._pagers.pager(
-            ListEndpoint(partial(Endpoints.list_repositories_v1, registry=self.name), by_name)
-        )
+        listed = partial(Endpoints.list_repositories_v1, registry=self.name)
+        return self._pagers.pager(ListEndpoint(listed, by_name))
 
     def tags(self) -> Pager[Tag]:
         """Return a pager over every tag of every repository, one repository after the other.
@@ -310,12 +311,8 @@ class RegistryHandle:
 
         ``GET …/{registry}/garbage-collections``. Nothing is sent before the pager is walked.
         """
-        return self._pagers.pager(
-            ListEndpoint(
-                partial(Endpoints.list_garbage_collections, registry=self.name),
-                lambda runs: [run.uuid for run in runs],
-            )
-        )
+        listed = partial(Endpoints.list_garbage_collections, registry=self.name)
+        return self._pagers.pager(ListEndpoint(listed, lambda runs: [run.uuid for run in runs]))
 
     async def cancel_garbage_collection(self, uuid: str) -> GarbageCollection:
         """Cancel the garbage collection that is under way.

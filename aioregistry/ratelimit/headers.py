@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 from attrs import define
 
-__all__ = ["RateLimitHeaders"]
+__all__ = ["RateLimitHeaders", "seconds_ahead"]
 
 # Closer than this, a difference between the clocks is the granularity of the Date header.
 _CLOCK_TOLERANCE = 2.0
@@ -81,6 +81,17 @@ def _number(value: str | None) -> float | None:
         return None
     # Python reads digits of all scripts, and underscores; HTTP writes neither.
     return number if 0 <= number < math.inf and value.isascii() and "_" not in value else None
+
+
+def seconds_ahead(date: str | None, now: float) -> float | None:
+    """Return by how many seconds a clock is ahead of that of an answer; None where it has no date.
+
+    Args:
+        date: The answer's header ``Date``.
+        now: What the clock said when the answer came, in seconds since the epoch.
+    """
+    sent_at = _epoch(date)
+    return None if sent_at is None else now - sent_at
 
 
 def _epoch(value: str | None) -> float | None:

@@ -7,6 +7,7 @@ from typing import Literal
 from attrs import asdict, define, frozen
 
 from aioregistry.api.endpoints import Request
+from aioregistry.ratelimit.headers import seconds_ahead
 
 __all__ = ["FinishedRequest", "RecentRequests", "RequestLog", "Verdict", "report"]
 
@@ -117,12 +118,20 @@ class RecentRequests:
         newest_at: When that was.
         answered_at: When a request was last ``answered``; None when none was.
         failures: How many requests have ``failed`` since one had another result.
+        dated: The date of the last answer, as its header has it, and when that came by this
+            machine's clock, in seconds since the epoch.
     """
 
     newest: Literal["answered", "refused", "failed"] | None = None
     newest_at: float = 0.0
     answered_at: float | None = None
     failures: int = 0
+    dated: tuple[str | None, float] = (None, 0.0)
+
+    @property
+    def seconds_ahead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of the server's; None: unknown."""
+        return seconds_ahead(*self.dated)
 
     def record(self, error: str | None, status: int | None, now: float) -> None:
         """Take in a request that has ended.

@@ -288,9 +288,10 @@ class Session:
                 log.status = answer.status
                 log.outcome_unknown = outcome_unknown or is_ambiguous(answer)
                 log.answered_at = self._now()
+                self.recent.dated = dated = answer.headers.get("date"), time.time()
                 if self._limiter is not None:
                     reported = RateLimitHeaders.parse(
-                        answer.status, answer.headers, time.time(), log.answered_at - departed
+                        answer.status, answer.headers, dated[1], log.answered_at - departed
                     )
         finally:
             if connected:

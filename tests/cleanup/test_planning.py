@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from attrs import astuple, evolve
@@ -12,7 +14,7 @@ from attrs import astuple, evolve
 from aioregistry import AuthenticationError, PartialListingError, RegistryError, ServerError
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
-from aioregistry.cleanup.plan import planner
+from aioregistry.cleanup.plan import make, planner
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
@@ -22,6 +24,7 @@ from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, Keep
 from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged, KeepNewestUntagged
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults
+from aioregistry.session import session
 from tests.cleanup.registries import NOW, Builder, digest_of
 from tests.cleanup.sources import StateContents
 from tests.conftest import QUICK
@@ -46,6 +49,47 @@ def planned(client, contents):
 
 def names(plan: Plan) -> list[str]:
     return [item.tags[0] if item.tags else item.digest for _, item in plan.condemned]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Put this machine's clock ahead."""
+
+    def ahead(of: timedelta) -> None:
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + of
+
+        real = time.time
+        monkeypatch.setattr(make, "datetime", Clock)
+        wrong = SimpleNamespace(time=lambda: real() + of.total_seconds())
+        monkeypatch.setattr(session, "time", wrong)
+
+    return ahead
+
+
+async def test_by_a_clock_that_is_ahead_nothing_is_older(sandbox, planned, clock):
+    now = datetime.now(UTC)
+    builder = Builder(sandbox.state, "web")
+    for tag, days in (("old", 31), ("young", 29), ("new", 0)):
+        builder.state.push("example", "web", [tag], at=now - timedelta(days=days))
+    clock(timedelta(days=40))
+    plan = await planned(Policy([DeleteOlderThan(timedelta(days=30))]), now=None)
+    assert names(plan) == ["old"]
+    assert abs(plan.made_at - now) < timedelta(minutes=5)
+    (note,) = plan.notes
+    assert note.startswith("this machine's clock is 40 days, 0:0")
+    assert note.endswith(" ahead of the API's, by which ages are counted")
+
+
+@pytest.mark.parametrize("of", [timedelta(seconds=20), timedelta(days=-2)])
+async def test_a_clock_that_is_about_right_or_behind_is_believed(sandbox, planned, clock, of):
+    Builder(sandbox.state, "web").image("a")
+    clock(of)
+    plan = await planned(Policy([DeleteOlderThan(timedelta(days=30))]), now=None)
+    assert abs(plan.made_at - datetime.now(UTC) - of) < timedelta(seconds=15)
+    assert plan.notes == ()
 
 
 async def test_a_whole_registry_is_planned(sandbox, planned):

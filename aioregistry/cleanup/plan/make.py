@@ -1,7 +1,7 @@
 """Making a plan: what is listed, what it says, and what the policy makes of it."""
 
 from collections.abc import AsyncIterable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
 
@@ -21,6 +21,9 @@ from aioregistry.oci.references import Reference
 from aioregistry.ratelimit.priority import bulk_work
 
 __all__ = ["PlanProgress", "make_plan"]
+
+# A date of HTTP has whole seconds, and an answer takes its time.
+_MAX_SECONDS_AHEAD = 60.0
 
 
 async def make_plan(
@@ -57,7 +60,8 @@ async def make_plan(
         repositories: Where the policy holds; None for everywhere.
         leave: Repositories to leave alone, each with the reason: such as those of which `undo` has
             just restored images, which makes them their newest. None, the default, for none.
-        now: Up to when ages are counted; None for now.
+        now: Up to when ages are counted; None for now, by the API's clock if this machine's is more
+            than a minute ahead of it: then the plan has a note.
         memory: Where lists are remembered between runs. True, the default, for a file beside the
             cache of `contents`, where it has one; False for none.
         full: Whether nothing that is remembered is used. False by default.
@@ -73,11 +77,16 @@ async def make_plan(
     """
     refuse_one("repositories", repositories)
     on_progress = plain_callback("on_progress", on_progress)
-    now = datetime.now(UTC) if now is None else now
-    if now.tzinfo is None:
+    if now is not None and now.tzinfo is None:
         raise ValueError("now must have a time zone, as in datetime.now(UTC)")
     running = await collect_in_use(in_use)
     listed = await registry.repositories().collect(require_complete=True)
+    ahead = 0.0
+    if now is None:
+        now, ahead = datetime.now(UTC), registry.seconds_ahead or 0.0
+        if ahead > _MAX_SECONDS_AHEAD:
+            # By a clock that is ahead everything is too old.
+            now -= timedelta(seconds=ahead)
     names = sorted({repository.name for repository in listed})
     missing = sorted({*(repositories or ())}.difference(names))
     if missing:
@@ -103,4 +112,8 @@ async def make_plan(
             plan = await planner.plan(names, full=full)
     held = (name for name in chosen if name in leave and policy.may_delete(name))
     left = (LeftAlone(name, leave[name]) for name in held)
-    return evolve(plan, left_alone=(*plan.left_alone, *left))
+    notes = plan.notes
+    if ahead > _MAX_SECONDS_AHEAD:
+        by = timedelta(seconds=round(ahead))
+        notes += (f"this machine's clock is {by} ahead of the API's, by which ages are counted",)
+    return evolve(plan, left_alone=(*plan.left_alone, *left), notes=notes)
