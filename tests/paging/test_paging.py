@@ -22,6 +22,7 @@ from aioregistry.paging.walks import NumberWalk, TokenWalk
 from aioregistry.sandbox import Sandbox
 from tests.conftest import QUICK, push_tags
 from tests.paging.moving_list import MovingList
+from tests.ratelimit.strict_server import virtual
 
 
 @pytest.fixture
@@ -262,6 +263,7 @@ async def test_an_error_ends_the_walk(sandbox, client):
 
 
 @pytest.mark.parametrize("begin", [lambda: NumberWalk(list, 10), lambda: TokenWalk(list)])
+@virtual
 async def test_a_caller_that_gives_up_waiting_finds_the_page_when_it_comes_again(begin):
     server = MovingList(30)
     ready = asyncio.Event()
@@ -284,6 +286,7 @@ async def test_a_caller_that_gives_up_waiting_finds_the_page_when_it_comes_again
 
 
 @pytest.mark.parametrize("begin", [list_pages, lambda fetch: chained({"list": fetch})[0]])
+@virtual
 async def test_a_caller_that_gives_up_on_the_first_page_ends_its_request(begin):
     server = MovingList(10)
     log = []

@@ -9,29 +9,28 @@ from aiohttp import web
 from aioregistry import AuthenticationError, RegistryTimeoutError
 from aioregistry.client.client import RegistryClient
 from tests.conftest import QUICK
+from tests.ratelimit.strict_server import virtual
 from tests.session.serving import serving
 
 
-@pytest.fixture
-async def dripping():
-    """A server whose body never ends, after the status that the path names."""
-
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse(status=int(request.headers["Authorization"][-3:]))
-        await response.prepare(request)
-        while True:
-            await response.write(b" ")
-            await asyncio.sleep(0.02)
-
-    async with serving(answer) as url:
-        yield url
+async def dripping(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer with a body that never ends, after the status that the token names."""
+    response = web.StreamResponse(status=int(request.headers["Authorization"][-3:]))
+    await response.prepare(request)
+    while True:
+        await response.write(b" ")
+        await asyncio.sleep(2.0)
 
 
 @pytest.mark.parametrize(
     ("token", "error"), [("401", AuthenticationError), ("200", RegistryTimeoutError)]
 )
-async def test_an_error_is_known_by_its_status_even_if_its_body_never_ends(dripping, token, error):
-    async with RegistryClient(token, base_url=dripping, timeout=0.1, retry=QUICK) as client:
+@virtual
+async def test_an_error_is_known_by_its_status_even_if_its_body_never_ends(token, error):
+    async with (
+        serving(dripping) as url,
+        RegistryClient(token, base_url=url, timeout=10.0, retry=QUICK) as client,
+    ):
         with pytest.raises(error):
             await client.options()
 

@@ -132,8 +132,12 @@ async def test_what_json_has_no_place_for_is_refused_at_the_call(value):
 
 
 async def test_silence_is_filled_with_comments():
-    job = Jobs().start("wait", lambda _: asyncio.sleep(0.2))
-    events = [event async for event in job.events(keep_alive=0.05)]
+    heard, events = asyncio.Event(), []
+    job = Jobs().start("wait", lambda _: heard.wait())
+    async for event in job.events(keep_alive=0.05):
+        events.append(event)
+        if event.startswith(b":"):
+            heard.set()
     assert b": still there\n\n" in events
     assert events[-1].startswith(b"id: ")
 
