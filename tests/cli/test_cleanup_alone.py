@@ -105,7 +105,7 @@ def test_one_by_cron_that_cannot_begin_tells_those_who_are_to_be_told(filled):
 def test_one_that_is_killed_in_mid_apply_keeps_nobody_away(filled):
     for number in range(220):
         filled.builder.image(f"pr-x{number}")
-    filled.sandbox.latency = 0.02
+    filled.sandbox.latency = 0.1
     with start(*NIGHTLY[1:], "--force", **PIPES) as process:
         while filled.deletes() < 20 and process.poll() is None:
             time.sleep(0.01)

@@ -11,6 +11,7 @@ from aioregistry.cli.display import progress as render
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.tables import in_table
+from tests.ratelimit.strict_server import virtual
 
 
 class Terminal(io.StringIO):
@@ -52,6 +53,7 @@ async def test_a_bar_tells_how_far_how_fast_how_long_and_what_quota_is_left(widt
     assert second.strip() == "quota left: minute 250/250, hour 5,000/5,000"
 
 
+@virtual
 async def test_a_bar_tells_who_waits_and_for_how_long():
     limiter = CountingLimiter(RateLimit(windows=((1, 0.5), (100, 60.0))))
     display = Display(on_terminal(), limiter)
