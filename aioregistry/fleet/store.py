@@ -32,6 +32,9 @@ if (known or '') ~= ARGV[1] then
 end
 redis.call('set', KEYS[1], ARGV[2])
 redis.call('ltrim', KEYS[2], -tonumber(ARGV[3]), -1)
+if KEYS[3] then
+  redis.call('del', KEYS[3])
+end
 return 1
 """
 
@@ -187,14 +190,20 @@ class FleetStore:
         if after is None:
             return False
         arguments: list[bytes | str] = [before or b"", after.to_json(), str(_RUNS_KEPT)]
+        # Who wanted to end the run before it was planned did not mean this.
+        changed = [keys.state, keys.history, keys.cancelled]
         async with self.server.asked() as server:
-            done = await run_script(server, _BEGIN, [keys.state, keys.history], arguments)
+            done = await run_script(server, _BEGIN, changed, arguments)
         return bool(done)
 
     async def cancel(self, registry: str, run: str) -> None:
-        """Ask whoever carries out a run to end it."""
-        async with self.server.asked() as server:
-            await server.set(self.keys(registry).cancelled, run, ex=self.keep_seconds)
+        """Ask whoever carries out a run to end it, if it is the newest and has not ended."""
+        newest = (await self.runs([registry]))[registry]
+        if isinstance(newest, StateError) or (
+            newest is not None and newest.id == run and newest.phase != "ended"
+        ):
+            async with self.server.asked() as server:
+                await server.set(self.keys(registry).cancelled, run, ex=self.keep_seconds)
 
     async def is_cancelled(self, run: Run) -> bool:
         """Return whether somebody has asked to end a run."""
