@@ -42,19 +42,26 @@ from aioregistry.fleet.state import (
 )
 from aioregistry.fleet.store import FleetStore, Progress
 
-__all__ = ["HasDone", "Steps"]
+__all__ = ["HasDone", "HeldError", "Steps"]
 
 logger: logging.Logger = logging.getLogger("aioregistry.fleet")
+
+
+class HeldError(RegistryError):
+    """The plan would delete in repositories that are held since: a new one leaves them alone."""
+
 
 # To try these again is of no use.
 _FINAL = (
     CapExceededError,
+    HeldError,
     InvalidNameError,
     InvalidTokenError,
     NotFoundError,
     PlanFileError,
     PolicyFileError,
 )
+_MAX_NAMES_SHOWN = 10
 _SECONDS_BETWEEN_PROGRESS = 2.0
 _SECONDS_BETWEEN_LOOKS = 1.0
 # A slice writes what it knows when it is broken off.
@@ -158,9 +165,13 @@ class Steps:
 
     async def _plan(self, registry: FleetRegistry, run: Run) -> tuple[Run, tuple[Write, ...]]:
         policy = load_policy(registry.policy)
+        leave = {
+            name: f"held since {since:%Y-%m-%d %H:%M} UTC; 'aioregistry fleet release' ends that"
+            for name, since in (await self.store.held(registry.name)).items()
+        }
         async with self.accounts.open(registry) as (handle, contents):
             in_use = await ask_sources(registry.in_use, handle)
-            plan = await make_plan(handle, policy, contents, in_use=in_use)
+            plan = await make_plan(handle, policy, contents, in_use=in_use, leave=leave)
         if not run.plan_only:
             registry.caps.check(plan)
         text = await asyncio.to_thread(plan.to_json)
@@ -173,6 +184,10 @@ class Steps:
         plan = await self.store.plan(run)
         if plan is None:
             raise PlanFileError(f"the plan of the run {run.id} is no longer kept")
+        held = await self.store.held(registry.name)
+        if names := [one.name for one in plan.repositories if one.condemned and one.name in held]:
+            shown = ", ".join(names[:_MAX_NAMES_SHOWN])
+            raise HeldError(f"held since the plan was made: {shown}; a new plan leaves that alone")
         async with (
             self.accounts.open(registry) as (handle, contents),
             self._showing(run) as show,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -87,6 +88,11 @@ class RegistryKeys:
     def history(self) -> str:
         """The runs that have ended."""
         return f"{self.base}:runs"
+
+    @property
+    def held(self) -> str:
+        """The repositories that runs leave alone."""
+        return f"{self.base}:held"
 
     def of_run(self, run: str, what: str) -> str:
         """The plan, journal, archive or report of a run."""
@@ -265,6 +271,42 @@ class FleetStore:
             key = self.keys(run.registry).of_run(run.id, "archive")
             parts: list[bytes] = await server.lrange(key, 0, -1)
         return parts
+
+    async def hold(self, registry: str, repositories: Iterable[str], now: float) -> None:
+        """Have runs leave repositories alone until `release`, as those of which images come back.
+
+        While this is written no step is carried out, so that each either ended before or knows of
+        it. A plan that was made before, and would delete there, is refused.
+
+        Args:
+            registry: The registry's name.
+            repositories: The repositories, which need not exist.
+            now: Seconds since 1970, from which they are held.
+
+        Raises:
+            LeaseTakenError: A step of a run is carried out, for some minutes at most.
+            LeaseLostError: One may have begun meanwhile: they are to be held once more.
+        """
+        if held := {name: str(now) for name in repositories}:
+            async with self.lease(registry) as lease:
+                async with self.server.asked() as server:
+                    await server.hset(self.keys(registry).held, mapping=held)
+                await lease.write()
+
+    async def release(self, registry: str, repositories: Iterable[str]) -> None:
+        """Have runs clean repositories up again that were held."""
+        if names := list(repositories):
+            async with self.server.asked() as server:
+                await server.hdel(self.keys(registry).held, *names)
+
+    async def held(self, registry: str) -> dict[str, datetime]:
+        """Return the repositories that runs leave alone, each with since when."""
+        async with self.server.asked() as server:
+            found = await server.hgetall(self.keys(registry).held)
+        return {
+            name.decode(): datetime.fromtimestamp(float(since), UTC)
+            for name, since in sorted(found.items())
+        }
 
     async def take_turn(self, group: str, seconds: float) -> bool:
         """Return whether no other worker of a group has had this turn for some seconds."""

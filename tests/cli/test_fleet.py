@@ -126,6 +126,10 @@ def test_a_fleet_is_planned_run_and_shown(folder, sandbox, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "aioregistry cleanup undo reg1.archive" in done.stderr
     assert (folder / "reg1.archive").stat().st_mode & 0o777 == 0o600
+    # What comes back is not deleted again, nor is anything beside it.
+    held = "reg1: runs leave team/app0, team/app1 alone until 'aioregistry fleet release'\n"
+    assert held in done.stderr
+    assert held in invoke("status", "fleet.toml").stderr
 
 
 @pytest.mark.slow(3)
@@ -261,3 +265,26 @@ def test_what_outlives_the_command_is_refused_without_a_server(folder, sandbox, 
     done = invoke("run", "fleet.toml", "reg0", "--yes", *words)
     assert done.exit_code == 0, done.output
     assert "reg0: done; 20 deleted" in done.stdout
+
+
+@pytest.mark.slow(2)
+def test_repositories_are_held_and_released(folder, sandbox):
+    done = invoke("hold", "fleet.toml", "reg0", "team/app1", "team/app0")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "reg0: runs leave team/app0, team/app1 alone until 'aioregistry fleet release'\n",
+    )
+    done = invoke("plan", "fleet.toml", "reg0")
+    assert "planned; 0 DELETEs" in done.stdout
+    done = invoke("release", "fleet.toml", "reg0", "team/app0", "other")
+    assert done.stderr == "reg0: other was not held\nreg0: 1 repository released\n"
+    assert "planned; 10 DELETEs" in invoke("plan", "fleet.toml", "reg0").stdout
+    assert invoke("release", "fleet.toml", "reg0").stderr == "reg0: 1 repository released\n"
+    assert "planned; 20 DELETEs" in invoke("plan", "fleet.toml", "reg0").stdout
+    assert not [one for one in sandbox.requests if one.method == "DELETE"]
+
+
+def test_what_no_repository_can_be_called_is_not_held(folder):
+    done = invoke("hold", "fleet.toml", "reg0", "A B")
+    assert done.exit_code == 2
+    assert "A B" in done.stderr

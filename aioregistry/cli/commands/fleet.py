@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aioregistry.cli.exit_codes import epilog
-from aioregistry.cli.fleet.options import AnyTime, Joining, Names, TheFile
+from aioregistry.cli.fleet.options import AnyTime, Joining, Names, OneRegistry, TheFile
 from aioregistry.cli.groups import CommandGroup
 from aioregistry.cli.options import Access, Output, Yes, shows, with_groups
 from aioregistry.cli.running import refuse
@@ -36,6 +36,14 @@ def _work(command: str) -> "ModuleType":
     except ModuleNotFoundError as error:
         refuse(command, f"{error.name} is missing: pip install 'aioregistry-do[fleet]'")
     return work
+
+
+def _holds(command: str) -> "ModuleType":
+    try:
+        from aioregistry.cli.fleet import holds
+    except ModuleNotFoundError as error:
+        refuse(command, f"{error.name} is missing: pip install 'aioregistry-do[fleet]'")
+    return holds
 
 
 def _columns() -> "list[Column[Row]]":
@@ -155,9 +163,7 @@ def status(
 @with_groups
 def archive(
     file: TheFile,
-    registry: Annotated[
-        str, typer.Argument(metavar="REGISTRY", show_default=False, help="Registry of the file.")
-    ],
+    registry: OneRegistry,
     to: Annotated[
         Path, typer.Option("--to", metavar="PATH", show_default=False, help="File to write.")
     ],
@@ -165,8 +171,55 @@ def archive(
         str | None,
         typer.Option("--run", metavar="RUN", show_default="the newest", help="Run of it."),
     ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold/--no-hold", help="Also hold its repositories, as `fleet hold`.")
+    ] = True,
     joining: Joining = Joining(),
     access: Access = Access(),
 ) -> None:
-    """Write what a run deleted to a file, from which `aioregistry cleanup undo` restores it."""
-    _work("fleet archive").archive(file, registry, to, run_id, joining, access)
+    """Write what a run deleted to a file, from which `aioregistry cleanup undo` restores it.
+
+    Runs leave its repositories alone from then on, until `fleet release`.
+    """
+    _work("fleet archive").archive(file, registry, to, run_id, hold, joining, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet hold fleet.toml example web"))
+@with_groups
+def hold(
+    file: TheFile,
+    registry: OneRegistry,
+    repositories: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REPOSITORY…", show_default=False, help="Repositories to leave alone."
+        ),
+    ],
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """Have runs leave repositories alone until `fleet release`, such as before an undo.
+
+    What is restored is as new as the undo: by rules that keep the newest, the next run would delete
+    what was pushed before. A plan that was made earlier, and would delete there, is refused.
+    """
+    _holds("fleet hold").hold_repositories(file, registry, repositories, joining, access)
+
+
+@app.command(epilog=epilog("aioregistry fleet release fleet.toml example"))
+@with_groups
+def release(
+    file: TheFile,
+    registry: OneRegistry,
+    repositories: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="REPOSITORY…", show_default="all that are held", help="Repositories."
+        ),
+    ] = None,
+    joining: Joining = Joining(),
+    access: Access = Access(),
+) -> None:
+    """Have runs clean repositories up again that were held."""
+    holds = _holds("fleet release")
+    holds.release_repositories(file, registry, repositories or (), joining, access)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from attrs import frozen
 
-__all__ = ["AnyTime", "Joining", "Names", "TheFile"]
+__all__ = ["AnyTime", "Joining", "Names", "OneRegistry", "TheFile"]
 
 _FLEET = "Fleet"
 
@@ -19,6 +19,9 @@ Names = Annotated[
     typer.Argument(
         metavar="REGISTRY…", show_default="all of the file", help="Registries of the file."
     ),
+]
+OneRegistry = Annotated[
+    str, typer.Argument(metavar="REGISTRY", show_default=False, help="Registry of the file.")
 ]
 
 AnyTime = Annotated[

