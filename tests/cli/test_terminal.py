@@ -232,7 +232,7 @@ def test_a_wait_for_a_garbage_collection_is_called_so(condemned):
 
 @pytest.mark.slow(7)
 def test_the_time_for_an_answer_is_not_called_a_wait(condemned):
-    with Terminal("gc", "start", "example", "--no-wait") as terminal:
+    with Terminal("gc", "start", "--no-wait") as terminal:
         terminal.wait_for(r"\? \[y/N\]")
         time.sleep(5.5)
         condemned.sandbox.faults = Faults(Fault(kind="delay", method="POST", seconds=1.5))
