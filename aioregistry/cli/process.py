@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
+from aioregistry.errors import printable
+
 __all__ = [
     "hangups",
     "interruptible",
@@ -59,9 +61,13 @@ def _code_of(name: str, program: Callable[[], object], output: "_Stream") -> Any
         code = _INTERRUPTED
         begin = "\r" if sys.stderr.isatty() else ""
         sys.stderr.write(f"{begin}{name}: interrupted\n")
-    except OSError:
+    except OSError as error:
         if output.error is None:
-            raise
+            if error.filename is None:
+                raise
+            told = printable(f"{error.filename}: {error.strerror or error}")
+            sys.stderr.write(f"{name}: {told}\n")
+            code = 1
     with suppress(OSError):
         sys.stdout.flush()
     if output.error is not None and not code:

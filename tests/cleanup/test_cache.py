@@ -98,8 +98,15 @@ def test_a_folder_that_cannot_be_made_is_told_and_done_without(tmp_path, caplog)
     with ContentCache(path) as cache:
         assert cache.get([A]) == {}
     (message,) = caplog.messages
-    assert message.startswith(f"manifests are not kept in {path}: ")
-    assert "[Errno" not in message
+    assert message == f"manifests are not kept in {path}: File exists"
+
+
+def test_a_full_disk_is_told_and_no_file_is_to_be_deleted(tmp_path, caplog):
+    path = tmp_path / "cache"
+    with ContentCache(path) as cache:
+        cache._kept._database.execute("PRAGMA max_page_count = 1")
+        cache.put(dict(document(f'{{"mediaType": "{number}"}}') for number in range(1000)))
+    assert caplog.messages == [f"manifests are not kept in {path}: database or disk is full"]
 
 
 @pytest.mark.parametrize(

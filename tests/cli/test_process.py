@@ -204,6 +204,13 @@ def test_a_list_ends_with_its_reader(monkeypatch):
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+def test_a_file_of_the_shell_that_cannot_be_written_is_told_in_one_line(monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null")
+    done = run("aioregistry --install-completion bash")
+    assert done.returncode == 1
+    assert done.stderr == "aioregistry: /dev/null: File exists\n"
+
+
 def test_an_error_that_is_not_of_the_output_is_raised():
     def broken():
         raise FileNotFoundError("x")

@@ -118,9 +118,12 @@ class OwnedDatabase:
         return database
 
     def _give_up(self, error: Exception) -> None:
+        # A disk that is full or read-only says nothing of the file.
+        may_be_broken = isinstance(error, sqlite3.Error) and not str(error).endswith("is full")
         logger.warning(
-            "%s are not kept in %s: %s; delete it if it is broken",
+            "%s are not kept in %s: %s%s",
             *(self._what, self.path, getattr(error, "strerror", None) or error),
+            "; delete it if it is broken" if may_be_broken else "",
         )
         self.close()
 
