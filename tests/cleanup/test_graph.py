@@ -101,6 +101,27 @@ def test_what_stays_holds_no_wave_up():
     assert [names_of(wave) for wave in waves] == [{"inner", "other"}, {"image"}]
 
 
+def test_what_comes_after_the_first_wave_is_in_the_order_of_waves():
+    graph = graph_of({"outer": ["inner"], "inner": ["image"], "image": [], "other": []})
+    late = graph.after_the_first([digest(name) for name in ("image", "inner", "other", "outer")])
+    assert late == [digest("inner"), digest("image")]
+
+
+def test_a_cycle_comes_after_what_is_in_none():
+    child, index, other = digest("b"), digest("z"), digest("o")
+    manifests = [
+        ListedManifest(index, (f"sha256-{child[7:]}.sbom",)),
+        ListedManifest(child),
+        ListedManifest(other),
+    ]
+    contents = {
+        index: Content("", 0, (child,)),
+        child: Content("", 0),
+        other: Content("", 0),
+    }
+    assert Graph(manifests, contents).after_the_first([child, other, index]) == [index, child]
+
+
 def test_in_a_cycle_by_tags_an_index_goes_before_its_children():
     child = digest("b")
     manifests = [

@@ -24,8 +24,7 @@ def unreadable(
 ) -> dict[str, UnreadableContentError]:
     """Return the manifests that could not be read, by digest, each with the reason."""
     unread: dict[str, UnreadableContentError] = {}
-    digests = [manifest.digest for manifest in inventory.manifests]
-    if _are_all_read(contents) and all(map(contents.__contains__, digests)):
+    if _are_all_read(contents) and all(map(contents.__contains__, inventory.by_digest)):
         return unread
     for manifest in inventory.manifests:
         found = contents.get(manifest.digest)
