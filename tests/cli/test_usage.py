@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.cleanup.undo.record import UndoRecord
 from tests.cleanup.registries import Builder, digest_of
 
 
@@ -109,6 +111,16 @@ def test_what_a_policy_would_free_is_said_and_nothing_is_deleted(filled):
     assert result.exit_code == 0, result.output
     assert "example: the policy would free 5." in result.stderr
     assert not filled.deletes()
+
+
+def test_a_policy_frees_nothing_of_what_an_undo_has_restored(filled):
+    filled.builder.image("pr-1", blobs=[(digest_of("preview"), 5_000)])
+    folder = StateFolder.of("example", api_url=filled.sandbox.url)
+    UndoRecord.of(folder).note_restored(["web"])
+    result = filled.run("usage", "--policy", "policy.toml")
+    assert result.exit_code == 0, result.output
+    assert "example: the policy would free 5." not in result.stderr
+    assert "not counted, as a clean-up leaves it alone: web: an undo of" in result.stderr
 
 
 def test_a_policy_with_a_mistake_is_refused_before_anything_is_sent(filled):

@@ -26,6 +26,7 @@ from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Format, Output
 from aioregistry.cli.running import check_file, refuse, run_connected
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.cli.undo.holds import leave_restored
 from aioregistry.cli.usage.money import cost_sentences, forecast, saving, trend_lines
 from aioregistry.cli.usage.options import Counting, Group, Money
 from aioregistry.cli.usage.rows import columns_by, rows_of, sentences
@@ -285,9 +286,14 @@ class _Counted:
 
     async def add_saving(self, handle: RegistryHandle, policy: Policy) -> None:
         """Say what a policy would free and save."""
+        leave = leave_restored(handle.name, self.to.settings)
         async with self.to.contents(handle, None, cache=True) as contents:
-            plan = await make_plan(handle, policy, contents)
+            plan = await make_plan(handle, policy, contents, leave=leave)
         self.notes.append(saving(handle.name, plan.frees, self.cost))
+        self.notes += (
+            f"not counted, as a clean-up leaves it alone: {one.repository}: {one.reason}"
+            for one in plan.left_alone
+        )
         self.plans[handle.name] = plan
 
 
