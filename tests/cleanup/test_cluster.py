@@ -27,6 +27,7 @@ from aioregistry.cleanup.in_use.kube_api import (
     by_kubeconfig,
 )
 from aioregistry.cleanup.in_use.kubeconfig import load_kubeconfig
+from aioregistry.cleanup.in_use.kubernetes import ask_kubernetes
 from aioregistry.cleanup.in_use.references import InUse, InUseError, collect_in_use
 from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.sandbox import Sandbox, State
@@ -276,6 +277,9 @@ async def test_what_makes_pods_when_its_time_comes_is_read_where_the_cluster_has
         "stepactions.tekton.dev": 1,
         "workflowtemplates.argoproj.io": 1,
     }
+
+
+FOUND = ("1", "monthly", "waiting")
 
 
 def run(tag: str, status: object) -> dict:
@@ -719,6 +723,30 @@ class TestKubeconfig:
             assert len(await source.ask()) == 5
         assert process.returncode == 0
         assert len(json.loads(output)["items"]) == source.asked[0].counts["pods"] == 6
+
+    @pytest.mark.slow(2)
+    @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
+    async def test_by_kubectl_the_same_is_in_use(self, tmp_path, cluster, write, monkeypatch):
+        cluster.objects[SCALED_JOBS] = [scaled_job(f"{WEB}:monthly")]
+        path = "/apis/argoproj.io/v1alpha1/workflows"
+        cluster.objects[path] = [run("waiting", None), run("ended", {"phase": "Failed"})]
+        cluster.objects["/apis/tekton.dev/v1/tasks"] = []
+        cluster.forbidden = {"sensors"}
+        cluster.objects["/apis/argoproj.io/v1alpha1/sensors"] = [scaled_job(f"{WEB}:unseen")]
+        async with Sandbox(State(), tls=True) as sandbox:
+            sandbox.state.clusters["blue"] = cluster
+            (tmp_path / "ca.pem").write_bytes(sandbox.certificates.authority)
+            server = f"{sandbox.url}/kubernetes/blue"
+            file = write("config", server=server, **{"certificate-authority": "ca.pem"})
+            monkeypatch.setenv("KUBECONFIG", str(file))
+            monkeypatch.setenv("HOME", str(tmp_path))
+            source = ClusterInUse()
+            notes: list[str] = []
+            asked = await asyncio.to_thread(ask_kubernetes, notes=notes)
+            assert names(await source.ask()) == [f"{WEB}:{tag}" for tag in FOUND]
+        assert {*names(asked)} == {f"{WEB}:{tag}" for tag in FOUND}
+        assert notes == source.notes
+        assert "sensors.argoproj.io may name images that run later" in notes[0]
 
 
 class TestAccountOfAPod:

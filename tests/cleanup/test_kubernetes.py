@@ -3,7 +3,9 @@
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -12,9 +14,8 @@ from aioregistry.cleanup.in_use.references import InUseError
 
 WEB = "registry.digitalocean.com/example/web:1"
 POD = {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"image": WEB}]}}
-APPS = {"name": "apps", "versions": [{"version": "v1"}]}
-NO_MAKERS: dict[str, object] = {"/apis": {"groups": [APPS]}}
 JOB = {"kind": "ScaledJob", "metadata": {"name": "s"}, "spec": {"image": f"{WEB}-later"}}
+KEDA = "scaledjobs.keda.sh"
 
 
 @pytest.fixture
@@ -26,19 +27,21 @@ def kubectl(tmp_path):
         err: str = "",
         code: int = 0,
         seconds: float = 0,
-        others: dict[str, object] = NO_MAKERS,
+        others: Mapping[str, object] = MappingProxyType({}),
+        untold: str = "",
     ) -> str:
         script = tmp_path / "kubectl"
         text = out if isinstance(out, str) else json.dumps(out)
-        # By the last but for the options: a path, or a kind.
-        answers = {key: json.dumps(one) for key, one in others.items() if isinstance(one, dict)}
-        refusals = {key: one for key, one in others.items() if isinstance(one, str)}
+        # By kind: what is printed, or the error.
+        printed = {kind: json.dumps(one) for kind, one in others.items() if isinstance(one, dict)}
+        refused = {kind: one for kind, one in others.items() if isinstance(one, str)}
+        listed = "\n".join(["pods", "deployments.apps", *others])
         script.write_text(
             f"#!{sys.executable}\nimport sys, time, pathlib\n"
-            "asked = [one for one in sys.argv if one[0] == '/' or '.v' in one][-1:]\n"
-            f"for key in asked:\n"
-            f"    if key in {answers!r}: print({answers!r}[key]), sys.exit(0)\n"
-            f"    if key in {refusals!r}: sys.exit({refusals!r}[key])\n"
+            f"if 'api-resources' in sys.argv: print({listed!r}), sys.exit({untold!r} or 0)\n"
+            "for kind in sys.argv:\n"
+            f"    if kind in {printed!r}: print({printed!r}[kind]), sys.exit(0)\n"
+            f"    if kind in {refused!r}: sys.exit({refused!r}[kind])\n"
             f"pathlib.Path({str(tmp_path / 'arguments')!r}).write_text(' '.join(sys.argv[1:]))\n"
             f"time.sleep({seconds})\nprint({text!r})\n"
             f"print({err!r}, file=sys.stderr)\nsys.exit({code})\n"
@@ -89,76 +92,59 @@ def test_a_request_that_fails_is_an_error_whatever_was_printed(kubectl):
     assert refusal(program) == f"kubernetes: {program} failed with exit code 1: {forbidden}"
 
 
-def makers(jobs: object) -> dict[str, object]:
-    """A cluster with KEDA, of which one version does not have the kind."""
-    keda = {"name": "keda.sh", "versions": [{"version": "v2"}, {"version": "v1alpha1"}]}
-    return {
-        "/apis": {"groups": [APPS, keda]},
-        "/apis/keda.sh/v2": {"resources": []},
-        "/apis/keda.sh/v1alpha1": {"resources": [{"name": "scaledjobs", "verbs": ["list"]}]},
-        "scaledjobs.v1alpha1.keda.sh": jobs,
-    }
-
-
 PODS = {"kind": "List", "items": [POD]}
 
 
 def test_what_makes_pods_later_is_read_as_well(kubectl):
-    program = kubectl(PODS, others=makers({"kind": "List", "items": [JOB, {"kind": "Odd"}]}))
+    jobs = {"kind": "List", "items": [JOB, {"kind": "Odd"}]}
+    program = kubectl(PODS, others={KEDA: jobs, "scaledobjects.keda.sh": {}})
     uses = ask_kubernetes(kubectl=program)
     assert {(str(use.reference), use.where) for use in uses} == {
         (WEB, "pod p"),
         (f"{WEB}-later", "scaledjob s of kubernetes"),
     }
     notes: list[str] = []
-    ask_kubernetes(kubectl=program, ignore_kinds=["scaledjobs.keda.sh"], notes=notes)
-    assert notes == ["kubernetes: scaledjobs.keda.sh were not read, by option"]
+    ask_kubernetes(kubectl=program, ignore_kinds=[KEDA], notes=notes)
+    assert notes == [f"kubernetes: {KEDA} were not read, by option"]
 
 
-def test_runs_that_have_ended_are_not_in_use(kubectl, tmp_path):
-    tekton = {"name": "tekton.dev", "versions": [{"version": "v1"}]}
+def test_runs_that_have_ended_are_not_in_use(kubectl):
     runs = [{"kind": "PipelineRun", "spec": {"image": f"{WEB}-{name}"}} for name in ("a", "b")]
     runs[1]["status"] = {"completionTime": "2026-05-31T12:00:00Z"}
-    others = {
-        "/apis": {"groups": [APPS, tekton]},
-        "/apis/tekton.dev/v1": {"resources": [{"name": "pipelineruns", "verbs": ["list"]}]},
-        "pipelineruns.v1.tekton.dev": {"items": runs},
-    }
+    others = {"pipelineruns.tekton.dev": {"items": runs}}
     uses = ask_kubernetes(kubectl=kubectl(PODS, others=others))
     assert {str(use.reference) for use in uses} == {WEB, f"{WEB}-a"}
 
 
-@pytest.mark.parametrize(
-    ("others", "note"),
-    [
-        (makers("Error from server (Forbidden): no"), "the account may not list them"),
-        (
-            makers(PODS) | {"/apis/keda.sh/v1alpha1": "Error from server (NotFound): no"},
-            "it does not say which kinds of keda.sh it has",
-        ),
-        ({"/apis": "Error from server (Forbidden): no"}, "which kinds it has besides the usual"),
-    ],
-    ids=["kind", "version", "groups"],
-)
-def test_what_makes_pods_later_and_may_not_be_listed_is_noted(kubectl, others, note):
+def test_what_makes_pods_later_and_may_not_be_listed_is_noted(kubectl):
     notes: list[str] = []
+    others = {KEDA: "Error from server (Forbidden): no"}
     assert len(ask_kubernetes(kubectl=kubectl(PODS, others=others), notes=notes)) == 1
-    (one,) = notes
-    assert note in one
+    (note,) = notes
+    assert note.startswith(f"kubernetes: {KEDA} may name images that run later, and were not read:")
 
 
 @pytest.mark.parametrize(
-    ("others", "why"),
+    ("answer", "why"),
     [
-        (makers("Unable to connect"), "to leave them out, ignore the kind scaledjobs.keda.sh"),
-        (makers({"kind": "List"}), "is no list of objects"),
-        (makers(PODS) | {"/apis/keda.sh/v2": "Error from server (ServiceUnavailable)"}, "code 1"),
-        ({"/apis": {"groups": []}}, "lacks apps"),
+        ("Unable to connect", f"Unable to connect; to leave them out, ignore the kind {KEDA}"),
+        ({"kind": "List"}, "is no list of objects"),
     ],
-    ids=["kind", "no list", "version", "groups"],
+    ids=["error", "no list"],
 )
-def test_what_makes_pods_later_and_cannot_be_listed_is_an_error(kubectl, others, why):
-    assert why in refusal(kubectl(PODS, others=others))
+def test_what_makes_pods_later_and_cannot_be_listed_is_an_error(kubectl, answer, why):
+    assert why in refusal(kubectl(PODS, others={KEDA: answer}))
+
+
+UNTOLD = "error: unable to retrieve the complete list of server APIs: {}: it is down"
+
+
+def test_a_group_of_which_nothing_is_told_is_an_error_where_it_may_make_pods(kubectl):
+    metrics = kubectl(PODS, untold=UNTOLD.format("metrics.k8s.io/v1beta1"))
+    assert len(ask_kubernetes(kubectl=metrics)) == 1
+    keda = kubectl(PODS, untold=UNTOLD.format("keda.sh/v1alpha1"))
+    assert "keda.sh/v1alpha1: it is down" in refusal(keda)
+    assert "You must be logged in" in refusal(kubectl(PODS, untold="You must be logged in"))
 
 
 def test_an_empty_cluster_is_refused(kubectl):

@@ -8,14 +8,7 @@ from attrs import frozen
 
 from aioregistry.arguments import Many, refuse_one
 from aioregistry.cleanup.in_use.files import read_in_use
-from aioregistry.cleanup.in_use.kinds import (
-    KINDS,
-    MAKERS,
-    ClusterError,
-    Kind,
-    groups_of,
-    listed_of,
-)
+from aioregistry.cleanup.in_use.kinds import KINDS, MAKERS, Kind
 from aioregistry.cleanup.in_use.live_objects import LiveObjects
 from aioregistry.cleanup.in_use.references import InUseError, Use
 
@@ -24,8 +17,13 @@ __all__ = ["ask_kubernetes"]
 # kubectl lists them one after the other: pods last, as for whoever asks without it.
 _KINDS = ",".join(map(str, KINDS))
 _MAX_CHARACTERS_SHOWN = 300
-# So kubectl tells that an account may not read something, and that a cluster lacks it.
-_FORBIDDEN, _NOT_FOUND = "(Forbidden)", "(NotFound)"
+_MAKERS = tuple(
+    Kind(resource, group, may_lack=True) for group, some in MAKERS.items() for resource in some
+)
+# So kubectl tells that an account may not list something.
+_FORBIDDEN = "(Forbidden)"
+# So it begins to tell of which groups the cluster does not say what they have.
+_INCOMPLETE = "unable to retrieve the complete list of server APIs"
 
 
 def ask_kubernetes(
@@ -38,8 +36,8 @@ def ask_kubernetes(
 ) -> list[Use]:
     """Return the images that a cluster runs, or may run again: of pods and of what makes them.
 
-    Runs ``kubectl get --raw /apis…`` and ``kubectl get`` for each kind of `MAKERS` that the cluster
-    has, then ``kubectl get deployments.apps,…,pods --all-namespaces --output json``.
+    Runs ``kubectl api-resources``, and ``kubectl get`` for each kind of `MAKERS` that is there;
+    then ``kubectl get deployments.apps,…,pods --all-namespaces --output json``.
 
     Args:
         context: The context of kubectl's configuration; None, the default, for the current one.
@@ -58,16 +56,16 @@ def ask_kubernetes(
     name = "kubernetes" if context is None else f"kubernetes:{context}"
     # One word, so that no context is taken for an option.
     chosen = [] if context is None else [f"--context={context}"]
-    asking = _Kubectl(name, (kubectl, *chosen, "get"), timeout)
-    makers = _Makers(asking, frozenset(ignore_kinds))
-    found = makers.read()
+    asking = _Kubectl(name, (kubectl, *chosen), timeout)
+    unread: list[str] = []
+    found = _read_makers(asking, frozenset(ignore_kinds), unread)
     # Revisions may be of anything: they run images only where they name some.
     ignored = (*ignore_kinds, "ControllerRevision")
     passed_over: list[str] = []
     text = asking.list_all(_KINDS)
     uses = read_in_use(text, name, ignore_kinds=ignored, notes=passed_over)
     if notes is not None:
-        notes += (*makers.notes, *passed_over)
+        notes += (*unread, *passed_over)
     # A pod is among one of both: of one without an image there would be an error.
     seen = (*(use.where for use in uses), *passed_over)
     if "Pod" not in ignore_kinds and not any(each.startswith("pod ") for each in seen):
@@ -78,13 +76,13 @@ def ask_kubernetes(
     return [*uses, *found]
 
 
-class _RefusedError(InUseError):
-    """The cluster has what was asked for and does not show it, or does not have it."""
+class _ForbiddenError(InUseError):
+    """The account may not list something."""
 
 
 @frozen
 class _Kubectl:
-    """A kubectl that is run to get something."""
+    """A kubectl that is run to read something."""
 
     name: str
     command: tuple[str, ...]
@@ -92,35 +90,37 @@ class _Kubectl:
 
     def list_all(self, kinds: str, *more: str) -> str:
         """Return all objects of some kinds, of all namespaces, as JSON."""
-        return self._run(kinds, "--all-namespaces", "--output", "json", *more)
+        ran = self._run("get", kinds, "--all-namespaces", "--output", "json", *more)
+        self._check(ran)
+        return ran.stdout.decode(errors="replace")
 
-    def get(self, path: str) -> Any:
-        """Return what the server has at a path.
-
-        Raises:
-            InUseError: Nothing that can be read; a `_RefusedError` if it says so.
-        """
-        return self._parsed(self._run("--raw", path))
+    def kinds(self) -> frozenset[str]:
+        """Return the kinds that the cluster has, as ``scaledjobs.keda.sh``."""
+        # Not by their paths: kubectl takes a path for one of the server, without what comes before
+        # it in the address of a cluster behind a gateway.
+        ran = self._run("api-resources", "--verbs=list", "--output=name")
+        told = ran.stderr.decode(errors="replace")
+        if _INCOMPLETE not in told or any(f" {group}/" in told for group in MAKERS):
+            self._check(ran)
+        return frozenset(ran.stdout.decode(errors="replace").split())
 
     def items(self, kind: Kind) -> list[dict[str, Any]]:
         """Return all objects of a kind."""
         which = [f"--selector={kind.selector}"] if kind.selector else []
-        text = self.list_all(f"{kind.resource}.{kind.version}.{kind.group}", *which)
-        match self._parsed(text):
+        try:
+            read = json.loads(self.list_all(str(kind), *which))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, InUseError):
+                raise
+            read = None
+        match read:
             case {"items": [*items]} if all(isinstance(item, dict) for item in items):
                 return items
         raise InUseError(f"{self.name}: the answer for {kind} is no list of objects")
 
-    def _parsed(self, text: str) -> Any:
+    def _run(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            raise InUseError(f"{self.name}: {self.command[0]} printed no JSON") from None
-
-    def _run(self, *arguments: str) -> str:
-        kubectl = self.command[0]
-        try:
-            ran = subprocess.run(  # noqa: S603, no shell
+            return subprocess.run(  # noqa: S603, no shell
                 [*self.command, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -128,84 +128,46 @@ class _Kubectl:
                 check=False,
             )
         except OSError as error:
-            raise InUseError(f"{self.name}: {kubectl} cannot be run: {error.strerror}") from None
+            raise InUseError(
+                f"{self.name}: {self.command[0]} cannot be run: {error.strerror}"
+            ) from None
         except subprocess.TimeoutExpired:
             raise InUseError(f"{self.name}: no answer within {self.timeout:g} s") from None
-        if ran.returncode:
-            lines = ran.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-            refused = _FORBIDDEN in lines[-1] or _NOT_FOUND in lines[-1]
-            kind = _RefusedError if refused else InUseError
-            raise kind(
-                f"{self.name}: {kubectl} failed with exit code {ran.returncode}:"
-                f" {lines[-1][:_MAX_CHARACTERS_SHOWN]}"
-            )
-        return ran.stdout.decode(errors="replace")
 
-
-class _Makers:
-    """What a cluster has of `MAKERS`, read as `ClusterInUse` does.
-
-    Attributes:
-        notes: A sentence for each kind that was not read, and for each image passed over.
-    """
-
-    def __init__(self, asking: _Kubectl, ignored: frozenset[str]) -> None:
-        self.notes: list[str] = []
-        self._asking = asking
-        self._ignored = ignored
-
-    def read(self) -> list[Use]:
-        name = self._asking.name
-        found = LiveObjects(name, self._ignored)
-        try:
-            groups = groups_of(self._asking.get("/apis"))
-        except _RefusedError:
-            self.notes.append(f"{name}: it does not say which kinds it has besides the usual ones")
-            return []
-        except ClusterError as error:
-            raise InUseError(f"{name}: {error}") from None
-        for group, versions in groups:
-            for kind in self._kinds_of(group, versions):
-                self._read_kind(kind, found)
-        uses = found.uses()
-        self.notes += found.notes
-        return uses
-
-    def _kinds_of(self, group: str, versions: list[str]) -> list[Kind]:
-        kinds: list[Kind] = []
-        wanted, is_told = set(MAKERS.get(group, ())), True
-        for version in versions if wanted else ():
-            try:
-                served = listed_of(self._asking.get(f"/apis/{group}/{version}"))
-            except _RefusedError:
-                is_told = False
-                continue
-            except ClusterError as error:
-                raise InUseError(f"{self._asking.name}: {group}/{version}: {error}") from None
-            kinds += [Kind(one, group, version, may_lack=True) for one in sorted(wanted & served)]
-            wanted -= served
-        if wanted and not is_told:
-            self.notes.append(f"{self._asking.name}: it does not say which kinds of {group} it has")
-        return kinds
-
-    def _read_kind(self, kind: Kind, found: LiveObjects) -> None:
-        name = self._asking.name
-        if str(kind) in self._ignored:
-            self.notes.append(f"{name}: {kind} were not read, by option")
+    def _check(self, ran: "subprocess.CompletedProcess[bytes]") -> None:
+        if not ran.returncode:
             return
+        lines = ran.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        error = _ForbiddenError if _FORBIDDEN in lines[-1] else InUseError
+        raise error(
+            f"{self.name}: {self.command[0]} failed with exit code {ran.returncode}:"
+            f" {lines[-1][:_MAX_CHARACTERS_SHOWN]}"
+        )
+
+
+def _read_makers(asking: _Kubectl, ignored: frozenset[str], notes: list[str]) -> list[Use]:
+    """Return what is in use by those of `MAKERS` that the cluster has, as `ClusterInUse` does."""
+    found = LiveObjects(asking.name, ignored)
+    here = asking.kinds()
+    for kind in _MAKERS:
+        if str(kind) not in here:
+            continue
+        if str(kind) in ignored:
+            notes.append(f"{asking.name}: {kind} were not read, by option")
+            continue
         try:
-            items = self._asking.items(kind)
-        except _RefusedError as error:
-            if _FORBIDDEN not in str(error):
-                raise
-            self.notes.append(
-                f"{name}: {kind} may name images that run later, and were not read: the account"
-                " may not list them"
+            items = asking.items(kind)
+        except _ForbiddenError:
+            notes.append(
+                f"{asking.name}: {kind} may name images that run later, and were not read: the"
+                " account may not list them"
             )
-            return
+            continue
         except InUseError as error:
             raise InUseError(f"{error}; to leave them out, ignore the kind {kind}") from None
         for item in items:
-            if kind.has_ended(item):
-                continue
-            found.add(item, str(item.get("kind")), may_lack=kind.may_lack)
+            if not kind.has_ended(item):
+                found.add(item, str(item.get("kind")), may_lack=kind.may_lack)
+    uses = found.uses()
+    notes += found.notes
+    return uses
