@@ -11,9 +11,8 @@ from pathlib import Path
 from random import Random
 
 from attrs import define, field, frozen
-from redis.exceptions import RedisError
 
-from aioregistry.fleet import FleetEngine, Run
+from aioregistry.fleet import FleetEngine, FleetServerError, Run
 from aioregistry.fleet.server import valkey_program
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
@@ -216,6 +215,6 @@ async def _harm(random, sandbox, crew, server, casualties, told) -> None:
 async def _have_ended(engine: FleetEngine) -> bool:
     try:
         runs = (await engine.runs()).values()
-    except RedisError:
+    except FleetServerError:
         return False
     return all(isinstance(run, Run) and run.phase == "ended" for run in runs)
