@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
@@ -15,17 +15,18 @@ from aioregistry.bulk.outcomes import OutcomeIterator
 from aioregistry.bulk.progress import Progress
 from aioregistry.bulk.report import DeletionReport
 from aioregistry.client.archiving import DeletionArchive, manifests_first, tags_first
-from aioregistry.client.credentials import CredentialsSource
+from aioregistry.client.credentials import writer_for
 from aioregistry.client.deleting import BulkDeletes, Check, OnOutcome
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.client.lists import ListEndpoint, PagerFactory
 from aioregistry.errors import NotFoundError, PartialListingError
-from aioregistry.oci.tagging import TagOutcome
-from aioregistry.oci.writer import DistributionWriter
 from aioregistry.paging.pager import Pager
 
-__all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
+if TYPE_CHECKING:
+    from aioregistry.oci.tagging import TagOutcome
+    from aioregistry.oci.writer import DistributionWriter
 
+__all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
 
 T = TypeVar("T", Tag, Manifest)
 
@@ -170,8 +171,8 @@ class RepositoryHandle:
         reference: str,
         *tags: str,
         force: bool = False,
-        writer: DistributionWriter | None = None,
-    ) -> tuple[TagOutcome, ...]:
+        writer: "DistributionWriter | None" = None,
+    ) -> "tuple[TagOutcome, ...]":
         """Set further tags on a manifest; no layer is pulled or pushed.
 
         Asks the registry itself: ``GET /v2/{registry}/{repository}/manifests/{reference}``, then
@@ -205,8 +206,7 @@ class RepositoryHandle:
             if writer.registry_name != self.registry_name:
                 raise ValueError(f"the writer is of the registry {writer.registry_name!r}")
             return await writer.tag(self.name, reference, *tags, force=force)
-        source = CredentialsSource(self.registry_name, self._families)
-        async with DistributionWriter(source, trust_env=self._families.trust_env) as own:
+        async with writer_for(self.registry_name, self._families) as own:
             return await own.tag(self.name, reference, *tags, force=force)
 
     async def delete_tag(self, tag: str) -> None:
