@@ -1,5 +1,8 @@
 """Sessions of our own, and what their requests have in common, over real sockets."""
 
+import platform
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -93,3 +96,32 @@ async def test_sessions_have_nothing_in_common():
                 pass
     tokens = [dict(headers)[b"Authorization"] for _, headers in [*seen_by_one, *seen_by_other]]
     assert tokens == [b"Bearer first", b"Bearer third", b"Bearer second"]
+
+
+RECEIVING = """
+import asyncio, resource, socket
+from aioregistry.session.connections import own_session
+
+async def open_and_close():
+    await own_session().close()
+
+asyncio.run(open_and_close())
+one, other = socket.socketpair()
+
+def receive(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        one.send(b"a few bytes")
+        other.recv(256 * 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+receive(100)
+print(receive(1000))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it has another C library")
+def test_what_is_received_needs_no_new_pages_of_memory_each_time():
+    command = [sys.executable, "-c", RECEIVING]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 500
