@@ -43,17 +43,15 @@ def workflow_of(deployment: Deployment, branch: str, secret: str, source: Source
         source: Where the program is installed from.
     """
     policy = deployment.policy_name
+    codes = "".join(f"# {line}\n" for line in CODES)
+    # What could be a number is one to YAML, unless it is quoted.
+    name = json.dumps(deployment.name)
     # Clusters are asked by what the extra has, those of an account included.
     asks = any(is_live(source) for source in deployment.in_use)
     install = source.requirement("cli,kubernetes" if asks else "cli")
-    mark = f"<!-- {deployment.name} -->"
     registry = [] if deployment.registry is None else [deployment.registry]
     words = ["cleanup", "plan", *registry, "--policy", policy, "--plan-file", "plan.json"]
     plan = " ".join(["aioregistry", *words, *deployment.evidence])
-    applying = " ".join([*deployment.evidence, *deployment.limits])
-    # What could be a number is one to YAML, unless it is quoted.
-    name = json.dumps(deployment.name)
-    codes = "".join(f"# {line}\n" for line in CODES)
     return f"""\
 # .github/workflows/{deployment.name}.yml
 # A pull request that changes {policy} gets its plan as a comment. Once it is merged, and at each
@@ -74,6 +72,21 @@ permissions:
   contents: read
 
 jobs:
+{_planning(deployment, secret, install, plan)}
+{_applying(deployment, branch, secret, install, plan)}"""
+
+
+def _planning(deployment: Deployment, secret: str, install: str, plan: str) -> str:
+    """Return the job that comments on a pull request.
+
+    Args:
+        deployment: The run.
+        secret: The name of the secret with the token.
+        install: What pip installs.
+        plan: The command that makes the plan.
+    """
+    mark = f"<!-- {deployment.name} -->"
+    return f"""\
   plan:
     # A fork has no secret; its policy is checked all the same.
     if: github.event_name == 'pull_request'
@@ -90,7 +103,7 @@ jobs:
         with:
           python-version: "3.13"
       - run: pip install '{install}'
-      - run: aioregistry cleanup check {policy}
+      - run: aioregistry cleanup check {deployment.policy_name}
       - name: Plan
         if: github.event.pull_request.head.repo.full_name == github.repository
         env:
@@ -116,13 +129,27 @@ jobs:
         with:
           name: plan
           path: plan.json
+"""
 
+
+def _applying(deployment: Deployment, branch: str, secret: str, install: str, plan: str) -> str:
+    """Return the job that carries a plan out.
+
+    Args:
+        deployment: The run.
+        branch: The branch whose policy is carried out.
+        secret: The name of the secret with the token.
+        install: What pip installs.
+        plan: The command that makes the plan.
+    """
+    options = " ".join([*deployment.evidence, *deployment.limits])
+    return f"""\
   apply:
     if: github.event_name != 'pull_request'
     runs-on: ubuntu-latest
     timeout-minutes: 350
     concurrency:
-      group: {name}
+      group: {json.dumps(deployment.name)}
       cancel-in-progress: false
     steps:
       - uses: actions/checkout@v5
@@ -147,7 +174,7 @@ jobs:
           # Where there is this secret, the webhook whose address it has is told how each run ended.
           AIOREGISTRY_NOTIFY: ${{{{ secrets.AIOREGISTRY_NOTIFY }}}}
         run: |
-{_APPLY.format(options=applying).rstrip()}
+{_APPLY.format(options=options).rstrip()}
       # With plan.json.archive, `aioregistry cleanup undo plan.json` restores what was deleted.
       - uses: actions/upload-artifact@v6
         if: always()
