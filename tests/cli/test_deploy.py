@@ -1,7 +1,10 @@
 """What `aioregistry deploy` prints: what is in it, and that it runs."""
 
 import json
+import os
+import pwd
 import re
+import stat
 import subprocess
 import sys
 
@@ -16,6 +19,7 @@ from aioregistry.cli.deploy.plan import When
 from aioregistry.cli.deploy.source import Source
 from aioregistry.version import VERSION
 
+USER = pwd.getpwuid(os.getuid()).pw_name
 KINDS = ("kubernetes", "github", "systemd", "cron")
 
 
@@ -187,18 +191,26 @@ def test_two_deployments_on_a_machine_have_no_file_in_common(shell, kind):
 
 @pytest.mark.slow(2)
 def test_the_line_of_a_crontab_cleans_up(filled):
-    *_, line = deploy(filled, "cron").splitlines()
-    schedule, command = line.split(" aioregistry ", 1)
+    *head, line = deploy(filled, "cron", "--user", USER).splitlines()
+    schedule, command = line.split(f" {USER} ", 1)
     assert schedule == "17 3 * * *"
+    # Where the test may write; what it reads beforehand makes all that the line needs.
+    script = "\n".join(each.removeprefix("#   ") for each in head if each.startswith("#   "))
     for old, new in {
-        "/etc/aioregistry/aioregistry-cleanup/token": "token",
-        "/etc/aioregistry/aioregistry-cleanup/policy.toml": "policy.toml",
-        "/var/lib/aioregistry/aioregistry-cleanup/lock": "lock",
+        "/etc/aioregistry": f"{filled.folder}/etc",
+        "/var/": f"{filled.folder}/var/",
         "/usr/local/bin/aioregistry": f"{sys.executable} -m aioregistry",
     }.items():
-        command = command.replace(old, new)
-    (filled.folder / "token").write_text(filled.sandbox.token)
-    (filled.folder / "token").chmod(0o600)
+        command, script = command.replace(old, new), script.replace(old, new)
+    prepared = subprocess.run(
+        ["/bin/sh", "-ec", script], input=filled.sandbox.token, text=True, check=False
+    )
+    assert prepared.returncode == 0
+    modes = {
+        each.name: stat.S_IMODE(each.stat().st_mode)
+        for each in (filled.folder / "etc/aioregistry-cleanup").iterdir()
+    }
+    assert modes == {"policy.toml": 0o644, "token": 0o400}
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert filled.tags() == {"main", "dev"}

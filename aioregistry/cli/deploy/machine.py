@@ -107,8 +107,11 @@ def crontab_of(deployment: Deployment, program: str, user: str) -> str:
     codes = "".join(f"# {each}\n" for each in CODES)
     return f"""\
 # /etc/cron.d/{deployment.name}: what it prints is mailed to MAILTO.
-# The user {user} may read {deployment.policy_name} and token in {places.folder}, and write to
-# {places.state} and {places.cache}, which exist.
+# Before it, once, as root; the last command reads the API token:
+#   id {user} || useradd --system {user}
+#   install -d -m 700 -o {user} {places.state} {places.cache}
+#   install -D -m 644 {deployment.policy_name} {places.folder}/{deployment.policy_name}
+#   install -m 400 -o {user} /dev/stdin {places.folder}/token
 # The time is that of the machine.
 {codes}SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
