@@ -70,6 +70,20 @@ def test_a_size_that_one_of_two_lists_tells_is_known():
     assert counted.storage.freed() == FreedBytes(bytes=303)
 
 
+def test_where_the_list_tells_the_size_of_a_document_that_is_its_size():
+    counted = Counted()
+    (packed,) = pack_blobs([2], ["layer", "a"], [300, 20])
+    counted.condemn(ListedManifest("a", blobs=packed), size=21)
+    assert counted.storage.freed() == FreedBytes(bytes=320)
+
+
+def test_a_manifest_that_is_listed_without_blobs_has_its_document():
+    counted = Counted()
+    (packed,) = pack_blobs([2], ["layer", "a"], [300, 20])
+    counted.condemn(ListedManifest("a", blobs=packed), ListedManifest("b"), size=7)
+    assert counted.storage.freed() == FreedBytes(bytes=327)
+
+
 def test_a_blob_of_very_many_manifests_is_counted_once(monkeypatch):
     monkeypatch.setattr("aioregistry.cleanup.plan.storage._MANIFESTS_AT_ONCE", 2)
     counted = Counted()

@@ -42,18 +42,19 @@ class Storage:
                 parts[key % _PARTS].append(key)
 
     def condemn(self, manifests: Iterable[ListedManifest], contents: Mapping[str, Content]) -> None:
-        """Count manifests that go; their contents tell the size of their own documents."""
+        """Count manifests that go; their contents tell what the list does not: their own sizes."""
         waiting, condemned, sized = iter(manifests), self._condemned, self._sizes
         while some := list(islice(waiting, _MANIFESTS_AT_ONCE)):
-            digests = [manifest.digest for manifest in some]
             blobs = [manifest.blobs for manifest in some]
-            documents = [contents[digest].size for digest in digests]
-            found = dict(zip(array("Q", pack_keys(digests)), documents, strict=True))
             keys, sizes = keys_of(blobs), sizes_of(blobs)
-            if min(sizes, default=_UNKNOWN) > _UNKNOWN:
-                found.update(zip(keys, sizes, strict=True))
+            if all(blobs) and min(sizes) > _UNKNOWN:
+                # Their documents are among their blobs.
+                found = dict(zip(keys, sizes, strict=True))
             else:
-                found = dict.fromkeys(keys, _UNKNOWN) | found
+                digests = [manifest.digest for manifest in some]
+                documents = [contents[digest].size for digest in digests]
+                known = dict(zip(array("Q", pack_keys(digests)), documents, strict=True))
+                found = dict.fromkeys(keys, _UNKNOWN) | known
                 found |= {
                     key: size for key, size in zip(keys, sizes, strict=True) if size > _UNKNOWN
                 }
