@@ -241,6 +241,13 @@ def test_what_is_wrong_is_told(folder, words, problem):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["plan", "run", "status", "worker"])
+def test_a_file_that_is_not_there_is_wrong_usage(folder, command):
+    done = invoke(command, "missing.toml")
+    assert done.exit_code == 2
+    assert done.stderr == f"aioregistry fleet {command}: missing.toml: No such file or directory\n"
+
+
 def test_without_a_server_a_plan_is_made_in_memory(folder, monkeypatch):
     monkeypatch.setattr("aioregistry.fleet.server.valkey_program", lambda: None)
     done = invoke("plan", "fleet.toml", "reg0")

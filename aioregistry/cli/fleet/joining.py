@@ -9,7 +9,7 @@ import platformdirs
 import typer
 
 from aioregistry.cleanup.state_folder import state_root
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, reason_of, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.fleet.options import Joining
 from aioregistry.cli.options import Access
@@ -31,10 +31,12 @@ def load_chosen(file: Path, names: Sequence[str]) -> tuple[Fleet, list[str]]:
     """Return a fleet, and which of its registries are meant: all for none.
 
     Raises:
-        UsageError: The file has mistakes, or lacks a registry; nothing was sent.
+        UsageError: The file cannot be read, has mistakes, or lacks a registry; nothing was sent.
     """
     try:
         fleet = load_fleet(file)
+    except OSError as error:
+        raise UsageError(reason_of(error, file)) from None
     except FleetFileError as error:
         for mistake in error.mistakes:
             typer.echo(f"{file}: {safe(str(mistake))}", err=True)
