@@ -14,7 +14,8 @@ from attrs import astuple, evolve
 from aioregistry import AuthenticationError, PartialListingError, RegistryError, ServerError
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
-from aioregistry.cleanup.plan import make, planner
+from aioregistry.cleanup.plan import explain, make, planner
+from aioregistry.cleanup.plan.explain import explain_tag
 from aioregistry.cleanup.plan.items import Kept, LeftAlone
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
@@ -62,7 +63,8 @@ def clock(monkeypatch):
                 return datetime.now(tz) + of
 
         real = time.time
-        monkeypatch.setattr(make, "datetime", Clock)
+        for module in (make, explain):
+            monkeypatch.setattr(module, "datetime", Clock)
         wrong = SimpleNamespace(time=lambda: real() + of.total_seconds())
         monkeypatch.setattr(session, "time", wrong)
 
@@ -81,6 +83,14 @@ async def test_by_a_clock_that_is_ahead_nothing_is_older(sandbox, planned, clock
     (note,) = plan.notes
     assert note.startswith("this machine's clock is 40 days, 0:0")
     assert note.endswith(" ahead of the API's, by which ages are counted")
+
+
+async def test_a_tag_is_explained_by_the_same_clock(sandbox, client, contents, clock):
+    sandbox.state.push("example", "web", ["young"], at=datetime.now(UTC) - timedelta(days=29))
+    clock(timedelta(days=40))
+    policy = Policy([DeleteOlderThan(timedelta(days=30))], floor=0)
+    registry = client.registry("example")
+    assert not (await explain_tag(registry, policy, contents, "web", "young")).deleted
 
 
 @pytest.mark.parametrize("of", [timedelta(seconds=5), timedelta(days=-2)])

@@ -1,7 +1,7 @@
 """Why one tag is kept or deleted: the answer of every rule, and what decides in the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from attrs import evolve, frozen
 
@@ -19,6 +19,7 @@ from aioregistry.cleanup.plan.decisions import (
     missing_subjects,
 )
 from aioregistry.cleanup.plan.items import RepositoryPlan
+from aioregistry.cleanup.plan.make import time_by
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import Candidate, Rule
 from aioregistry.client.registry import RegistryHandle
@@ -210,9 +211,10 @@ async def _decide(
     leave: Mapping[str, str] | None,
     now: datetime | None,
 ) -> _Decided:
-    now = datetime.now(UTC) if now is None else now
     in_use = InUse.not_given() if in_use is None else in_use
     inventory = await take_inventory(registry, repository, needs_tags=lambda _: True)
+    if now is None:
+        now, _ = time_by(registry)
     found = await contents.read(repository, [one.digest for one in inventory.manifests])
     inventory = keep_unreadable(inventory, unreadable(inventory, found))
     read = {

@@ -20,10 +20,25 @@ from aioregistry.errors import NotFoundError
 from aioregistry.oci.references import Reference
 from aioregistry.ratelimit.priority import bulk_work
 
-__all__ = ["PlanProgress", "make_plan"]
+__all__ = ["PlanProgress", "make_plan", "time_by"]
 
 # A date of HTTP has whole seconds, and an answer takes its time.
 _MAX_SECONDS_AHEAD = 60.0
+
+
+def time_by(registry: RegistryHandle) -> tuple[datetime, timedelta]:
+    """Return up to when ages are counted, once the API has answered.
+
+    By a clock that is ahead everything is too old: then it is the API's time.
+
+    Returns:
+        The time, and by how much this machine's clock is ahead of it; nothing where it is right.
+    """
+    now, ahead = datetime.now(UTC), registry.seconds_ahead or 0.0
+    if ahead <= _MAX_SECONDS_AHEAD:
+        return now, timedelta()
+    by = timedelta(seconds=round(ahead))
+    return now - by, by
 
 
 async def make_plan(
@@ -81,12 +96,9 @@ async def make_plan(
         raise ValueError("now must have a time zone, as in datetime.now(UTC)")
     running = await collect_in_use(in_use)
     listed = await registry.repositories().collect(require_complete=True)
-    ahead = 0.0
+    ahead = timedelta()
     if now is None:
-        now, ahead = datetime.now(UTC), registry.seconds_ahead or 0.0
-        if ahead > _MAX_SECONDS_AHEAD:
-            # By a clock that is ahead everything is too old.
-            now -= timedelta(seconds=ahead)
+        now, ahead = time_by(registry)
     names = sorted({repository.name for repository in listed})
     missing = sorted({*(repositories or ())}.difference(names))
     if missing:
@@ -113,7 +125,6 @@ async def make_plan(
     held = (name for name in chosen if name in leave and policy.may_delete(name))
     left = (LeftAlone(name, leave[name]) for name in held)
     notes = plan.notes
-    if ahead > _MAX_SECONDS_AHEAD:
-        by = timedelta(seconds=round(ahead))
-        notes += (f"this machine's clock is {by} ahead of the API's, by which ages are counted",)
+    if ahead:
+        notes += (f"this machine's clock is {ahead} ahead of the API's, by which ages are counted",)
     return evolve(plan, left_alone=(*plan.left_alone, *left), notes=notes)
