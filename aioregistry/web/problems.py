@@ -111,15 +111,16 @@ class Problem:
     @classmethod
     def of(cls, error: RegistryError) -> "Problem":
         """Return the response to an error."""
-        name = type(error).__name__
-        status, detail = _OF_EXTRAS.get(name) or next(
-            (status, detail) for kind, status, detail in _KINDS if isinstance(error, kind)
-        )
+        # Whoever asks is told of no kind that is a module's own, but of the one that it is of.
+        names = [kind.__name__ for kind in type(error).__mro__ if kind.__name__[0] != "_"]
+        status, detail = next(
+            (_OF_EXTRAS[name] for name in names if name in _OF_EXTRAS), None
+        ) or next((status, detail) for kind, status, detail in _KINDS if isinstance(error, kind))
         headers = {"Content-Type": CONTENT_TYPE}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             after = getattr(error, "retry_after", None)
             headers["Retry-After"] = str(max(_RETRY_AFTER, math.ceil(after or 0)))
-        return cls(status, name, detail, error.request_id, headers, error.status)
+        return cls(status, names[0], detail, error.request_id, headers, error.status)
 
     @classmethod
     def no_such_job(cls) -> "Problem":

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from aioregistry import BulkDeleteError, errors
-from aioregistry.cleanup import CapExceededError
+from aioregistry.cleanup import CapExceededError, InUseError
 from aioregistry.cleanup.state_folder import CleanupUnderWayError
 from aioregistry.errors import RateLimitedError, RegistryError
 from aioregistry.web import Problem
@@ -83,6 +83,15 @@ def every_error() -> list[type[RegistryError]]:
     # A fleet is worked on by a command, not by a service.
     ours = [kind for kind in found if kind.__module__.startswith("aioregistry.")]
     return [kind for kind in ours if not kind.__module__.startswith("aioregistry.fleet.")]
+
+
+def test_a_kind_that_is_a_modules_own_is_told_as_the_one_that_it_is_of():
+    class _OwnError(InUseError):
+        pass
+
+    problem = Problem.of(_OwnError("x"))
+    assert (problem.status, problem.error) == (409, "InUseError")
+    assert problem.detail == "what is in use is not known"
 
 
 def test_each_kind_of_error_says_what_it_is():
