@@ -24,6 +24,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# By these CI and terminals have Rich print colours, or narrower.
+for _name in ("GITHUB_ACTIONS", "FORCE_COLOR", "PY_COLORS", "COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 # AIOREGISTRY_LOOP=uvloop runs the tests on uvloop; what is on a virtual clock brings its own loop.
 if os.environ.get("AIOREGISTRY_LOOP") == "uvloop":
     import uvloop

@@ -28,7 +28,7 @@ def deletes(sandbox) -> list[str]:
     return [one.raw_path for one in sandbox.requests if one.method == "DELETE"]
 
 
-async def until(condition, seconds: float = 200.0) -> None:
+async def until(condition, seconds: float = 400.0) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)
@@ -70,7 +70,12 @@ async def test_a_fleet_whose_workers_are_replaced_one_after_the_other_loses_noth
         limit = RateLimit().scaled(SCALE)
         old = await at.enter_async_context(
             engine_of(
-                fleet, sandbox, url, addresses=addresses_of(sandbox, limit), slice_seconds=0.5
+                fleet,
+                sandbox,
+                url,
+                addresses=addresses_of(sandbox, limit),
+                slice_seconds=0.5,
+                lease_seconds=2.0,
             )
         )
         keys = [old.store.keys(name).state for name in fleet.registries]

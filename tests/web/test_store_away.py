@@ -51,11 +51,11 @@ async def test_a_server_that_stood_still_for_longer_than_lives_ends_no_job_and_d
     server, monkeypatch
 ):
     work = Work()
-    async with replicas(server, 3, alive_seconds=1.0) as (here, there, third):
+    async with replicas(server, 3, alive_seconds=2.0) as (here, there, third):
         job = here.start("apply 1", work, once=True)
         await until(lambda: work.begun)
         second, other = there.start("apply 1", work, once=True), await seen_by(third, job.id)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(2.4)
 
         async def keep_alive(_):
             raise JobStoreError("away")
@@ -66,10 +66,10 @@ async def test_a_server_that_stood_still_for_longer_than_lives_ends_no_job_and_d
             late.setattr(here._store, "write", lambda *_, **__: None)
             server.freeze()
             # Its clock goes on: everybody's life runs out.
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(2.8)
             server.thaw()
-            await asyncio.sleep(0.6)
-        await asyncio.sleep(1.5)
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(2.5)
         assert (job.status, second.status, other.status) == ("running",) * 3
         assert work.begun == [job.id]
         work.may_end.set()
