@@ -111,19 +111,20 @@ def test_usage_is_what_can_be_typed(words, usage):
 
 
 @pytest.mark.parametrize(
-    ("words", "problem"),
+    ("words", "value"),
     [
-        ("tags -o xml", "'xml' is not one of 'table', 'plain', 'json', 'ndjson', 'csv'."),
-        ("gc start --type blob", "'blob' is not one of 'blobs', 'manifests', 'both'."),
-        ("tags --limit 0", "'0' should be greater than or equal to 1."),
-        ("tags --limit 1.5", "'1.5' should be a valid integer."),
-        ("quota --headroom half", "'half' should be a valid number."),
+        ("tags -o xml", r"'xml' is not one of 'table', 'plain', 'json', 'ndjson', 'csv'\."),
+        ("gc start --type blob", r"'blob' is not one of 'blobs', 'manifests', 'both'\."),
+        # The words differ between versions of typer.
+        ("tags --limit 0", r"'?0'? (should be|is not)"),
+        ("tags --limit 1.5", r"'1\.5' (should be|is not)"),
+        ("quota --headroom half", r"'half' (should be|is not)"),
     ],
 )
-def test_an_error_names_the_value_that_is_wrong(words, problem):
+def test_an_error_names_the_value_that_is_wrong(words, value):
     result = CliRunner().invoke(app, words.split(), env={"COLUMNS": "200"})
     assert result.exit_code == 2
-    assert f": {problem}" in result.stderr
+    assert re.search(f": {value}", result.stderr)
 
 
 def test_help_is_plain_english():
