@@ -91,9 +91,10 @@ class Problem:
     whole exception belongs into the service's log.
 
     Attributes:
-        status: The HTTP status: 503 when the quota is spent or the service is stopping, 504 when
-            the API does not answer in time, 404, 409 and 400 where the caller can do something,
-            502 for everything else, which is between the service and the API.
+        status: The HTTP status: 503 when the quota is spent, the service is stopping, or the server
+            of its jobs or its fleet is away, 504 when the API does not answer in time, 404, 409 and
+            400 where the caller can do something, 502 for everything else, which is between the
+            service and the API.
         error: The name of the error's class.
         detail: What went wrong, in words.
         api_status: The HTTP status of the API's answer; None when there was none.
