@@ -16,7 +16,6 @@ from docket import Docket
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
 from aioregistry.fleet.intake import Intake
-from aioregistry.fleet.lease import LeaseLostError, LeaseTakenError
 from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.state import (
     VERSION,
@@ -47,14 +46,14 @@ class FleetEngine:
     """Carries out the runs of a fleet, together with every other worker on the same server.
 
     The state of each run on the server says what comes next. A worker that finds a step which may
-    begin queues it, under a key that is taken once; whoever gets it carries it out under the lease
-    of its registry, saves the state that follows, and queues the next step. What is lost on the
-    way, the workers find again by the state.
+    begin puts it into the queue, under a key that is taken once; whoever gets it carries it out
+    under the lease of its registry, saves the state that follows, and queues the next step. What is
+    lost on the way, the workers find again by the state, some seconds later.
 
     Args:
         fleet: The registries.
-        url: The server: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``; none by
-            default: all of it is in this process, and ends with it.
+        url: The server: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``; by
+            default none, and all of it is in this process and ends with it.
         addresses: Where the registries are.
         name: The fleet's name on the server, with which all keys begin.
         concurrency: How many registries this worker works on at once; 50 by default.
@@ -88,7 +87,7 @@ class FleetEngine:
         self._fleet = fleet
         self._url = url
         self._name = name
-        self._addresses = addresses or Addresses()
+        self._addresses = Addresses() if addresses is None else addresses
         self._concurrency = concurrency
         self._slice_seconds = slice_seconds
         self._lease_seconds = lease_seconds
@@ -103,14 +102,15 @@ class FleetEngine:
             lease_seconds=lease_seconds,
             keep_seconds=round(keep.total_seconds()),
         )
-        # Of workers that see the same, one looks for all.
+        # Of workers that see the same, one looks for all; others would look in vain for them.
         self._group = f"{VERSION}:{fleet.fingerprint()}"
         self._stack = AsyncExitStack()
         self._steps: Steps | None = None
         self._working: set[asyncio.Task[bool]] = set()
-        self._taken: dict[str, asyncio.Task[None]] = {}  # past the queue, by registry
+        # By registry, what is carried out past the queue.
+        self._taken: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
-        # A step of this worker has ended.
+        # A step of this worker has ended: what is waited for may have happened.
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -143,10 +143,11 @@ class FleetEngine:
 
         Args:
             registries: The names of the registries.
-            run: What sets the runs apart from others: a moment such as ``20260131T030000Z``; None,
-                the default, for now.
+            run: What sets the runs apart from others, the same for all: a moment such as
+                ``20260131T030000Z``; None, the default, for now.
             plan_only: Whether they end with the plan, and nothing is deleted. False by default.
-            at_any_time: Whether windows are ignored. False by default.
+            at_any_time: Whether they are carried out outside the registries' windows, too. False by
+                default.
 
         Returns:
             The registries of which a run was begun.
@@ -155,7 +156,8 @@ class FleetEngine:
             NotFoundError: One is not in the fleet; nothing was begun.
             FleetServerError: The server is away, or refuses; some may have been begun.
         """
-        registries, now = self._fleet.check_names(registries), self._clock()
+        registries = self._fleet.check_names(registries)
+        now = self._clock()
         newest = await self.store.runs(registries) if run is None else {}
         begun = []
         for name in registries:
@@ -166,7 +168,8 @@ class FleetEngine:
                 plan_only=plan_only,
                 at_any_time=at_any_time,
             )
-            begun += [name] if await self.store.begin(made) else []
+            if await self.store.begin(made):
+                begun.append(name)
         return begun
 
     async def approve(self, registry: str, run: str, *, at_any_time: bool = False) -> bool:
@@ -175,7 +178,8 @@ class FleetEngine:
         Args:
             registry: The registry's name.
             run: The run's `Run.id`.
-            at_any_time: Whether the registry's window is ignored. False by default.
+            at_any_time: Whether it is carried out outside the registry's window, too, whenever the
+                plan was made. False by default.
 
         Returns:
             Whether it was approved now: False where somebody has done so before, where it does not
@@ -239,8 +243,8 @@ class FleetEngine:
         Args:
             until_ended: Registries; it returns as well when their newest runs have ended, but for
                 collections after an undo window. None, the default, for the fleet, and never.
-            plan_only: Whether it carries out only runs that were begun with `plan_only`, and takes
-                others for ended. Only with names. False by default.
+            plan_only: Whether it carries out only runs that were begun with `plan_only`; one of
+                another kind counts as ended. Only with names. False by default.
 
         Raises:
             NotFoundError: One is not in the fleet.
@@ -263,12 +267,11 @@ class FleetEngine:
     async def _work_for_all(self) -> None:
         intake = Intake(self._docket, self.worker, self._concurrency, self._lease_seconds)
         try:
-            with self.store.server.errors_told():
-                async with intake:
-                    try:
-                        await self._repeat(lambda: self._tick(intake))
-                    finally:
-                        self.stop()
+            async with intake:
+                try:
+                    await self._repeat(lambda: self._tick(intake))
+                finally:
+                    self.stop()
         finally:
             self._stopping.clear()
 
@@ -276,14 +279,15 @@ class FleetEngine:
         """Look at the states, now and then and after each step, until that has an end."""
         while not self._stopping.is_set():
             try:
-                with self.store.server.errors_told():
-                    async with asyncio.timeout(_ADD_SECONDS):
-                        if await look():
-                            return
+                async with asyncio.timeout(_ADD_SECONDS):
+                    if await look():
+                        return
+            except FleetServerRefusedError:
+                raise
             except FleetServerError as error:
-                if isinstance(error, FleetServerRefusedError):
-                    raise
                 logger.warning("%s", error.message)
+            except TimeoutError:
+                logger.warning("the fleet's server is slow: %g s for one look", _ADD_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._tick_seconds):
                     await self._changed.wait()
@@ -372,29 +376,16 @@ class FleetEngine:
 
     async def _step(self, name: str, run_id: str, part: str, *, plan_only: bool = False) -> bool:
         """Carry out a step, unless somebody else does; return whether the state was looked at."""
-        registry, after = self._fleet.registries.get(name), None
+        registry = self._fleet.registries.get(name)
         if registry is None or self._steps is None:
             # The file of another worker has it.
             return False
-        try:
-            async with self.store.lease(name) as lease:
-                run = await self.store.load(lease, name)
-                step = None if run is None else next_step(run, registry.window, self._now())
-                if run is None or step is None or (run.id, step.part) != (run_id, part):
-                    # Somebody has done it.
-                    return True
-                if await self.store.is_cancelled(run):
-                    await self._steps.end(registry, run, lease)
-                elif self._may_begin(step) and (run.plan_only or not plan_only):
-                    await self._steps.until_cancelled(registry, run, lease)
-                after = await self.store.load(lease, name)
-        except LeaseTakenError:
-            # Whoever has it goes on; if that one is dead, the next tick sees it.
-            return False
-        except (LeaseLostError, StateError, FleetServerError) as error:
-            logger.warning("%s: a step was not saved: %s", name, error)
-            return False
+
+        def may_begin(run: Run, step: Step) -> bool:
+            return self._may_begin(step) and (run.plan_only or not plan_only)
+
+        was_looked_at, after = await self._steps.take(registry, run_id, part, may_begin)
         if after is not None and name not in self._taken and not self._stopping.is_set():
             with suppress(FleetServerError):
                 await self._queue(after)
-        return True
+        return was_looked_at

@@ -11,6 +11,8 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.lease import end_task
+from aioregistry.fleet.server import FleetServer
+from aioregistry.ratelimit.away import describe, is_refused
 
 __all__ = ["Intake", "IntakeError"]
 
@@ -41,11 +43,15 @@ class Intake:
         lease_seconds: After how long without a sign of life another worker takes over.
 
     Raises:
-        Exception: At the end, what has ended it before.
+        FleetServerError: The server is away, or refuses.
+        IntakeError: At the end, what it needs has failed it before.
+        Exception: At the end, a bug has ended it before.
     """
 
     def __init__(self, docket: Docket, name: str, concurrency: int, lease_seconds: float) -> None:
         self._docket = docket
+        # It has answered when the docket was opened.
+        self._server = FleetServer(docket.redis, was_reached=True)
         self._name = name
         self._worker = Worker(
             docket,
@@ -63,7 +69,8 @@ class Intake:
         self._has_begun = False
 
     async def __aenter__(self) -> Self:
-        await self._worker.__aenter__()
+        with self._server.errors_told():
+            await self._worker.__aenter__()
         self._running = asyncio.create_task(self._worker.run_forever(), name="fleet worker")
         return self
 
@@ -78,7 +85,8 @@ class Intake:
         try:
             await end_task(self._running, _SECONDS_TO_END)
         finally:
-            await self._worker.__aexit__(kind, error, traceback)
+            with self._server.errors_told():
+                await self._worker.__aexit__(kind, error, traceback)
         self._raise_its_error(self._running)
 
     async def check(self) -> None:
@@ -86,14 +94,18 @@ class Intake:
 
         Raises:
             IntakeError: It has not begun in time, or it has ended.
-            NoPermissionError: Its user may not read the queue.
-            RedisError: The server is away.
+            Exception: What has ended it, where that is a bug.
+            FleetServerRefusedError: Its user may not read the queue.
+            FleetServerError: The server is away.
         """
         if self._running is not None and self._running.done():
             self._raise_its_error(self._running)
             raise IntakeError("the worker has ended by itself")
-        if self._has_begun:
-            return
+        if not self._has_begun:
+            with self._server.errors_told():
+                await self._look()
+
+    async def _look(self) -> None:
         clock = asyncio.get_running_loop().time
         try:
             names = {one.name for one in await self._docket.workers()}
@@ -132,9 +144,15 @@ class Intake:
                 # The queue or its group is not there; by itself it makes them again.
                 return
 
-    @staticmethod
-    def _raise_its_error(running: "asyncio.Task[None]") -> None:
-        if not running.cancelled() and (error := running.exception()) is not None:
+    def _raise_its_error(self, running: "asyncio.Task[None]") -> None:
+        error = None if running.cancelled() else running.exception()
+        if error is None:
+            return
+        # Where its server is away it waits by itself. What has ended all the same takes no steps
+        # when that is back either.
+        if isinstance(error, RedisError | OSError) and not is_refused(error, reached=True):
+            raise IntakeError(f"the worker has ended: {describe(error)}") from error
+        with self._server.errors_told():
             raise error
 
 

@@ -29,16 +29,19 @@ from aioregistry.errors import (
 )
 from aioregistry.fleet.accounts import Accounts
 from aioregistry.fleet.file import FleetRegistry
-from aioregistry.fleet.lease import Lease, LeaseLostError, Write, end_task
+from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError, Write, end_task
 from aioregistry.fleet.server import FleetServerError
 from aioregistry.fleet.shared import SharedStore
 from aioregistry.fleet.state import (
     Run,
+    StateError,
+    Step,
     after_cancellation,
     after_collection,
     after_error,
     after_plan,
     after_slice,
+    next_step,
 )
 from aioregistry.fleet.store import FleetStore, Progress
 
@@ -102,6 +105,48 @@ class Steps:
     look_seconds: float = 10.0
     clock: Callable[[], float] = time.time
 
+    async def take(
+        self,
+        registry: FleetRegistry,
+        run_id: str,
+        part: str,
+        may_begin: Callable[[Run, Step], bool],
+    ) -> tuple[bool, Run | None]:
+        """Carry out a step of a registry's newest run, unless somebody else does or has done it.
+
+        Where the run was cancelled, it ends instead.
+
+        Args:
+            registry: The registry.
+            run_id: The run's `Run.id`.
+            part: The step's `Step.part`.
+            may_begin: Returns whether the step may begin now.
+
+        Returns:
+            Whether the state was looked at, and nothing of it was lost; and the run as it is then,
+            None for one of which somebody else has taken the step.
+        """
+        name = registry.name
+        try:
+            async with self.store.lease(name) as lease:
+                run = await self.store.load(lease, name)
+                now = datetime.fromtimestamp(self.clock(), UTC)
+                step = None if run is None else next_step(run, registry.window, now)
+                if run is None or step is None or (run.id, step.part) != (run_id, part):
+                    # Somebody has done it.
+                    return True, None
+                if await self.store.is_cancelled(run):
+                    await self.end(registry, run, lease)
+                elif may_begin(run, step):
+                    await self.until_cancelled(registry, run, lease)
+                return True, await self.store.load(lease, name)
+        except LeaseTakenError:
+            # Whoever has it goes on; if that one is dead, the next tick sees it.
+            return False, None
+        except (LeaseLostError, StateError, FleetServerError) as error:
+            logger.warning("%s: a step was not saved: %s", name, error)
+            return False, None
+
     async def carry_out(self, registry: FleetRegistry, run: Run, lease: Lease) -> None:
         """Carry out the next step of a run, and save what comes of it.
 
@@ -125,6 +170,8 @@ class Steps:
             why = f"{type(error).__name__}: {error}" if is_known else type(error).__name__
             is_final = isinstance(error, _FINAL)
             after, writes = after_error(run, why, self.clock(), is_final=is_final), ()
+            if isinstance(error, HeldError):
+                after, writes = await self._told(registry, run, lease, after)
         await lease.write(*self.store.writes_of(after), *writes)
 
     async def until_cancelled(self, registry: FleetRegistry, run: Run, lease: Lease) -> None:
@@ -157,11 +204,18 @@ class Steps:
         writes: tuple[Write, ...] = ()
         after = after_cancellation(run, self.clock())
         if run.phase == "apply":
-            with suppress(RegistryError):
-                # Of no time: what the journal has, and nothing is begun.
-                told, writes = await self._apply(registry, run, lease, seconds=0.001)
-                after = msgspec.structs.replace(after, counts=told.counts)
+            after, writes = await self._told(registry, run, lease, after)
         await lease.write(*self.store.writes_of(after), *writes)
+
+    async def _told(
+        self, registry: FleetRegistry, run: Run, lease: Lease, after: Run
+    ) -> tuple[Run, tuple[Write, ...]]:
+        """Return a run that ends, with what a slice that was broken off has deleted, if known."""
+        with suppress(RegistryError):
+            # Of no time: what the journal has, and nothing is begun, held or not.
+            told, writes = await self._apply(registry, run, lease, seconds=0.0)
+            return msgspec.structs.replace(after, counts=told.counts), writes
+        return after, ()
 
     async def _plan(self, registry: FleetRegistry, run: Run) -> tuple[Run, tuple[Write, ...]]:
         policy = load_policy(registry.policy)
@@ -184,7 +238,7 @@ class Steps:
         plan = await self.store.plan(run)
         if plan is None:
             raise PlanFileError(f"the plan of the run {run.id} is no longer kept")
-        held = await self.store.held(registry.name)
+        held = await self.store.held(registry.name) if seconds is None else {}
         if names := [one.name for one in plan.repositories if one.condemned and one.name in held]:
             shown = ", ".join(names[:_MAX_NAMES_SHOWN])
             raise HeldError(f"held since the plan was made: {shown}; a new plan leaves that alone")

@@ -5,6 +5,7 @@ Together with `alike` and `transport` the place in the core that knows aiohttp.
 
 import asyncio
 import errno
+import inspect
 import math
 import os
 import ssl
@@ -111,7 +112,7 @@ class AlikeRequest(aiohttp.ClientRequest):
         """Send it, as aiohttp does."""
         response = await super().send(conn)
         read = getattr(conn.protocol, "read", None)
-        self.may_be_copied = hasattr(conn.transport, "write") and asyncio.iscoroutinefunction(read)
+        self.may_be_copied = hasattr(conn.transport, "write") and inspect.iscoroutinefunction(read)
         return response
 
 

@@ -24,6 +24,7 @@ logger: logging.Logger = logging.getLogger("aioregistry.web")
 _LOOK_SECONDS = 0.5
 # How long the first line of a job may take from its replica to the store.
 _FIRST_LINE_SECONDS = 3.0
+_MAX_WAITS = 4
 _READ_AT_ONCE = 8
 _Work = Callable[[Job], Awaitable[object]]
 
@@ -91,12 +92,14 @@ class Replicas:
         """
         clock = asyncio.get_running_loop().time
         late, pause = clock() + _FIRST_LINE_SECONDS, 0.01
+        # However slow the store is, and many may ask it for what there never was.
+        latest = clock() + _MAX_WAITS * _FIRST_LINE_SECONDS
         while True:
             asked_at = clock()
             stored = await self._read(identifier)
             if clock() - asked_at > _LOOK_SECONDS:
                 # The store stood still, and who has begun it could not report it either.
-                late = clock() + _FIRST_LINE_SECONDS
+                late = min(clock() + _FIRST_LINE_SECONDS, latest)
             if stored is not None or not is_identifier(identifier) or clock() + pause > late:
                 return stored
             await asyncio.sleep(pause)

@@ -1,10 +1,16 @@
 """Repositories that are held: no run deletes in them until they are released."""
 
+import asyncio
+
 import pytest
 
 from aioregistry.fleet import LeaseTakenError
 from tests.fleet.fleets import engine_of, fleet_of, sandbox_of, wrong_repositories
 from tests.fleet.test_engine import finished
+
+
+def deletes(sandbox) -> list[str]:
+    return [one.raw_path for one in sandbox.requests if one.method == "DELETE"]
 
 
 async def run_once(engine, **options):
@@ -50,7 +56,7 @@ async def test_a_plan_that_is_older_than_a_hold_and_would_delete_there_is_refuse
             "refused",
             "HeldError: held since the plan was made: team/app1; a new plan leaves that alone",
         )
-        assert not [one for one in sandbox.requests if one.method == "DELETE"]
+        assert deletes(sandbox) == []
 
 
 async def test_a_plan_that_is_older_than_a_hold_elsewhere_is_carried_out(tmp_path):
@@ -76,3 +82,31 @@ async def test_no_step_is_carried_out_as_repositories_are_held(tmp_path):
         await engine.store.hold("reg0", [], 0.0)
         await engine.store.release("reg0", [])
         assert await engine.store.held("reg0") == {}
+
+
+@pytest.mark.parametrize("end", ["cancelled", "refused"])
+async def test_what_was_deleted_before_a_hold_is_in_the_report_of_a_run(tmp_path, end):
+    async with (
+        sandbox_of(1, 1, 90) as sandbox,
+        engine_of(fleet_of(tmp_path, 1), sandbox) as engine,
+    ):
+        sandbox.latency = 0.02
+        await engine.begin(["reg0"], plan_only=True)
+        run = (await finished(engine, ["reg0"]))["reg0"]
+        await engine.approve("reg0", run.id)
+        working = asyncio.create_task(engine.work(["reg0"]))
+        # Some are under way, and what became of the others is in the journal.
+        while len(deletes(sandbox)) < 50:
+            await asyncio.sleep(0.001)
+        # Broken off within a slice.
+        engine.stop()
+        await working
+        await engine.store.hold("reg0", ["team/app0"], 0.0)
+        before = len(deletes(sandbox))
+        if end == "cancelled":
+            await engine.cancel("reg0", run.id)
+        run = (await finished(engine, ["reg0"]))["reg0"]
+        assert run.result == end
+        assert len((await engine.store.report(run)).deleted) == run.counts["deleted"] >= 10
+        # It has only told of them.
+        assert len(deletes(sandbox)) == before

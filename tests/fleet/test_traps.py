@@ -12,12 +12,18 @@ from unittest.mock import AsyncMock
 import msgspec
 import pytest
 import redis.asyncio
-from docket import Docket
+from docket import Docket, Worker
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from aioregistry import RateLimit
-from aioregistry.fleet import Addresses, FleetEngine, FleetServerRefusedError, Run
+from aioregistry.fleet import (
+    Addresses,
+    FleetEngine,
+    FleetServerError,
+    FleetServerRefusedError,
+    Run,
+)
 from aioregistry.fleet.intake import Intake, IntakeError
 from aioregistry.fleet.state import VERSION
 from aioregistry.fleet.store import reconnecting
@@ -265,6 +271,42 @@ async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_er
         await server.acl_deluser("fleet")
 
 
+@pytest.mark.parametrize(
+    ("ended_by", "error", "words"),
+    [
+        (OSError(24, "Too many open files"), IntakeError, "the worker has ended: .*open files"),
+        (ResponseError("WRONGTYPE"), IntakeError, "the worker has ended: .*WRONGTYPE"),
+        (NoPermissionError("NOPERM"), FleetServerRefusedError, "NOPERM"),
+        (KeyError("a bug"), KeyError, "a bug"),
+    ],
+)
+async def test_a_worker_whose_intake_has_ended_does_not_wait_for_its_server(
+    tmp_path, monkeypatch, ended_by, error, words
+):
+    monkeypatch.setattr(Worker, "run_forever", AsyncMock(side_effect=ended_by))
+    async with (
+        asyncio.timeout(10),
+        FleetEngine(fleet_of(tmp_path, 1), tick_seconds=0.05) as engine,
+    ):
+        with pytest.raises(error, match=words):
+            await engine.work()
+
+
+async def test_an_error_of_this_machine_is_none_of_the_server(tmp_path, monkeypatch):
+    async with (
+        asyncio.timeout(10),
+        FleetEngine(fleet_of(tmp_path, 1), tick_seconds=0.05) as engine,
+    ):
+        full = OSError(28, "No space left on device")
+        monkeypatch.setattr(engine, "begin", AsyncMock(side_effect=full))
+        monkeypatch.setattr("aioregistry.fleet.engine.may_begin", lambda *_: True)
+        monkeypatch.setattr(
+            "aioregistry.fleet.file.FleetRegistry.due", lambda *_: "20260601T000000Z"
+        )
+        with pytest.raises(OSError, match="No space left"):
+            await engine.work()
+
+
 async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
     tmp_path, url, server, server_port, monkeypatch
 ):
@@ -274,7 +316,7 @@ async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
         usual, away = engine._docket.workers, NoConnectionError("away")
         monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=away))
         for _ in range(6):
-            with pytest.raises(NoConnectionError):
+            with pytest.raises(FleetServerError, match="away"):
                 await intake.check()
             await asyncio.sleep(0.2)
         # It is back, and the worker is not quite.
@@ -298,7 +340,7 @@ async def test_a_sign_of_life_is_not_enough_of_a_worker_that_may_not_read_the_qu
             # As of one that was faster than the first refusal.
             await server.zadd(engine._docket.workers_set, {"a worker": time.time()})
             await server.sadd(engine._docket.worker_tasks_set("a worker"), "fleet_plan")
-            with pytest.raises(NoPermissionError, match="'xreadgroup'"):
+            with pytest.raises(FleetServerRefusedError, match="'xreadgroup'"):
                 await Intake(engine._docket, "a worker", 1, 2.0).check()
     finally:
         await server.acl_deluser("fleet")
@@ -316,7 +358,7 @@ async def test_looks_in_vain_count_from_when_the_server_is_back(tmp_path, monkey
         monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=answers))
         await intake.check()
         now = 100.0
-        with pytest.raises(NoConnectionError):
+        with pytest.raises(FleetServerError, match="away"):
             await intake.check()
         for _ in range(5):
             await intake.check()

@@ -83,6 +83,22 @@ async def test_a_job_that_there_never_was_is_not_found(server, monkeypatch):
         assert await jobs.recall("G0Ga4IqoGQ549iaH") is None
 
 
+async def test_a_job_that_there_never_was_is_not_looked_for_without_end_in_a_slow_store(
+    server, monkeypatch
+):
+    monkeypatch.setattr("aioregistry.web.replicas._FIRST_LINE_SECONDS", 0.1)
+    monkeypatch.setattr("aioregistry.web.replicas._LOOK_SECONDS", 0.02)
+    usual = redis.RedisJobStore.read
+
+    def read(self, job):
+        time.sleep(0.05)
+        return usual(self, job)
+
+    monkeypatch.setattr(redis.RedisJobStore, "read", read)
+    async with replicas(server, 1) as (jobs,), asyncio.timeout(10):
+        assert await jobs.recall("G0Ga4IqoGQ549iaH") is None
+
+
 async def test_a_job_of_another_replica_is_followed_to_its_end(server):
     step = asyncio.Event()
 
