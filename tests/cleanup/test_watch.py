@@ -124,3 +124,27 @@ async def test_a_watched_tag_that_moves_is_seen_by_the_next_list():
     now[0] = 1.0
     await watch.refresh()
     assert watch.needed == {digest_of("amd"): "the tag old was set on it"}
+
+
+async def test_a_tag_that_is_deleted_while_it_is_looked_at_is_no_new_one():
+    class Looked(Quick):
+        async def current_digest(self, repository: str, reference: str) -> str | None:
+            found = await super().current_digest(repository, reference)
+            if reference == "old":
+                # Its DELETE is answered before the other looks are.
+                watch.forget(["old"])
+            return found
+
+    registry, now = Looked(), [0.0]
+    registry.tags = {"old": digest_of("outer")}
+    watch = TagWatch(registry, "web", registry.tags, {}, lambda: now[0])
+    watch.know(registry.tags, ["old"])
+    await watch.refresh()
+    now[0] = 1.0
+    await watch.refresh()
+    assert registry.asked == ["old"]
+    assert watch.needed == {}
+    now[0] = 2.0
+    registry.tags["old"] = digest_of("outer")
+    await watch.refresh()
+    assert watch.new.keys() == {"old"}

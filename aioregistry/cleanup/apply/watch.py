@@ -130,14 +130,16 @@ class TagWatch:
         """Take in those of the tags that are new or have moved."""
         for start in range(0, len(tags), _LOOKS_AT_ONCE):
             some = tags[start : start + _LOOKS_AT_ONCE]
+            # One that is deleted during its look was there, and is no new one.
+            before = [self._tags.get(tag) for tag in some]
             digests = await asyncio.gather(
                 *(self._contents.current_digest(self._repository, tag) for tag in some)
             )
             await asyncio.gather(
                 *(
                     self._take_in(tag, digest)
-                    for tag, digest in zip(some, digests, strict=True)
-                    if digest is not None and digest != self._tags.get(tag)
+                    for tag, digest, was in zip(some, digests, before, strict=True)
+                    if digest is not None and digest not in {was, self._tags.get(tag)}
                 )
             )
 
