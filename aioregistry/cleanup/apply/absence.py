@@ -170,7 +170,7 @@ async def without_deleted(
     Args:
         contents: The registry.
         inventory: All that the API lists.
-        deleted: The manifests of which a DELETE was sent, each with when it was pushed before.
+        deleted: The manifests that were deleted, each with when it was pushed before.
 
     Raises:
         ClientClosedError: The client is closed.

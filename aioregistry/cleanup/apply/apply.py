@@ -327,6 +327,11 @@ class _Job:
         self.is_found = True
         return any(repository.name == name for repository in listed)
 
+    def is_deleted(self, repository: str, item: Condemned) -> bool:
+        """Return whether an item was deleted, by this process or one before it."""
+        outcome = self._outcomes.get((repository, item))
+        return outcome is not None and outcome.status == "deleted"
+
     async def ask_what_runs(self) -> None:
         """Ask again what is in use where that was asked some time ago, and can be asked."""
         if self._source is None or self.clock() - self._asked_at < _IN_USE_SECONDS:

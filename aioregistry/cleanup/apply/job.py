@@ -41,6 +41,9 @@ class Job(Protocol):
     def record_checked(self, repository: str) -> None:
         """Record that new images were looked for after the last DELETE in a repository."""
 
+    def is_deleted(self, repository: str, item: Condemned) -> bool:
+        """Return whether an item was deleted, by this process or one before it."""
+
     async def ask_what_runs(self) -> None:
         """Ask again what is in use where that was asked some time ago; raise if it is unknown."""
 

@@ -84,13 +84,12 @@ class RepositoryJob:
         # since the last look at new tags.
         manifests = [item for item in plan.condemned if item.delete == "manifest"]
         self._condemned = dict.fromkeys(item.digest for item in manifests)
-        left = {item.digest for item in pending}
-        self._gone = {one.digest: one.pushed_at for one in manifests if one.digest not in left}
+        self._gone = {i.digest: i.pushed_at for i in manifests if job.is_deleted(plan.name, i)}
         self._unchecked: set[str] = set()
         # Whether the last lists showed what was deleted before them.
         self._is_behind = False
         if job.journal is not None and job.journal.is_unchecked(plan.name):
-            self._unchecked |= self._gone.keys()
+            self._unchecked |= self._condemned.keys() - {item.digest for item in pending}
         leaving = {tag for item in plan.condemned for tag in item.tags}
         self.lacking = LackingImages(job.contents, plan.name, self._contents, self._gone, leaving)
         self._may_have_gone: set[Condemned] = set()
@@ -237,7 +236,8 @@ class RepositoryJob:
             on_first_page=lambda: begun.append(self._job.clock()),
             remembered=None if self._pending else self._recorder,
         )
-        there = await without_deleted(self._job.contents, inventory, self._gone)
+        deleted = {one: at for one, at in self._gone.items() if one not in self._given_up}
+        there = await without_deleted(self._job.contents, inventory, deleted)
         self._is_behind = there is not inventory
         # What came before the first page was the wait for quota.
         return there, begun[-1]
@@ -363,7 +363,7 @@ class RepositoryJob:
         """Find the images that were pushed in the moment in which a part of them was deleted."""
         try:
             inventory, _, unread = await self._list_and_read()
-            await self.lacking.note(inventory, self._pending, is_after=bool(self._unchecked))
+            await self.lacking.note(inventory, self._pending, is_after=True)
             if not self._is_behind:
                 await self._recorder.finish(inventory)
             if unread:
