@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Lock, Timer
 from typing import Any, TypeVar
 
@@ -149,6 +149,8 @@ class RedisJobStore(LineWriter):
         self._answers = _Answers(min(_MAX_PAUSE_SECONDS, alive_seconds / 2))
         self._names: dict[str, str] = {}
         self._claimed: set[str] = set()
+        # One at a time keeps jobs alive or ends one: else an ended one would take its name again.
+        self._ending = Lock()
         # How many notes of a job there were.
         self._noted: dict[str, int] = {}
         # Lines that could not be sent, by job, and whether it has ended with them.
@@ -183,7 +185,7 @@ class RedisJobStore(LineWriter):
 
     def _keep_alive(self, jobs: dict[str, str]) -> list[str]:
         self._names |= jobs
-        with self._client.pipeline(transaction=False) as pipe:
+        with self._ending, self._client.pipeline(transaction=False) as pipe:
             for job in jobs:
                 pipe.set(self._key("alive", job), "1", px=self._alive())
                 pipe.exists(self._key("cancel", job))
@@ -267,7 +269,7 @@ class RedisJobStore(LineWriter):
 
     def _send(self, job: str, lines: list[bytes], *, last: bool) -> None:
         notes = _notes(lines)
-        with self._client.pipeline() as pipe:
+        with self._ending if last else nullcontext(), self._client.pipeline() as pipe:
             if notes:
                 keys = [self._key("notes", job), self._key("noted", job)]
                 first = self._noted.get(job, 0) - len(notes)
@@ -286,10 +288,10 @@ class RedisJobStore(LineWriter):
                 # Until it is kept alive.
                 pipe.set(self._key("alive", job), "1", px=self._alive())
             pipe.execute()
-        if last:
-            self._names.pop(job, None)
-            self._noted.pop(job, None)
-            self._claimed.discard(job)
+            if last:
+                self._names.pop(job, None)
+                self._noted.pop(job, None)
+                self._claimed.discard(job)
 
     def close(self) -> None:
         """Return when every line is sent; it blocks."""

@@ -1,6 +1,7 @@
 """Jobs of several replicas whose server is away, stands still, or comes back empty."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -259,4 +260,31 @@ async def test_notes_whose_answer_was_lost_are_not_noted_twice(server, monkeypat
         stored = await asyncio.to_thread(other.read, job)
         assert stored.notes == tuple(b'{"n":%d}' % number for number in range(3))
     finally:
+        await asyncio.to_thread(other.close)
+
+
+async def test_a_job_that_ends_while_it_is_kept_alive_gives_its_name_back(server, monkeypatch):
+    usual, is_kept, may_go = Pipeline.execute, threading.Event(), threading.Event()
+
+    def execute(self, *args, **options):
+        if not self.explicit_transaction and not self.transaction:
+            is_kept.set()
+            may_go.wait(10)
+        return usual(self, *args, **options)
+
+    url = f"redis://127.0.0.1:{server.port}"
+    store, other = redis.RedisJobStore(url), redis.RedisJobStore(url)
+    state = b'{"job":{"id":"a","name":"count"},"event":2}'
+    try:
+        assert await store.claim("count", "a") == "a"
+        monkeypatch.setattr(Pipeline, "execute", execute)
+        keeping = asyncio.create_task(store.keep_alive({"a": "count"}))
+        await asyncio.to_thread(is_kept.wait, 10)
+        ending = asyncio.create_task(asyncio.to_thread(store.append, "a", [state], last=True))
+        await asyncio.sleep(0.2)
+        may_go.set()
+        await asyncio.gather(keeping, ending)
+        assert await other.claim("count", "b") == "b"
+    finally:
+        await asyncio.to_thread(store.close)
         await asyncio.to_thread(other.close)
