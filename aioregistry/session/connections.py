@@ -8,6 +8,7 @@ import errno
 import inspect
 import math
 import os
+import socket
 import ssl
 from collections import deque
 from typing import Any, ClassVar
@@ -187,7 +188,8 @@ def _words(error: OSError) -> str:
     """Return what an error of the operating system is called, without the address in it."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
-    # Those of names have numbers of their own.
-    if error.errno is not None and error.errno in errno.errorcode:
-        return os.strerror(error.errno)
+    # Those of names have numbers of their own, which on some systems others have, too.
+    number = None if isinstance(error, socket.gaierror) else error.errno
+    if number is not None and number in errno.errorcode:
+        return os.strerror(number)
     return error.strerror or str(error)

@@ -1,12 +1,17 @@
 """Why no connection was made: in plain words, with what to look at, by API and registry alike."""
 
 import asyncio
+import errno
+import socket
+from types import SimpleNamespace
 
+import aiohttp
 import pytest
 
 from aioregistry import RegistryClient, RegistryConnectionError, RetryPolicy
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Sandbox
+from aioregistry.session.connections import cause_of
 
 THRICE = RetryPolicy(attempts=3, backoff=0.001)
 
@@ -113,3 +118,13 @@ async def test_a_proxy_without_a_scheme_is_one_of_http(client, monkeypatch, ask)
     monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:9")
     error = await refusal(ask, client, "http://only-by-proxy.invalid")
     assert error.message == "cannot connect to the proxy 127.0.0.1:9: Connection refused"
+
+
+def test_a_name_without_an_address_is_told_as_that_where_its_number_means_something_else_too():
+    # As macOS has it: there EAI_NONAME is 8.
+    unknown = socket.gaierror(errno.ENOEXEC, "nodename nor servname provided, or not known")
+    place = SimpleNamespace(host="registry.invalid", port=443, ssl=True)
+    error = aiohttp.ClientConnectorDNSError(place, unknown)
+    assert cause_of(error)[0] == (
+        "cannot connect to registry.invalid:443: nodename nor servname provided, or not known"
+    )
