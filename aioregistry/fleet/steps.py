@@ -123,8 +123,9 @@ class Steps:
             may_begin: Returns whether the step may begin now.
 
         Returns:
-            Whether the state was looked at, and nothing of it was lost; and the run as it is then,
-            None for one of which somebody else has taken the step.
+            Whether the step is no longer to be taken, as far as it may begin: False where another
+            worker is at it, or nothing could be saved. And the run as it is then, from which the
+            next step follows; None where that is somebody else's.
         """
         name = registry.name
         try:

@@ -15,11 +15,13 @@ pytest.importorskip("docket")
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from aioregistry.cleanup.undo.summary import summarize_archive
 from aioregistry.cli.app import app
 from aioregistry.cli.fleet import watching
 from aioregistry.fleet import FleetEngine
 from aioregistry.fleet.server import valkey_program
 from aioregistry.fleet.state import Run, after_error
+from aioregistry.fleet.store import FleetStore
 from aioregistry.testing import running_sandbox
 from tests.cli.programs import Program
 from tests.fleet.fleets import POLICY, sandbox_of, wrong_repositories
@@ -130,6 +132,29 @@ def test_a_fleet_is_planned_run_and_shown(folder, sandbox, monkeypatch):
     held = "reg1: runs leave team/app0, team/app1 alone until 'aioregistry fleet release'\n"
     assert held in done.stderr
     assert held in invoke("status", "fleet.toml").stderr
+
+
+@pytest.mark.slow(3)
+def test_an_archive_has_what_a_step_deleted_that_went_on_until_the_hold(folder, monkeypatch):
+    monkeypatch.setitem(FleetEngine.__init__.__kwdefaults__, "look_seconds", 0.05)
+    assert invoke("run", "fleet.toml", "reg1", "--yes").exit_code == 0
+    usual, hold, held = FleetStore.archive, FleetStore.hold, []
+
+    async def archive(store, run):
+        parts = await usual(store, run)
+        return parts if held else parts[:1]
+
+    async def counted(store, *words):
+        await hold(store, *words)
+        held.append(words)
+
+    monkeypatch.setattr(FleetStore, "archive", archive)
+    monkeypatch.setattr(FleetStore, "hold", counted)
+    done = invoke("archive", "fleet.toml", "reg1", "--to", "reg1.archive")
+    assert done.exit_code == 0, done.output
+    repositories = summarize_archive(folder / "reg1.archive").repositories
+    assert set(repositories) == {"team/app0", "team/app1"}
+    assert "reg1: runs leave team/app0, team/app1 alone" in done.stderr
 
 
 @pytest.mark.slow(3)
