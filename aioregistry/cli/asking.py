@@ -100,6 +100,8 @@ def read_text(path: Path) -> str:
         try:
             with interruptible():
                 return typer.get_text_stream("stdin").read().removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            raise files.NotTextError("stdin: not a text in UTF-8") from None
         except OSError as error:
             error.filename = "stdin"
             raise

@@ -27,7 +27,7 @@ class Shell:
         self.builder = Builder(sandbox.state)
         (folder / "policy.toml").write_text(POLICY)
 
-    def run(self, *arguments: str, stdin: str | None = None, **more: str) -> Result:
+    def run(self, *arguments: str, stdin: str | bytes | None = None, **more: str) -> Result:
         return CliRunner().invoke(app, list(arguments), input=stdin, **more)
 
     def plans(self) -> list[Path]:

@@ -105,3 +105,17 @@ def test_a_file_in_another_encoding_is_named(filled, monkeypatch, words):
     (line,) = result.stderr.splitlines()
     assert line.endswith("latin.toml: not a text in UTF-8")
     assert "codec" not in line
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("cleanup check -", 1),
+        ("cleanup plan example --policy policy.toml --in-use -", 2),
+        ("delete-tags web - --yes", 2),
+    ],
+)
+def test_so_is_stdin_in_another_encoding(filled, words, code):
+    result = filled.run(*words.split(), stdin=b"caf\xe9\n")
+    assert result.exit_code == code
+    assert result.output.splitlines()[-1].endswith("stdin: not a text in UTF-8")
