@@ -1,10 +1,16 @@
 """The commands `aioregistry repositories`, `tags` and `manifests`."""
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from aioregistry.cleanup.plan import make
+from aioregistry.cli.display import listing
 from aioregistry.sandbox import Fault, Faults
+from aioregistry.session import session
 from tests.cleanup.registries import Builder
 
 
@@ -41,6 +47,27 @@ def test_manifests_are_listed_with_their_tags(filled):
 def test_what_filters_leave_is_listed(filled):
     arguments = ("tags", "web", "--older-than", "1d", "--match", "v[12]", "--quiet")
     assert set(filled.run(*arguments).stdout.split()) == {"v1", "v2"}
+
+
+def test_by_a_clock_that_is_ahead_nothing_listed_is_older(shell, monkeypatch):
+    now, real = datetime.now(UTC), time.time
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days=40)
+
+    for tag, days in (("old", 31), ("young", 29)):
+        shell.sandbox.state.push("example", "web", [tag], at=now - timedelta(days=days))
+    for module in (listing, make):
+        monkeypatch.setattr(module, "datetime", Clock)
+    wrong = SimpleNamespace(time=lambda: real() + timedelta(days=40).total_seconds())
+    monkeypatch.setattr(session, "time", wrong)
+    for option, found in (("--older-than", "old"), ("--newer-than", "young")):
+        result = shell.run("tags", "web", option, "30d", "--quiet")
+        assert result.stdout.split() == [found]
+        assert "this machine's clock is 40 days, " in result.stderr
+    assert shell.run("tags", "web", "--older-than", "999999d", "--quiet").stdout == ""
 
 
 def test_untagged_manifests_can_be_listed_alone(filled):

@@ -19,6 +19,7 @@ from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError
 from aioregistry.oci.references import Reference
 from aioregistry.ratelimit.priority import bulk_work
+from aioregistry.session.exchange import RecentRequests
 
 __all__ = ["PlanProgress", "make_plan", "time_by"]
 
@@ -26,15 +27,18 @@ __all__ = ["PlanProgress", "make_plan", "time_by"]
 _MAX_SECONDS_AHEAD = 60.0
 
 
-def time_by(registry: RegistryHandle) -> tuple[datetime, timedelta]:
+def time_by(answers: RegistryHandle | RecentRequests) -> tuple[datetime, timedelta]:
     """Return up to when ages are counted, once the API has answered.
 
     By a clock that is ahead everything is too old: then it is the API's time.
 
+    Args:
+        answers: What knows of its answers.
+
     Returns:
         The time, and by how much this machine's clock is ahead of it; nothing where it is right.
     """
-    now, ahead = datetime.now(UTC), registry.seconds_ahead or 0.0
+    now, ahead = datetime.now(UTC), answers.seconds_ahead or 0.0
     if ahead <= _MAX_SECONDS_AHEAD:
         return now, timedelta()
     by = timedelta(seconds=round(ahead))

@@ -206,7 +206,12 @@ def list_(
             "garbage collections", _COLUMNS, _FACTS, filters, output, places=places
         )
         registries = await to.registries(registry, every=all_registries)
-        await show(to.display, listing, [each.garbage_collections() for each in registries])
+        await show(
+            to.display,
+            to.client.recent_requests,
+            listing,
+            [each.garbage_collections() for each in registries],
+        )
         return DONE
 
     run_connected("gc list", access, work)

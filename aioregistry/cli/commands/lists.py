@@ -157,7 +157,12 @@ def repositories(
             name=(lambda item: f"{item.registry_name}/{item.name}") if all_registries else None,
         )
         registries = await to.registries(registry, every=all_registries)
-        await show(to.display, listing, [each.repositories() for each in registries])
+        await show(
+            to.display,
+            to.client.recent_requests,
+            listing,
+            [each.repositories() for each in registries],
+        )
         return DONE
 
     run_connected("repositories", access, work)
@@ -227,7 +232,14 @@ def _list(
             target = await to.target(where.repo, where.registry)
             only = partial(kind.names, target.reference)
             missing = _missing(target, kind)
-            await show(to.display, listing, [kind.of(target.repository)], only, missing)
+            await show(
+                to.display,
+                to.client.recent_requests,
+                listing,
+                [kind.of(target.repository)],
+                only,
+                missing,
+            )
             return DONE
         listing = Listing.of(
             *(kind.unit, kind.columns, kind.facts, filters, output),
@@ -235,7 +247,9 @@ def _list(
             name=kind.name,
         )
         registries = await to.registries(where.registry, every=where.all_registries)
-        await show(to.display, listing, [kind.of(each) for each in registries])
+        await show(
+            to.display, to.client.recent_requests, listing, [kind.of(each) for each in registries]
+        )
         return DONE
 
     run_connected(kind.unit, access, work)

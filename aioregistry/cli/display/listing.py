@@ -18,6 +18,7 @@ from aioregistry.errors import NotFoundError
 
 if TYPE_CHECKING:
     from aioregistry.paging.pager import Pager
+    from aioregistry.session.exchange import RecentRequests
 
 __all__ = ["Listing", "show", "show_all"]
 
@@ -102,6 +103,7 @@ def show_all(listing: Listing[T], items: Iterable[T]) -> None:
 
 async def show(
     display: Display,
+    answers: "RecentRequests",
     listing: Listing[T],
     pagers: "Iterable[Pager[T]]",
     only: Callable[[T], bool] = lambda _: True,
@@ -111,6 +113,7 @@ async def show(
 
     Args:
         display: Shows progress.
+        answers: Those of the API: by its clock ages are counted where this machine's is ahead.
         listing: How the list is shown.
         pagers: The lists.
         only: Whether an item is shown at all, before filters.
@@ -137,6 +140,7 @@ async def show(
                 async for page in pages:
                     if not begun:
                         begun = True
+                        wanted = _by_clock(wanted, answers)
                         printer.begin()
                     stage.total = total + (page.total or pages.found)
                     stage.done = done + pages.found
@@ -159,6 +163,21 @@ async def show(
     printer.end()
     named.check()
     listing.end(stage.done)
+
+
+def _by_clock(wanted: Selection, answers: "RecentRequests") -> Selection:
+    """Return which items are wanted by the API's clock, once it has answered."""
+    if wanted.until is None and wanted.since is None:
+        return wanted
+    from aioregistry.cleanup.plan.make import time_by
+
+    _, ahead = time_by(answers)
+    if not ahead:
+        return wanted
+    typer.echo(
+        f"this machine's clock is {ahead} ahead of the API's, by which ages are counted", err=True
+    )
+    return wanted.by_clock(ahead)
 
 
 class _Named(Generic[T]):

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.cli.display.text import parse_size
 from aioregistry.cli.errors import UsageError
@@ -96,6 +96,10 @@ class Selection:
             filters.limit,
         )
 
+    def by_clock(self, ahead: timedelta) -> Self:
+        """Return it with ages that are counted by a clock which is so much earlier."""
+        return evolve(self, until=_before(self.until, ahead), since=_before(self.since, ahead))
+
     def of_page(self, items: Iterable[T], facts: Facts[T]) -> list[T]:
         """Return the items to show, in their given order."""
         return [item for item in items if self._wants(item, facts)]
@@ -165,7 +169,11 @@ def _ago(length: str | None, now: datetime) -> datetime | None:
         return None
     from aioregistry.cleanup.policy.durations import parse_duration
 
+    return _before(now, parse_duration(length))
+
+
+def _before(time: datetime | None, by: timedelta) -> datetime | None:
     try:
-        return now - parse_duration(length)
+        return None if time is None else time - by
     except OverflowError:
         return _NEVER
