@@ -2,14 +2,20 @@
 
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from aioregistry.cleanup.plan import make
 from aioregistry.cleanup.state_folder import StateFolder
+from aioregistry.cleanup.undo import record
 from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cli.cleanup import work
+from aioregistry.cli.undo import holds
 from aioregistry.sandbox import Fault, Faults, Phases
+from aioregistry.session import session
 from tests.cleanup.registries import Builder
 from tests.disks import full_disk
 
@@ -122,6 +128,32 @@ def test_a_plan_that_is_older_than_an_undo_is_refused(restored, more):
     assert result.exit_code == 2
     assert "older than the undo that restored images of web" in result.stderr
     assert len(restored.tags()) == 5
+
+
+@pytest.mark.parametrize("differ", [timedelta(seconds=-5), timedelta(seconds=65)])
+def test_by_a_clock_that_is_ahead_a_plan_made_after_an_undo_is_newer(cleaned, monkeypatch, differ):
+    (cleaned.folder / "two.toml").write_text(POLICY_OF_TWO)
+    ahead, real = timedelta(days=40), time.time
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + ahead
+
+    for module in (make, record):
+        monkeypatch.setattr(module, "datetime", Clock)
+    wrong = SimpleNamespace(time=lambda: real() + ahead.total_seconds())
+    monkeypatch.setattr(session, "time", wrong)
+    monkeypatch.setattr(holds, "_TIMES_DIFFER", differ)
+    cleaned.sandbox.state.push("example", "web", ["pr-3"], at=datetime.now(UTC))
+    assert cleaned.run("cleanup", "undo", "plan.json").exit_code == 0
+    options = ("--policy", "two.toml", "--after-undo", "--plan-file", "new.json")
+    assert cleaned.run("cleanup", "plan", *options).exit_code == 0
+    result = cleaned.run("cleanup", "apply", "new.json", "--yes", "--max-fraction", "1")
+    # By a clock that is a minute ahead or less, a plan has that clock's time.
+    is_certain = differ < timedelta()
+    assert ("older than the undo" in result.stderr) is not is_certain, result.output
+    assert (len(cleaned.tags()) == 4) is is_certain
 
 
 def test_an_undo_that_ends_while_a_question_is_open_is_noticed(restored, monkeypatch):

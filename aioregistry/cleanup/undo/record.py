@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -99,9 +99,15 @@ class UndoRecord:
         """Note that everything in an archive is restored."""
         self._write(_Line(datetime.now(UTC), undone=str(archive.absolute())))
 
-    def note_restored(self, repositories: Iterable[str]) -> None:
-        """Note that images of repositories are restored, which makes them their newest."""
-        at = datetime.now(UTC)
+    def note_restored(self, repositories: Iterable[str], ahead: timedelta = timedelta()) -> None:
+        """Note that images of repositories are restored, which makes them their newest.
+
+        Args:
+            repositories: Their names.
+            ahead: By how much this machine's clock is ahead of that by which plans are dated; by
+                default it is that.
+        """
+        at = datetime.now(UTC) - ahead
         self._write(*(_Line(at, restored=name) for name in repositories))
 
     def note_cleaned(self, repositories: Iterable[str]) -> None:

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 import typer
 
 from aioregistry.cleanup.plan.items import RepositoryPlan
+from aioregistry.cleanup.plan.make import time_by
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.state_folder import StateFolder
@@ -33,6 +35,8 @@ __all__ = [
 _MAX_SHOWN = 3
 # With less than that a registry has refused something for certain.
 _UNCLEAR = 500
+# No plan that was made before an undo has a time that is later by so much.
+_TIMES_DIFFER = timedelta(seconds=65)
 
 
 class RestoredImages:
@@ -82,7 +86,7 @@ class RestoredImages:
         with suppress(OSError):
             record = self._record()
             touched = self._touched()
-            record.note_restored(sorted(touched))
+            record.note_restored(sorted(touched), _ahead(self._to))
             others = touched | self._held
             record.note_cleaned([one for one in self._repositories if one not in others])
 
@@ -224,6 +228,12 @@ def _end(plan: Plan, settings: Settings, ends: Callable[[RepositoryPlan], bool])
                 and ends(one)
             ]
         )
+
+
+def _ahead(to: Connection) -> timedelta:
+    """Return by how much this machine's clock is ahead of the time that a plan would have now."""
+    _, ahead = time_by(to.client.recent_requests)
+    return max(ahead - _TIMES_DIFFER, timedelta())
 
 
 def _record_of(registry: str, settings: Settings) -> UndoRecord:
