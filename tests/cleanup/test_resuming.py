@@ -57,6 +57,24 @@ async def test_what_was_begun_and_is_gone_was_deleted(job, path, what, before, n
     assert names(getattr(report, now)) == {"a"}
 
 
+@pytest.mark.parametrize("deadline", [0.0, None])
+async def test_what_was_begun_stays_unknown_while_nobody_can_look(job, path, deadline):
+    job.builder.image("a")
+    job.builder.image("b")
+    plan = await job.plan()
+    begun = next(item for _, item in plan.condemned if item.tags == ("a",))
+    async with Journal(path, plan, resume=False) as journal:
+        await journal.begin("web", begun)
+    job.sandbox.state.delete_manifest("example", "web", begun.digest)
+    if deadline is None:
+        job.sandbox.faults = Faults([Fault(kind="status", status=403, route="*/digests")])
+    report = await job.apply(plan, journal=path, resume=True, deadline=deadline)
+    assert (names(report.unknown), names(report.not_attempted)) == ({"a"}, {"b"})
+    job.sandbox.faults = Faults()
+    report = await job.apply(plan, journal=path, resume=True)
+    assert (names(report.deleted), report.absent) == ({"a", "b"}, ())
+
+
 async def test_what_was_begun_in_another_repository_is_something_else(job, path):
     job.builder.image("a")
     plan = await job.plan()

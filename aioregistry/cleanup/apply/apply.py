@@ -237,7 +237,8 @@ class _Job:
         lists: dict[Status, list[ItemOutcome]] = {}
         for key in self.plan.condemned:
             if key not in self._outcomes:
-                self.record(*key, "not_attempted", _TIME_IS_UP)
+                was_sent = self.may_have_sent(*key)
+                self.record(*key, "unknown" if was_sent else "not_attempted", _TIME_IS_UP)
             outcome = self._outcomes[key]
             lists.setdefault(outcome.status, []).append(outcome)
         return CleanupReport(
@@ -304,6 +305,10 @@ class _Job:
         if self.journal is not None:
             self.journal.record(repository, item, status, reason)
         self._take_in(ItemOutcome(repository, item, status, reason), busy)
+
+    def may_have_sent(self, repository: str, item: Condemned) -> bool:
+        """Return whether an earlier process may have sent a DELETE whose outcome is unknown."""
+        return self.journal is not None and self.journal.may_have_sent(repository, item)
 
     def record_checked(self, repository: str) -> None:
         """Record that new images were looked for after the last DELETE in a repository."""

@@ -38,6 +38,9 @@ class Job(Protocol):
     ) -> None:
         """Record what became of an item."""
 
+    def may_have_sent(self, repository: str, item: Condemned) -> bool:
+        """Return whether an earlier process may have sent a DELETE whose outcome is unknown."""
+
     def record_checked(self, repository: str) -> None:
         """Record that new images were looked for after the last DELETE in a repository."""
 

@@ -28,6 +28,7 @@ FORMAT = "aioregistry cleanup journal"
 VERSION = 1
 # A DELETE was sent, or was about to be.
 _BEGUN = frozenset({"begun", "deleted", "unknown", "failed"})
+_UNSETTLED = frozenset({"begun", "unknown"})
 _CHECKED = "checked"
 
 
@@ -124,6 +125,11 @@ class Journal:
         """Return whether an earlier process has begun any of some items, so that it may be gone."""
         past = (self.past(repository, item) for item in items)
         return any(one is not None and one.state in _BEGUN for one in past)
+
+    def may_have_sent(self, repository: str, item: Condemned) -> bool:
+        """Return whether an earlier process may have sent a DELETE whose outcome is unknown."""
+        past = self.past(repository, item)
+        return past is not None and past.state in _UNSETTLED
 
     def is_unchecked(self, repository: str) -> bool:
         """Return whether earlier processes deleted manifests, and did not look for new images."""

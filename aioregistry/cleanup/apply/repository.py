@@ -131,7 +131,8 @@ class RepositoryJob:
 
     def _give_up(self, why: str) -> None:
         for item in tuple(self._pending):
-            self._record(item, "not_attempted", why)
+            was_sent = self._job.may_have_sent(self.name, item)
+            self._record(item, "unknown" if was_sent else "not_attempted", why)
 
     async def _is_missing(self, error: NotFoundError, *, last: bool) -> bool:
         """Return whether a repository that was not found is left at that; then record its items."""
@@ -382,10 +383,8 @@ class RepositoryJob:
 
     def _record_absent(self, item: Condemned) -> None:
         """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
-        journal = self._job.journal
-        past = None if journal is None else journal.past(self.name, item)
-        begun = past is not None and past.state in {"begun", "unknown"}
-        self._record(item, "deleted" if begun or item in self._may_have_gone else "absent")
+        was_sent = item in self._may_have_gone or self._job.may_have_sent(self.name, item)
+        self._record(item, "deleted" if was_sent else "absent")
 
     def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
         del self._pending[item]
