@@ -29,13 +29,15 @@ def kubectl(tmp_path):
         seconds: float = 0,
         others: Mapping[str, object] = MappingProxyType({}),
         untold: str = "",
+        *,
+        tells: bool = True,
     ) -> str:
         script = tmp_path / "kubectl"
         text = out if isinstance(out, str) else json.dumps(out)
         # By kind: what is printed, or the error.
         printed = {kind: json.dumps(one) for kind, one in others.items() if isinstance(one, dict)}
         refused = {kind: one for kind, one in others.items() if isinstance(one, str)}
-        listed = "\n".join(["pods", "deployments.apps", *others])
+        listed = "\n".join(["pods", "deployments.apps", *others] if tells else [])
         script.write_text(
             f"#!{sys.executable}\nimport sys, time, pathlib\n"
             f"if 'api-resources' in sys.argv: print({listed!r}), sys.exit({untold!r} or 0)\n"
@@ -145,6 +147,12 @@ def test_a_group_of_which_nothing_is_told_is_an_error_where_it_may_make_pods(kub
     keda = kubectl(PODS, untold=UNTOLD.format("keda.sh/v1alpha1"))
     assert "keda.sh/v1alpha1: it is down" in refusal(keda)
     assert "You must be logged in" in refusal(kubectl(PODS, untold="You must be logged in"))
+
+
+@pytest.mark.parametrize("untold", ["", UNTOLD.format("metrics.k8s.io/v1beta1")])
+def test_a_list_of_kinds_without_pods_is_none(kubectl, untold):
+    why = refusal(kubectl(PODS, tells=False, untold=untold))
+    assert ("metrics.k8s.io/v1beta1" if untold else "no list of what the cluster has") in why
 
 
 def test_an_empty_cluster_is_refused(kubectl):

@@ -102,7 +102,12 @@ class _Kubectl:
         told = ran.stderr.decode(errors="replace")
         if _INCOMPLETE not in told or any(f" {group}/" in told for group in MAKERS):
             self._check(ran)
-        return frozenset(ran.stdout.decode(errors="replace").split())
+        here = frozenset(ran.stdout.decode(errors="replace").split())
+        if "pods" not in here:
+            # Every cluster has them: nothing is told by what does not name them.
+            self._check(ran)
+            raise InUseError(f"{self.name}: the answer is no list of what the cluster has")
+        return here
 
     def items(self, kind: Kind) -> list[dict[str, Any]]:
         """Return all objects of a kind."""
