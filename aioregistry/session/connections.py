@@ -99,7 +99,7 @@ class AlikeRequest(aiohttp.ClientRequest):
 
     key: ClassVar[Any] = None
     # Whether aiohttp has sent it over a connection of which all is known that a copy uses.
-    may_be_copied = False
+    may_be_copied: bool = False
 
     @property
     def connection_key(self) -> Any:

@@ -11,7 +11,7 @@ from aioregistry.cleanup.apply.watch import TagWatch
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
-from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 
@@ -196,27 +196,25 @@ class LackingImages:
 
     Args:
         contents: The registry.
-        repository: The repository's name.
+        plan: What is to be deleted of the repository.
         known: What manifests say, by digest; it grows.
         gone: What was deleted, or may have been; it grows.
-        leaving: The tags that are to be deleted.
     """
 
     def __init__(
         self,
         contents: ContentSource,
-        repository: str,
+        plan: RepositoryPlan,
         known: Mapping[str, Content],
         gone: Collection[str],
-        leaving: Collection[str],
     ) -> None:
         # By digest, or by tag where the digest is not listed.
         self.found: dict[str, Incomplete] = {}
         self._contents = contents
-        self._repository = repository
+        self._repository = plan.name
         self._known = known
         self._gone = gone
-        self._leaving = leaving
+        self._leaving = {tag for item in plan.condemned for tag in item.tags}
         # The tags that are to stay where the last list had them.
         self._staying: dict[str, str] = {}
 

@@ -90,8 +90,7 @@ class RepositoryJob:
         self._is_behind = False
         if job.journal is not None and job.journal.is_unchecked(plan.name):
             self._unchecked |= self._condemned.keys() - {item.digest for item in pending}
-        leaving = {tag for item in plan.condemned for tag in item.tags}
-        self.lacking = LackingImages(job.contents, plan.name, self._contents, self._gone, leaving)
+        self.lacking: LackingImages = LackingImages(job.contents, plan, self._contents, self._gone)
         self._may_have_gone: set[Condemned] = set()
         # Items that the registry does not have, and that no list of the API has confirmed yet.
         self._vanished: set[Condemned] = set()
