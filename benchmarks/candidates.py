@@ -156,9 +156,7 @@ CANDIDATES = {
     OURS: _Candidate(_asyncio(aioregistry), "aioregistry"),
     "aioregistry-uvloop": _Candidate(_uvloop, "aioregistry on uvloop", ("uvloop",)),
     "aiohttp-decoder": _Candidate(_asyncio(aiohttp_decoder), "bare aiohttp + our decoder"),
-    "aiohttp-promises": _Candidate(
-        _asyncio(aiohttp_promises), "bare aiohttp + our promises, the least there can be"
-    ),
+    "aiohttp-promises": _Candidate(_asyncio(aiohttp_promises), "bare aiohttp + our promises"),
     "aiohttp-orjson": _Candidate(
         _asyncio(aiohttp_orjson), "bare aiohttp + orjson, no models", ("orjson",)
     ),
