@@ -18,6 +18,9 @@ from aioregistry.sandbox import Sandbox, State
 
 # A shell that runs the tests in the background has Ctrl-C ignored, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# By nohup a closed terminal is ignored: by the tests still, and not by what they start.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # Images set it to stay small. Each worker would compile all tests anew, and each program that a
 # test starts all that it imports: a third of the time.
