@@ -131,7 +131,7 @@ class Jobs:
 
         Such a job is read from its report, in a thread. One that ran when its process was killed
         has failed. Where replicas have a store in common, a job that one of them has just begun is
-        found as well; so what there is no job of takes 3 seconds to tell.
+        found as well, so it takes 3 seconds to tell that there is none, and 12 by a slow store.
 
         Args:
             identifier: Its identifier, which may be any text.

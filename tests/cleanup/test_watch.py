@@ -148,3 +148,18 @@ async def test_a_tag_that_is_deleted_while_it_is_looked_at_is_no_new_one():
     registry.tags["old"] = digest_of("outer")
     await watch.refresh()
     assert watch.new.keys() == {"old"}
+
+
+def test_a_tag_that_is_set_again_after_its_delete_is_new_however_long_the_api_lists_it():
+    registry = Busy(1, 0)
+    known = digest_of("0")
+
+    async def watched() -> TagWatch:
+        watch = TagWatch(registry, "web", {}, {}, asyncio.get_running_loop().time)
+        watch.know({"new0": known})
+        watch.forget(["new0"])
+        watch.know({"new0": known})
+        await watch.refresh(at_once=True)
+        return watch
+
+    assert "new0" in run_virtual(watched()).new
