@@ -33,6 +33,7 @@ CLEANUP_FLOORS = [
     {"manifests"},
     {"in_use", "memory"},
     {"plan"},
+    {"records"},
     {"apply", "garbage"},
     {"undo"},
 ]

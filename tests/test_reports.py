@@ -9,8 +9,8 @@ from attrs import fields
 
 from aioregistry import GarbageCollection, SubscriptionTier, TagOutcome, json_default
 from aioregistry.cleanup import CleanupReport, CollectedGarbage, FreedBytes, ItemOutcome, UndoReport
-from aioregistry.cleanup.apply.report import Incomplete
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.records.report import Incomplete
 from aioregistry.cleanup.undo.report import UndoOutcome
 from aioregistry.images import CopyOutcome, CopyReport, ImageInspection
 from aioregistry.images.inspection import InspectedLayer, InspectedManifest

@@ -5,16 +5,7 @@ before it deletes it. `collect_garbage` then frees what nothing needs any more.
 """
 
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.archive_format import (
-    ArchivedManifest,
-    ArchiveError,
-    read_archive,
-)
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
-from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, ReportError
-from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.garbage import (
     CollectedGarbage,
     GarbageCollectionError,
@@ -66,6 +57,15 @@ from aioregistry.cleanup.policy.untagged_rules import (
     DeleteUntagged,
     KeepNewestUntagged,
 )
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import (
+    ArchivedManifest,
+    ArchiveError,
+    read_archive,
+)
+from aioregistry.cleanup.records.journal import JournalError, PlanLockedError
+from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome, ReportError
+from aioregistry.cleanup.records.store import JournalStore
 from aioregistry.cleanup.undo.report import UndoError, UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.restoring import ManifestStore
 from aioregistry.cleanup.undo.undo import undo

@@ -29,8 +29,8 @@ from aioregistry.oci.references import Reference
 
 # Lists need neither the clean-up nor the registry itself, and loading these doubles their start.
 if TYPE_CHECKING:
-    from aioregistry.cleanup.apply.archive import Archive
     from aioregistry.cleanup.manifests.reader import ContentReader
+    from aioregistry.cleanup.records.archive import Archive
     from aioregistry.oci.distribution import Distribution
     from aioregistry.oci.writer import DistributionWriter
 
@@ -210,8 +210,8 @@ class Connection:
             UsageError: The address of the registry itself is not known.
             ArchiveError: The file cannot be written; nothing was deleted.
         """
-        from aioregistry.cleanup.apply.archive import Archive
-        from aioregistry.cleanup.apply.archive_format import ArchiveError
+        from aioregistry.cleanup.records.archive import Archive
+        from aioregistry.cleanup.records.archive_format import ArchiveError
 
         try:
             self.settings.contents_url(None)
@@ -232,7 +232,7 @@ class Connection:
             yield archive, chosen
 
     def _new_archive(self, registry: str) -> Path:
-        from aioregistry.cleanup.apply.archive_format import ArchiveError
+        from aioregistry.cleanup.records.archive_format import ArchiveError
         from aioregistry.cleanup.state_folder import StateFolder
 
         folder = StateFolder.of(registry, api_url=self.settings.api_url)

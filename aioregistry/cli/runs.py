@@ -9,8 +9,8 @@ from pathlib import Path
 
 import typer
 
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder, order_of_run, state_root
 from aioregistry.cli.display.text import reason_of
 from aioregistry.cli.errors import UsageError

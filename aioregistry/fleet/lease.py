@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from attrs import frozen
 from redis.exceptions import NoScriptError
 
-from aioregistry.cleanup.apply.append import to_its_end
+from aioregistry.cleanup.records.append import to_its_end
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.server import (
     Connect,

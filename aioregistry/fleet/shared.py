@@ -10,9 +10,9 @@ from typing import Any
 from attrs import frozen
 from redis.exceptions import RedisError
 
-from aioregistry.cleanup.apply.append import Appender
-from aioregistry.cleanup.apply.store import JournalKind
 from aioregistry.cleanup.manifests.content import Document
+from aioregistry.cleanup.records.append import Appender
+from aioregistry.cleanup.records.store import JournalKind
 from aioregistry.fleet.lease import Lease, LeaseLostError, Write
 from aioregistry.fleet.server import FleetServerError
 

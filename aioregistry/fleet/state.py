@@ -6,8 +6,8 @@ from typing import Literal
 import msgspec
 from attrs import frozen
 
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.times import Window
 

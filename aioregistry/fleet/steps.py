@@ -13,13 +13,13 @@ from attrs import evolve, frozen
 
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError
-from aioregistry.cleanup.apply.journal import JournalError
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.garbage import collect_garbage, newest_collection
 from aioregistry.cleanup.in_use.named import ask_sources
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
+from aioregistry.cleanup.records.journal import JournalError
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.errors import (
     InvalidNameError,
     InvalidTokenError,

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from attrs import frozen
 
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.fleet.lease import Lease, Write, run_script
 from aioregistry.fleet.server import Connect, FleetServer, FleetServerError
 from aioregistry.fleet.state import Run, StateError, after_approval, read_run

@@ -16,9 +16,9 @@ from aioregistry.ratelimit.limits import RateLimitStatus
 
 # Services that neither count nor clean up need none of the extras behind these.
 if TYPE_CHECKING:
-    from aioregistry.cleanup.apply.report import CleanupReport
     from aioregistry.cleanup.manifests.reader import ContentSource
     from aioregistry.cleanup.plan.plan import Plan
+    from aioregistry.cleanup.records.report import CleanupReport
     from aioregistry.usage.metrics import CleanupFigures, RegistryFigures
     from aioregistry.usage.model import By, RegistryUsage, UsageRow
 

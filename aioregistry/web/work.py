@@ -13,12 +13,12 @@ from aioregistry.arguments import Many
 from aioregistry.bulk.report import BulkDeleteError
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import Caps
-from aioregistry.cleanup.apply.report import ItemOutcome
 from aioregistry.cleanup.in_use.references import InUse, InUseSource
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import Policy
+from aioregistry.cleanup.records.report import ItemOutcome
 from aioregistry.client.client import RegistryClient
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryError

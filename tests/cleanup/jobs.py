@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from aioregistry import RegistryClient
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, Keep
 from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
+from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome
 from aioregistry.sandbox import Sandbox
 from tests.cleanup.registries import NOW, Builder
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from aioregistry.cleanup.apply.append import AppendOnlyFile
+from aioregistry.cleanup.records.append import AppendOnlyFile
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from aioregistry import (
 )
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
-from aioregistry.cleanup.apply.journal import JournalError
-from aioregistry.cleanup.apply.report import ItemOutcome
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
 from aioregistry.cleanup.policy.untagged_rules import DeleteUntagged
+from aioregistry.cleanup.records.journal import JournalError
+from aioregistry.cleanup.records.report import ItemOutcome
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
 from aioregistry.sandbox.state.collection import collect
 from tests.cleanup.jobs import Job, names
@@ -417,7 +417,7 @@ async def test_a_journal_that_cannot_be_written_keeps_everything(job, tmp_path, 
     async def full(*_: object) -> None:
         raise JournalError("no space left")
 
-    monkeypatch.setattr("aioregistry.cleanup.apply.journal.Journal.begin", full)
+    monkeypatch.setattr("aioregistry.cleanup.records.journal.Journal.begin", full)
     report = await job.apply(plan, journal=tmp_path / "journal")
     assert len(report.not_attempted) == 5
     assert job.deletes() == []

@@ -10,12 +10,12 @@ import pytest
 
 from aioregistry import RegistryClient
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.undo.undo import undo
 from aioregistry.errors import RegistryConnectionError
 from aioregistry.oci.writer import DistributionWriter

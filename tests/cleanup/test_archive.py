@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from aioregistry.cleanup.apply import archive_format
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
+from aioregistry.cleanup.records import archive_format
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
 
 
 def digest_of(document: bytes) -> str:
@@ -170,7 +170,7 @@ async def test_one_that_was_edited_and_lacks_the_end_of_its_last_line_is_refused
 
 
 async def test_a_document_that_escapes_make_too_long_for_a_line_comes_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.apply.archive_format._MAX_LINE_BYTES", 10_000)
+    monkeypatch.setattr("aioregistry.cleanup.records.archive_format._MAX_LINE_BYTES", 10_000)
     await write(tmp_path / "a", [b"\x01" * 3_000])
     assert [one.document for one in read_archive(tmp_path / "a")] == [b"\x01" * 3_000]
 

@@ -7,9 +7,9 @@ import resource
 import pytest
 
 from aioregistry import NotRecordedError, RegistryClient
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.undo.undo import undo
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Sandbox, State

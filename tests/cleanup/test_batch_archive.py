@@ -8,10 +8,11 @@ import pytest
 from attrs import evolve
 
 from aioregistry.bulk.report import Outcome
-from aioregistry.cleanup.apply.archive import Archive, BatchArchive
-from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
+from aioregistry.cleanup.apply.batch_archive import BatchArchive
 from aioregistry.cleanup.manifests.content import Document
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
 from aioregistry.errors import ResponseError
 from aioregistry.session.exchange import Verdict
 
@@ -128,7 +129,7 @@ async def test_the_items_of_a_group_wait_for_no_other(path):
 
 
 async def test_a_group_with_more_tags_than_a_part_holds_is_read_back(path, monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.apply.archive_format._MAX_LINE_BYTES", 4 * 2**20)
+    monkeypatch.setattr("aioregistry.cleanup.records.archive_format._MAX_LINE_BYTES", 4 * 2**20)
     tags = [tuple(f"{nth:03}-{each:0123}" for each in range(900)) for nth in range(64)]
     items = [evolve(item, tags=some) for item, some in zip(ITEMS, tags, strict=False)]
     listed = {tag: item.digest for item in items for tag in item.tags}
@@ -143,8 +144,8 @@ async def test_a_group_with_more_tags_than_a_part_holds_is_read_back(path, monke
 
 
 async def test_a_group_of_large_documents_is_written_in_parts(path, monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.apply.archive._MOST_DOCUMENT_BYTES", 40)
-    monkeypatch.setattr("aioregistry.cleanup.apply.archive._TAG_BYTES", 0)
+    monkeypatch.setattr("aioregistry.cleanup.apply.batch_archive._MOST_DOCUMENT_BYTES", 40)
+    monkeypatch.setattr("aioregistry.cleanup.apply.batch_archive._TAG_BYTES", 0)
     sizes = []
     sync = os.fsync
 

@@ -1,10 +1,10 @@
 """Lists that are behind DELETEs show what is gone: only of what was deleted is that believed."""
 
 from aioregistry.cleanup.apply.absence import without_deleted
-from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.listed import ListedManifest
+from aioregistry.cleanup.records.journal import Journal
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.jobs import names
 from tests.cleanup.registries import ago, digest_of

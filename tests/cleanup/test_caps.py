@@ -6,9 +6,9 @@ import pytest
 from attrs import evolve
 
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
-from aioregistry.cleanup.apply.report import CleanupReport, Incomplete, ItemOutcome
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport, Incomplete, ItemOutcome
 
 DIGEST = "sha256:" + "a" * 64
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from aioregistry import Progress, RegistryClient
-from aioregistry.cleanup.apply.journal import Journal
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.journal import Journal
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from aioregistry.testing.virtual_time import run_virtual
 from tests.cleanup.jobs import Job

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aioregistry.cleanup.apply.journal import Journal, JournalError, Past, PlanLockedError
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.journal import Journal, JournalError, Past, PlanLockedError
 
 ITEM = Condemned(delete="tag", digest="sha256:" + "a" * 64, tags=("v1",))
 OTHER = Condemned(delete="manifest", digest="sha256:" + "b" * 64)
@@ -137,7 +137,7 @@ async def test_two_processes_are_kept_apart(path):
     async with Journal(path, PLAN, resume=False):
         script = (
             "import asyncio, sys; from pathlib import Path\n"
-            "from aioregistry.cleanup.apply.journal import Journal, PlanLockedError\n"
+            "from aioregistry.cleanup.records.journal import Journal, PlanLockedError\n"
             "from tests.cleanup.test_journal import PLAN\n"
             "async def main():\n"
             "    async with Journal(Path(sys.argv[1]), PLAN, resume=True): pass\n"

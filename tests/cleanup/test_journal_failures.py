@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, apply_plan, make_plan
-from aioregistry.cleanup.apply.journal import Journal, JournalError
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.journal import Journal, JournalError
 from tests.conftest import push_tags
 
 ITEMS = [

@@ -9,7 +9,6 @@ from attrs import evolve, frozen
 
 from aioregistry.api.decoding import RawPage
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.manifests.cache import ContentCache
 from aioregistry.cleanup.manifests.listed import ListedTag
 from aioregistry.cleanup.manifests.reader import ContentReader
@@ -19,6 +18,7 @@ from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, KeepNewest
 from aioregistry.cleanup.policy.untagged_rules import DeleteOrphaned
+from aioregistry.cleanup.records.journal import Journal
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Fault, Faults
 from tests.cleanup.registries import NOW, Builder

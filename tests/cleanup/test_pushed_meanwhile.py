@@ -2,7 +2,7 @@
 
 import pytest
 
-from aioregistry.cleanup.apply.report import Incomplete
+from aioregistry.cleanup.records.report import Incomplete
 from aioregistry.client.repository import RepositoryHandle
 from aioregistry.sandbox.state.names import digest_bytes
 from tests.cleanup.jobs import names

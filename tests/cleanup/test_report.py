@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from aioregistry.cleanup import CleanupReport, ItemOutcome, ReportError
-from aioregistry.cleanup.apply.report import Incomplete
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.records.report import Incomplete
 
 A = Condemned(delete="manifest", digest="sha256:" + "a" * 64, tags=("v1",), reason="old")
 B = Condemned(delete="tag", digest="sha256:" + "b" * 64, tags=("v2",), size_bytes=7)

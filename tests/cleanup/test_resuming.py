@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from aioregistry.cleanup.apply.journal import Journal
-from aioregistry.cleanup.apply.report import Incomplete
+from aioregistry.cleanup.records.journal import Journal
+from aioregistry.cleanup.records.report import Incomplete
 from aioregistry.sandbox import Fault, Faults, State
 from tests.cleanup.jobs import Job, names
 from tests.cleanup.sources import StateContents

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.archive_format import ArchiveError
 from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import ArchiveError
 from aioregistry.cleanup.undo.order import restoration_of
 from aioregistry.cleanup.undo.report import UndoError, UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.undo import undo

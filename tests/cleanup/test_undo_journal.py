@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from aioregistry.cleanup.apply.archive_format import read_archive
-from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
+from aioregistry.cleanup.records.archive_format import read_archive
+from aioregistry.cleanup.records.journal import JournalError, PlanLockedError
 from aioregistry.cleanup.undo.journal import UndoJournal
 from aioregistry.cleanup.undo.undo import undo
 from aioregistry.errors import (

@@ -1,8 +1,8 @@
 """What an archive has, and in which order it comes back."""
 
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.archive_format import survey
 from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.archive_format import survey
 from aioregistry.cleanup.undo.order import restoration_of
 from aioregistry.cleanup.undo.summary import summarize_archive
 from tests.cleanup.registries import signature_tag

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from aioregistry import RegistryClient, RegistryError
-from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cleanup.undo.undo import undo
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Fault, Faults, Sandbox, State

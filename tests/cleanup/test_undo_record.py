@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from aioregistry.cleanup.apply.archive import Archive
+from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cleanup.undo.parts import blobs_of
 from aioregistry.cleanup.undo.record import UndoRecord, counts

@@ -8,10 +8,10 @@ from attrs import evolve
 from rich.console import Console
 
 from aioregistry import GarbageCollection, RateLimit, Tag
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import CollectedGarbage
 from aioregistry.cleanup.plan.items import Condemned, FreedBytes, LeftAlone
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome
 from aioregistry.cli.demo.content import Content
 from aioregistry.cli.demo.result import Result, Walk
 from aioregistry.cli.display.counting import CountingLimiter

@@ -23,8 +23,8 @@ from aioregistry.cleanup import (
     make_plan,
     undo,
 )
-from aioregistry.cleanup.apply.archive_format import survey
 from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
+from aioregistry.cleanup.records.archive_format import survey
 from aioregistry.images import copy_image, inspect_image
 from tests.faults.stage import NAMES, Stage
 from tests.faults.works import POLICY, covers

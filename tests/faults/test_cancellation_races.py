@@ -12,9 +12,9 @@ from attrs import evolve
 
 from aioregistry import InvalidTokenError, RateLimit, RegistryClient
 from aioregistry.cleanup import ContentCache, Plan
-from aioregistry.cleanup.apply.append import AppendOnlyFile
-from aioregistry.cleanup.apply.journal import Journal
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.records.append import AppendOnlyFile
+from aioregistry.cleanup.records.journal import Journal
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.web import Jobs
 from tests.conftest import push_tags

@@ -9,8 +9,8 @@ import pytest
 from redis.exceptions import ConnectionError as NoConnectionError
 
 from aioregistry.cleanup import Archive, JournalError, Plan, read_archive
-from aioregistry.cleanup.apply.journal import Journal, PlanLockedError
-from aioregistry.cleanup.apply.store import Beginning, JournalKind
+from aioregistry.cleanup.records.journal import Journal, PlanLockedError
+from aioregistry.cleanup.records.store import Beginning, JournalKind
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.fleet import FleetServerError, Lease, LeaseLostError, LeaseTakenError, SharedStore
 from aioregistry.fleet.lease import Write

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aioregistry.cleanup import CleanupReport, Condemned, ItemOutcome, Plan, RepositoryPlan
-from aioregistry.cleanup.apply.report import Incomplete
+from aioregistry.cleanup.records.report import Incomplete
 from aioregistry.fleet import Run, StateError, Window
 from aioregistry.fleet.state import (
     MAX_ATTEMPTS,

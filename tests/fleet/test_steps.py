@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aioregistry.cleanup.apply.report import CleanupReport, Incomplete
+from aioregistry.cleanup.records.report import CleanupReport, Incomplete
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.fleet import FleetRegistry, TokenSource, Window
 from aioregistry.fleet.state import Run

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.apply.store import FileStore
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.journal import Journal, JournalError
+from aioregistry.cleanup.records.store import FileStore
 from tests.fuzzing.readers import READERS
 from tests.fuzzing.readers.cleanup import ITEMS, JOURNAL, PLAN
 from tests.fuzzing.readers.reader import file_of

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from aioregistry import NotFoundError, RegistryClient
 from aioregistry.cleanup import CleanupReport
-from aioregistry.cleanup.apply.report import ItemOutcome
 from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.records.report import ItemOutcome
 from aioregistry.sandbox import Sandbox
 from aioregistry.web import aiohttp as in_aiohttp
 from tests.cleanup.registries import digest_of

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from attrs import evolve
 
-from aioregistry.cleanup.apply.report import Incomplete
 from aioregistry.cleanup.apply.watch import TagWatch
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
+from aioregistry.cleanup.records.report import Incomplete
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 

@@ -9,12 +9,8 @@ from typing import TypeVar
 
 from aioregistry.arguments import Ignored, Several, plain_callback
 from aioregistry.bulk.progress import Progress, ProgressReporter
-from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.apply.caps import Caps
-from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome, Status
 from aioregistry.cleanup.apply.repository import RepositoryJob
-from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.in_use.references import (
     InUse,
     InUseSource,
@@ -28,6 +24,10 @@ from aioregistry.cleanup.memory.opening import open_memory
 from aioregistry.cleanup.plan.file import PlanFileError
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.journal import Journal, JournalError
+from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome, Status
+from aioregistry.cleanup.records.store import JournalStore
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.oci.references import Reference

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from aioregistry.cleanup.apply.archive import Archive
-from aioregistry.cleanup.apply.journal import Journal
-from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
@@ -13,6 +10,9 @@ from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.archive import Archive
+from aioregistry.cleanup.records.journal import Journal
+from aioregistry.cleanup.records.report import Status
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import RegistryError
 

@@ -15,12 +15,10 @@ from aioregistry.cleanup.apply.absence import (
     why_it_may_remain,
     without_deleted,
 )
-from aioregistry.cleanup.apply.archive import BatchArchive
+from aioregistry.cleanup.apply.batch_archive import BatchArchive
 from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, not_read, recheck
 from aioregistry.cleanup.apply.job import Job, exempt_by
-from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.apply.last_look import LastLook
-from aioregistry.cleanup.apply.report import Status
 from aioregistry.cleanup.apply.watch import TagWatch, likely_to_move
 from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.manifests.content import (
@@ -36,6 +34,8 @@ from aioregistry.cleanup.memory.recorder import ListRecorder
 from aioregistry.cleanup.plan.decisions import Exempt
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
 from aioregistry.cleanup.plan.plan import batch_size
+from aioregistry.cleanup.records.journal import JournalError
+from aioregistry.cleanup.records.report import Status
 from aioregistry.errors import AuthenticationError, ClientClosedError, NotFoundError, RegistryError
 from aioregistry.session.exchange import Verdict
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
-from aioregistry.cleanup.manifests.reader import ContentSource
+from aioregistry.cleanup.manifests.reader import NOT_SERVED, ContentSource
 from aioregistry.cleanup.plan.reasons import short
 from aioregistry.errors import RegistryError, ResponseError
 
-__all__ = ["MAX_TAGS_AGE", "NOT_SERVED", "TagWatch", "likely_to_move"]
+__all__ = ["MAX_TAGS_AGE", "TagWatch", "likely_to_move"]
 
 # The tags are never known longer than so many seconds; listed more often where that is quick.
 MAX_TAGS_AGE = 30.0
@@ -22,8 +22,6 @@ _LOOKS_AT_ONCE = 16
 # A list that is old by the time that its new tags are read is read again, so many times in all.
 _ATTEMPTS = 3
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-# A registry that answers so does not serve its list of tags.
-NOT_SERVED = frozenset({400, 401, 403, 404, 405, 501})
 
 
 class TagWatch:

@@ -27,10 +27,12 @@ from aioregistry.errors import (
 from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.documents import MEDIA_TYPES
 
-__all__ = ["ContentReader", "ContentSource", "DocumentStore", "SharedDocuments"]
+__all__ = ["NOT_SERVED", "ContentReader", "ContentSource", "DocumentStore", "SharedDocuments"]
 
 logger: logging.Logger = logging.getLogger("aioregistry")
 
+# A registry that answers so does not serve its list of tags.
+NOT_SERVED = frozenset({400, 401, 403, 404, 405, 501})
 _UNREACHED = (RegistryConnectionError, RegistryTimeoutError)
 # The digest, by which the cache knows whether a document is right, covers no media type: one that
 # nobody has heard of may be a broken one. And of signed documents the cache has the payload alone.

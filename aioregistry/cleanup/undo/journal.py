@@ -7,8 +7,8 @@ from typing import IO, Any, Self
 
 import msgspec
 
-from aioregistry.cleanup.apply.append import Appender
-from aioregistry.cleanup.apply.store import (
+from aioregistry.cleanup.records.append import Appender
+from aioregistry.cleanup.records.store import (
     Beginning,
     JournalError,
     JournalKind,

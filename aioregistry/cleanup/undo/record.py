@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from attrs import define, field, frozen
 
-from aioregistry.cleanup.apply.archive_format import ArchiveError, read_archive
+from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.files import write_all
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from attrs import Factory, define, field, frozen
 
-from aioregistry.cleanup.apply.archive_format import read_archived
-from aioregistry.cleanup.apply.journal import JournalError
 from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.records.archive_format import read_archived
+from aioregistry.cleanup.records.journal import JournalError
 from aioregistry.cleanup.undo.journal import UndoJournal
 from aioregistry.cleanup.undo.order import Restoration
 from aioregistry.cleanup.undo.parts import blobs_of

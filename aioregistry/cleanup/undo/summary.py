@@ -5,7 +5,7 @@ from pathlib import Path
 
 from attrs import Factory, define, frozen
 
-from aioregistry.cleanup.apply.archive_format import read_archive, registry_of
+from aioregistry.cleanup.records.archive_format import read_archive, registry_of
 
 __all__ = ["ArchiveSummary", "ArchivedRepository", "summarize_archive"]
 

@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from aioregistry.arguments import Ignored, Many, plain_callback, refuse_one
-from aioregistry.cleanup.apply.archive_format import registry_of, survey
-from aioregistry.cleanup.apply.store import JournalStore
 from aioregistry.cleanup.manifests.content import Content, UnreadableContentError, parse_content
+from aioregistry.cleanup.records.archive_format import registry_of, survey
+from aioregistry.cleanup.records.store import JournalStore
 from aioregistry.cleanup.undo.journal import UndoJournal
 from aioregistry.cleanup.undo.order import restoration_of
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport

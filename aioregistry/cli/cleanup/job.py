@@ -12,8 +12,6 @@ from attrs import frozen
 from aioregistry.api.models import GarbageCollection
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
-from aioregistry.cleanup.apply.journal import JournalError, PlanLockedError
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import READ_ONLY, CollectedGarbage, collect_garbage
 from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.in_use.summary import InUseSummary
@@ -21,6 +19,8 @@ from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.durations import parse_duration
+from aioregistry.cleanup.records.journal import JournalError, PlanLockedError
+from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.state_folder import RunFiles, StateFolder
 from aioregistry.cli.cleanup.options import Applying, Reading, resume_line
 from aioregistry.cli.cleanup.uses import AskedUses, GivenUses, read_uses

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import typer
 from attrs import define, field
 
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.garbage import CollectedGarbage
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.cli.cleanup.options import Applying, Notice, is_address
 from aioregistry.cli.cleanup.template import fill_template, parse_template
 from aioregistry.cli.display.plan_documents import summary_of_run

@@ -11,11 +11,11 @@ from attrs import evolve
 
 from aioregistry.api import names
 from aioregistry.bulk.report import DeletionReport, Outcome
-from aioregistry.cleanup.apply.archive import Archive
 from aioregistry.cleanup.manifests.content import Content
 from aioregistry.cleanup.manifests.graph import Graph
 from aioregistry.cleanup.manifests.listed import ListedManifest
 from aioregistry.cleanup.plan.reasons import part_of, short
+from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cli.asking import ask, read_text
 from aioregistry.cli.deletes.options import Deleting
 from aioregistry.cli.display.plan_tables import DeleteCounts

@@ -4,9 +4,9 @@ from attrs import frozen
 from rich.table import Table
 
 from aioregistry.api.models import Tag
-from aioregistry.cleanup.apply.report import CleanupReport
 from aioregistry.cleanup.garbage import CollectedGarbage
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.cli.demo.content import Content, Names
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.plan_tables import problems_of, rows_of_report

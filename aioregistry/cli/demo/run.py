@@ -3,11 +3,11 @@
 import time
 
 from aioregistry.cleanup.apply.apply import apply_plan
-from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
 from aioregistry.cleanup.garbage import CollectedGarbage, collect_garbage
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome
 from aioregistry.cli.demo.content import REGISTRY, Content
 from aioregistry.cli.demo.result import Result, Walk
 from aioregistry.cli.display.counting import peak_memory

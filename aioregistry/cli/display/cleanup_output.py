@@ -21,9 +21,9 @@ from aioregistry.cli.options import ReportFormat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aioregistry.cleanup.apply.report import CleanupReport
     from aioregistry.cleanup.garbage import CollectedGarbage
     from aioregistry.cleanup.plan.plan import Plan
+    from aioregistry.cleanup.records.report import CleanupReport
 
 __all__ = ["CleanupOutput"]
 

@@ -11,11 +11,11 @@ from attrs import asdict, frozen
 from aioregistry.cli.display.text import counted, csv_cell, safe, size_in_words, time_in_words
 
 if TYPE_CHECKING:
-    from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
     from aioregistry.cleanup.garbage import CollectedGarbage
     from aioregistry.cleanup.in_use.summary import InUseSummary
     from aioregistry.cleanup.plan.items import Condemned
     from aioregistry.cleanup.plan.plan import Plan
+    from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome
 
 __all__ = [
     "csv_of_plan",

@@ -14,9 +14,9 @@ from aioregistry.cli.display.text import counted, safe, time_in_words
 
 if TYPE_CHECKING:
     from aioregistry.bulk.report import Outcome
-    from aioregistry.cleanup.apply.report import CleanupReport, ItemOutcome
     from aioregistry.cleanup.plan.items import RepositoryPlan
     from aioregistry.cleanup.plan.plan import Plan
+    from aioregistry.cleanup.records.report import CleanupReport, ItemOutcome
 
 __all__ = [
     "DeleteCounts",

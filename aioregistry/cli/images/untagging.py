@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from attrs import frozen
 
-from aioregistry.cleanup.apply.archive import Archive
+from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cli.asking import ask
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.progress import Stage

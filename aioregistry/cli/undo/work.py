@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from aioregistry.cleanup.apply.archive_format import ArchiveError
-from aioregistry.cleanup.apply.journal import JournalError
+from aioregistry.cleanup.records.archive_format import ArchiveError
+from aioregistry.cleanup.records.journal import JournalError
 from aioregistry.cleanup.state_folder import RunFiles
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary, summarize_archive

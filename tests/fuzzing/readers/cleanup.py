@@ -9,8 +9,6 @@ from functools import cache, partial
 import msgspec
 
 from aioregistry.api.names import check_digest, check_registry, check_repository, check_tag
-from aioregistry.cleanup.apply.journal import Journal, JournalError
-from aioregistry.cleanup.apply.store import FileStore
 from aioregistry.cleanup.in_use.files import read_in_use
 from aioregistry.cleanup.in_use.references import InUse, InUseError
 from aioregistry.cleanup.manifests.content import (
@@ -26,6 +24,8 @@ from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.patterns import Glob, Regex
 from aioregistry.cleanup.policy.releases import Release
 from aioregistry.cleanup.policy.rule import PushedTag, UntaggedManifest
+from aioregistry.cleanup.records.journal import Journal, JournalError
+from aioregistry.cleanup.records.store import FileStore
 from aioregistry.cli.settings.settings import whole_seconds
 from tests.fuzzing.readers.reader import Reader, file_of, is_sound, text_of
 

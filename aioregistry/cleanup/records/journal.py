@@ -9,9 +9,11 @@ from typing import IO, Any, Literal, Self
 import msgspec
 from attrs import frozen
 
-from aioregistry.cleanup.apply.append import Appender
-from aioregistry.cleanup.apply.report import Status
-from aioregistry.cleanup.apply.store import (
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.plan import Plan
+from aioregistry.cleanup.records.append import Appender
+from aioregistry.cleanup.records.report import Status
+from aioregistry.cleanup.records.store import (
     Beginning,
     JournalError,
     JournalKind,
@@ -19,8 +21,6 @@ from aioregistry.cleanup.apply.store import (
     PlanLockedError,
     store_of,
 )
-from aioregistry.cleanup.plan.items import Condemned
-from aioregistry.cleanup.plan.plan import Plan
 
 __all__ = ["Journal", "JournalError", "Past", "PlanLockedError"]
 

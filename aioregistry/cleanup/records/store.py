@@ -8,8 +8,8 @@ from typing import IO, Any, Protocol
 
 from attrs import frozen
 
-from aioregistry.cleanup.apply.append import Appender, AppendOnlyFile, in_a_thread, to_its_end
-from aioregistry.cleanup.apply.report import CleanupReport
+from aioregistry.cleanup.records.append import Appender, AppendOnlyFile, in_a_thread, to_its_end
+from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.errors import NotRecordedError
 from aioregistry.files import sync_folder
 

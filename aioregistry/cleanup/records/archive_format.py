@@ -13,7 +13,7 @@ import msgspec
 from attrs import frozen
 
 from aioregistry.api import names
-from aioregistry.cleanup.apply.store import JournalError
+from aioregistry.cleanup.records.store import JournalError
 from aioregistry.errors import InvalidNameError, RegistryError
 from aioregistry.oci.schema1 import signed_payload
 
