@@ -105,7 +105,14 @@ class PermissionDeniedError(ResponseError):
 
 
 class NotFoundError(ResponseError):
-    """404: there is no such registry, repository, tag, manifest, or garbage collection."""
+    """404: there is no such registry, repository, tag, manifest, or garbage collection.
+
+    Attributes:
+        is_certain: Whether that is what the answer says. Not where it is a page, as proxies send
+            it, or says that the request could not be routed: nothing is known then of what exists.
+    """
+
+    is_certain: bool = True
 
 
 class ConflictError(ResponseError):

@@ -207,13 +207,14 @@ class Deletion:
             await self._delete(name, log)
             if log.verdict is not None:
                 status, error = _after_check(log, log.verdict)
-        except NotFoundError:
-            status = "absent"
         except RegistryError as caught:
-            error = caught
-            status = _status_of(caught, log)
-            if _stops_all(caught):
-                self._scope.abort(caught)
+            if isinstance(caught, NotFoundError) and caught.is_certain:
+                status = "absent"
+            else:
+                error = caught
+                status = _status_of(caught, log)
+                if _stops_all(caught):
+                    self._scope.abort(caught)
         except Exception as caught:  # noqa: BLE001, raised at the end
             # Not ours: a limiter's, say. It ends the work, but loses nobody's outcome.
             error = RegistryError(f"{type(caught).__name__}: {caught}")

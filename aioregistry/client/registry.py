@@ -303,7 +303,9 @@ class RegistryHandle:
             return await self._families.call(
                 lambda endpoints: endpoints.get_garbage_collection(self.name)
             )
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             return None
 
     def garbage_collections(self) -> Pager[GarbageCollection]:

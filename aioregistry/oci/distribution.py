@@ -125,7 +125,9 @@ class Distribution(RegistryRequests):
             answer = await self._send("HEAD", repository, self._path(repository, reference))
             digest = self._digest_in(answer, repository)
             return digest or (await self.get_manifest(repository, reference)).digest
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             return None
 
     async def list_tags(self, repository: str) -> list[str]:
@@ -239,7 +241,9 @@ class Distribution(RegistryRequests):
         path = self._blob_path(repository, digest)
         try:
             await self._send("HEAD", repository, path, on_redirect="return")
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             return False
         return True
 

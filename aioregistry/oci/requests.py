@@ -15,6 +15,7 @@ from yarl import URL
 from aioregistry.errors import (
     ClientClosedError,
     InvalidResponseError,
+    NotFoundError,
     RegistryError,
     RegistryTimeoutError,
 )
@@ -232,6 +233,8 @@ class RegistryRequests:
             error.hint = "The registry refuses the docker credentials that the API made"
         elif error.status == 403:
             error.hint = f"The docker credentials give no access to {where!r}"
+        elif isinstance(error, NotFoundError) and not error.is_certain:
+            error.hint = "Another server answers for the registry: check what is in between"
         elif error.status == 404:
             _, is_manifest, reference = (error.url or "").rpartition("/manifests/")
             if is_manifest:

@@ -78,8 +78,8 @@ class ListPages(Generic[T]):
             else:
                 # Shielded: a caller that gives up waiting finds the page when it comes again.
                 answer = await asyncio.shield(task)
-        except NotFoundError:
-            if self._walk.list_deleted():
+        except NotFoundError as error:
+            if error.is_certain and self._walk.list_deleted():
                 self.cancel()
                 return None
             raise
@@ -165,7 +165,9 @@ class ChainedPages(Generic[U, T]):
             try:
                 page = await first.next_page()
                 complete = first.complete
-            except NotFoundError:
+            except NotFoundError as error:
+                if not error.is_certain:
+                    raise
                 if not (asked_before or first.found):
                     # One passing 404 is no proof that the list was deleted since.
                     self._lists[0] = (item, self._open_list(item), True)

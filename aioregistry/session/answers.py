@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 from aioregistry.api.decoding import decode_error
 from aioregistry.errors import (
     InvalidResponseError,
+    NotFoundError,
     RateLimitedError,
     RegistryError,
     error_for_status,
@@ -23,11 +24,13 @@ __all__ = [
     "NoAnswer",
     "classify",
     "is_ambiguous",
+    "is_misrouted",
     "is_success",
     "parse_error_body",
 ]
 
 _MAX_CHARACTERS = 1000
+_UNROUTED = "could not be routed"
 
 
 @define
@@ -83,9 +86,22 @@ def is_success(answer: Answer, *, is_delete: bool, may_have_taken_effect: bool) 
     if 200 <= answer.status < 300:
         if is_delete and answer.status != 204:
             # A proxy's page is no sign that anything was deleted.
-            return not answer.headers.get("content-type", "").startswith("text/html")
+            return not _is_page(answer)
         return not answer.too_large
-    return answer.status == 404 and is_delete and may_have_taken_effect
+    is_gone = answer.status == 404 and is_delete and may_have_taken_effect
+    return is_gone and not is_misrouted(answer)
+
+
+def is_misrouted(answer: Answer) -> bool:
+    """Return whether a 404 is about the way of the request, and not about what it names.
+
+    Proxies send a page, and the API has answered paths with ``%2F`` as if it had no such call.
+    """
+    return _is_page(answer) or _UNROUTED in (parse_error_body(answer.body).message or "").lower()
+
+
+def _is_page(answer: Answer) -> bool:
+    return answer.headers.get("content-type", "").startswith("text/html")
 
 
 def is_ambiguous(answer: Answer) -> bool:
@@ -128,6 +144,8 @@ def classify(
         error_id=_shown(said.error_id, authorizations),
         request_id=_shown(request_id, authorizations),
     )
+    if isinstance(error, NotFoundError) and is_misrouted(answer):
+        error.is_certain = False
     reported = RateLimitHeaders.parse(status, answer.headers, now)
     retry_after = reported.retry_after
     if isinstance(error, RateLimitedError):

@@ -33,6 +33,8 @@ def add_hint(error: RegistryError, request: Request, body: bytes) -> None:
     """
     if isinstance(error, PermissionDeniedError | NotFoundError) and not any(parse_error_body(body)):
         error.hint = "The API answers in another way: check its address, and what is in between"
+    elif isinstance(error, NotFoundError) and not error.is_certain:
+        error.hint = "This says nothing of what exists: check what is in between, and try later"
     elif isinstance(error, PermissionDeniedError):
         scopes = needed_scopes(request)
         noun = "scope" if len(scopes) == 1 else "scopes"

@@ -92,8 +92,9 @@ class Figures:
             usage = await measure_usage(
                 registry, contents, by=by, top=top, also=GROUPS, on_progress=on_progress
             )
-        except NotFoundError:
-            self.forget(registry.name)
+        except NotFoundError as error:
+            if error.is_certain:
+                self.forget(registry.name)
             raise
         figures = RegistryFigures(usage=usage, reported=reported, seconds=time.monotonic() - begun)
         plans = None if plan is None else {plan.registry: plan}

@@ -117,6 +117,9 @@ class Problem:
         status, detail = next(
             (_OF_EXTRAS[name] for name in names if name in _OF_EXTRAS), None
         ) or next((status, detail) for kind, status, detail in _KINDS if isinstance(error, kind))
+        if isinstance(error, NotFoundError) and not error.is_certain:
+            # The last, which fits any: it is no word of the API's about what exists.
+            _, status, detail = _KINDS[-1]
         headers = {"Content-Type": CONTENT_TYPE}
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             after = getattr(error, "retry_after", None)

@@ -187,3 +187,18 @@ def test_a_list_that_filters_leave_nothing_of_is_no_error(filled, line):
     untagged = filled.builder.image()
     result = filled.run(*line.replace("DIGEST", untagged).split(), "-q")
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("delete-tags", "web", "v1", "--no-check", "--no-archive", "--yes"),
+        ("delete-repository", "web", "--no-archive", "--yes"),
+    ],
+)
+def test_a_page_of_a_proxy_does_not_count_as_gone(filled, command):
+    filled.sandbox.faults = Faults(Fault(kind="html", status=404, method="DELETE"))
+    result = filled.run(*command)
+    assert result.exit_code == 1
+    assert "did not exist\n" not in result.stderr
+    assert "check its address, and what is in between" in result.stderr

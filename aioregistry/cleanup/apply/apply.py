@@ -259,7 +259,9 @@ class _Job:
             return
         try:
             created_at = (await self.registry.get()).created_at
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             raise self._not_found() from None
         except ClientClosedError:
             raise
@@ -324,7 +326,9 @@ class _Job:
         """
         try:
             listed = await self.registry.repositories().collect(require_complete=True)
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             if self.is_found:
                 # It went with all that was in it.
                 return False

@@ -310,7 +310,7 @@ class ContentReader:
             )
             raise error
         self._is_reached = True
-        missing = isinstance(error, NotFoundError)
+        missing = isinstance(error, NotFoundError) and error.is_certain
         reason = (MissingContentError if missing else UnreadableContentError)(str(error))
         reason.__cause__ = error
         return reason

@@ -3,7 +3,7 @@
 from aioregistry.cleanup.manifests.content import subject_key
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
+from aioregistry.errors import ClientClosedError, RegistryError
 from aioregistry.oci.fan_out import for_each
 
 __all__ = ["find_subjects"]
@@ -52,9 +52,6 @@ async def _has(
 ) -> bool:
     if key.startswith(_WHOLE):
         return await contents.current_digest(repository, key) is not None
-    try:
-        manifests = registry.repository(repository).manifests()
-        listed = await manifests.collect(require_complete=True)
-    except NotFoundError:
-        return False
+    # Not even a 404 shows that it is not there: the repository was listed a moment ago.
+    listed = await registry.repository(repository).manifests().collect(require_complete=True)
     return any(subject_key(one.digest) == key for one in listed)

@@ -225,7 +225,9 @@ class RepositoryUndo:
         """Return the same of a tag by another request: two equal ones may meet the same fault."""
         try:
             now = (await self.store.get_manifest(self.name, tag)).digest
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             return None
         return _result_of(now, digest, was_begun=was_begun)
 

@@ -226,6 +226,8 @@ class _Job(ABC):
                     if not left and not self._lists_all:
                         break
         except NotFoundError as error:
+            if not error.is_certain:
+                raise
             where = f"{repository.registry_name}/{repository.name}"
             raise NotFoundError(f"there is no repository {where}") from error
         return found
@@ -246,6 +248,8 @@ class _Job(ABC):
         try:
             await repository.manifests().first()
         except NotFoundError as error:
+            if not error.is_certain:
+                raise
             where = f"{repository.registry_name}/{repository.name}"
             raise NotFoundError(f"there is no repository {where}") from error
 

@@ -40,7 +40,9 @@ def delete_repository(
             ask(_COMMAND, question, _NOTHING, api_url=to.settings.api_url)
         try:
             await _delete(to, target.repository, keeping)
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             await to.client.get_registry(target.repository.registry_name)
             typer.echo(f"{name}: did not exist", err=True)
         return DONE

@@ -169,6 +169,8 @@ async def _find(
                 if not left:
                     break
     except NotFoundError as error:
+        if not error.is_certain:
+            raise
         where = f"{repository.registry_name}/{repository.name}"
         raise NotFoundError(f"there is no repository {where}") from error
     return {tag: found[tag] for tag in tags if tag in found}
