@@ -23,7 +23,7 @@ from aioregistry.oci.credentials import Credentials, Registry
 from aioregistry.oci.documents import ACCEPT, is_host, redirected
 from aioregistry.oci.tokens import Authorizer
 from aioregistry.session.alike import AlikeRequests, read_answer
-from aioregistry.session.answers import Answer, NoAnswer, classify
+from aioregistry.session.answers import Answer, Failure, NoAnswer, classify
 from aioregistry.session.connections import Connections, most_connections, own_session
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import (
@@ -35,7 +35,7 @@ from aioregistry.session.origins import (
     is_vendors,
     origin_from_environment,
 )
-from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.transport import foreign_error, not_reached, request_options
 

@@ -25,9 +25,9 @@ from aioregistry.oci.credentials import (
     Failures,
     basic,
 )
-from aioregistry.session.answers import Answer, NoAnswer, classify
+from aioregistry.session.answers import Answer, Failure, NoAnswer, classify
 from aioregistry.session.permits import give_back_before
-from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.secret import Secret, redact
 
 __all__ = ["Authorizer", "Token", "parse_token"]

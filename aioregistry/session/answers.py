@@ -15,12 +15,12 @@ from aioregistry.errors import (
     error_for_status,
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.session.retry import Failure
 from aioregistry.session.secret import redact
 
 __all__ = [
     "Answer",
     "ErrorBody",
+    "Failure",
     "NoAnswer",
     "classify",
     "is_ambiguous",
@@ -64,6 +64,21 @@ class NoAnswer:
     error: RegistryError
     sent: bool
     final: bool = False
+
+
+@frozen
+class Failure:
+    """An attempt that failed.
+
+    Attributes:
+        status: The HTTP status of the answer; None when there was no answer.
+        sent: Whether the request may have reached the server.
+        retry_after: Seconds after which the server asked to come again.
+    """
+
+    status: int | None
+    sent: bool = True
+    retry_after: float | None = None
 
 
 class ErrorBody(NamedTuple):

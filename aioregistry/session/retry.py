@@ -1,13 +1,21 @@
-"""Whether and when a request is sent again: a pure decision."""
+"""Whether and when a request is sent again: decisions, which are handed their clocks."""
 
+import logging
 import random
 from collections.abc import Callable
 
 from attrs import field, frozen, validators
 
-from aioregistry.errors import InvalidTokenError
+from aioregistry.api.endpoints import Request
+from aioregistry.errors import InvalidResponseError, InvalidTokenError, RegistryError
+from aioregistry.session.answers import Answer, Failure, NoAnswer, classify
+from aioregistry.session.exchange import RequestLog
+from aioregistry.session.hints import add_hint
+from aioregistry.session.secret import Secret
 
-__all__ = ["Failure", "RetryPolicy", "wait_for_token"]
+__all__ = ["NextAttempt", "RetryPolicy", "located", "wait_for_token"]
+
+logger: logging.Logger = logging.getLogger("aioregistry")
 
 _PASSING_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 # What a token callable raises because of how it is written: the next call would raise it, too.
@@ -21,21 +29,6 @@ _MISTAKES = (
     InvalidTokenError,
 )
 _MIN_TOKEN_WAIT = 0.1
-
-
-@frozen
-class Failure:
-    """An attempt that failed.
-
-    Attributes:
-        status: The HTTP status of the answer; None when there was no answer.
-        sent: Whether the request may have reached the server.
-        retry_after: Seconds after which the server asked to come again.
-    """
-
-    status: int | None
-    sent: bool = True
-    retry_after: float | None = None
 
 
 @frozen(kw_only=True)
@@ -116,3 +109,110 @@ def wait_for_token(
 def _longest_wait(policy: RetryPolicy, attempt: int) -> float:
     # Doubling stops mattering long before it overflows.
     return min(policy.cap, policy.backoff * 2.0 ** min(attempt - 1, 60))
+
+
+@frozen
+class NextAttempt:
+    """Decides whether a request is sent again, and when; logs it where it is.
+
+    Attributes:
+        retry: Decides on repetition.
+        base_url: The origin that requests go to.
+        token_seconds: For how many seconds a token callable that fails is asked again.
+        is_limited: Whether a limiter does the waiting after a 429, once for everyone.
+    """
+
+    retry: RetryPolicy
+    base_url: str
+    token_seconds: float
+    is_limited: bool
+
+    def wait_after(
+        self,
+        request: Request,
+        answer: Answer | NoAnswer,
+        authorization: Secret,
+        log: RequestLog,
+        *,
+        now: float,
+        wall_clock: float,
+    ) -> float:
+        """Return how many seconds to wait before the next attempt.
+
+        Args:
+            request: The request.
+            answer: What its last attempt came to.
+            authorization: The value of the Authorization header that it was sent with.
+            log: The request's record, in which the failure is counted.
+            now: The time on the event loop's clock.
+            wall_clock: Seconds since the epoch.
+
+        Raises:
+            RegistryError: There is no next attempt.
+        """
+        if isinstance(answer, NoAnswer):
+            if isinstance(answer.error, InvalidTokenError):
+                return self._wait_for_token(answer.error, log, now)
+            if answer.final:
+                raise located(answer.error, log, self.base_url)
+            error, failure = answer.error, Failure(None, sent=answer.sent)
+        else:
+            error, failure = classify(answer, authorization, now=wall_clock)
+            add_hint(error, request, answer.body)
+        log.token_failures = 0
+        is_rate_limited = failure.status == 429
+        log.may_have_taken_effect |= failure.sent and not is_rate_limited
+        log.rate_limited += is_rate_limited
+        number = log.rate_limited if is_rate_limited else log.attempts - log.rate_limited
+        located(error, log, self.base_url)
+        waits_at_limiter = is_rate_limited and self.is_limited
+        if waits_at_limiter:
+            failure = Failure(429)
+        wait = self.retry.decide(failure, number, repeatable=request.repeatable)
+        if wait is None:
+            raise error
+        if waits_at_limiter:
+            wait = 0.0
+        logger.info(
+            "%s %s: %s; again in %.1f s",
+            request.method,
+            request.route,
+            error.status or type(error).__name__,
+            wait,
+            extra={
+                "method": request.method,
+                "route": request.route,
+                "status": error.status,
+                "attempts": log.attempts,
+                "wait": wait,
+            },
+        )
+        return wait
+
+    def _wait_for_token(self, error: InvalidTokenError, log: RequestLog, now: float) -> float:
+        if not log.token_failures:
+            log.token_failed_at = now
+        log.token_failures += 1
+        left = log.token_failed_at + self.token_seconds - now
+        wait = wait_for_token(self.retry, error.__cause__, log.token_failures, left)
+        if wait is None:
+            raise error
+        logger.info("%s; again in %.1f s", error, wait)
+        return wait
+
+
+def located(error: RegistryError, log: RequestLog, base_url: str) -> RegistryError:
+    """Return an error that says which request it is of.
+
+    Args:
+        error: The error.
+        log: The request's record.
+        base_url: The origin that it was for.
+    """
+    if log.request is not None:
+        error.method = log.request.method
+        error.url = base_url + log.request.target
+    error.attempts = log.attempts
+    if error.status is None and isinstance(error, InvalidResponseError):
+        error.status = log.status
+    return error

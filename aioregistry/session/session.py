@@ -14,14 +14,13 @@ from aioregistry.errors import (
     InvalidResponseError,
     InvalidTokenError,
     RateLimitedError,
-    RegistryError,
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, Priority
 from aioregistry.ratelimit.priority import within
 from aioregistry.session.abort import interruptible, raise_if_aborted
-from aioregistry.session.answers import Answer, NoAnswer, classify, is_ambiguous, is_success
+from aioregistry.session.answers import Answer, NoAnswer, is_ambiguous, is_success
 from aioregistry.session.exchange import (
     FinishedRequest,
     RecentRequests,
@@ -29,9 +28,8 @@ from aioregistry.session.exchange import (
     Verdict,
     report,
 )
-from aioregistry.session.hints import add_hint
 from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
-from aioregistry.session.retry import Failure, RetryPolicy, wait_for_token
+from aioregistry.session.retry import NextAttempt, RetryPolicy, located
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.threads import call_in_loop
 from aioregistry.session.transport import Transport
@@ -63,7 +61,12 @@ class Session:
     ) -> None:
         self._transport = transport
         self._limiter = limiter
-        self._retry = retry
+        self._next_attempt = NextAttempt(
+            retry,
+            transport.base_url,
+            transport.token_seconds,
+            is_limited=limiter is not None,
+        )
         self._on_request = on_request
         self.recent: RecentRequests = RecentRequests()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -205,7 +208,17 @@ class Session:
                 ):
                     log.outcome_unknown = False
                     return answer.body
-                wait = self._wait_after(request, answer, authorization, log)
+                if isinstance(answer, NoAnswer):
+                    # It may have been the closing that cut the connection.
+                    self._check_not_closed()
+                wait = self._next_attempt.wait_after(
+                    request,
+                    answer,
+                    authorization,
+                    log,
+                    now=self._now(),
+                    wall_clock=time.time(),
+                )
                 with interruptible(self):
                     await self._sleep(wait)
         except BaseException as error:
@@ -240,7 +253,7 @@ class Session:
         # Raised out here and without the body, which may contain secrets, so that nothing of either
         # hangs on to the error.
         del body
-        raise self._located(InvalidResponseError(problem), log)
+        raise located(InvalidResponseError(problem), log, self.base_url)
 
     async def _attempt(
         self,
@@ -322,78 +335,7 @@ class Session:
             with interruptible(self):
                 await limiter.acquire(priority)
         except RateLimitedError as error:
-            self._located(error, log)
+            located(error, log, self.base_url)
             raise
         finally:
             log.quota_seconds += self._now() - begun
-
-    def _wait_after(
-        self,
-        request: Request,
-        answer: Answer | NoAnswer,
-        authorization: Secret,
-        log: RequestLog,
-    ) -> float:
-        """Return how long to wait before the next attempt, or raise what the last one came to."""
-        if isinstance(answer, NoAnswer):
-            # It may have been the closing that cut the connection.
-            self._check_not_closed()
-            if isinstance(answer.error, InvalidTokenError):
-                return self._wait_for_token(answer.error, log)
-            if answer.final:
-                raise self._located(answer.error, log)
-            error, failure = answer.error, Failure(None, sent=answer.sent)
-        else:
-            error, failure = classify(answer, authorization, now=time.time())
-            add_hint(error, request, answer.body)
-        log.token_failures = 0
-        log.may_have_taken_effect |= failure.sent and failure.status != 429
-        if failure.status == 429:
-            log.rate_limited += 1
-            number = log.rate_limited
-        else:
-            number = log.attempts - log.rate_limited
-        self._located(error, log)
-        if failure.status == 429 and self._limiter is not None:
-            # The waiting is done at the limiter's gate, once for everyone.
-            failure = Failure(429)
-        wait = self._retry.decide(failure, number, repeatable=request.repeatable)
-        if wait is None:
-            raise error
-        if failure.status == 429 and self._limiter is not None:
-            wait = 0.0
-        logger.info(
-            "%s %s: %s; again in %.1f s",
-            request.method,
-            request.route,
-            error.status or type(error).__name__,
-            wait,
-            extra={
-                "method": request.method,
-                "route": request.route,
-                "status": error.status,
-                "attempts": log.attempts,
-                "wait": wait,
-            },
-        )
-        return wait
-
-    def _wait_for_token(self, error: InvalidTokenError, log: RequestLog) -> float:
-        if not log.token_failures:
-            log.token_failed_at = self._now()
-        log.token_failures += 1
-        left = log.token_failed_at + self._transport.token_seconds - self._now()
-        wait = wait_for_token(self._retry, error.__cause__, log.token_failures, left)
-        if wait is None:
-            raise error
-        logger.info("%s; again in %.1f s", error, wait)
-        return wait
-
-    def _located(self, error: RegistryError, log: RequestLog) -> RegistryError:
-        if log.request is not None:
-            error.method = log.request.method
-            error.url = self._transport.base_url + log.request.target
-        error.attempts = log.attempts
-        if error.status is None and isinstance(error, InvalidResponseError):
-            error.status = log.status
-        return error

@@ -52,6 +52,7 @@ class Registry:
 
     base_url = "https://api.test"
     connections = Connections(None)
+    token_seconds = 30.0
 
     def __init__(self, pages: int = 0, per_page: int = 10) -> None:
         self.ends: dict[str, list[Step]] = {}

@@ -74,6 +74,7 @@ class StrictServer:
 
     base_url = "https://api.test"
     connections = Connections(None)
+    token_seconds = 30.0
 
     def __init__(
         self,

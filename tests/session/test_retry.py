@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.answers import Failure
+from aioregistry.session.retry import RetryPolicy
 
 LOST = Failure(None)
 REFUSED = Failure(None, sent=False)

@@ -59,8 +59,8 @@ from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
-from aioregistry.session.answers import Answer, parse_error_body
-from aioregistry.session.retry import Failure, RetryPolicy
+from aioregistry.session.answers import Answer, Failure, parse_error_body
+from aioregistry.session.retry import RetryPolicy
 from tests.fuzzing.readers.reader import Reader, header_of, is_sound, text_of
 
 DIGEST = "sha256:" + "a" * 64
