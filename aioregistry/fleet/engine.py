@@ -29,6 +29,7 @@ from aioregistry.fleet.state import (
 )
 from aioregistry.fleet.steps import Steps
 from aioregistry.fleet.store import FleetStore, Progress, check_eviction, reconnecting
+from aioregistry.ratelimit.tls import check_tls
 
 __all__ = ["FleetEngine"]
 
@@ -64,6 +65,9 @@ class FleetEngine:
         look_seconds: How long it is between two looks at a garbage collection; 10 by default.
         keep: For how long plans, journals, archives and reports are kept: 14 days by default.
         clock: Returns the seconds since 1970; `time.time` by default.
+
+    Raises:
+        ValueError: An option is outside its range, or TLS cannot be made by the server's address.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class FleetEngine:
         if not 0 < slice_seconds <= 300:
             raise ValueError(f"a slice takes 300 s at most, not {slice_seconds:g}")
         fleet.check_keep(keep)
+        check_tls(url)
         self._fleet = fleet
         self._url = url
         self._name = name

@@ -51,7 +51,7 @@ _HINTS = (
         "The user's ACL lacks a command, or keys that are needed",
     ),
     (r"MOVED|MovedError", "For a cluster, pass a redis.asyncio.RedisCluster"),
-    (r"SSL|certificate", "Check the TLS settings of the client of Redis"),
+    (r"SSL|TLS|certificate", "Check the TLS settings of the client of Redis"),
     (r"gaierror|Name or service|getaddrinfo|nodename", "Check the host name of Redis"),
 )
 

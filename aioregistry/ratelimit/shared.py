@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from attrs import evolve
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
-from aioregistry.ratelimit.away import describe, is_away, reason, refusal
+from aioregistry.ratelimit.away import describe, reason, refusal
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import (
@@ -277,8 +277,9 @@ class RedisLimiter:
             try:
                 reply = await self._ask(self._count())
             except Exception as error:  # noqa: BLE001, no error of Redis reaches a caller
-                if not is_away(error, reached=self._reached):
-                    self._turn_away(refusal(error))
+                refused = self._store.refused(error, reached=self._reached)
+                if refused is not None:
+                    self._turn_away(refusal(refused))
                     return
                 if self._closed:
                     # The leases of what it does not know of will end by themselves.

@@ -10,8 +10,10 @@ import msgspec
 from attrs import frozen
 from redis.exceptions import NoScriptError
 
+from aioregistry.ratelimit.away import is_away
 from aioregistry.ratelimit.limits import RateLimit, part_of
 from aioregistry.ratelimit.reserve import DEFAULT_SHARE, MARGIN, MAX_SHARE
+from aioregistry.ratelimit.tls import check_tls_of
 
 if TYPE_CHECKING:
     import redis.asyncio
@@ -113,6 +115,22 @@ class QuotaStore:
         async with asyncio.timeout(timeout):
             raw = await self._evaluate(len(self._keys), *self._keys, document)
         return msgspec.json.decode(raw, type=Reply)
+
+    def refused(self, error: Exception, *, reached: bool) -> Exception | None:
+        """Return why Redis will never serve us, after an error; None where waiting may help.
+
+        Args:
+            error: What `ask` raised.
+            reached: Whether it has answered before.
+        """
+        if not is_away(error, reached=reached):
+            return error
+        if not reached:
+            try:
+                check_tls_of(self._client)
+            except ValueError as wrong:
+                return wrong
+        return None
 
     async def _evaluate(self, *arguments: Any) -> Any:
         try:

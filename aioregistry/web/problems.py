@@ -48,7 +48,11 @@ _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
     (TagExistsError, HTTPStatus.CONFLICT, "a tag is on another manifest"),
     (NotRecordedError, HTTPStatus.CONFLICT, "a delete could not be recorded, and was not sent"),
     (RegistryReadOnlyError, HTTPStatus.CONFLICT, "the registry is read-only for now"),
-    (SharedQuotaError, HTTPStatus.SERVICE_UNAVAILABLE, "the shared quota cannot be asked"),
+    (
+        SharedQuotaError,
+        HTTPStatus.BAD_GATEWAY,
+        "the shared quota refuses the service",
+    ),
     (MountRefusedError, HTTPStatus.BAD_GATEWAY, "the registry did not mount a blob"),
     (ConflictError, HTTPStatus.CONFLICT, "the request conflicts with the present state"),
     (PreconditionFailedError, HTTPStatus.CONFLICT, "the account's state does not allow it"),

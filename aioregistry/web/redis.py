@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from aioregistry.ratelimit.away import hint
+from aioregistry.ratelimit.tls import check_tls
 from aioregistry.web.reports import (
     MAX_NOTES,
     JobStoreError,
@@ -120,6 +121,9 @@ class RedisJobStore(LineWriter):
         prefix: What all keys begin with; ``aioregistry:jobs`` by default.
         keep: For how many seconds a job is kept after its last line; a day by default.
         alive_seconds: For how many seconds a job is taken for alive; 10 by default.
+
+    Raises:
+        ValueError: The address is none, or TLS cannot be made by it.
     """
 
     def __init__(
@@ -130,6 +134,7 @@ class RedisJobStore(LineWriter):
         keep: float = 86400.0,
         alive_seconds: float = 10.0,
     ) -> None:
+        check_tls(url)
         super().__init__()
         self._prefix = prefix
         self._keep = int(keep * _MILLISECONDS)

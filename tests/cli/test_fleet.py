@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from aioregistry.cleanup.undo.summary import summarize_archive
 from aioregistry.cli.app import app
 from aioregistry.cli.fleet import watching
-from aioregistry.fleet import FleetEngine
+from aioregistry.fleet import FleetEngine, FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.server import valkey_program
 from aioregistry.fleet.state import Run, after_error
 from aioregistry.fleet.store import FleetStore
@@ -220,6 +220,43 @@ def test_a_plan_outside_its_window_is_not_approved_without_being_asked(folder, s
     done = invoke("approve", "fleet.toml", "--yes", "--any-time")
     assert done.exit_code == 0, done.output
     assert "reg0: done; 20 deleted" in done.stdout
+
+
+def test_a_status_that_is_watched_goes_on_while_the_server_is_away(folder, monkeypatch):
+    away = FleetServerError("the fleet's server is away: ConnectionError: x")
+    answers = iter([{}, away, away, {}, away, FleetServerRefusedError("it refuses")])
+
+    async def runs(_):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict.fromkeys(("reg0", "reg1"))
+
+    monkeypatch.setattr(FleetEngine, "runs", runs)
+    monkeypatch.setattr(watching, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    done = invoke("status", "fleet.toml", "--watch", "--output", "json")
+    # That nobody may ask any more ends it.
+    assert done.exit_code == 1
+    is_away = "aioregistry fleet status: the fleet's server is away: ConnectionError: x; looked for"
+    assert done.stderr.count(is_away + " again\n") == 2
+    assert done.stderr.count("aioregistry fleet status: the fleet's server is back\n") == 1
+    assert done.stdout.count("reg0") == 2
+    assert "it refuses" in done.stderr
+
+
+def test_a_status_that_is_watched_ends_where_the_server_never_was(folder):
+    done = invoke("status", "fleet.toml", "--watch", "--server", "redis://127.0.0.1:1/0")
+    assert done.exit_code == 1
+    assert "the fleet's server is away" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile"])
+def test_a_file_of_tls_that_is_missing_is_told_as_what_it_is(folder, option):
+    server = f"rediss://127.0.0.1:1/0?{option}=missing.pem"
+    done = invoke("status", "fleet.toml", "--server", server)
+    assert done.exit_code == 2
+    told = f"TLS with {option.removeprefix('ssl_')} missing.pem: No such file or directory"
+    assert told in done.stderr
 
 
 def test_every_mistake_in_the_file_is_shown(folder):

@@ -133,6 +133,13 @@ async def test_a_name_that_never_led_to_a_server_is_wrong(tmp_path):
             await engine.runs()
 
 
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+sentinel"])
+def test_an_engine_whose_tls_cannot_be_made_is_refused_before_anything_is_sent(tmp_path, scheme):
+    url = f"{scheme}://127.0.0.1:1/fleet/0?ssl_ca_certs=missing.pem"
+    with pytest.raises(ValueError, match=r"ca_certs missing\.pem: No such file or directory"):
+        FleetEngine(fleet_of(tmp_path, 1), url)
+
+
 def test_the_errors_go_through_pickle():
     error = FleetServerRefusedError("the fleet's server refuses")
     error.hint = "Check"

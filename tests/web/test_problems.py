@@ -34,6 +34,8 @@ def limited(seconds: float | None) -> RateLimitedError:
         (errors.AuthenticationError("x", status=401), 502),
         (errors.PermissionDeniedError("x", status=403), 502),
         (errors.InvalidTokenError("x"), 502),
+        # To wait cannot help: a password, a right, TLS or a name is wrong.
+        (errors.SharedQuotaError("x"), 502),
         (errors.NotFoundError("x", status=404), 404),
         (errors.ConflictError("x", status=409), 409),
         (errors.PreconditionFailedError("x", status=412), 409),

@@ -9,6 +9,7 @@ from redis.client import Pipeline
 from redis.exceptions import TimeoutError as NoAnswerError
 
 from aioregistry.web import JobStoreError
+from aioregistry.web.redis import RedisJobStore
 from tests.ratelimit.redis_servers import REDIS, VALKEY, Server
 from tests.web.test_replicas import any_server_is_old, replicas, seen_by
 
@@ -288,3 +289,8 @@ async def test_a_job_that_ends_while_it_is_kept_alive_gives_its_name_back(server
     finally:
         await asyncio.to_thread(store.close)
         await asyncio.to_thread(other.close)
+
+
+def test_a_store_whose_tls_cannot_be_made_is_refused_before_anything_is_sent():
+    with pytest.raises(ValueError, match=r"ca_certs missing\.pem: No such file or directory"):
+        RedisJobStore("rediss://127.0.0.1:1/0?ssl_ca_certs=missing.pem")

@@ -11,14 +11,15 @@ from aioregistry.cli.display.text import safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.fleet.file import Fleet
-from aioregistry.fleet.server import FleetServerError
+from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.tokens import TokenSourceError
 
 if TYPE_CHECKING:
     from aioregistry.fleet.engine import FleetEngine
-    from aioregistry.fleet.state import Run
+    from aioregistry.fleet.state import Run, StateError
+    from aioregistry.fleet.store import Progress
 
-__all__ = ["check_tokens", "described", "told_of_failures", "work_to_the_end"]
+__all__ = ["check_tokens", "described", "look_again", "told_of_failures", "work_to_the_end"]
 
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -85,6 +86,38 @@ async def _tell_failures(engine: "FleetEngine", names: Sequence[str]) -> None:
                     told[name] = found.id, found.error
                     typer.echo(safe(f"{name}: {found.error}; tried again"), err=True)
         await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+async def look_again(
+    engine: "FleetEngine", command: str
+) -> "tuple[dict[str, Run | StateError | None], dict[str, Progress]]":
+    """Return the runs and how far they are, some seconds after the last look.
+
+    While the server is away, as it is restarted, that is said and waited for.
+
+    Args:
+        engine: The engine, whose server has answered before.
+        command: Who looks.
+
+    Raises:
+        FleetServerRefusedError: The server refuses.
+    """
+    is_away = False
+    while True:
+        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        try:
+            found = await engine.runs(), await engine.progress()
+        except FleetServerError as error:
+            if isinstance(error, FleetServerRefusedError):
+                raise
+            if not is_away:
+                is_away = True
+                told = f"aioregistry {command}: {error.message}; looked for again"
+                typer.echo(safe(told), err=True)
+        else:
+            if is_away:
+                typer.echo(f"aioregistry {command}: the fleet's server is back", err=True)
+            return found
 
 
 def described(run: "Run") -> str:

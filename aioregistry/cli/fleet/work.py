@@ -22,6 +22,7 @@ from aioregistry.cli.fleet.options import Joining
 from aioregistry.cli.fleet.watching import (
     check_tokens,
     described,
+    look_again,
     told_of_failures,
     work_to_the_end,
 )
@@ -47,7 +48,6 @@ __all__ = [
     "work",
 ]
 
-_SECONDS_BETWEEN_LOOKS = 2.0
 _CLEAR = "\x1b[H\x1b[2J"
 _CONTINUED = (
     "a worker of the same server continues what was begun, or 'aioregistry fleet run' does;"
@@ -234,8 +234,8 @@ def status(
     async def work() -> int:
         fleet, chosen = load_chosen(file, names)
         async with joined(fleet, joining, access, needs_server=True) as engine:
+            runs, progress = await engine.runs(), await engine.progress()
             while True:
-                runs, progress = await engine.runs(), await engine.progress()
                 rows = [
                     Row.of(fleet.registries[name], runs[name], progress.get(name))
                     for name in chosen
@@ -248,7 +248,7 @@ def status(
                 if not watch:
                     await tell_held(engine, chosen)
                     break
-                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+                runs, progress = await look_again(engine, command)
         bad = {"unfinished", "damaged", "refused", "failed", "unreadable"}
         return SOME_FAILED if any(row.state in bad for row in rows) else DONE
 
