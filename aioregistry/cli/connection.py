@@ -10,6 +10,7 @@ import typer
 from attrs import frozen
 from rich.console import Console
 
+from aioregistry.api.names import check_registry
 from aioregistry.cli.display.counting import CountingLimiter
 from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.text import reason_of, safe
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from aioregistry.oci.distribution import Distribution
     from aioregistry.oci.writer import DistributionWriter
 
-__all__ = ["Connection", "Target"]
+__all__ = ["Connection", "Target", "check_names_image", "check_names_tag"]
 
 _NOT_ARCHIVED = (
     "nothing was deleted, as what is deleted is kept there first: --archive names another file,"
@@ -60,13 +61,12 @@ class Connection:
     """An open client, with its settings and a display.
 
     Attributes:
-        client: The client.
         settings: The account and the addresses.
         limiter: Its limiter.
         display: Shows progress, on stderr.
     """
 
-    client: RegistryClient
+    _client: RegistryClient | SettingsError
     settings: Settings
     limiter: CountingLimiter
     display: Display
@@ -77,19 +77,25 @@ class Connection:
         """Open a client with the settings of options, environment and configuration file.
 
         Raises:
-            SettingsError: A setting is invalid, or there is no token.
+            SettingsError: A setting is invalid.
         """
         settings = Settings.load(access)
         settings.check_origins(needed=False)
-        token = settings.token
-        if token.warning:
+        try:
+            token: Setting | SettingsError = settings.token
+        except SettingsError as error:
+            token = error
+        if isinstance(token, Setting) and token.warning:
             typer.echo(f"warning: {safe(token.warning)}", err=True)
         async with AsyncExitStack() as stack:
-            limiter = await stack.enter_async_context(_limiter(settings, token.value))
+            limiter = await stack.enter_async_context(_limiter(settings, token))
             display = Display(
                 Console(stderr=True), limiter, progress=not access.no_progress, lines=False
             )
-            yield await stack.enter_async_context(cls._open(settings, token, limiter, display))
+            if isinstance(token, SettingsError):
+                yield cls(token, settings, limiter, display)
+            else:
+                yield await stack.enter_async_context(cls._open(settings, token, limiter, display))
 
     @classmethod
     @asynccontextmanager
@@ -117,6 +123,18 @@ class Connection:
                     error.hint = f"Check the token from {token.source}"
                 raise
 
+    @property
+    def client(self) -> RegistryClient:
+        """The client.
+
+        Raises:
+            SettingsError: There is no token. Only now, so that whatever else is wrong with a
+                command is told first.
+        """
+        if isinstance(self._client, SettingsError):
+            raise self._client
+        return self._client
+
     async def registry(self, name: str | None) -> RegistryHandle:
         """Return a registry; without a name, the configured one, or the account's only one."""
         (registry,) = await self.registries(name)
@@ -131,6 +149,7 @@ class Connection:
 
         Raises:
             UsageError: A registry is named, and all are wanted.
+            InvalidNameError: No registry can have this name.
             NotFoundError: The account has no registry, or several and none is named.
         """
         if name is not None and every:
@@ -140,7 +159,7 @@ class Connection:
             names = [each.name for each in await self.client.registries()]
             chosen = names if every and names else [_the_only(names, "as REGISTRY")]
         else:
-            chosen = [name]
+            chosen = [check_registry(name)]
         return [self.client.registry(each) for each in chosen]
 
     async def target(self, text: str, registry: str | None = None) -> Target:
@@ -160,16 +179,17 @@ class Connection:
             raise InvalidNameError(f"no repository in {text!r}: write REPOSITORY@DIGEST")
         first, _, rest = reference.path.partition("/")
         known = registry or self.settings.registry
+        if known is not None:
+            check_registry(known)
         if reference.host is not None:
             if not self.settings.is_registry_host(reference.host):
                 own = self.settings.registry_host
                 raise InvalidNameError(f"the registry's host is {own}, not {reference.host}")
             if not rest:
                 raise InvalidNameError(f"no repository in {text!r}: write HOST/REGISTRY/REPOSITORY")
-            handle = self.client.registry(first)
-            if registry not in {None, first}:
+            if registry not in {None, check_registry(first)}:
                 raise InvalidNameError(f"{text!r} is not in the registry {registry!r}")
-            return Target(handle.repository(rest), reference)
+            return Target(self.client.registry(first).repository(rest), reference)
         if known is None:
             names = [each.name for each in await self.client.registries()]
             known = (
@@ -285,7 +305,9 @@ class Connection:
 
 
 @asynccontextmanager
-async def _limiter(settings: Settings, token: str) -> AsyncGenerator[CountingLimiter]:
+async def _limiter(
+    settings: Settings, token: Setting | SettingsError
+) -> AsyncGenerator[CountingLimiter]:
     """Open the limiter of settings, which Redis may share with other programs."""
     limit, url = settings.rate_limit, settings.redis
     if url is None or limit is None:
@@ -303,8 +325,35 @@ async def _limiter(settings: Settings, token: str) -> AsyncGenerator[CountingLim
         ) from None
     except ValueError as error:
         raise SettingsError(f"{url.source}: {error}") from None
-    async with server, RedisLimiter(server, token, limit) as shared:
+    if isinstance(token, SettingsError):
+        # Nothing is sent.
+        yield CountingLimiter(limit)
+        return
+    async with server, RedisLimiter(server, token.value, limit) as shared:
         yield CountingLimiter(limit, shared)
+
+
+def check_names_image(text: str) -> None:
+    """Refuse a reference that names no image.
+
+    Raises:
+        InvalidNameError: The text is no reference.
+        UsageError: It has neither tag nor digest.
+    """
+    reference = Reference.parse(text)
+    if reference.tag is None and reference.digest is None:
+        raise UsageError(f"{text!r} names no image: write REPO:TAG or REPO@DIGEST")
+
+
+def check_names_tag(text: str) -> None:
+    """Refuse a reference that names no tag.
+
+    Raises:
+        InvalidNameError: The text is no reference.
+        UsageError: It has no tag.
+    """
+    if Reference.parse(text).tag is None:
+        raise UsageError(f"{text!r} names no tag: write REPO:TAG")
 
 
 def _drop(archive: Path) -> None:

@@ -12,6 +12,7 @@ __all__ = ["Reference"]
 _SCHEME = re.compile(r"\A[a-z][a-z0-9+.-]*://")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 _LONGEST = 1024
+_SHOWN = 80
 
 
 @frozen
@@ -43,7 +44,11 @@ class Reference:
         try:
             return _parse(_SCHEME.sub("", text, count=1))
         except InvalidNameError as error:
-            raise InvalidNameError(f"not a reference: {text[:80]!r}: {error.message}") from None
+            shown = repr(text[:_SHOWN])
+            # Where the whole is what is wrong, it is named once.
+            _, _, rule = error.message.partition(f": {shown} (")
+            problem = f" ({rule}" if rule else f": {error.message}"
+            raise InvalidNameError(f"not a reference: {shown}{problem}") from None
 
     def names(self, registry: str, repository: str) -> bool:
         """Return whether this may be an image of a repository.

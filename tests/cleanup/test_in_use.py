@@ -112,7 +112,7 @@ def test_what_is_no_json_is_refused(text):
 
 def test_an_image_that_is_no_reference_is_refused_with_where_it_runs():
     text = json.dumps(pod(spec={"containers": [{"image": "no image"}]}))
-    said = "pods.json, pod default/web-1: not a reference: 'no image': not a valid repository: "
+    said = "pods.json, pod default/web-1: not a reference: 'no image' (a repository is "
     assert refusal(text, "pods.json").startswith(said)
 
 
@@ -126,7 +126,7 @@ def test_a_list_of_references_is_read_line_by_line():
 
 @pytest.mark.parametrize("line", ["example/web v1", "X{", "\ufeffweb"])
 def test_a_line_that_is_no_reference_is_refused_with_its_number(line):
-    said = f"running.txt, line 2: not a reference: {line!r}: "
+    said = f"running.txt, line 2: not a reference: {line!r} "
     assert refusal(f"example/web:v1\n{line}\n", "running.txt").startswith(said)
 
 
@@ -200,7 +200,7 @@ def test_a_repository_with_slashes_is_found():
 
 
 def test_what_is_no_reference_is_refused():
-    with pytest.raises(InUseError, match=r"^in use: not a reference: 'no reference': "):
+    with pytest.raises(InUseError, match=r"^in use: not a reference: 'no reference' "):
         InUse(["no reference"])
 
 

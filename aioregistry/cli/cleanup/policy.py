@@ -14,9 +14,8 @@ from aioregistry.cli.asking import read_text
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.cleanup.uses import read_uses
-from aioregistry.cli.connection import Connection
+from aioregistry.cli.connection import Connection, check_names_tag
 from aioregistry.cli.display.text import counted, safe
-from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
@@ -73,10 +72,9 @@ def explain(
         refuse(command, error)
 
     async def work(to: Connection) -> int:
+        check_names_tag(repo)
         target = await to.target(repo, registry)
-        tag = target.reference.tag
-        if tag is None:
-            raise UsageError(f"{repo!r} names no tag: write REPO:TAG")
+        tag = target.reference.tag or ""
         handle = to.client.registry(target.repository.registry_name)
         leave = {} if after_undo else leave_restored(handle.name, to.settings)
         async with to.contents(

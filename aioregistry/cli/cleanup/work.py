@@ -169,6 +169,9 @@ def apply(
     if not job.counts.total:
         job.output.finish(made, path)
         raise typer.Exit(DONE)
+    with _usage(command):
+        # Nobody is asked a question whose answer could not be carried out.
+        _ = Settings.load(access).token
     if not yes and (question := job.question(made, resume=resume)):
         from_stdin = "-" in (reading.in_use or ())
         nothing = "nothing more was deleted" if resume else _NOTHING

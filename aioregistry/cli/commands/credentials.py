@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from attrs import evolve
 
+from aioregistry.api.names import check_registry
 from aioregistry.cli.docker.config import OWN_HELPER, DockerConfigError, docker_config_path
 from aioregistry.cli.docker.logins import Logins, revoke, revoke_at
 from aioregistry.cli.docker.pull_secret import (
@@ -223,6 +224,8 @@ def kubernetes_manifest(
         if name is not None:
             check_secret_name(name)
         where = check_namespace(namespace or (ALL_NAMESPACES if all_namespaces else "default"))
+        # What is wrong with an option is told before anything is sent.
+        scope.seconds(to.settings)
         handle = await to.registry(registry)
         minted = await _mint_with(to, handle.name, scope)
         secret = pull_secret(
@@ -249,6 +252,8 @@ async def _mint(access: Access, registry: str | None, scope: Scope) -> Minted:
 
 async def _mint_with(to: "Connection", registry: str | None, scope: Scope) -> Minted:
     seconds = scope.seconds(to.settings)
+    if registry is not None:
+        check_registry(registry)
     read_write = to.settings.read_write if scope.read_write is None else scope.read_write
     source = to.client if registry is None else to.client.registry(registry)
     begun = datetime.now(UTC)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aioregistry.api.names import check_garbage_collection_uuid
 from aioregistry.cli.asking import ask
 from aioregistry.cli.display.garbage import show_status_of
 from aioregistry.cli.display.listing import Listing, show
@@ -234,6 +235,8 @@ def wait(
     """Wait until a garbage collection ends."""
 
     async def work(to: "Connection") -> int:
+        if uuid is not None:
+            check_garbage_collection_uuid(uuid)
         handle = await to.registry(registry)
         ended = await handle.wait_for_garbage_collection(
             uuid, interval=interval, on_status=show_status_of(to.display)
@@ -264,6 +267,8 @@ def cancel(
     command = "gc cancel"
 
     async def work(to: "Connection") -> int:
+        if uuid is not None:
+            check_garbage_collection_uuid(uuid)
         handle = await to.registry(registry)
         chosen = uuid or await _active(handle)
         if chosen is None:

@@ -342,6 +342,7 @@ def validate_name(
 
     async def work(to: "Connection") -> int:
         try:
+            names.check_registry(name)
             await to.client.validate_name(name)
         except ConflictError:
             typer.echo(f"{name}: taken")

@@ -12,6 +12,7 @@ from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import run_connected
 from aioregistry.errors import InvalidNameError, NotFoundError
+from aioregistry.oci.references import Reference
 
 if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
@@ -29,9 +30,10 @@ def delete_repository(
     """Delete a repository after everything in it is archived, and exit."""
 
     async def work(to: "Connection") -> int:
-        target = await to.target(repo, registry)
-        if target.reference.tag or target.reference.digest:
+        reference = Reference.parse(repo)
+        if reference.tag or reference.digest:
             raise InvalidNameError(f"{repo!r} is one image, not a repository; {_NOTHING}")
+        target = await to.target(repo, registry)
         name = f"{target.repository.registry_name}/{target.repository.name}"
         if not yes:
             for_good = ", for good" if keeping.no_archive else ""

@@ -2,7 +2,7 @@
 
 import typer
 
-from aioregistry.cli.connection import Connection, Target
+from aioregistry.cli.connection import Connection, Target, check_names_image
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.display.text import counted, safe, size_in_words
 from aioregistry.cli.errors import UsageError
@@ -12,6 +12,7 @@ from aioregistry.cli.running import run_connected
 from aioregistry.errors import TagExistsError
 from aioregistry.images.copying import copy_image
 from aioregistry.images.report import CopyOutcome, CopyReport
+from aioregistry.oci.references import Reference
 
 __all__ = ["COLUMNS", "copy"]
 
@@ -41,6 +42,9 @@ def copy(
 
     async def work(to: Connection) -> int:
         printer = printer_for(COLUMNS, output)
+        check_names_image(source)
+        if Reference.parse(destination).digest is not None:
+            raise UsageError(f"{destination!r} has a digest; a copy has the digest of its source")
         image = await to.target(source, registry)
         target = await to.target(destination, registry)
         reference = image.reference.digest or image.reference.tag
@@ -93,12 +97,8 @@ def _check(source: str, destination: str, image: Target, target: Target) -> None
     """Refuse what cannot be copied.
 
     Raises:
-        UsageError: It names no image, two registries, one repository, or a digest to copy to.
+        UsageError: It names two registries, or one repository.
     """
-    if image.reference.tag is None and image.reference.digest is None:
-        raise UsageError(f"{source!r} names no image: write REPO:TAG or REPO@DIGEST")
-    if target.reference.digest is not None:
-        raise UsageError(f"{destination!r} has a digest; a copy has the digest of its source")
     if image.repository.registry_name != target.repository.registry_name:
         raise UsageError(
             f"{source!r} and {destination!r} are in two registries: blobs can be mounted within one"

@@ -14,8 +14,7 @@ from aioregistry.cleanup.policy.file import PolicyFileError, load_policy
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.cleanup.uses import read_uses
-from aioregistry.cli.connection import Connection
-from aioregistry.cli.errors import UsageError
+from aioregistry.cli.connection import Connection, check_names_image
 from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.images.facts import Node, document_of, nodes_of
 from aioregistry.cli.options import Access
@@ -46,10 +45,9 @@ def inspect(
     rules, uses = _policy(policy, reading, access)
 
     async def work(to: Connection) -> int:
+        check_names_image(repo)
         target = await to.target(repo, registry)
-        reference = target.reference.digest or target.reference.tag
-        if reference is None:
-            raise UsageError(f"{repo!r} names no image: write REPO:TAG or REPO@DIGEST")
+        reference = target.reference.digest or target.reference.tag or ""
         handle = to.client.registry(target.repository.registry_name)
         async with (
             to.reading(handle, reading.registry_url, cache=not reading.no_cache) as (

@@ -2,10 +2,10 @@
 
 import typer
 
-from aioregistry.cli.connection import Connection
+from aioregistry.api.names import check_tag
+from aioregistry.cli.connection import Connection, check_names_image
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.display.text import counted, safe
-from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, REFUSED
 from aioregistry.cli.options import Access, Output
 from aioregistry.cli.running import run_connected
@@ -39,10 +39,11 @@ def tag(
 
     async def work(to: Connection) -> int:
         printer = printer_for(COLUMNS, output)
+        check_names_image(repo)
+        for name in names:
+            check_tag(name)
         target = await to.target(repo, registry)
-        reference = target.reference.digest or target.reference.tag
-        if reference is None:
-            raise UsageError(f"{repo!r} names no image: write REPO:TAG or REPO@DIGEST")
+        reference = target.reference.digest or target.reference.tag or ""
         repository = target.repository
         handle = to.client.registry(repository.registry_name)
         async with (

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cli.asking import ask
-from aioregistry.cli.connection import Connection
+from aioregistry.cli.connection import Connection, check_names_tag
 from aioregistry.cli.display.progress import Stage
 from aioregistry.cli.display.rows import Column, printer_for
 from aioregistry.cli.display.text import counted, how_to_undo, safe
@@ -132,14 +132,17 @@ async def _wanted(
     Raises:
         UsageError: A reference names no tag, or they are in several registries.
     """
+    for text in references:
+        check_names_tag(text)
     wanted: dict[RepositoryHandle, list[str]] = {}
     for text in references:
         target = await to.target(text, registry)
-        if target.reference.tag is None or target.reference.digest is not None:
+        tag = target.reference.tag
+        if tag is None or target.reference.digest is not None:
             raise UsageError(f"{text!r} names no tag: write REPO:TAG")
         tags = wanted.setdefault(target.repository, [])
-        if target.reference.tag not in tags:
-            tags.append(target.reference.tag)
+        if tag not in tags:
+            tags.append(tag)
     registries = sorted({repository.registry_name for repository in wanted})
     if len(registries) > 1:
         raise UsageError(f"the tags are in several registries: {', '.join(registries)}")
