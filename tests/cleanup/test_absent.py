@@ -3,7 +3,7 @@
 import pytest
 
 from aioregistry import NotFoundError, RegistryConnectionError, RegistryTimeoutError
-from aioregistry.cleanup.apply.apply import _Job
+from aioregistry.cleanup.apply.job import Job
 from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
@@ -217,7 +217,7 @@ async def test_a_repository_of_which_the_registry_has_a_part_is_not_gone(job, na
     async def unlisted(*_):
         return False
 
-    monkeypatch.setattr(_Job, "repository_exists", unlisted)
+    monkeypatch.setattr(Job, "repository_exists", unlisted)
     job.sandbox.faults = Faults(passing("GET", "*/digests", times=9))
     report = await job.apply(plan)
     assert report.absent == ()

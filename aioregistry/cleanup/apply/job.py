@@ -1,60 +1,166 @@
 """What the repositories of one apply share."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
-from aioregistry.cleanup.in_use.references import InUse
+from aioregistry.arguments import Ignored
+from aioregistry.bulk.progress import Progress, ProgressReporter
+from aioregistry.cleanup.in_use.references import InUse, InUseSource, collect_in_use
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.plan.decisions import Exempt
-from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cleanup.records.journal import Journal
-from aioregistry.cleanup.records.report import Status
+from aioregistry.cleanup.records.report import ItemOutcome, Status
 from aioregistry.client.registry import RegistryHandle
-from aioregistry.errors import RegistryError
+from aioregistry.errors import NotFoundError, RegistryError
 
-__all__ = ["Job", "exempt_by"]
+__all__ = ["TIME_IS_UP", "Job", "exempt_by"]
+
+TIME_IS_UP = "the deadline has passed"
+# A process that resumes does not look at these again. What was gone already is looked at: the
+# answer may have been wrong.
+_FINAL: frozenset[str] = frozenset({"deleted", "drift"})
+_CONCURRENCY = 32
+# What runs is asked for again after so many seconds.
+_IN_USE_SECONDS = 600.0
 
 
-class Job(Protocol):
-    """What the parts of one apply share."""
+class Job:
+    """One apply: what its repositories share, and what has become of its items so far.
 
-    registry: RegistryHandle
-    plan: Plan
-    contents: ContentSource
-    journal: Journal | None
-    archive: Archive | None
-    memory: ListMemory | None
-    in_use: InUse
-    clock: Callable[[], float]
-    aborted: RegistryError | None
-    is_found: bool
+    Args:
+        registry: The registry.
+        plan: The plan.
+        contents: Where manifests are read, and where the registry is asked for tags.
+        in_use: What runs.
+        source: Says it each time anew; None where it cannot be asked again.
+        journal: The open journal; None for none.
+        archive: The open archive; None for none.
+        memory: Where lists are remembered; None for nowhere.
+        deadline: Seconds from now after which nothing more is begun; None for no end.
+        on_outcome: Called with each outcome.
+        on_progress: Called with a `Progress`.
+    """
+
+    def __init__(
+        self,
+        registry: RegistryHandle,
+        plan: Plan,
+        contents: ContentSource,
+        in_use: InUse,
+        source: InUse | InUseSource | None,
+        *,
+        journal: Journal | None,
+        archive: Archive | None,
+        memory: ListMemory | None,
+        deadline: float | None,
+        on_outcome: Callable[[ItemOutcome], Ignored] | None,
+        on_progress: Callable[[Progress], Ignored] | None,
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+        self.registry: RegistryHandle = registry
+        self.plan: Plan = plan
+        self.contents: ContentSource = contents
+        self.in_use: InUse = in_use
+        self.journal: Journal | None = journal
+        self.archive: Archive | None = archive
+        self.memory: ListMemory | None = memory
+        self.clock: Callable[[], float] = clock
+        self.end: float | None = None if deadline is None else clock() + deadline
+        # What became of items, by repository and item.
+        self.outcomes: dict[tuple[str, Condemned], ItemOutcome] = {}
+        # After it nothing more is begun.
+        self.aborted: RegistryError | None = None
+        # Whether the registry has answered anything.
+        self.is_found: bool = False
+        self._source = source
+        self._asked_at = clock()
+        self._on_outcome = on_outcome
+        self._progress = None
+        if on_progress is not None:
+            total = sum(len(one.condemned) for one in plan.repositories)
+            self._progress = ProgressReporter(
+                on_progress, total, _CONCURRENCY, registry.seconds_for, clock
+            )
 
     def record(
         self, repository: str, item: Condemned, status: Status, reason: str, busy: float = 0.0
     ) -> None:
         """Record what became of an item."""
+        if self.journal is not None:
+            self.journal.record(repository, item, status, reason)
+        self._take_in(ItemOutcome(repository, item, status, reason), busy)
 
     def may_have_sent(self, repository: str, item: Condemned) -> bool:
         """Return whether an earlier process may have sent a DELETE whose outcome is unknown."""
+        return self.journal is not None and self.journal.may_have_sent(repository, item)
+
+    def recall(self, repository: RepositoryPlan, item: Condemned) -> bool:
+        """Return whether an earlier process has finished an item, and record that."""
+        past = None if self.journal is None else self.journal.past(repository.name, item)
+        if past is None or past.state not in _FINAL:
+            return False
+        self._take_in(ItemOutcome(repository.name, item, past.state, past.reason))  # type: ignore[arg-type]
+        return True
 
     def record_checked(self, repository: str) -> None:
         """Record that new images were looked for after the last DELETE in a repository."""
+        if self.journal is not None:
+            self.journal.record_checked(repository)
 
     def is_deleted(self, repository: str, item: Condemned) -> bool:
         """Return whether an item was deleted, by this process or one before it."""
-
-    async def ask_what_runs(self) -> None:
-        """Ask again what is in use where that was asked some time ago; raise if it is unknown."""
-
-    def time_is_up(self) -> str | None:
-        """Return what to say of items when nothing more may be begun; None before that."""
+        outcome = self.outcomes.get((repository, item))
+        return outcome is not None and outcome.status == "deleted"
 
     async def repository_exists(self, name: str) -> bool:
-        """Return whether a repository exists by the API's list; raise without a registry."""
+        """Return whether the API lists a repository.
+
+        Raises:
+            NotFoundError: There is no such registry.
+            RegistryError: Any other of its kinds.
+        """
+        try:
+            listed = await self.registry.repositories().collect(require_complete=True)
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
+            if self.is_found:
+                # It went with all that was in it.
+                return False
+            raise self.not_found() from None
+        self.is_found = True
+        return any(repository.name == name for repository in listed)
+
+    def not_found(self) -> NotFoundError:
+        """Return the error for a registry that does not exist."""
+        return NotFoundError(
+            f"there is no registry {self.registry.name!r}, or none that the token may see; "
+            "nothing was deleted"
+        )
+
+    async def ask_what_runs(self) -> None:
+        """Ask again what is in use where that was asked some time ago, and can be asked."""
+        if self._source is None or self.clock() - self._asked_at < _IN_USE_SECONDS:
+            return
+        begun = self.clock()
+        self.in_use = await collect_in_use(self._source, self.plan.in_use)
+        self._asked_at = begun
+
+    def time_is_up(self) -> str | None:
+        """Return what to say of items that are not begun after the deadline; None before it."""
+        return TIME_IS_UP if self.end is not None and self.clock() >= self.end else None
+
+    def _take_in(self, outcome: ItemOutcome, busy: float = 0.0) -> None:
+        self.outcomes[outcome.repository, outcome.item] = outcome
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+        if self._progress is not None:
+            self._progress.count(busy)
 
 
 def exempt_by(job: Job, inventory: RepositoryInventory) -> Exempt:
