@@ -160,12 +160,16 @@ class _Stream(io.RawIOBase):
         self.error: OSError | None = None
 
     def as_text(self) -> io.TextIOWrapper:
-        """Return what writes text to it, as the stream that it takes over does."""
+        """Return what writes text to it, as the stream that it takes over does.
+
+        A character that the stream's encoding lacks is escaped, as Python does it on stderr: it
+        would end a command in the middle of its work.
+        """
         like: Any = self._stream
         return io.TextIOWrapper(
             io.BufferedWriter(self),
             encoding=like.encoding,
-            errors=like.errors,
+            errors="backslashreplace" if like.errors == "strict" else like.errors,
             line_buffering=like.line_buffering or like.write_through,
         )
 

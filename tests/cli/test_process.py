@@ -179,6 +179,19 @@ def test_output_that_is_lost_is_never_a_success(streams, program):
     assert errors.getvalue() == "x: output: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [("utf-8", "é…😀"), ("iso-8859-15", "é\\u2026\\U0001f600"), ("cp437", "é\\u2026\\U0001f600")],
+)
+def test_characters_that_an_encoding_lacks_are_escaped(streams, tmp_path, encoding, written):
+    path = tmp_path / "output"
+    with path.open("w", encoding=encoding) as file:
+        streams(file)
+        with contextlib.suppress(SystemExit):
+            run_program("x", lambda: typer.echo("é…😀"))
+    assert path.read_text(encoding=encoding) == f"{written}\n"
+
+
 def test_what_is_written_after_the_reader_went_goes_nowhere(streams):
     seen = []
 
