@@ -7,6 +7,8 @@ from warnings import warn
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    __version__: str
+
     from aioregistry.api.documents import json_default
     from aioregistry.api.models import (
         Blob,
@@ -170,6 +172,8 @@ if not TYPE_CHECKING:
             return getattr(import_module(__name__), new)
         if name == "errors":
             return import_module(f"{__name__}.errors")
+        if name == "__version__":
+            return import_module(f"{__name__}.version").VERSION
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -11,6 +11,7 @@ import pytest
 
 import aioregistry
 import aioregistry.errors
+from aioregistry.version import VERSION
 
 PACKAGE = Path(aioregistry.__file__).parent
 
@@ -53,6 +54,10 @@ def test_every_name_is_what_type_checkers_take_it_for():
             home = importlib.import_module(line.module)
             for alias in line.names:
                 assert getattr(aioregistry, alias.name) is getattr(home, alias.name)
+
+
+def test_the_version_is_where_tools_and_reports_of_errors_look_for_it():
+    assert aioregistry.__version__ == VERSION
 
 
 def test_a_name_that_is_not_there_is_no_attribute():

@@ -95,6 +95,15 @@ class Session:
         self._closing = self._loop.create_future()
         self._transport.open()
 
+    def __getstate__(self) -> object:
+        # Of the event loop and its sockets, Python would say which part of theirs it cannot copy.
+        if self._loop is not None:
+            raise TypeError(
+                "a client that was opened cannot be pickled or copied, nor can its handles and"
+                " lists: open a client of its own in each process, and pass names"
+            )
+        return super().__getstate__()
+
     async def close(self) -> None:
         """End the tasks that still run, and close the transport. Closing twice is fine."""
         self._closed = True
