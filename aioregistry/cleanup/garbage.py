@@ -9,7 +9,8 @@ from aioregistry.api.documents import Document
 from aioregistry.api.models import GarbageCollection
 from aioregistry.arguments import Ignored, plain_callback
 from aioregistry.cleanup.plan.items import FreedBytes
-from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
+from aioregistry.client.garbage import GarbageCollectionType
+from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import (
     ConflictError,
     InvalidRequestError,

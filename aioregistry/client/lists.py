@@ -5,21 +5,35 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.api.endpoints import SECOND_FAMILY, Call, Endpoints, page_query
-from aioregistry.api.models import Repository
+from aioregistry.api.endpoints import (
+    SECOND_FAMILY,
+    Call,
+    Endpoints,
+    RepositoryPath,
+    page_query,
+)
+from aioregistry.api.models import Manifest, Repository, Tag
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.fingerprints import NamesOf
 from aioregistry.paging.pager import KnownPages, Pager
 from aioregistry.paging.read_ahead import ChainedPages, Fetch, ListPages
 from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk, Walk
 
-__all__ = ["ListEndpoint", "PagerFactory", "by_id", "by_name"]
+__all__ = [
+    "ListEndpoint",
+    "PagerFactory",
+    "by_id",
+    "by_name",
+    "list_of_manifests",
+    "list_of_tags",
+]
 
 T = TypeVar("T")
 U = TypeVar("U")
+InRepository = TypeVar("InRepository", Tag, Manifest)
 
 
 @frozen
@@ -53,6 +67,50 @@ def by_id(items: Sequence[Any]) -> list[str]:
 def by_name(items: Sequence[Any]) -> list[str]:
     """Return what things that have a name are known by."""
     return [item.name for item in items]
+
+
+def list_of_tags(path: RepositoryPath, registry: str, repository: str) -> ListEndpoint[Tag]:
+    """Return the list of a repository's tags."""
+    return ListEndpoint(
+        lambda endpoints: _named(endpoints.list_tags(path), registry, repository),
+        lambda tags: [tag.tag for tag in tags],
+    )
+
+
+def list_of_manifests(
+    path: RepositoryPath, registry: str, repository: str
+) -> ListEndpoint[Manifest]:
+    """Return the list of a repository's manifests."""
+    return ListEndpoint(
+        lambda endpoints: _named(endpoints.list_manifests(path), registry, repository),
+        lambda manifests: [one.digest for one in manifests],
+    )
+
+
+def _named(
+    call: Call[RawPage[InRepository]], registry: str, repository: str
+) -> Call[RawPage[InRepository]]:
+    """Return a call whose items say of which repository they are, if the API leaves that out."""
+
+    def decode(body: bytes) -> RawPage[InRepository]:
+        page = call.decode(body)
+        # Hardly any page needs more than this look, which as a loop takes the least.
+        for one in page.items:
+            if not one.repository:
+                break
+        else:
+            return page
+        named = [
+            evolve(
+                one,
+                registry_name=one.registry_name or registry,
+                repository=one.repository or repository,
+            )
+            for one in page.items
+        ]
+        return evolve(page, items=tuple(named))
+
+    return call.decoded_by(decode)
 
 
 class PagerFactory:

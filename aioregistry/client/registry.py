@@ -1,44 +1,40 @@
 """The handle of a registry: its repositories, all its tags, its garbage collections."""
 
-import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable
 from functools import partial
-from typing import Literal, overload
 
 from aioregistry.api import names
 from aioregistry.api.endpoints import Endpoints, RepositoryPath, repository_path
 from aioregistry.api.models import (
     DockerCredentials,
-    GarbageCollection,
     Manifest,
     Registry,
     Repository,
     RepositoryV1,
     Tag,
 )
-from aioregistry.arguments import Ignored, Several, plain_callback
+from aioregistry.arguments import Ignored, Several
 from aioregistry.bulk.progress import Progress
 from aioregistry.bulk.report import DeletionReport
 from aioregistry.client.archiving import DeletionArchive, archive_repository, items_first
 from aioregistry.client.credentials import docker_credentials
 from aioregistry.client.deleting import BulkDeletes, OnOutcome, deletion_of, references
 from aioregistry.client.families import PathFamilies
-from aioregistry.client.lists import ListEndpoint, PagerFactory, by_name
-from aioregistry.client.repository import RepositoryHandle, list_of_manifests, list_of_tags
-from aioregistry.client.waiting import end_of_garbage_collection
-from aioregistry.errors import NotFoundError, RegistryTimeoutError
+from aioregistry.client.garbage import GarbageCollections
+from aioregistry.client.lists import (
+    ListEndpoint,
+    PagerFactory,
+    by_name,
+    list_of_manifests,
+    list_of_tags,
+)
+from aioregistry.client.repository import RepositoryHandle
 from aioregistry.paging.pager import Pager
 
-__all__ = ["GarbageCollectionType", "RegistryHandle"]
-
-GarbageCollectionType = Literal[
-    "untagged manifests only",
-    "unreferenced blobs only",
-    "untagged manifests and unreferenced blobs",
-]
+__all__ = ["RegistryHandle"]
 
 
-class RegistryHandle:
+class RegistryHandle(GarbageCollections):
     """A registry by name, made by `RegistryClient.registry`. To make one sends nothing.
 
     Example:
@@ -55,9 +51,7 @@ class RegistryHandle:
     def __init__(
         self, name: str, families: PathFamilies, pagers: PagerFactory, concurrency: int
     ) -> None:
-        self.name: str = names.check_registry(name)
-        self._families = families
-        self._pagers = pagers
+        super().__init__(names.check_registry(name), families, pagers)
         self._concurrency = concurrency
 
     def __repr__(self) -> str:
@@ -264,136 +258,3 @@ class RegistryHandle:
             requests: How many requests.
         """
         return self._families.session.seconds_for(requests)
-
-    async def start_garbage_collection(
-        self,
-        type: GarbageCollectionType | None = None,  # noqa: A002
-        *,
-        check: Callable[[], Awaitable[None]] | None = None,
-    ) -> GarbageCollection:
-        """Start a garbage collection; the registry is read-only until it has ended.
-
-        ``POST …/{registry}/garbage-collection``. Never repeated by itself.
-
-        Example:
-            ```python
-            started = await registry.start_garbage_collection("unreferenced blobs only")
-            ```
-
-        Args:
-            type: Which kind to run; None, the default, leaves the choice to the API.
-            check: Awaited when all waiting is over; nothing is sent if it raises. None by default.
-
-        Raises:
-            RegistryError: One is under way already, or any other of its kinds.
-        """
-        return await self._families.call(
-            lambda endpoints: endpoints.start_garbage_collection(self.name, type), check=check
-        )
-
-    async def garbage_collection(self) -> GarbageCollection | None:
-        """Return the garbage collection that is under way, or None.
-
-        ``GET …/{registry}/garbage-collection``.
-
-        Raises:
-            RegistryError: Any of its kinds, but for the 404 of no garbage collection.
-        """
-        try:
-            return await self._families.call(
-                lambda endpoints: endpoints.get_garbage_collection(self.name)
-            )
-        except NotFoundError as error:
-            if not error.is_certain:
-                raise
-            return None
-
-    def garbage_collections(self) -> Pager[GarbageCollection]:
-        """Return a pager over past garbage collections.
-
-        ``GET …/{registry}/garbage-collections``. Nothing is sent before the pager is walked.
-        """
-        listed = partial(Endpoints.list_garbage_collections, registry=self.name)
-        return self._pagers.pager(ListEndpoint(listed, lambda runs: [run.uuid for run in runs]))
-
-    async def cancel_garbage_collection(self, uuid: str) -> GarbageCollection:
-        """Cancel the garbage collection that is under way.
-
-        ``PUT …/{registry}/garbage-collection/{uuid}``.
-
-        Args:
-            uuid: Its UUID.
-
-        Raises:
-            InvalidNameError: This is no UUID; nothing was sent.
-            NotFoundError: There is none with this UUID.
-            RegistryError: Any other of its kinds.
-        """
-        return await self._families.call(
-            lambda endpoints: endpoints.cancel_garbage_collection(self.name, uuid)
-        )
-
-    @overload
-    async def wait_for_garbage_collection(
-        self,
-        uuid: str,
-        *,
-        timeout: float | None = None,
-        interval: float = 10.0,
-        on_status: Callable[[GarbageCollection], Ignored] | None = None,
-    ) -> GarbageCollection: ...
-
-    @overload
-    async def wait_for_garbage_collection(
-        self,
-        uuid: str | None = None,
-        *,
-        timeout: float | None = None,
-        interval: float = 10.0,
-        on_status: Callable[[GarbageCollection], Ignored] | None = None,
-    ) -> GarbageCollection | None: ...
-
-    async def wait_for_garbage_collection(
-        self,
-        uuid: str | None = None,
-        *,
-        timeout: float | None = None,
-        interval: float = 10.0,
-        on_status: Callable[[GarbageCollection], Ignored] | None = None,
-    ) -> GarbageCollection | None:
-        """Wait until a garbage collection has ended, and return it as it ended.
-
-        ``GET …/{registry}/garbage-collection``, and once it is no longer under way,
-        ``GET …/{registry}/garbage-collections``. Look at `status` of the result: the garbage
-        collection may have failed or been cancelled. One that neither call knows is looked for
-        twice more, because the API may take a moment to know a new one.
-
-        Args:
-            uuid: Which; None, the default, means the one that is under way now.
-            timeout: Seconds to wait at most; None, the default, waits as long as it takes.
-            interval: Seconds between two looks, each a request; 10 by default.
-            on_status: Called after each look while it is under way; None, the default, for no
-                call.
-
-        Returns:
-            The garbage collection; None when `uuid` is None and none is under way.
-
-        Raises:
-            NotFoundError: There is none with this UUID, neither under way nor past.
-            RegistryTimeoutError: It has not ended in time; it continues.
-            RegistryError: Any other of its kinds.
-        """
-        on_status = plain_callback("on_status", on_status)
-        if interval <= 0:
-            raise ValueError(f"interval must be positive: {interval}")
-        try:
-            async with asyncio.timeout(timeout) as deadline:
-                return await end_of_garbage_collection(self, uuid, interval, on_status)
-        except TimeoutError:
-            # A request may have timed out for itself, and its error has more to say.
-            if not deadline.expired():
-                raise
-        seconds = round(timeout or 0.0, 1)
-        raise RegistryTimeoutError(
-            f"the garbage collection has not ended within {seconds:g} s; it continues"
-        )

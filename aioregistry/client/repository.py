@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
-
-from attrs import evolve
+from typing import TYPE_CHECKING
 
 from aioregistry.api import names
-from aioregistry.api.decoding import RawPage
-from aioregistry.api.endpoints import Call, RepositoryPath, repository_path
+from aioregistry.api.endpoints import repository_path
 from aioregistry.api.models import Manifest, Tag
 from aioregistry.arguments import Ignored, Names
 from aioregistry.bulk.outcomes import OutcomeIterator
@@ -18,7 +15,7 @@ from aioregistry.client.archiving import DeletionArchive, manifests_first, tags_
 from aioregistry.client.credentials import writer_for
 from aioregistry.client.deleting import BulkDeletes, Check, OnOutcome
 from aioregistry.client.families import MakeRequest, PathFamilies
-from aioregistry.client.lists import ListEndpoint, PagerFactory
+from aioregistry.client.lists import PagerFactory, list_of_manifests, list_of_tags
 from aioregistry.errors import NotFoundError, PartialListingError
 from aioregistry.paging.pager import Pager
 
@@ -26,51 +23,7 @@ if TYPE_CHECKING:
     from aioregistry.oci.tagging import TagOutcome
     from aioregistry.oci.writer import DistributionWriter
 
-__all__ = ["RepositoryHandle", "list_of_manifests", "list_of_tags"]
-
-T = TypeVar("T", Tag, Manifest)
-
-
-def list_of_tags(path: RepositoryPath, registry: str, repository: str) -> ListEndpoint[Tag]:
-    """Return the list of a repository's tags."""
-    return ListEndpoint(
-        lambda endpoints: _named(endpoints.list_tags(path), registry, repository),
-        lambda tags: [tag.tag for tag in tags],
-    )
-
-
-def list_of_manifests(
-    path: RepositoryPath, registry: str, repository: str
-) -> ListEndpoint[Manifest]:
-    """Return the list of a repository's manifests."""
-    return ListEndpoint(
-        lambda endpoints: _named(endpoints.list_manifests(path), registry, repository),
-        lambda manifests: [one.digest for one in manifests],
-    )
-
-
-def _named(call: Call[RawPage[T]], registry: str, repository: str) -> Call[RawPage[T]]:
-    """Return a call whose items say of which repository they are, if the API leaves that out."""
-
-    def decode(body: bytes) -> RawPage[T]:
-        page = call.decode(body)
-        # Hardly any page needs more than this look, which as a loop takes the least.
-        for one in page.items:
-            if not one.repository:
-                break
-        else:
-            return page
-        named = [
-            evolve(
-                one,
-                registry_name=one.registry_name or registry,
-                repository=one.repository or repository,
-            )
-            for one in page.items
-        ]
-        return evolve(page, items=tuple(named))
-
-    return call.decoded_by(decode)
+__all__ = ["RepositoryHandle"]
 
 
 class RepositoryHandle:

@@ -33,7 +33,8 @@ from aioregistry.cli.running import run_connected
 if TYPE_CHECKING:
     from aioregistry.api.models import GarbageCollection
     from aioregistry.cli.connection import Connection
-    from aioregistry.client.registry import GarbageCollectionType, RegistryHandle
+    from aioregistry.client.garbage import GarbageCollectionType
+    from aioregistry.client.registry import RegistryHandle
 
 __all__ = ["app"]
 
