@@ -59,15 +59,15 @@ async def tags(registry: str, repository: str, client: Client) -> list[Tag]:
 
 
 @api.post("/registries/{registry}/usage", status_code=202)
-def measure(registry: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
+async def measure(registry: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
     work = usage_work(client.registry(registry), figures=figures)
-    return jobs.start(f"usage {registry}", work, once=True).document()
+    return (await jobs.accept(f"usage {registry}", work, once=True)).document()
 
 
 @api.post("/registries/{registry}/plans", status_code=202)
-def plan(registry: str, client: Client, jobs: JobsOf) -> dict:
+async def plan(registry: str, client: Client, jobs: JobsOf) -> dict:
     work = plan_work(client.registry(registry), POLICY, PLANS, in_use=in_use(client))
-    return jobs.start(f"plan {registry}", work, once=True).document()
+    return (await jobs.accept(f"plan {registry}", work, once=True)).document()
 
 
 @api.get("/plans/{identifier}", response_class=FileResponse)
@@ -81,10 +81,10 @@ async def review_page(identifier: str) -> Response:
 
 
 @api.post("/plans/{identifier}/approval", status_code=202)
-def approve(identifier: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
+async def approve(identifier: str, client: Client, jobs: JobsOf, figures: FiguresOf) -> dict:
     path = find_plan(identifier)
     work = apply_work(client, path, caps=CAPS, in_use=in_use(client), figures=figures)
-    return jobs.start(f"apply {identifier}", work, once=True).document()
+    return (await jobs.accept(f"apply {identifier}", work, once=True)).document()
 
 
 def find_plan(identifier):

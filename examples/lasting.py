@@ -69,17 +69,17 @@ async def plan(registry: str, engine: EngineOf, jobs: JobsOf) -> dict[str, Any]:
     if not await engine.begin([registry], plan_only=True):
         raise HTTPException(409, "a run of this registry has not ended")
     run = (await engine.runs())[registry].id
-    return follow(registry, run, engine, jobs)
+    return await follow(registry, run, engine, jobs)
 
 
 @api.post("/registries/{registry}/plans/{run}/approval", status_code=202)
 async def approve(registry: str, run: str, engine: EngineOf, jobs: JobsOf) -> dict[str, Any]:
     """Have a plan carried out, and follow that; twice is once."""
     await engine.approve(registry, run)
-    return follow(registry, run, engine, jobs)
+    return await follow(registry, run, engine, jobs)
 
 
-def follow(registry: str, run: str, engine: FleetEngine, jobs: Jobs) -> dict[str, Any]:
+async def follow(registry: str, run: str, engine: FleetEngine, jobs: Jobs) -> dict[str, Any]:
     """Start a job that follows a run, unless one does so already, and return it."""
     work = run_work(engine, registry, run)
-    return jobs.start(f"{registry} {run}", work, once=True).document()
+    return (await jobs.accept(f"{registry} {run}", work, once=True)).document()

@@ -52,14 +52,14 @@ async def tags(request):
 async def measure(request):
     registry = registry_of(request)
     work = usage_work(registry, figures=request.config_dict[FIGURES])
-    return start(request, f"usage {registry.name}", work)
+    return await start(request, f"usage {registry.name}", work)
 
 
 @routes.post("/registries/{registry}/plans")
 async def plan(request):
     registry = registry_of(request)
     work = plan_work(registry, POLICY, PLANS, in_use=in_use(registry))
-    return start(request, f"plan {registry.name}", work)
+    return await start(request, f"plan {registry.name}", work)
 
 
 @routes.get("/plans/{id}")
@@ -77,7 +77,7 @@ async def approve(request):
     path = find_plan(request)
     client, figures = request.config_dict[CLIENT], request.config_dict[FIGURES]
     work = apply_work(client, path, caps=CAPS, in_use=in_use(client), figures=figures)
-    return start(request, f"apply {path.stem}", work)
+    return await start(request, f"apply {path.stem}", work)
 
 
 def registry_of(request):
@@ -90,9 +90,9 @@ def find_plan(request):
     return path
 
 
-def start(request, name, work):
+async def start(request, name, work):
     # Who asks while a job of this name runs gets that one; later, an apply continues.
-    job = request.config_dict[JOBS].start(name, work, once=True)
+    job = await request.config_dict[JOBS].accept(name, work, once=True)
     return web.json_response(job.document(), status=202)
 
 

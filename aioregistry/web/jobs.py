@@ -12,14 +12,21 @@ import msgspec
 from aioregistry.errors import ClientClosedError
 from aioregistry.web.job import Job, JobStatus
 from aioregistry.web.replicas import Replicas
-from aioregistry.web.reports import JobStore, ReportFolder, StoredJob
+from aioregistry.web.reports import JobStore, JobStoreError, ReportFolder, StoredJob
 
 __all__ = ["Job", "JobStatus", "Jobs", "ServiceStoppingError"]
+
+_Work = Callable[[Job], Awaitable[object]]
 
 logger: logging.Logger = logging.getLogger("aioregistry.web")
 
 _WRITE_SECONDS_AT_THE_END = 1.0
 _MAX_NOTES = 1000
+_STOPPING = "the service is about to stop, and begins no more jobs"
+# How long a store may take to show a job that was written to it, and how often it is looked for.
+_KEPT_SECONDS = 3.0
+_FIRST_PAUSE_SECONDS = 0.002
+_MAX_PAUSE_SECONDS = 0.1
 
 
 class ServiceStoppingError(ClientClosedError, RuntimeError):
@@ -58,6 +65,8 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         # The identifiers of those that have ended, with when: the oldest first.
         self._old: dict[str, float] = {}
+        # By job, what ends when the store has it.
+        self._kept: dict[str, asyncio.Task[None]] = {}
         self._deadlines: set[asyncio.Timeout] = set()
         self._closed = False
         self._replicas = Replicas.of(self._store)
@@ -72,9 +81,7 @@ class Jobs:
         """How many notes a job keeps in memory: all where nothing is written."""
         return None if self._store is None else _MAX_NOTES
 
-    def start(
-        self, name: str, work: Callable[[Job], Awaitable[object]], *, once: bool = False
-    ) -> Job:
+    def start(self, name: str, work: _Work, *, once: bool = False) -> Job:
         """Start a job, from the service's event loop or from any thread.
 
         Args:
@@ -100,8 +107,32 @@ class Jobs:
             >>> asyncio.run(main())
             'done'
         """
+        return self._start(name, work, once=once)
+
+    async def accept(self, name: str, work: _Work, *, once: bool = False) -> Job:
+        """Start a job, and return when it is kept where the jobs are: for routes that answer 202.
+
+        Whoever is told of the job finds it then, in other replicas and later processes, too, also
+        when this one is killed at once. No work is begun before. It takes one look into the store,
+        mostly some milliseconds; without a store it is `start`.
+
+        Args:
+            name: Its name.
+            work: As for `start`.
+            once: As for `start`.
+
+        Raises:
+            JobStoreError: The store cannot be reached, or does not keep it: no work was begun.
+            ServiceStoppingError: The service is about to stop.
+        """
+        job = self._start(name, work, once=once, gated=True)
+        if self._store is not None:
+            await self._wait_until_kept(job)
+        return job
+
+    def _start(self, name: str, work: _Work, *, once: bool, gated: bool = False) -> Job:
         if self._closed:
-            raise ServiceStoppingError("the service is about to stop, and begins no more jobs")
+            raise ServiceStoppingError(_STOPPING)
         if self._loop is None:
             try:
                 self._bind(asyncio.get_running_loop())
@@ -118,8 +149,46 @@ class Jobs:
         self._report_state(job)
         if once and self._replicas is not None:
             work = self._replicas.once(work, self.recall)
+        if gated and self._store is not None:
+            work = self._when_kept(work)
         self.call(lambda: self._begin(job, work))
         return job
+
+    def _when_kept(self, work: _Work) -> _Work:
+        async def begin(job: Job) -> None:
+            await self._wait_until_kept(job)
+            await work(job)
+
+        return begin
+
+    async def _wait_until_kept(self, job: Job) -> None:
+        if job.id not in self._kept:
+            looking = asyncio.get_running_loop().create_task(self._until_kept(job.id))
+            # Whoever waits for it may have gone.
+            looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._kept[job.id] = looking
+        task = self._kept[job.id]
+        # Others wait for the same, whatever becomes of this one.
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise ServiceStoppingError(_STOPPING)
+        task.result()
+
+    async def _until_kept(self, identifier: str) -> None:
+        clock = asyncio.get_running_loop().time
+        end, pause = clock() + _KEPT_SECONDS, _FIRST_PAUSE_SECONDS
+        while await self._stored(identifier) is None:
+            if clock() > end:
+                raise JobStoreError("the store of the jobs does not keep this one")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+    async def _stored(self, identifier: str) -> StoredJob | None:
+        if self._replicas is not None:
+            return await self._replicas.read_once(identifier)
+        if self._store is None:
+            return None
+        return await asyncio.to_thread(self._store.read, identifier)
 
     def get(self, identifier: str) -> Job | None:
         """Return a job; None where there is none, or where it has been dropped since its end."""
@@ -145,7 +214,7 @@ class Jobs:
         if self._replicas is not None:
             stored = await self._replicas.read(identifier)
         else:
-            stored = await asyncio.to_thread(self._store.read, identifier)
+            stored = await self._stored(identifier)
         # Another request may have found it meanwhile.
         return None if stored is None else self.get(identifier) or self._recalled(stored)
 
@@ -228,7 +297,7 @@ class Jobs:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function)
 
-    def _begin(self, job: Job, work: Callable[[Job], Awaitable[object]]) -> None:
+    def _begin(self, job: Job, work: _Work) -> None:
         if self._closed:
             # Started by a thread while the service began to stop.
             job.end("cancelled")
@@ -248,6 +317,9 @@ class Jobs:
         if not job.is_elsewhere:
             self._report_state(job, last=True)
         self._old[job.id] = self._now()
+        looking = self._kept.pop(job.id, None)
+        if looking is not None and self._closed:
+            looking.cancel()
         self._drop_old()
 
     def report(self, identifier: str, line: bytes) -> None:

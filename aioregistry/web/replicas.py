@@ -96,7 +96,7 @@ class Replicas:
         latest = clock() + _MAX_WAITS * _FIRST_LINE_SECONDS
         while True:
             asked_at = clock()
-            stored = await self._read(identifier)
+            stored = await self.read_once(identifier)
             if clock() - asked_at > _LOOK_SECONDS:
                 # The store stood still, and who has begun it could not report it either.
                 late = min(clock() + _FIRST_LINE_SECONDS, latest)
@@ -105,7 +105,15 @@ class Replicas:
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._look_seconds)
 
-    async def _read(self, identifier: str) -> StoredJob | None:
+    async def read_once(self, identifier: str) -> StoredJob | None:
+        """Return what the store has of a job now.
+
+        Args:
+            identifier: The job's identifier, which may be any text.
+
+        Raises:
+            JobStoreError: The store cannot be reached.
+        """
         # In threads of its own: where the store stands still, nothing else waits for that.
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._store.read, identifier)
@@ -125,7 +133,7 @@ class Replicas:
         while job.status == "running":
             await asyncio.sleep(self._look_seconds)
             try:
-                stored = await self._read(job.id)
+                stored = await self.read_once(job.id)
                 if job.id in self._cancelled:
                     # Again: the store may have forgotten it.
                     await self._store.cancel(job.id)
