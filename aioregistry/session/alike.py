@@ -4,10 +4,11 @@ Together with `connections` and `transport` the place in the core that knows aio
 """
 
 from collections.abc import Awaitable, Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
-from aiohttp import hdrs
+from aiohttp import client, hdrs
 from aiohttp.http import HttpProcessingError
 from attrs import define, field
 
@@ -22,6 +23,8 @@ __all__ = ["AlikeRequests", "Response", "read_answer"]
 
 # What differs in requests that are alike; a later version of aiohttp may keep it elsewhere.
 _DIFFERING = frozenset({"url", "original_url", "headers"})
+# What tools wrap; a later version of aiohttp may call it otherwise.
+_REQUEST = "_request"
 # A page of 200 manifests with fifty layers each has 1 MiB.
 _MAX_BODY = 64 * 2**20
 _MAX_ERROR_BODY = 64 * 2**10
@@ -165,7 +168,8 @@ class AlikeRequests:
     For each request aiohttp works out anew what its session says of headers, timeouts, cookies,
     proxies and redirects, and what is to be sent of it: that is half of a client's time. Here the
     first request of a method goes that way. Those after it are copies of it, go on where
-    middlewares hand requests over, and are sent as that one was.
+    middlewares hand requests over, and are sent as that one was. None is a copy where something
+    observes or replaces requests, as tools for tracing and for tests do: it is to see each.
 
     Args:
         session: A session of our own for one origin, without a timeout but for connections: see
@@ -173,12 +177,13 @@ class AlikeRequests:
         url_of: Returns the address with a target.
     """
 
-    __slots__ = ("_made", "_session", "_url_of")
+    __slots__ = ("_made", "_own_request", "_session", "_url_of")
 
     def __init__(self, session: aiohttp.ClientSession, url_of: Callable[[str], "URL"]) -> None:
         self._session = session
         self._url_of = url_of
         self._made: dict[str, _Made] = {}
+        self._own_request = None if session.trace_configs else _own_request()
 
     def request(self, method: str, target: str, authorization: str | None) -> Awaitable[Response]:
         """Send a request without a body, and return the response; no redirect is followed.
@@ -192,8 +197,13 @@ class AlikeRequests:
             RuntimeError: The session is closed.
         """
         made = self._made.get(method)
-        # aiohttp refuses what could end a line.
-        if made is None or self._session.closed or not target.isprintable():
+        if (
+            made is None
+            or self._session.closed
+            or self._is_observed()
+            # aiohttp refuses what could end a line.
+            or not target.isprintable()
+        ):
             return self._first(method, target, authorization)
         if made.authorization is not authorization:
             headers = made.headers.copy()
@@ -204,12 +214,18 @@ class AlikeRequests:
         head = f"{method} {target} HTTP/1.1\r\n{made.lines}"
         return made.send(made.kind(target, head.encode()))
 
+    def _is_observed(self) -> bool:
+        own = self._own_request
+        return own is None or getattr(aiohttp.ClientSession, _REQUEST, None) is not own
+
     async def _first(self, method: str, target: str, authorization: str | None) -> Response:
         async def keep(
             request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
         ) -> aiohttp.ClientResponse:
             state = dict(getattr(request, "__dict__", ()))
             response = await no_hidden_resend(request, send)
+            if self._is_observed():
+                return response
             if getattr(request, "may_be_copied", False) and state.keys() >= _DIFFERING:
                 for name in _DIFFERING:
                     del state[name]
@@ -228,6 +244,14 @@ class AlikeRequests:
             allow_redirects=False,
             middlewares=[keep],
         )
+
+
+def _own_request() -> object:
+    """Return how aiohttp makes requests, by itself; None where something is in its place."""
+    found = getattr(aiohttp.ClientSession, _REQUEST, None)
+    # A wrapper may have all attributes of what it wraps, and is of another class then.
+    is_own = type(found) is FunctionType and found.__globals__ is vars(client)
+    return found if is_own else None
 
 
 def _lines(headers: "CIMultiDict[str]") -> str:

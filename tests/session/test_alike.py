@@ -1,6 +1,7 @@
 """Requests that are made like the first of their method, over real sockets."""
 
 import asyncio
+import functools
 import gzip
 import traceback
 from contextlib import asynccontextmanager, suppress
@@ -399,3 +400,68 @@ async def test_a_body_without_a_length_is_read_no_further_than_its_limit(pieces)
             assert (answer.too_large, answer.body) == (True, b"")
             assert response.closed
         assert await send(requests, f"{url}/whole") == (200, b"body")
+
+
+@asynccontextmanager
+async def sending(number=3):
+    """Sends some requests, with a callable in between that is handed to the test."""
+    async with echo() as (url, seen):
+
+        async def send_all(requests):
+            for _ in range(number):
+                assert (await send(requests, url, "DELETE"))[0] == 200
+
+        yield url, seen, send_all
+
+
+async def test_what_traces_sessions_sees_each_request_and_marks_it(monkeypatch):
+    """As OpenTelemetry and Sentry do: each session that is made is given a trace."""
+    started = []
+
+    async def start(_session, _context, request):
+        started.append(request.url.path)
+        request.headers["traceparent"] = str(len(started))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(start)
+    make = aiohttp.ClientSession.__init__
+    monkeypatch.setattr(
+        aiohttp.ClientSession, "__init__", lambda *a, **k: make(*a, trace_configs=[trace], **k)
+    )
+    async with sending() as (url, seen, send_all), alike() as session:
+        await send_all(AlikeRequests(session, at(url)))
+    marks = [dict(headers)[b"traceparent"] for _, headers in seen]
+    assert (len(started), marks) == (3, [b"1", b"2", b"3"])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_replaces_requests_gets_each(monkeypatch, when):
+    """As tools for tests do, and some that trace: before the first request, or between two."""
+    seen_by_it = []
+    request = aiohttp.ClientSession._request
+
+    @functools.wraps(request)
+    async def replaced(self, method, *args, **options):
+        seen_by_it.append(method)
+        return await request(self, method, *args, **options)
+
+    async with sending() as (url, _seen, send_all), alike() as session:
+        if when == "before":
+            monkeypatch.setattr(aiohttp.ClientSession, "_request", replaced)
+        requests = AlikeRequests(session, at(url))
+        await send_all(requests)
+        monkeypatch.setattr(aiohttp.ClientSession, "_request", replaced)
+        seen_by_it.clear()
+        await send_all(requests)
+    assert seen_by_it == ["DELETE"] * 3
+
+
+async def test_without_them_requests_are_copies(monkeypatch):
+    made = []
+    request = aiohttp.ClientSession.request
+    monkeypatch.setattr(
+        aiohttp.ClientSession, "request", lambda *a, **k: made.append(a[1]) or request(*a, **k)
+    )
+    async with sending() as (url, seen, send_all), alike() as session:
+        await send_all(AlikeRequests(session, at(url)))
+    assert (len(made), len(seen)) == (1, 3)
