@@ -1,7 +1,6 @@
 """What runs images in the account, besides its registries: clusters and apps."""
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -59,9 +58,4 @@ class Account:
 
     def deployments(self, app: str) -> Pager[AppDeployment]:
         """Return a pager over an app's deployments: ``GET /v2/apps/{id}/deployments``."""
-        make: Any = partial(_deployments, app)
-        return self._pagers.pager(ListEndpoint(make, by_id))
-
-
-def _deployments(app: str, _: object) -> Any:
-    return account.list_app_deployments(app)
+        return self._pagers.pager(ListEndpoint(lambda _: account.list_app_deployments(app), by_id))

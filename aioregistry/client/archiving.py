@@ -7,6 +7,7 @@ from typing import Protocol
 
 from aioregistry.api.models import Manifest
 from aioregistry.errors import RegistryError
+from aioregistry.oci.fan_out import for_each
 from aioregistry.paging.pager import Pager
 from aioregistry.session.exchange import Verdict
 
@@ -252,20 +253,12 @@ async def _archive_all(
 ) -> dict[str, tuple[str, ...]]:
     """Write down manifests with their tags, and return those that the registry has."""
     kept: dict[str, tuple[str, ...]] = {}
-    waiting = iter(tags.items())
 
-    async def work() -> None:
-        for digest, some in waiting:
-            if await archive.keep_manifest(repository, digest, some):
-                kept.update({digest: some})
+    async def keep(digest: str) -> None:
+        if await archive.keep_manifest(repository, digest, tags[digest]):
+            kept[digest] = tags[digest]
 
-    workers = [asyncio.ensure_future(work()) for _ in range(min(most, len(tags)))]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    await for_each(keep, tags, most)
     return kept
 
 
