@@ -2,12 +2,15 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, WRONG_USAGE, epilog
 from aioregistry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from aioregistry.cli.demo.content import Content
 
 __all__ = ["app", "demo"]
 
@@ -27,6 +30,51 @@ def _print_format(wanted: bool) -> None:
         raise typer.Exit
 
 
+History = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="Fill the registry from a project's push history: an image for each push,"
+        " tagged with the commit and with its releases.",
+    ),
+]
+HistoryFormat = Annotated[
+    bool,
+    typer.Option(
+        "--history-format",
+        callback=_print_format,
+        is_eager=True,
+        help="Describe the format of a push history, with a git command that writes one.",
+    ),
+]
+Tags = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        show_default=str(_TAGS),
+        help="Number of made-up tags, without a history.",
+    ),
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        show_default=f"{_KEEP}; {_KEEP_OF_HISTORY} with a history",
+        help="Number of commit tags to keep in each repository.",
+    ),
+]
+Scale = Annotated[
+    float,
+    typer.Option(metavar="FACTOR", help=f"Speed of time, {_SCALES[0]} (real) to {_SCALES[1]}."),
+]
+NoProgress = Annotated[
+    bool, typer.Option("--no-progress", help="Print plain lines instead of a progress bar.")
+]
+
+
 @app.command(
     epilog=epilog(
         "aioregistry demo --tags 2000",
@@ -34,49 +82,12 @@ def _print_format(wanted: bool) -> None:
     )
 )
 def demo(
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            show_default=False,
-            help="Fill the registry from a project's push history: an image for each push,"
-            " tagged with the commit and with its releases.",
-        ),
-    ] = None,
-    history_format: Annotated[  # noqa: ARG001, it acts when it is read
-        bool,
-        typer.Option(
-            "--history-format",
-            callback=_print_format,
-            is_eager=True,
-            help="Describe the format of a push history, with a git command that writes one.",
-        ),
-    ] = False,
-    tags: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            show_default=str(_TAGS),
-            help="Number of made-up tags, without a history.",
-        ),
-    ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
-            show_default=f"{_KEEP}; {_KEEP_OF_HISTORY} with a history",
-            help="Number of commit tags to keep in each repository.",
-        ),
-    ] = None,
-    scale: Annotated[
-        float,
-        typer.Option(metavar="FACTOR", help=f"Speed of time, {_SCALES[0]} (real) to {_SCALES[1]}."),
-    ] = 60.0,
-    no_progress: Annotated[
-        bool, typer.Option("--no-progress", help="Print plain lines instead of a progress bar.")
-    ] = False,
+    history: History = None,
+    history_format: HistoryFormat = False,  # noqa: ARG001, it acts when it is read
+    tags: Tags = None,
+    keep: Keep = None,
+    scale: Scale = 60.0,
+    no_progress: NoProgress = False,
 ) -> None:
     """Clean up a registry of thousands of tags: plan, delete, collect garbage, and verify.
 
@@ -93,8 +104,7 @@ def demo(
         _refuse("--tags and --history exclude each other")
     from rich.console import Console
 
-    from aioregistry.cli.demo.content import Content
-    from aioregistry.cli.demo.history import HistoryError, read_history
+    from aioregistry.cli.demo.history import HistoryError
     from aioregistry.cli.demo.run import demonstrate
     from aioregistry.cli.display.counting import CountingLimiter
     from aioregistry.cli.display.plan_tables import DeleteCounts
@@ -105,11 +115,7 @@ def demo(
     display = Display(Console(), limiter, progress=not no_progress)
     counts = DeleteCounts()
     try:
-        if history is None:
-            content = Content.generated(tags or _TAGS, _KEEP if keep is None else keep)
-        else:
-            kept = _KEEP_OF_HISTORY if keep is None else keep
-            content = Content.of_history(read_history(history), kept)
+        content = _content(history, tags, keep)
         result = asyncio.run(demonstrate(content, scale, display, counts))
     except HistoryError as error:
         _refuse(str(error))
@@ -123,6 +129,20 @@ def demo(
     for problem in result.problems():
         display.say(problem, begin="Wrong")
     raise typer.Exit(SOME_FAILED if result.problems() else DONE)
+
+
+def _content(history: Path | None, tags: int | None, keep: int | None) -> "Content":
+    """Return what the registry is filled with, and how much of it is kept.
+
+    Raises:
+        HistoryError: The push history cannot be used.
+    """
+    from aioregistry.cli.demo.content import Content
+    from aioregistry.cli.demo.history import read_history
+
+    if history is None:
+        return Content.generated(tags or _TAGS, _KEEP if keep is None else keep)
+    return Content.of_history(read_history(history), _KEEP_OF_HISTORY if keep is None else keep)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -53,6 +53,66 @@ class _SandboxCommand(TyperCommand):
             raise
 
 
+Tags = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", show_default=str(_TAGS), help="Number of made-up tags."),
+]
+History = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="Fill the registry from a project's push history;"
+        " `aioregistry demo --history-format` describes it.",
+    ),
+]
+StateFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help="Fill the registry from a file of `aioregistry.sandbox.statefile.save_state`.",
+    ),
+]
+LimitsText = Annotated[
+    str,
+    typer.Option(
+        metavar="real|scaled:60|off",
+        help="Rate limits: the API's, the API's with time running this much faster, or none.",
+    ),
+]
+FaultsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        show_default=False,
+        help='Faults to inject: {"seed": 0, "faults": [{"kind": "status", "chance": 0.1}]}.',
+    ),
+]
+Strange = Annotated[
+    bool,
+    typer.Option(
+        "--strange",
+        help="Behave as inconveniently as registries do: lists that lag, no list of tags or"
+        " referrers, new signatures at each look, collections that take children.",
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=65535,
+        metavar="PORT",
+        show_default="a free one",
+        help="Port to listen on.",
+    ),
+]
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", help="Run in the background; kill $AIOREGISTRY_SANDBOX_PID ends it."),
+]
+
+
 @app.command(
     cls=_SandboxCommand,
     epilog=epilog(
@@ -65,66 +125,14 @@ class _SandboxCommand(TyperCommand):
     ),
 )
 def sandbox(
-    tags: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", show_default=str(_TAGS), help="Number of made-up tags."),
-    ] = None,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            show_default=False,
-            help="Fill the registry from a project's push history;"
-            " `aioregistry demo --history-format` describes it.",
-        ),
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            show_default=False,
-            help="Fill the registry from a file of `aioregistry.sandbox.statefile.save_state`.",
-        ),
-    ] = None,
-    limits: Annotated[
-        str,
-        typer.Option(
-            metavar="real|scaled:60|off",
-            help="Rate limits: the API's, the API's with time running this much faster, or none.",
-        ),
-    ] = "real",
-    faults: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            show_default=False,
-            help='Faults to inject: {"seed": 0, "faults": [{"kind": "status", "chance": 0.1}]}.',
-        ),
-    ] = None,
-    strange: Annotated[
-        bool,
-        typer.Option(
-            "--strange",
-            help="Behave as inconveniently as registries do: lists that lag, no list of tags or"
-            " referrers, new signatures at each look, collections that take children.",
-        ),
-    ] = False,
-    port: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=65535,
-            metavar="PORT",
-            show_default="a free one",
-            help="Port to listen on.",
-        ),
-    ] = 0,
-    detach: Annotated[
-        bool,
-        typer.Option(
-            "--detach", help="Run in the background; kill $AIOREGISTRY_SANDBOX_PID ends it."
-        ),
-    ] = False,
+    tags: Tags = None,
+    history: History = None,
+    state: StateFile = None,
+    limits: LimitsText = "real",
+    faults: FaultsFile = None,
+    strange: Strange = False,
+    port: Port = 0,
+    detach: Detach = False,
 ) -> None:
     """Run a local registry that behaves like the API, until Ctrl-C. No account is needed.
 

@@ -28,12 +28,20 @@ def units_of(deployment: Deployment, program: str) -> dict[str, str]:
         deployment: The run.
         program: The path of the program.
     """
+    name = deployment.name
+    return {
+        f"{name}.service": _service(deployment, program),
+        f"{name}.timer": _timer(deployment),
+    }
+
+
+def _service(deployment: Deployment, program: str) -> str:
     places = _Places.of(deployment.name)
     # systemd knows %d as the folder of the credentials.
     line = deployment.line(f"{places.folder}/{deployment.policy_name}", program)
     command = f"{line} --token-file %d/token"
     codes = "".join(f"# {line}\n" for line in CODES)
-    service = f"""\
+    return f"""\
 # {deployment.name}.service: one run of a clean-up.
 # The policy is at {places.folder}/{deployment.policy_name},
 # the API token in {places.folder}/token (chown root, chmod 600).
@@ -75,7 +83,10 @@ LockPersonality=yes
 CapabilityBoundingSet=
 SystemCallFilter=@system-service
 """
-    timer = f"""\
+
+
+def _timer(deployment: Deployment) -> str:
+    return f"""\
 # {deployment.name}.timer: when {deployment.name}.service runs.
 [Unit]
 Description=Clean up a container registry by itself
@@ -89,7 +100,6 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
-    return {f"{deployment.name}.service": service, f"{deployment.name}.timer": timer}
 
 
 def crontab_of(deployment: Deployment, program: str, user: str) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import typer
+from attrs import define
 
 from aioregistry.cleanup.records.archive_format import ArchiveError
 from aioregistry.cleanup.records.journal import JournalError
@@ -68,25 +69,47 @@ def undo(
     if only_list:
         print_table(table_of_archive(summary))
         raise typer.Exit(DONE)
-    outcomes = 0
+    undoing = _Undoing(archive, summary, repositories, tags, dry_run, form, registry_url)
+    run_connected(_COMMAND, access, undoing.run, undoing.how_far)
 
-    async def work(to: Connection) -> int:
-        registry = to.client.registry(summary.registry)
+
+@define
+class _Undoing:
+    """One run of the command: what is put back, and how far it has come."""
+
+    archive: Path
+    summary: ArchiveSummary
+    repositories: list[str] | None
+    tags: list[str] | None
+    dry_run: bool
+    form: ReportFormat
+    registry_url: str | None
+    items_done: int = 0
+
+    async def run(self, to: Connection) -> int:
+        """Put back, show what came of it, and return the exit code."""
+        registry = to.client.registry(self.summary.registry)
         # A plan takes a manifest for untagged whose tag is about to come back.
-        others = nullcontext() if dry_run else clean_up_alone(_COMMAND, registry)
-        with others, _told(interrupted):
-            return await restore(to, registry)
+        others = nullcontext() if self.dry_run else clean_up_alone(_COMMAND, registry)
+        with others, _told(self.how_far):
+            report = await self._restore(to, registry)
+            if report.is_complete and not (self.dry_run or self.repositories or self.tags):
+                # It is restored, whether or not it can be noted.
+                with suppress(OSError):
+                    record_of(registry.name, to.settings).note_undone(self.archive)
+        if not report.is_complete:
+            return SOME_FAILED
+        return DRIFT_ONLY if report.moved else DONE
 
-    async def restore(to: Connection, registry: RegistryHandle) -> int:
-        nonlocal outcomes
-        where = to.settings.contents_url(registry_url)
+    async def _restore(self, to: Connection, registry: RegistryHandle) -> UndoReport:
+        where = to.settings.contents_url(self.registry_url)
         chosen = {
             name: one
-            for name, one in summary.repositories.items()
-            if repositories is None or name in repositories
+            for name, one in self.summary.repositories.items()
+            if self.repositories is None or name in self.repositories
         }
         total = sum(len(one.tags) + len(one.manifests) for one in chosen.values())
-        with RestoredImages(to, registry.name, () if dry_run else chosen) as restored:
+        with RestoredImages(to, registry.name, () if self.dry_run else chosen) as restored:
             async with (
                 NotingWriter(registry, base_url=where, trust_env=True) as writer,
                 to.display.stage("Undo", total, "manifests and tags") as stage,
@@ -94,35 +117,27 @@ def undo(
                 writer.restored = restored
 
                 def count(outcome: UndoOutcome) -> None:
-                    nonlocal outcomes
-                    outcomes += 1
+                    self.items_done += 1
                     stage.advance()
                     restored.add(outcome)
 
                 report = await undo_archive(
                     writer,
-                    archive,
-                    repositories=repositories,
-                    tags=tags,
-                    journal=archive.with_name(f"{archive.name}.undo-journal"),
-                    dry_run=dry_run,
+                    self.archive,
+                    repositories=self.repositories,
+                    tags=self.tags,
+                    journal=self.archive.with_name(f"{self.archive.name}.undo-journal"),
+                    dry_run=self.dry_run,
                     on_outcome=count,
                 )
-        _show(report, archive, summary.registry, form, dry_run=dry_run)
+        _show(report, self.archive, registry.name, self.form, dry_run=self.dry_run)
         restored.tell()
-        if report.is_complete and not (dry_run or repositories or tags):
-            # It is restored, whether or not it can be noted.
-            with suppress(OSError):
-                record_of(summary.registry, to.settings).note_undone(archive)
-        if not report.is_complete:
-            return SOME_FAILED
-        return DRIFT_ONLY if report.moved else DONE
+        return report
 
-    def interrupted() -> str:
-        done = "checked" if dry_run else "restored or found to exist"
-        return f"{counted(outcomes, 'item')} {done}; the same command continues"
-
-    run_connected(_COMMAND, access, work, interrupted)
+    def how_far(self) -> str:
+        """Return how far it has come, in words."""
+        done = "checked" if self.dry_run else "restored or found to exist"
+        return f"{counted(self.items_done, 'item')} {done}; the same command continues"
 
 
 @contextmanager
