@@ -18,9 +18,11 @@ from aioregistry.api.endpoints import (
 from aioregistry.api.models import Manifest, Repository, Tag
 from aioregistry.client.families import MakeRequest, PathFamilies
 from aioregistry.paging.fingerprints import NamesOf
+from aioregistry.paging.number_walk import NumberWalk
 from aioregistry.paging.pager import KnownPages, Pager
 from aioregistry.paging.read_ahead import ChainedPages, Fetch, ListPages
-from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk, Walk
+from aioregistry.paging.token_walk import TokenWalk
+from aioregistry.paging.walks import PageRef, Walk
 
 __all__ = [
     "ListEndpoint",

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from aioregistry.api.decoding import RawPage
-from aioregistry.paging.walks import NumberWalk
+from aioregistry.paging.number_walk import NumberWalk
 
 
 class Choices:

@@ -16,9 +16,10 @@ from aioregistry import (
 )
 from aioregistry.api.decoding import RawPage
 from aioregistry.api.endpoints import TAGS
+from aioregistry.paging.number_walk import NumberWalk
 from aioregistry.paging.pager import PageIterator, Pager
 from aioregistry.paging.read_ahead import ChainedPages, ListPages
-from aioregistry.paging.walks import NumberWalk, TokenWalk
+from aioregistry.paging.token_walk import TokenWalk
 from aioregistry.sandbox import Sandbox
 from tests.conftest import QUICK, push_tags
 from tests.paging.moving_list import MovingList

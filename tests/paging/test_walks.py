@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from aioregistry.api.decoding import RawPage
 from aioregistry.errors import InvalidResponseError
 from aioregistry.paging.coverage import Coverage
-from aioregistry.paging.walks import NumberWalk, PageRef, TokenWalk
+from aioregistry.paging.number_walk import NumberWalk
+from aioregistry.paging.token_walk import TokenWalk
+from aioregistry.paging.walks import PageRef
 from tests.paging.moving_list import URL, MovingList, pages
 
 SIZE = 10

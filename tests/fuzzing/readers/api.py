@@ -55,7 +55,9 @@ from aioregistry.oci.distribution import Distribution
 from aioregistry.oci.references import Reference
 from aioregistry.oci.tokens import parse_token
 from aioregistry.paging.links import Link
-from aioregistry.paging.walks import NumberWalk, TokenWalk, Walk
+from aioregistry.paging.number_walk import NumberWalk
+from aioregistry.paging.token_walk import TokenWalk
+from aioregistry.paging.walks import Walk
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
