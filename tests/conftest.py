@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Generator
 
 import pytest
-from hypothesis import settings
 
 from aioregistry import RegistryClient, RetryPolicy
 from aioregistry.sandbox import Sandbox, State
+from tests import drawing
 
 # A shell that runs the tests in the background has Ctrl-C ignored, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -112,9 +112,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.asyncio_debug = True
 
 
-# How long an example takes says more of the machine than of the code.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+drawing.use()
 
 # "needs redis-server: apt-get install redis-server", the reason of whoever skips.
 _NEEDS = re.compile(

@@ -10,7 +10,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry import (
@@ -33,6 +33,7 @@ from tests.cleanup.jobs import Job, names
 from tests.cleanup.registries import NOW, digest_of, random_registry
 from tests.cleanup.sources import StateContents
 from tests.conftest import QUICK, push_tags
+from tests.drawing import draws
 
 
 async def test_a_plan_is_carried_out(job):
@@ -558,7 +559,7 @@ async def begin_and_die(registry, plan, contents, journal: Path, kill_at: float)
 @pytest.mark.slow(2)
 @pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.exhaustive)])
 def test_random_registries_keep_what_the_policy_keeps_and_what_that_needs(count):
-    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    @draws(count)
     @given(
         st.integers(0, 10**9),
         st.sampled_from(POLICIES),

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.in_use.kube_api import ClusterCredentials, by_credentials
@@ -18,6 +18,7 @@ from aioregistry.cli.deploy.kubernetes import yaml_text
 from aioregistry.cli.deploy.plan import When
 from aioregistry.cli.deploy.source import Source
 from aioregistry.version import VERSION
+from tests.drawing import draws
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 KINDS = ("kubernetes", "github", "systemd", "cron")
@@ -104,7 +105,7 @@ def _pod(made):
     return made["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
-@settings(max_examples=50)
+@draws(50)
 @given(st.text(max_size=40) | st.text("a\n\r\t -:{}#|>\"'%\u2028\x85\x1b", max_size=20))
 def test_any_policy_comes_out_as_it_went_in(text):
     if any("\ud800" <= character <= "\udfff" for character in text):

@@ -1,9 +1,13 @@
-"""Every reader either understands what it is given, or refuses it as it is documented."""
+"""Every reader either understands what it is given, or refuses it as it is documented.
+
+Of the usual run, the inputs are the same each time; `python -m tests.fuzzing` seeks new ones.
+"""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.drawing import draws
 from tests.fuzzing.mutation import mutate
 from tests.fuzzing.readers import READERS, Reader
 
@@ -11,14 +15,6 @@ pytestmark = pytest.mark.slow(0.1)
 
 SAMPLES = [(reader, sample) for reader in READERS.values() for sample in reader.samples]
 SEEDS = [(reader, path) for reader in READERS.values() for path in reader.seeds]
-# The same inputs each time: what is new is sought by hand, with `python -m tests.fuzzing`.
-SAME = settings(
-    derandomize=True,
-    deadline=None,
-    database=None,
-    max_examples=60,
-    suppress_health_check=list(HealthCheck),
-)
 
 every_reader = pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 
@@ -37,7 +33,7 @@ def test_what_was_once_read_wrongly_is_understood_or_refused(reader, path):
 
 @every_reader
 def test_a_sample_with_changes_is_understood_or_refused(reader):
-    @SAME
+    @settings(draws(60), suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(reader.samples), st.randoms(use_true_random=False))
     def check(sample, random):
         reader.understands(mutate(sample, random, reader.samples))
@@ -47,7 +43,7 @@ def test_a_sample_with_changes_is_understood_or_refused(reader):
 
 @every_reader
 def test_any_bytes_are_understood_or_refused(reader):
-    @settings(SAME, max_examples=20)
+    @settings(draws(20), suppress_health_check=list(HealthCheck))
     @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
     def check(document):
         reader.understands(document)

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.api.decoding import RawPage
@@ -14,6 +14,7 @@ from aioregistry.paging.coverage import Coverage
 from aioregistry.paging.number_walk import NumberWalk
 from aioregistry.paging.token_walk import TokenWalk
 from aioregistry.paging.walks import PageRef
+from tests.drawing import draws
 from tests.paging.moving_list import URL, MovingList, pages
 
 SIZE = 10
@@ -524,10 +525,10 @@ def test_a_list_that_never_rests_is_given_up_after_three_times_its_pages():
 
 
 @pytest.mark.slow(1)
-@pytest.mark.parametrize("examples", [100, pytest.param(300, marks=pytest.mark.exhaustive)])
-def test_what_is_there_throughout_is_yielded_while_items_come_and_go(examples):
+@pytest.mark.parametrize("how_many", [100, pytest.param(300, marks=pytest.mark.exhaustive)])
+def test_what_is_there_throughout_is_yielded_while_items_come_and_go(how_many):
     @given(count=st.integers(1, 120), chance=st.randoms(use_true_random=False))
-    @settings(max_examples=examples)
+    @draws(how_many)
     def check(count, chance):
         server = MovingList(count)
         before = set(server.names)
@@ -554,8 +555,8 @@ def test_what_is_there_throughout_is_yielded_while_items_come_and_go(examples):
 
 
 @pytest.mark.slow(1)
-@pytest.mark.parametrize("examples", [100, pytest.param(300, marks=pytest.mark.exhaustive)])
-def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(examples):
+@pytest.mark.parametrize("how_many", [100, pytest.param(300, marks=pytest.mark.exhaustive)])
+def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(how_many):
     """Answers are made at any moment between asking and reading, in any order."""
 
     @given(
@@ -564,7 +565,7 @@ def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(examp
         pushing=st.booleans(),
         chance=st.randoms(use_true_random=False),
     )
-    @settings(max_examples=examples)
+    @draws(how_many)
     def check(count, window, pushing, chance):
         server = MovingList(count)
         before = set(server.names)
@@ -601,7 +602,7 @@ def test_nothing_slips_in_silence_between_pages_that_are_under_way_at_once(examp
 
 
 @given(lag=st.integers(0, 4), share=st.integers(1, 3), pages_of=st.integers(1, 50))
-@settings(max_examples=150)
+@draws(150)
 def test_deleting_as_one_walks_leaves_nothing_and_costs_at_most_twice_the_pages(
     lag, share, pages_of
 ):

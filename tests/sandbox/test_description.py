@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from aioregistry.sandbox import Phases, Sandbox
 from aioregistry.sandbox.seed import generated_state
+from tests.drawing import draws
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -109,21 +110,16 @@ DIFFERENCES = (
 )
 
 
-FEW = settings(
-    max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-
-
 @pytest.mark.slow(0.3)
 @schema.parametrize()
-@FEW
+@settings(draws(6), suppress_health_check=list(HealthCheck))
 def test_no_answer_is_outside_the_description(case, sandbox):
     check(case, sandbox)
 
 
 @pytest.mark.exhaustive
 @schema.parametrize()
-@settings(FEW, max_examples=20)
+@settings(draws(20), suppress_health_check=list(HealthCheck))
 def test_none_of_many_answers_is_outside_the_description(case, sandbox):
     check(case, sandbox)
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry import (
@@ -17,6 +17,7 @@ from aioregistry import (
     RegistryError,
     RetryPolicy,
 )
+from tests.drawing import draws
 from tests.vendor import examples
 from tests.vendor.raw import RawServer, answer
 from tests.vendor.server import TOKEN, VendorServer
@@ -286,7 +287,7 @@ async def test_bad_names_among_many_stop_nothing(raw, connect, many):
 HOSTILE = st.text(st.sampled_from("./%?#\\:;&=@ ab2eEfF\r\n\t\x00ü\ud800"), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(st.lists(HOSTILE | st.text(max_size=200), min_size=1, max_size=10))
 def test_no_name_reaches_another_route(names: list[str]) -> None:
     async def fill_all() -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import aioregistry
 from aioregistry import InvalidResponseError, PartialListingError, RegistryClient
+from tests.drawing import draws
 from tests.vendor import examples
 from tests.vendor.expected import assert_holds, decoded
 from tests.vendor.server import TOKEN, Answer, VendorServer
@@ -224,7 +225,7 @@ ALLOWED = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys([*ALLOWED, "new"], ANYTHING)))
 def test_an_object_is_taken_as_it_is_or_refused(thing):
     """Nothing is turned into what it was not."""
