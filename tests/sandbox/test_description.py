@@ -72,6 +72,12 @@ def is_ignored(case, response):
     return response.status_code < 300 and set(case.query or {}) - declared
 
 
+def is_given_several_times(case, response):
+    """Of a query parameter that is given several times the last counts; to the rules it is a list."""
+    several = any(isinstance(value, list) for value in (case.query or {}).values())
+    return response.status_code < 300 and several
+
+
 def is_a_name_that_registries_cannot_have(case, response):
     """A registry's name begins with a letter and ends with a letter or a digit."""
     return response.status_code == 422 and response.json()["message"] == "invalid registry name"
@@ -102,6 +108,7 @@ def is_a_subscription_to_nothing(case, response):
 DIFFERENCES = (
     is_clamped,
     is_ignored,
+    is_given_several_times,
     is_a_name_that_registries_cannot_have,
     is_a_token_that_was_never_given,
     is_a_tier_that_holds_too_little,
