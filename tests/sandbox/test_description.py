@@ -73,7 +73,7 @@ def is_ignored(case, response):
 
 
 def is_given_several_times(case, response):
-    """Of a query parameter that is given several times the last counts; to the rules it is a list."""
+    """Of a query parameter given several times the last counts; to the rules it is a list."""
     several = any(isinstance(value, list) for value in (case.query or {}).values())
     return response.status_code < 300 and several
 
