@@ -136,7 +136,7 @@ def test_no_modules_import_each_other_in_a_circle():
 @pytest.mark.parametrize("library", ["aiohttp", "aiolimiter", "cattrs"])
 def test_a_library_is_known_where_it_belongs(library):
     homes = {
-        "aiohttp": {"session.alike", "session.connections", "session.transport", "oci.requests"},
+        "aiohttp": {"session.alike", "session.connections", "session.transport", "oci.transport"},
         "aiolimiter": {"ratelimit.limiter"},
         "cattrs": {"api.conversion"},
     }

@@ -253,7 +253,7 @@ class DistributionWriter(Distribution):
             return False
         base_url = await self._base()
         authorization = await self._authorizer.authorize(repository, base_url)
-        ended = await self._attempt("DELETE", f"{base_url}{path}", authorization)
+        ended = await self._transport.attempt("DELETE", f"{base_url}{path}", authorization)
         if isinstance(ended, NoAnswer) or not 200 <= ended.status < 300:
             logger.info("an upload that was opened in %s could not be cancelled", repository)
             return False

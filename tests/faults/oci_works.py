@@ -212,7 +212,7 @@ async def writer_in_a_block(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
                 await writer.get_blob("web", config)
 
     yield use()
-    assert writer._http is None or writer._http.closed
+    assert writer._transport._http is None or writer._transport._http.closed
 
 
 @covers("aioregistry.cleanup.DistributionWriter.open")

@@ -85,7 +85,8 @@ class Stage:
 
     def _on_the_registry(self, kind: type[Reader]) -> Reader:
         distribution = kind(self.registry, base_url=self.sandbox.url, retry=QUICK)
-        distribution._attempt = self._counting(distribution._attempt)
+        transport = distribution._transport
+        transport.attempt = self._counting(transport.attempt)
         self._distributions.append(distribution)
         return distribution
 
@@ -139,7 +140,7 @@ class Stage:
             return
         sessions = [
             *(client._session._transport._http for client in self.clients),
-            *(distribution._http for distribution in self._distributions),
+            *(distribution._transport._http for distribution in self._distributions),
         ]
         for http in sessions:
             if http is not None and not http.closed:

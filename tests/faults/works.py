@@ -493,7 +493,7 @@ async def distribution_in_a_block(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
             await distribution.find_manifest("web", "main")
 
     yield use()
-    assert distribution._http is None or distribution._http.closed
+    assert distribution._transport._http is None or distribution._transport._http.closed
 
 
 @covers("aioregistry.cleanup.make_plan")

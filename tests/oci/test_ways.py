@@ -31,10 +31,10 @@ async def test_each_repository_is_asked_for_with_its_own_token(client, registry)
 async def test_reads_of_the_registry_itself_are_made_like_one_another(client):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
         for method in ("GET", "HEAD"):
-            target = distribution._own_target(method, BASE, PATH)
+            target = distribution._transport.own_target(method, PATH)
             assert target == PATH
-            assert distribution._address(target) == URL(f"{BASE}{PATH}", encoded=True)
-            assert str(distribution._address(target)) == f"{BASE}{PATH}"
+            assert distribution._transport._address(target) == URL(f"{BASE}{PATH}", encoded=True)
+            assert str(distribution._transport._address(target)) == f"{BASE}{PATH}"
 
 
 async def test_an_address_with_a_path_keeps_it_in_every_request(client):
@@ -60,18 +60,18 @@ async def test_an_address_with_a_path_keeps_it_in_every_request(client):
 @pytest.mark.parametrize(("method", "path"), [("GET", f"{PATH}?n=1"), ("PUT", PATH)])
 async def test_all_others_are_made_anew(client, method, path):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
-        assert distribution._own_target(method, BASE, path) is None
+        assert distribution._transport.own_target(method, path) is None
 
 
 async def test_with_the_environments_proxies_all_are_made_anew(client):
     async with Distribution(
         client.registry("example"), base_url=BASE, trust_env=True
     ) as distribution:
-        assert distribution._own_target("GET", BASE, PATH) is None
+        assert distribution._transport.own_target("GET", PATH) is None
 
 
 async def test_both_sessions_are_closed(client):
     async with Distribution(client.registry("example"), base_url=BASE) as distribution:
         pass
-    assert distribution._direct.closed
-    assert distribution._http.closed
+    assert distribution._transport._direct.closed
+    assert distribution._transport._http.closed
