@@ -71,10 +71,10 @@ PY
 # An API that has one lease, of 9 seconds; what a candidate writes is printed: after how many seconds, for how long, and how many hours ago.
 cat >"$folder/leases.py" <<'PY'
 import json
-import sys
 import time
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import Answering, serve
 
 now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 spec = {"holderIdentity": "holder", "leaseDurationSeconds": 9, "acquireTime": now, "renewTime": now}
@@ -82,44 +82,31 @@ lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"
 asked = []
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         if self.path.endswith("/leases/web"):
             asked.append(time.monotonic())
-        self.answer(lease if self.path.endswith("/leases/web") else {})
+        self.answer(200, lease if self.path.endswith("/leases/web") else {})
 
-    def do_PUT(self):
-        written = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def put(self):
+        written = json.loads(self.body())
         renewed = datetime.fromisoformat(written["spec"]["renewTime"])
         hours = round((datetime.now(UTC) - renewed).total_seconds() / 3600)
         print(round(time.monotonic() - asked[0]), written["spec"]["leaseDurationSeconds"], hours, flush=True)
-        self.answer(written)
+        self.answer(200, written)
 
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer({})
-
-    def answer(self, document):
-        body = json.dumps(document).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+    def post(self):
+        self.body()
+        self.answer(200, {})
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
 # taken COMMAND...: sets when the lease is taken, what its duration is then, and how old its renewTime.
 taken() {
   local port
   port=$(free_port)
-  python3 "$folder/leases.py" "$port" >"$folder/written" 2>/dev/null &
+  server "$folder/leases.py" "$port" >"$folder/written" 2>/dev/null &
   servers+=($!)
   wait_for "$port"
   kubeconfig "$port"

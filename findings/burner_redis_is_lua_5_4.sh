@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # burner-redis 0.1.7 (PyPI), the Redis in the process that pydocket 0.27.0 offers for tests: its scripts run in Lua 5.4,
-# not 5.1, without cjson, TIME and error_reply, and may use globals. `SET EX 0` is taken.
+# not 5.1, without cjson, and may use globals. `SET EX 0` is taken.
 # Guess: Lua 5.1, with the functions of Redis.
 # Seen: 10 / 2 makes the key "n:5.0", in Redis 7.0.15 "n:5"; a misspelt name is nil, in Redis an error. A script that passes its tests there has other keys in production.
 source "$(dirname "$0")/lib/setup.sh"

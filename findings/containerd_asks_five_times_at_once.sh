@@ -29,44 +29,33 @@ GO
 cat >"$folder/busy.py" <<'PY'
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import Answering, serve
 
 port, code, times = map(int, sys.argv[1:])
 asked = []
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         answer = 200
         if self.path != "/v2/":
             asked.append(time.monotonic())
             print(int(asked[-1] - asked[0]), flush=True)
             answer = code if len(asked) <= times else 200
-        self.send_response(answer)
-        self.send_header("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-        self.send_header("Docker-Content-Digest", f"sha256:{'0' * 64}")
-        self.send_header("Content-Length", "2")
-        if answer != 200:
-            self.send_header("Retry-After", "2")
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(b"{}")
+        about = {"Content-Type": "application/vnd.oci.image.manifest.v1+json", "Docker-Content-Digest": f"sha256:{'0' * 64}"}
+        self.answer(answer, {}, about if answer == 200 else {"Retry-After": "2"})
 
-    do_HEAD = do_GET
-
-    def log_message(self, *_):
-        pass
+    head = get
 
 
-ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+serve(Handler, port)
 PY
 # resolved STATUS TIMES: whether it is, and the second of each request.
 resolved() {
   local port busy
   port=$(free_port)
-  python3 "$folder/busy.py" "$port" "$1" "$2" >"$folder/asked" 2>/dev/null &
+  server "$folder/busy.py" "$port" "$1" "$2" >"$folder/asked" 2>/dev/null &
   busy=$!
   wait_for "$port"
   echo "$("$folder/bin/resolve" "127.0.0.1:$port" 2>/dev/null) $(xargs <"$folder/asked")"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # An image without `created`, which the specification leaves out if one likes: a change of a label by crane 0.22.1 or umoci
-# 0.4.7 writes "0001-01-01T00:00:00Z", regctl 0.11.7 leaves it out. All three drop keys of the configuration that they do not
-# know, as `moby.buildkit.cache.v0`.
+# 0.4.7 writes "0001-01-01T00:00:00Z", regctl 0.11.7 leaves it out.
 # Guess: it stays out.
 # Seen: the image is two thousand years old to whoever deletes by age.
 source "$(dirname "$0")/lib/setup.sh"

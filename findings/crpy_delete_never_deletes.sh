@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# crpy 0.4.0: `crpy delete` of a tag ends in a KeyError at every registry: it looks for a header's name in lower case in
+# crpy 0.4.0: `crpy delete` of a tag ends in a KeyError at distribution 2.8.2 and 3.1.2: it looks for a header's name in lower case in
 # a dict that has it as the server wrote it.
 # Guess: the manifest is deleted by its digest, as its documentation says.
 # Seen: exit code 1, and the tag is listed as before.

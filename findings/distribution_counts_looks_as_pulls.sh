@@ -6,31 +6,22 @@
 # Seen: a clean-up that looks at each tag before it decides makes all of them pulled just now to whoever counts these events.
 source "$(dirname "$0")/lib/setup.sh"
 listener=$(free_port)
-python3 - "$listener" >"$folder/events" <<'PY' &
+server - "$listener" >"$folder/events" <<'PY' &
 import json
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import Answering, serve
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        for event in json.loads(body)["events"]:
+class Handler(Answering):
+    def post(self):
+        for event in json.loads(self.body())["events"]:
             target = event["target"]
             what = target.get("tag") or ("manifest" if "manifest" in target.get("mediaType", "") else "digest")
             print(event["action"], what, flush=True)
-        self.do_GET()
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+        self.answer(200)
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
 servers+=($!)
 wait_for "$listener"

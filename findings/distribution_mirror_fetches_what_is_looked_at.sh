@@ -10,18 +10,17 @@ source "$here/mirror.sh"
 recorder() {
   local port
   port=$(free_port)
-  python3 - "$port" "$upstream" >"$folder/asked" <<'PY' &
+  server - "$port" "$upstream" >"$folder/asked" <<'PY' &
 import sys
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import Answering, serve
 
 port, upstream = sys.argv[1:]
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         for kind in ("manifests", "blobs"):
             if f"/{kind}/" in self.path:
                 print(self.command, kind, flush=True)
@@ -36,13 +35,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_HEAD = do_GET
-
-    def log_message(self, *_):
-        pass
+    head = get
 
 
-ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+serve(Handler, port)
 PY
   servers+=($!)
   wait_for "$port"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # docker-registry-purger 0.1.1 (PyPI) asks distribution 2.8.2 for a manifest without an Accept header, and gets one that is made
 # for the occasion, of Docker's first schema: the digest in its answer is that of nothing which is there. The
-# tool logs "Deleting", gets 404 for each, and exits with 0. An image of OCI's types is 0 days old to it.
+# tool logs "Deleting", gets 404 for each, and exits with 0.
 # Guess: it deletes by digest, and with it tags that share one.
 # Seen: all is kept. What `curl -I` without Accept shows as Docker-Content-Digest can be pulled or deleted by nobody.
 source "$(dirname "$0")/lib/setup.sh"

@@ -8,40 +8,25 @@ source "$(dirname "$0")/lib/setup.sh"
 python_with 'ecr-cleaner[cli]==0.1.11'
 port=$(free_port)
 # The two calls of ECR that it makes: the list is in a file, what is deleted is printed.
-python3 - "$port" "$folder/images.json" >"$folder/deleted" <<'PY' &
+server - "$port" "$folder/images.json" >"$folder/deleted" <<'PY' &
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import Answering, serve
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+class Handler(Answering):
+    def post(self):
+        asked = json.loads(self.body())
         if self.headers["X-Amz-Target"].endswith("DescribeImages"):
             with open(sys.argv[2]) as file:
-                return self.answer({"imageDetails": json.load(file)})
+                return self.answer(200, {"imageDetails": json.load(file)})
         for image in asked["imageIds"]:
             print(image["imageDigest"].removeprefix("sha256:"), flush=True)
-        return self.answer({"imageIds": asked["imageIds"], "failures": []})
-
-    def do_GET(self):
-        self.answer({})
-
-    def answer(self, document):
-        body = json.dumps(document).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        return self.answer(200, {"imageIds": asked["imageIds"], "failures": []})
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
 servers+=($!)
 wait_for "$port"

@@ -14,7 +14,8 @@ base=http://127.0.0.1:$port
 cat >"$folder/serve.py" <<'PY'
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from answering import Answering, serve
 
 port = int(sys.argv[1])
 PATH = "/v2/registries/{registry_name}/repositories/{repository_name}/tags"
@@ -36,25 +37,17 @@ with open("api.json", "w") as out:
     json.dump(API, out)
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         described = self.path.endswith(".json")
         if "/tags" in self.path:
             print(self.path.partition("repositories/")[2].partition("/tags")[0], flush=True)
-        body = json.dumps(API if described else {"tags": []}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        self.answer(200, API if described else {"tags": []})
 
 
-ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+serve(Handler)
 PY
-(cd "$folder" && exec python3 serve.py "$port") >"$folder/asked" &
+(cd "$folder" && server serve.py "$port") >"$folder/asked" &
 servers+=($!)
 wait_for "$port"
 cd "$folder"

@@ -48,17 +48,16 @@ func main() {
 GO
 port=$(free_port)
 cat >"$folder/serve.py" <<'PY'
-import json
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from answering import Answering, serve
 
 PODS = [{"metadata": {"name": f"web-{number}", "namespace": "default"}} for number in range(7)]
 RESOURCES = [{"name": "pods", "namespaced": True, "kind": "Pod", "verbs": ["get", "list"]}]
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         url = urlsplit(self.path)
         query = parse_qs(url.query)
         if url.path == "/api":
@@ -73,19 +72,10 @@ class Handler(BaseHTTPRequestHandler):
         more = {"continue": "next"} if limit < 7 else {}
         return self.answer(200, {"kind": "PodList", "apiVersion": "v1", "metadata": more, "items": PODS[:limit]})
 
-    def answer(self, status, document):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(document).encode())
 
-    def log_message(self, *_):
-        pass
-
-
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
-python3 "$folder/serve.py" "$port" &
+server "$folder/serve.py" "$port" &
 servers+=($!)
 wait_for "$port"
 kubeconfig "$port"

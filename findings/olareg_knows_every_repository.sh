@@ -4,19 +4,12 @@
 # Guess: 404; a manifest for any Accept.
 # Seen: a misspelt repository is one without tags, and a clean-up of it succeeds.
 source "$(dirname "$0")/lib/setup.sh"
-mkdir "$folder/olareg"
-printf 'module example.test/olareg\n\ngo 1.24\n\nrequire github.com/olareg/olareg v0.1.2\n' >"$folder/olareg/go.mod"
-# Not `go install`: that asks for the list of all versions, which not every proxy has.
-(cd "$folder/olareg" && GOFLAGS=-mod=mod go build -o "$folder/bin/" github.com/olareg/olareg/cmd/olareg 2>/dev/null)
+source "$here/olareg.sh"
 source "$here/crane_serve.sh"
 crane_serve=$host
 distribution_2
 distribution=$host
-port=$(free_port)
-host=127.0.0.1:$port
-"$folder/bin/olareg" serve --store-type mem --addr 127.0.0.1 --port "$port" >"$folder/olareg.log" 2>&1 &
-servers+=($!)
-wait_for "$port"
+olareg
 push web v1 >/dev/null
 lists() { "$folder/bin/crane" ls --insecure "$1/wbe" >"$folder/tags" 2>/dev/null && echo "$(wc -l <"$folder/tags") tags" || echo fails; }
 same "olareg, no such repository" "$(curl -s "http://$host/v2/wbe/tags/list")" '{"name":"wbe","tags":[]}'

@@ -7,35 +7,23 @@
 source "$(dirname "$0")/lib/setup.sh"
 python_with pydo==0.44.0 azure-core==1.41.0
 port=$(free_port)
-python3 - "$port" <<'PY' &
-import json
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+server - "$port" <<'PY' &
+from answering import Answering, serve
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         name = self.path.split("/")[3] if self.path.count("/") > 3 else ""
         status = int(name) if name.isdigit() else 200
         if status == 200 and self.command == "DELETE":
             status = 204
         failed = {"id": "failed", "message": f"answered by {status}"}
-        body = b"" if status == 204 else json.dumps(failed if status >= 400 else {"tags": []}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(status, None if status == 204 else failed if status >= 400 else {"tags": []})
 
-    do_DELETE = do_GET
-
-    def log_message(self, *_):
-        pass
+    delete = get
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
 servers+=($!)
 wait_for "$port"

@@ -10,12 +10,10 @@ source "$(dirname "$0")/lib/setup.sh"
 python_with aiohttp==3.14.5 aiohttp-retry==2.9.1 requests==2.34.2 urllib3==2.8.0 httpx==0.28.1 httpx-retries==0.6.0
 node_with axios@1.21.1 axios-retry@4.5.0 ky@1.14.3 got@14.6.6 ofetch@1.5.1 undici@7.30.2
 cat >"$folder/serve.py" <<'PY'
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from answering import Answering, serve
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(Answering):
     asked = set()
     cut = False
 
@@ -27,29 +25,20 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         self.close_connection = self.cut = True
 
-    def do_PUT(self):
+    def put(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
             length = sum(self.chunks())
         else:
-            length = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            length = len(self.body())
         if self.cut:
             return
         print(self.path, length, flush=True)
-        self.send_response(201 if self.path in self.asked else 503)
+        status = 201 if self.path in self.asked else 503
         self.asked.add(self.path)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+        self.answer(status)
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
 cat >"$folder/by.py" <<'PY'
 import asyncio
@@ -132,7 +121,7 @@ console.log(await ways[name]().catch(() => "error"));
 process.exit(0);
 JS
 port=$(free_port)
-python3 "$folder/serve.py" "$port" >"$folder/asked" &
+server "$folder/serve.py" "$port" >"$folder/asked" &
 servers+=($!)
 wait_for "$port"
 # puts NAME [BODY]: the bytes of each PUT, and what the caller is told.

@@ -21,37 +21,26 @@ func main() {
 }
 GO
 cat >"$folder/serve.py" <<'PY'
-import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from answering import Answering, serve
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Answering):
     asked = set()
 
-    def do_DELETE(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def delete(self):
+        self.body()
         print(self.path, flush=True)
         status = 204 if self.path in self.asked else int(self.path.split("/")[1])
         self.asked.add(self.path)
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.answer(status)
 
-    do_POST = do_DELETE
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
+    post = delete
 
 
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
 port=$(free_port)
-python3 "$folder/serve.py" "$port" >"$folder/asked" &
+server "$folder/serve.py" "$port" >"$folder/asked" &
 servers+=($!)
 wait_for "$port"
 cat >"$folder/by.mjs" <<'JS'

@@ -7,20 +7,18 @@ seconds since that answer are printed.
 """
 
 import base64
-import json
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from answering import Answering, serve
 
 HOW, _, VALUE = sys.argv[2].partition(" ")
 refused = []
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         url = urlsplit(self.path)
         if not url.path.endswith("/tags/list"):
             return self.refuse() if HOW == "basic" else self.answer(200, {})
@@ -57,17 +55,5 @@ class Handler(BaseHTTPRequestHandler):
         after = self.date_time_string(time.time() + 4) if VALUE == "date" else VALUE
         return self.answer(429, {"errors": [{"code": "TOOMANYREQUESTS"}]}, {"Retry-After": after})
 
-    def answer(self, status, document, more=()):
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        for name, value in {**headers, **dict(more)}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
 
-    def log_message(self, *_):
-        pass
-
-
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)

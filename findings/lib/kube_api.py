@@ -4,10 +4,9 @@ The list of pods is empty; in the namespace `null` it is `null`, as a nil slice 
 namespace `busy` every other request is answered by a 429 with a Retry-After of one second.
 """
 
-import json
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from answering import Answering, serve
 
 PODS = {"name": "pods", "singularName": "pod", "namespaced": True, "kind": "Pod", "verbs": ["list"]}
 FIXED = {
@@ -20,10 +19,8 @@ BUSY = {"kind": "Status", "status": "Failure", "code": 429, "reason": "TooManyRe
 asked = []
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class Handler(Answering):
+    def get(self):
         path = urlsplit(self.path).path.rstrip("/")
         if path in FIXED:
             return self.answer(200, FIXED[path])
@@ -38,17 +35,5 @@ class Handler(BaseHTTPRequestHandler):
         pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
         return self.answer(200, pods)
 
-    def answer(self, status, document, more=()):
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        for name, value in {**headers, **dict(more)}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
 
-    def log_message(self, *_):
-        pass
-
-
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)

@@ -35,27 +35,18 @@ stop_upstream() {
 # throttle_upstream: each request there is answered by a 429.
 throttle_upstream() {
   stop_upstream
-  python3 - "${upstream#*:}" <<'PY' &
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+  server - "${upstream#*:}" <<'PY' &
+from answering import Answering, serve
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = b'{"errors":[{"code":"TOOMANYREQUESTS"}]}'
-        self.send_response(200 if self.path == "/v2/" else 429)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
+class Handler(Answering):
+    def get(self):
+        self.answer(200 if self.path == "/v2/" else 429, {"errors": [{"code": "TOOMANYREQUESTS"}]})
 
-    do_HEAD = do_GET
-
-    def log_message(self, *_):
-        pass
+    head = get
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+serve(Handler)
 PY
   servers+=($!)
   wait_for "${upstream#*:}"

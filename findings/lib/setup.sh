@@ -36,6 +36,9 @@ debian() {
   "$1" --version | grep -qE " $2( |$)" || { echo "$1 is not $2: $("$1" --version)" >&2; exit 1; }
 }
 
+# server SCRIPT ARGUMENT...: a server in Python, with lib/answering.py at hand; to be run in the background.
+server() { PYTHONPATH=$here exec python3 "$@"; }
+
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # wait_for PORT: until a server answers there, 20 seconds at most.
