@@ -3,7 +3,13 @@
 from aioregistry.web.health import Health, HealthStatus
 from aioregistry.web.jobs import Job, Jobs, JobStatus, ServiceStoppingError
 from aioregistry.web.problems import Problem
-from aioregistry.web.reports import JobStore, JobStoreError, SharedJobStore, StoredJob
+from aioregistry.web.reports import (
+    JobStore,
+    JobStoreError,
+    JobStoreRefusedError,
+    SharedJobStore,
+    StoredJob,
+)
 
 __all__ = [
     "Health",
@@ -12,6 +18,7 @@ __all__ = [
     "JobStatus",
     "JobStore",
     "JobStoreError",
+    "JobStoreRefusedError",
     "Jobs",
     "Problem",
     "ServiceStoppingError",

@@ -30,7 +30,7 @@ from aioregistry.errors import (
     SharedQuotaError,
     TagExistsError,
 )
-from aioregistry.web.reports import JobStoreError
+from aioregistry.web.reports import JobStoreError, JobStoreRefusedError
 
 __all__ = ["CONTENT_TYPE", "Problem", "describe"]
 
@@ -41,6 +41,7 @@ _RETRY_AFTER = 1
 _KINDS: tuple[tuple[type[RegistryError], HTTPStatus, str], ...] = (
     (RateLimitedError, HTTPStatus.SERVICE_UNAVAILABLE, "the API's quota is spent for now"),
     (ClientClosedError, HTTPStatus.SERVICE_UNAVAILABLE, "the service is stopping"),
+    (JobStoreRefusedError, HTTPStatus.BAD_GATEWAY, "the store of the jobs refuses the service"),
     (JobStoreError, HTTPStatus.SERVICE_UNAVAILABLE, "the store of the jobs cannot be reached"),
     (RegistryTimeoutError, HTTPStatus.GATEWAY_TIMEOUT, "the API did not answer in time"),
     (RegistryConnectionError, HTTPStatus.BAD_GATEWAY, "the API cannot be reached"),

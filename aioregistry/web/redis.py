@@ -17,11 +17,12 @@ from redis.exceptions import ConnectionError as NotConnectedError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from aioregistry.ratelimit.away import hint
+from aioregistry.ratelimit.away import hint, is_refused
 from aioregistry.ratelimit.tls import check_tls
 from aioregistry.web.reports import (
     MAX_NOTES,
     JobStoreError,
+    JobStoreRefusedError,
     LineWriter,
     StoredJob,
     ended,
@@ -151,6 +152,7 @@ class RedisJobStore(LineWriter):
         self._askers = ThreadPoolExecutor(
             _ASKED_AT_ONCE, thread_name_prefix="aioregistry-job-store"
         )
+        self._reached = False
         self._answers = _Answers(min(_MAX_PAUSE_SECONDS, alive_seconds / 2))
         self._names: dict[str, str] = {}
         self._claimed: set[str] = set()
@@ -218,6 +220,7 @@ class RedisJobStore(LineWriter):
 
         Raises:
             JobStoreError: The server cannot be reached.
+            JobStoreRefusedError: It refuses, and to try again cannot help.
         """
         if not is_identifier(job):
             return None
@@ -315,9 +318,13 @@ class RedisJobStore(LineWriter):
             found = question()
         except RedisError as error:
             self._answers.failed()
-            away = JobStoreError(f"the server of the jobs cannot be asked: {type(error).__name__}")
+            kind = (
+                JobStoreRefusedError if is_refused(error, reached=self._reached) else JobStoreError
+            )
+            away = kind(f"the server of the jobs cannot be asked: {type(error).__name__}")
             away.hint = hint(error)
             raise away from error
+        self._reached = True
         self._answers.came(asked_at, time.monotonic())
         return found
 

@@ -23,6 +23,7 @@ __all__ = [
     "SERVICE_STOPPED",
     "JobStore",
     "JobStoreError",
+    "JobStoreRefusedError",
     "LineWriter",
     "ReportFolder",
     "SharedJobStore",
@@ -68,6 +69,13 @@ def to_json(values: Mapping[str, Any]) -> bytes:
 
 class JobStoreError(RegistryError):
     """The store of the jobs cannot be reached; as a response it is a 503."""
+
+
+class JobStoreRefusedError(JobStoreError):
+    """The store of the jobs refuses, and to try again cannot help: a password, a right, a name.
+
+    As a response it is a 502.
+    """
 
 
 @frozen

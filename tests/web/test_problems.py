@@ -10,7 +10,7 @@ from aioregistry import BulkDeleteError, errors
 from aioregistry.cleanup import CapExceededError, InUseError
 from aioregistry.cleanup.state_folder import CleanupUnderWayError
 from aioregistry.errors import RateLimitedError, RegistryError
-from aioregistry.web import Problem
+from aioregistry.web import JobStoreError, JobStoreRefusedError, Problem
 from aioregistry.web.problems import describe
 from tests.test_layers import MODULES
 
@@ -36,6 +36,8 @@ def limited(seconds: float | None) -> RateLimitedError:
         (errors.InvalidTokenError("x"), 502),
         # To wait cannot help: a password, a right, TLS or a name is wrong.
         (errors.SharedQuotaError("x"), 502),
+        (JobStoreRefusedError("x"), 502),
+        (JobStoreError("x"), 503),
         (errors.NotFoundError("x", status=404), 404),
         (errors.ConflictError("x", status=409), 409),
         (errors.PreconditionFailedError("x", status=412), 409),

@@ -8,7 +8,7 @@ import pytest
 from redis.client import Pipeline
 from redis.exceptions import TimeoutError as NoAnswerError
 
-from aioregistry.web import JobStoreError
+from aioregistry.web import JobStoreError, JobStoreRefusedError
 from aioregistry.web.redis import RedisJobStore
 from tests.ratelimit.redis_servers import REDIS, VALKEY, Server
 from tests.web.test_replicas import any_server_is_old, replicas, seen_by
@@ -294,3 +294,13 @@ async def test_a_job_that_ends_while_it_is_kept_alive_gives_its_name_back(server
 def test_a_store_whose_tls_cannot_be_made_is_refused_before_anything_is_sent():
     with pytest.raises(ValueError, match=r"ca_certs missing\.pem: No such file or directory"):
         RedisJobStore("rediss://127.0.0.1:1/0?ssl_ca_certs=missing.pem")
+
+
+async def test_a_server_that_refuses_is_no_server_that_is_away(server):
+    async with server.client() as client:
+        await client.config_set("requirepass", "right")
+    async with replicas(server, 1) as (jobs,):
+        with pytest.raises(JobStoreRefusedError, match="Check the user name and password"):
+            await jobs.accept("count", lambda _: asyncio.sleep(60))
+        with pytest.raises(JobStoreRefusedError):
+            await jobs.recall("G0Ga4IqoGQ549iaH")
