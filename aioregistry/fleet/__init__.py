@@ -9,7 +9,7 @@ from aioregistry.fleet.file import Fleet, FleetFileError, FleetRegistry, load_fl
 from aioregistry.fleet.lease import Lease, LeaseLostError, LeaseTakenError
 from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.shared import ServerDocuments, SharedStore
-from aioregistry.fleet.state import Run, StateError
+from aioregistry.fleet.state import Run, RunLostError, StateError
 from aioregistry.fleet.store import Progress
 from aioregistry.fleet.times import Schedule, Window
 from aioregistry.fleet.tokens import TokenSource, TokenSourceError
@@ -27,6 +27,7 @@ __all__ = [
     "LeaseTakenError",
     "Progress",
     "Run",
+    "RunLostError",
     "Schedule",
     "ServerDocuments",
     "SharedStore",

@@ -1,11 +1,10 @@
 """The engine of a fleet: pydocket hands the steps of runs to workers, and this is all it does."""
 
 import asyncio
-import logging
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -15,11 +14,12 @@ from docket import Docket
 
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
-from aioregistry.fleet.intake import Intake
-from aioregistry.fleet.server import FleetServerError, FleetServerRefusedError
+from aioregistry.fleet.intake import Intake, Taker
+from aioregistry.fleet.server import FleetServerError, check_server, reconnecting
 from aioregistry.fleet.state import (
     VERSION,
     Run,
+    RunLostError,
     StateError,
     Step,
     has_work_left,
@@ -28,18 +28,14 @@ from aioregistry.fleet.state import (
     next_step,
 )
 from aioregistry.fleet.steps import Steps
-from aioregistry.fleet.store import FleetStore, Progress, check_eviction, reconnecting
+from aioregistry.fleet.store import FleetStore, Progress
 from aioregistry.ratelimit.tls import check_tls
 
 __all__ = ["FleetEngine"]
 
-logger: logging.Logger = logging.getLogger("aioregistry.fleet")
-
 _IN_THIS_PROCESS = "memory://"
 _PHASES = ("plan", "apply", "gc")
 _ADD_SECONDS = 30.0
-# A slice writes what it knows when it is broken off.
-_SECONDS_TO_END = 10.0
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
 
 
@@ -111,26 +107,24 @@ class FleetEngine:
         self._group = f"{VERSION}:{fleet.fingerprint()}"
         self._stack = AsyncExitStack()
         self._steps: Steps | None = None
-        self._working: set[asyncio.Task[bool]] = set()
-        # By registry, what is carried out past the queue.
-        self._taken: dict[str, asyncio.Task[None]] = {}
-        self._stopping = asyncio.Event()
-        # A step of this worker has ended: what is waited for may have happened.
-        self._changed = asyncio.Event()
+        self._taker = Taker(self._step, concurrency, tick_seconds)
 
     async def __aenter__(self) -> Self:
-        with self.store.server.errors_told():
-            await self._stack.enter_async_context(self._docket)
-        self._docket.register(self._carry_out, names=[f"fleet_{phase}" for phase in _PHASES])
-        server = None
-        if self._url != _IN_THIS_PROCESS:
-            server = await self._stack.enter_async_context(self._docket.redis())
-            await check_eviction(self.store.server)
-        accounts = self._stack.enter_context(Accounts(self._addresses, server, self._name))
-        self._steps = Steps(
-            *(self.store, accounts, self.worker, self._slice_seconds, self._look_seconds),
-            clock=self._clock,
-        )
+        async with AsyncExitStack() as opened:
+            with self.store.server.errors_told():
+                await opened.enter_async_context(self._docket)
+            names = [f"fleet_{phase}" for phase in _PHASES]
+            self._docket.register(self._taker.carry_out, names=names)
+            server = None
+            if self._url != _IN_THIS_PROCESS:
+                server = await opened.enter_async_context(self._docket.redis())
+                await check_server(self.store.server)
+            accounts = opened.enter_context(Accounts(self._addresses, server, self._name))
+            self._steps = Steps(
+                *(self.store, accounts, self.worker, self._slice_seconds, self._look_seconds),
+                clock=self._clock,
+            )
+            self._stack = opened.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -255,66 +249,57 @@ class FleetEngine:
             NotFoundError: One is not in the fleet.
             FleetServerRefusedError: The server refuses; while it is away, that is waited for.
             IntakeError: The worker takes no steps.
+            RunLostError: The server has lost one of the runs.
         """
         if until_ended is None:
             return await self._work_for_all()
         names = self._fleet.check_names(until_ended)
+        begun: set[str] = set()
         try:
-            await self._repeat(lambda: self._take_steps(names, plan_only=plan_only))
+            await self._taker.repeat(lambda: self._take_steps(names, begun, plan_only=plan_only))
         finally:
-            self.stop()
-            for task in tuple(self._taken.values()):
-                while not task.done():
-                    await asyncio.wait([task], timeout=_SECONDS_TO_END)
-                    self.stop()
-            self._stopping.clear()
+            await self._taker.end()
 
     async def _work_for_all(self) -> None:
         intake = Intake(self._docket, self.worker, self._concurrency, self._lease_seconds)
         try:
             async with intake:
                 try:
-                    await self._repeat(lambda: self._tick(intake))
+                    await self._taker.repeat(lambda: self._tick(intake))
                 finally:
                     self.stop()
         finally:
-            self._stopping.clear()
-
-    async def _repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
-        """Look at the states, now and then and after each step, until that has an end."""
-        while not self._stopping.is_set():
-            try:
-                async with asyncio.timeout(_ADD_SECONDS):
-                    if await look():
-                        return
-            except FleetServerRefusedError:
-                raise
-            except FleetServerError as error:
-                logger.warning("%s", error.message)
-            except TimeoutError:
-                logger.warning("the fleet's server is slow: %g s for one look", _ADD_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._tick_seconds):
-                    await self._changed.wait()
-            self._changed.clear()
+            await self._taker.end()
 
     def stop(self) -> None:
         """End the work: slices are broken off, and others go on with them at once."""
-        self._stopping.set()
-        self._changed.set()
-        for task in self._working:
-            task.cancel()
+        self._taker.stop()
 
-    async def _take_steps(self, names: list[str], *, plan_only: bool) -> bool:
-        """Begin the steps of some registries, past the queue; return whether all have ended."""
-        runs = [run for run in (await self.store.runs(names)).values() if isinstance(run, Run)]
+    async def _take_steps(self, names: list[str], begun: set[str], *, plan_only: bool) -> bool:
+        """Begin the steps of some registries, past the queue; return whether all have ended.
+
+        Args:
+            names: The registries.
+            begun: Those of which a run was seen, which is added to.
+            plan_only: Whether runs of another kind count as ended.
+
+        Raises:
+            RunLostError: A run that was seen is not there any more.
+        """
+        found = await self.store.runs(names)
+        runs = [run for run in found.values() if isinstance(run, Run)]
+        begun |= {run.registry for run in runs}
+        if lost := sorted(name for name in begun if found[name] is None):
+            raise RunLostError(
+                f"the fleet's server has lost the run of {', '.join(lost)}, and with it the journal"
+                " and the archive of what was deleted: it needs 'appendonly yes', and"
+                " 'maxmemory-policy noeviction'"
+            )
         left = [run for run in runs if has_work_left(run, self._clock(), plan_only=plan_only)]
         for run in left:
-            is_free = run.registry not in self._taken and len(self._taken) < self._concurrency
-            step = await self._step_of(run) if is_free else None
+            step = await self._step_of(run) if self._taker.has_room_for(run.registry) else None
             if step is not None:
-                taking = self._carry_out(run.registry, run.id, step.part, plan_only=plan_only)
-                self._taken[run.registry] = asyncio.create_task(taking)
+                self._taker.take(run.registry, run.id, step.part, plan_only=plan_only)
         return not left and len(runs) == len(names)
 
     async def _tick(self, intake: Intake | None = None) -> bool:
@@ -359,26 +344,6 @@ class FleetEngine:
             async with asyncio.timeout(_ADD_SECONDS):
                 await add(run.registry, run.id, step.part)
 
-    async def _carry_out(
-        self, registry: str, run: str, part: str, *, plan_only: bool = False
-    ) -> None:
-        """Carry out a step; no error leaves this, as pydocket could not hand on every one."""
-        working = asyncio.create_task(self._step(registry, run, part, plan_only=plan_only))
-        self._working.add(working)
-        try:
-            if self._stopping.is_set():
-                working.cancel()
-            await asyncio.wait([working])
-        finally:
-            working.cancel()
-            self._working.discard(working)
-            self._taken.pop(registry, None)
-        if not working.cancelled():
-            if (error := working.exception()) is not None:
-                logger.error("%s: a step could not be saved", registry, exc_info=error)
-            elif working.result():
-                self._changed.set()
-
     async def _step(self, name: str, run_id: str, part: str, *, plan_only: bool = False) -> bool:
         """Carry out a step, unless somebody else does; return whether the state was looked at."""
         registry = self._fleet.registries.get(name)
@@ -390,7 +355,7 @@ class FleetEngine:
             return self._may_begin(step) and (run.plan_only or not plan_only)
 
         was_looked_at, after = await self._steps.take(registry, run_id, part, may_begin)
-        if after is not None and name not in self._taken and not self._stopping.is_set():
+        if after is not None and not self._taker.leaves(name):
             with suppress(FleetServerError):
                 await self._queue(after)
         return was_looked_at

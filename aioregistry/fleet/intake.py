@@ -1,26 +1,30 @@
-"""What takes steps from the queue: pydocket's worker, and whether it does."""
+"""What takes steps: from the queue, by pydocket's worker, or past it."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from docket import Docket, Worker
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.lease import end_task
-from aioregistry.fleet.server import FleetServer
+from aioregistry.fleet.server import FleetServer, FleetServerError, FleetServerRefusedError
 from aioregistry.ratelimit.away import describe, is_refused
 
-__all__ = ["Intake", "IntakeError"]
+__all__ = ["Intake", "IntakeError", "TakeStep", "Taker"]
 
 logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 _CHECK_INTERVAL = timedelta(milliseconds=100)
 _START_SECONDS = 30.0
 _LOOKS = 3
+_LOOK_SECONDS = 30.0
+# A slice writes what it knows when it is broken off.
 _SECONDS_TO_END = 10.0
 # Of what was read and is not acknowledged, nothing is after this.
 _PAST_ALL = f"{2**64 - 1}-{2**64 - 1}"
@@ -154,6 +158,101 @@ class Intake:
             raise IntakeError(f"the worker has ended: {describe(error)}") from error
         with self._server.errors_told():
             raise error
+
+
+class TakeStep(Protocol):
+    """Carries out a step of a run, unless somebody else does or has done it."""
+
+    async def __call__(self, registry: str, run: str, part: str, /, *, plan_only: bool) -> bool:
+        """Carry it out; return whether what is waited for may have happened."""
+
+
+class Taker:
+    """Has steps carried out, those of the queue and those that are taken past it, until `stop`.
+
+    Args:
+        step: Carries out a step.
+        concurrency: How many steps past the queue are carried out at once.
+        tick_seconds: How long it is between two looks while no step ends.
+    """
+
+    def __init__(self, step: TakeStep, concurrency: int, tick_seconds: float) -> None:
+        self._step = step
+        self._concurrency = concurrency
+        self._tick_seconds = tick_seconds
+        self._working: set[asyncio.Task[bool]] = set()
+        # By registry, what is carried out past the queue.
+        self._taken: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        # A step has ended: what is waited for may have happened.
+        self._changed = asyncio.Event()
+
+    def has_room_for(self, registry: str) -> bool:
+        """Return whether a further step of a registry may be taken."""
+        return registry not in self._taken and len(self._taken) < self._concurrency
+
+    def take(self, registry: str, run: str, part: str, *, plan_only: bool) -> None:
+        """Begin a step past the queue."""
+        taking = self.carry_out(registry, run, part, plan_only=plan_only)
+        self._taken[registry] = asyncio.create_task(taking)
+
+    def leaves(self, registry: str) -> bool:
+        """Return whether the next step of a registry is not for the queue, or for others."""
+        return registry in self._taken or self._stopping.is_set()
+
+    async def carry_out(
+        self, registry: str, run: str, part: str, *, plan_only: bool = False
+    ) -> None:
+        """Carry out a step; no error leaves this, as pydocket could not hand on every one."""
+        working = asyncio.create_task(self._step(registry, run, part, plan_only=plan_only))
+        self._working.add(working)
+        try:
+            if self._stopping.is_set():
+                working.cancel()
+            await asyncio.wait([working])
+        finally:
+            working.cancel()
+            self._working.discard(working)
+            self._taken.pop(registry, None)
+        if not working.cancelled():
+            if (error := working.exception()) is not None:
+                logger.error("%s: a step could not be saved", registry, exc_info=error)
+            elif working.result():
+                self._changed.set()
+
+    async def repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
+        """Look at the states, now and then and after each step, until that has an end."""
+        while not self._stopping.is_set():
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    if await look():
+                        return
+            except FleetServerRefusedError:
+                raise
+            except FleetServerError as error:
+                logger.warning("%s", error.message)
+            except TimeoutError:
+                logger.warning("the fleet's server is slow: %g s for one look", _LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._tick_seconds):
+                    await self._changed.wait()
+            self._changed.clear()
+
+    def stop(self) -> None:
+        """Break off what is carried out."""
+        self._stopping.set()
+        self._changed.set()
+        for task in self._working:
+            task.cancel()
+
+    async def end(self) -> None:
+        """Stop, and return when nothing is carried out past the queue; it may begin anew then."""
+        self.stop()
+        for task in tuple(self._taken.values()):
+            while not task.done():
+                await asyncio.wait([task], timeout=_SECONDS_TO_END)
+                self.stop()
+        self._stopping.clear()
 
 
 async def _leave_to_others(*_: Any, **__: Any) -> None:

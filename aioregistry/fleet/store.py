@@ -1,12 +1,9 @@
 """What a fleet keeps on its server: runs, plans, journals, archives and reports."""
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from attrs import frozen
@@ -14,12 +11,10 @@ from attrs import frozen
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.fleet.lease import Lease, Write, run_script
-from aioregistry.fleet.server import Connect, FleetServer, FleetServerError
+from aioregistry.fleet.server import Connect, FleetServer
 from aioregistry.fleet.state import Run, StateError, after_approval, read_run
 
-__all__ = ["FleetStore", "Progress", "RegistryKeys", "check_eviction", "reconnecting"]
-
-logger: logging.Logger = logging.getLogger("aioregistry.fleet")
+__all__ = ["FleetStore", "Progress", "RegistryKeys"]
 
 _RUNS_KEPT = 50
 _PROGRESS_SECONDS = 60
@@ -328,34 +323,6 @@ class FleetStore:
         async with self.server.asked() as server:
             found: list[Any] = await server.mget(*keys)
         return found
-
-
-async def check_eviction(server: FleetServer) -> None:
-    """Warn of a server that drops what it was given when its memory is full."""
-    with suppress(FleetServerError, KeyError):
-        async with server.asked() as client:
-            policy = (await client.info("memory"))["maxmemory_policy"]
-        if policy != "noeviction":
-            logger.warning(
-                "the fleet's server drops keys when its memory is full (%s): set maxmemory-policy"
-                " noeviction, or plans and journals may be lost",
-                policy,
-            )
-
-
-def reconnecting(url: str) -> str:
-    """Return the address of a server by which connections that it has closed are opened anew.
-
-    Servers close those that were idle, as managed ones do after five minutes. By version 3 of the
-    protocol, redis-py 8.1 sends a command into such a connection, and the command fails.
-
-    Args:
-        url: The address; one that names a version of the protocol stays as it is.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "memory" or "protocol" in dict(parse_qsl(parts.query)):
-        return url
-    return f"{url}{'&' if '?' in url else '?'}protocol=2"
 
 
 def _run(text: bytes | None) -> Run | StateError | None:

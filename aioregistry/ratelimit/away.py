@@ -9,6 +9,7 @@ from redis.exceptions import (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
     AuthorizationError,
+    ClusterCrossSlotError,
     ClusterError,
     ConnectionError,  # noqa: A004, Redis's own
     MovedError,
@@ -37,6 +38,7 @@ _REFUSED_TYPES = (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
     AuthorizationError,
+    ClusterCrossSlotError,
     MovedError,
     NoPermissionError,
 )
@@ -50,7 +52,12 @@ _HINTS = (
         r"NOPERM|NoPermission|ACL failure|user executing the script",
         "The user's ACL lacks a command, or keys that are needed",
     ),
-    (r"MOVED|MovedError", "For a cluster, pass a redis.asyncio.RedisCluster"),
+    (
+        r"MOVED|MovedError|CROSSSLOT|CrossSlot",
+        "It is a cluster: pass a redis.asyncio.RedisCluster, or a server that is none",
+    ),
+    (r"OOM|OutOfMemory", "Its memory is full: give it more, or raise its maxmemory"),
+    (r"READONLY|ReadOnly", "It is a replica: name its primary, unless it is about to become that"),
     (r"SSL|TLS|certificate", "Check the TLS settings of the client of Redis"),
     (r"gaierror|Name or service|getaddrinfo|nodename", "Check the host name of Redis"),
 )

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +14,8 @@ from aioregistry.fleet import (
     FleetServerRefusedError,
     Lease,
     Run,
+    RunLostError,
+    Window,
 )
 from aioregistry.web import Problem
 from tests.fleet.fleets import fleet_of
@@ -125,6 +128,58 @@ async def test_a_server_that_refuses_is_another_error_and_a_502(tmp_path, server
             problem = Problem.of(error)
             assert problem.status == 502
             assert "Retry-After" not in problem.headers
+
+
+async def test_a_server_that_is_a_cluster_is_refused_as_it_is_opened(tmp_path):
+    async with Server(VALKEY or REDIS, "--cluster-enabled", "yes").running() as server:
+        with pytest.raises(FleetServerRefusedError, match="is a cluster: name a Redis or Valkey"):
+            async with engine_at(tmp_path, server):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"replicaof": "127.0.0.1 1"}, "It is a replica: name its primary"),
+        ({"maxmemory": "1"}, "Its memory is full: give it more, or raise its maxmemory"),
+    ],
+    ids=["replica", "full"],
+)
+async def test_a_server_that_cannot_write_for_now_says_why(tmp_path, server, options, said):
+    async with engine_at(tmp_path, server) as engine, server.client() as client:
+        if place := options.get("replicaof"):
+            await client.replicaof(*place.split())
+        else:
+            await client.config_set("maxmemory", options["maxmemory"])
+        with pytest.raises(FleetServerError, match=said) as caught:
+            await engine.begin(["reg0"])
+        assert type(caught.value) is FleetServerError
+        assert str(caught.value).endswith("; what was begun continues then")
+
+
+async def test_who_waits_for_a_run_that_the_server_has_lost_is_told(tmp_path, server):
+    now = datetime.now(UTC)
+    closed = Window.parse(f"{now + timedelta(hours=3):%H}:00-{now + timedelta(hours=4):%H}:00")
+    looked = asyncio.Event()
+    url = f"redis://127.0.0.1:{server.port}/0"
+    fleet = fleet_of(tmp_path, 2, window=closed)
+    async with FleetEngine(fleet, url, addresses=Addresses(), tick_seconds=0.05) as engine:
+        assert await engine.begin(["reg0"])
+        usual = engine.store.is_cancelled
+
+        async def is_cancelled(run: Run) -> bool:
+            looked.set()
+            return await usual(run)
+
+        engine.store.is_cancelled = is_cancelled
+        # Of the other one there never was a run.
+        waiting = asyncio.create_task(engine.work(["reg0", "reg1"]))
+        await looked.wait()
+        async with server.client() as client:
+            await client.flushall()
+        async with asyncio.timeout(60):
+            with pytest.raises(RunLostError, match="has lost the run of reg0, and with it"):
+                await waiting
 
 
 async def test_a_name_that_never_led_to_a_server_is_wrong(tmp_path):

@@ -25,23 +25,23 @@ async def test_a_run_is_not_begun_once_more_when_it_has_ended(tmp_path):
 async def test_who_carries_out_plans_alone_deletes_nothing_of_a_run_approved_meanwhile(tmp_path):
     async with sandbox_of(1, 1) as sandbox, engine_of(fleet_of(tmp_path, 1), sandbox) as engine:
         await engine.begin(["reg0"], "20260601T000000Z", plan_only=True)
-        await engine._carry_out("reg0", "20260601T000000Z", "0.0")
+        await engine._taker.carry_out("reg0", "20260601T000000Z", "0.0")
         # It looked before, and comes to the step only now.
         assert await engine.approve("reg0", "20260601T000000Z")
-        await engine._carry_out("reg0", "20260601T000000Z", "0.0", plan_only=True)
+        await engine._taker.carry_out("reg0", "20260601T000000Z", "0.0", plan_only=True)
         assert not deletes(sandbox)
-        await engine._carry_out("reg0", "20260601T000000Z", "0.0")
+        await engine._taker.carry_out("reg0", "20260601T000000Z", "0.0")
         assert deletes(sandbox)
 
 
 async def test_a_run_that_is_cancelled_after_its_plan_deletes_nothing(tmp_path):
     async with sandbox_of(1, 1) as sandbox, engine_of(fleet_of(tmp_path, 1), sandbox) as engine:
         await engine.begin(["reg0"], "20260601T000000Z")
-        await engine._carry_out("reg0", "20260601T000000Z", "0.0")
+        await engine._taker.carry_out("reg0", "20260601T000000Z", "0.0")
         run = (await engine.runs())["reg0"]
         assert run.phase == "apply"
         await engine.cancel("reg0", "20260601T000000Z")
-        await engine._carry_out("reg0", "20260601T000000Z", "0.0")
+        await engine._taker.carry_out("reg0", "20260601T000000Z", "0.0")
         run = (await engine.runs())["reg0"]
         assert (run.phase, run.result) == ("ended", "cancelled")
         assert run.counts == {"not_attempted": run.items}

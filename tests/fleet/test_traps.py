@@ -25,8 +25,8 @@ from aioregistry.fleet import (
     Run,
 )
 from aioregistry.fleet.intake import Intake, IntakeError
+from aioregistry.fleet.server import reconnecting
 from aioregistry.fleet.state import VERSION
-from aioregistry.fleet.store import reconnecting
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
     addresses_of,
@@ -349,10 +349,10 @@ async def test_a_sign_of_life_is_not_enough_of_a_worker_that_may_not_read_the_qu
 async def test_looks_in_vain_count_from_when_the_server_is_back(tmp_path, monkeypatch):
     now = 0.0
     loop = SimpleNamespace(time=lambda: now)
-    monkeypatch.setattr(
-        "aioregistry.fleet.intake.asyncio", SimpleNamespace(get_running_loop=lambda: loop)
-    )
     async with FleetEngine(fleet_of(tmp_path, 1)) as engine:
+        monkeypatch.setattr(
+            "aioregistry.fleet.intake.asyncio", SimpleNamespace(get_running_loop=lambda: loop)
+        )
         intake, away = Intake(engine._docket, "a worker", 1, 2.0), NoConnectionError("away")
         answers = [[], away, *([] for _ in range(10))]
         monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=answers))

@@ -169,6 +169,7 @@ def caused(error: Exception, by: BaseException) -> Exception:
         (OSError("no route"), True, True),
         (errors.AuthenticationError("invalid username-password pair"), False, False),
         (errors.ConnectionError("Invalid Database"), False, False),
+        (errors.ClusterCrossSlotError("Keys in request don't hash to the same slot"), False, False),
         (errors.ResponseError("WRONGTYPE Operation against a key"), False, False),
         (errors.InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), False, False),
         (RuntimeError("Event loop is closed"), False, False),
