@@ -118,7 +118,8 @@ async def collect_garbage(
             that is under way is.
         timeout: Seconds to wait at most; None, the default, waits as long as it takes.
         interval: Seconds between two looks, each a request; 10 by default.
-        on_status: Called with the garbage collection when it was started, and after each look.
+        on_status: Called with the garbage collection when it was started, and after each look;
+            None, the default, for no call.
         check: Awaited right before one is started, when all waiting for quota is over; what it
             raises is raised, and none is started: for whoever may have been replaced by another.
             None, the default, for none.

@@ -51,8 +51,8 @@ class FleetEngine:
         fleet: The registries.
         url: The server: ``redis://``, ``rediss://``, ``unix://`` or ``redis+sentinel://``; by
             default none, and all of it is in this process and ends with it.
-        addresses: Where the registries are.
-        name: The fleet's name on the server, with which all keys begin.
+        addresses: Where the registries are; None, the default, for the vendor's.
+        name: The fleet's name on the server, with which all keys begin; ``fleet`` by default.
         concurrency: How many registries this worker works on at once; 50 by default.
         slice_seconds: How long a slice takes at most; 300, the most, by default.
         lease_seconds: After how long without a sign of life another worker takes over; 20 by

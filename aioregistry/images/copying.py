@@ -59,9 +59,12 @@ async def copy_image(
             signatures; by default they are not.
         referrers: Whether signatures, attestations and SBOMs that refer to the image are copied as
             well; by default they are.
-        dry_run: Whether nothing is written; what would be copied is then reported as copied.
-        on_read: Called with the number of manifests and tags, once they are known.
-        on_outcome: Called with each `CopyOutcome` as soon as it is known.
+        dry_run: Whether nothing is written; what would be copied is then reported as copied. By
+            default it is written.
+        on_read: Called with the number of manifests and tags, once they are known; None, the
+            default, for no call.
+        on_outcome: Called with each `CopyOutcome` as soon as it is known; None, the default, for no
+            call.
 
     Returns:
         What became of each manifest and tag.

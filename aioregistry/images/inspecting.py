@@ -69,7 +69,8 @@ async def inspect_image(
         leave: Repositories that clean-ups leave alone, each with the reason, as `make_plan` takes
             them; None, the default, for none.
         now: The time up to which ages are counted; None for now.
-        on_progress: Called with how many manifests of lists were read so far.
+        on_progress: Called with how many manifests of lists were read so far; None, the default,
+            for no call.
 
     Raises:
         InvalidNameError: No repository, tag or digest can be called so; nothing was sent.

@@ -45,6 +45,7 @@ class Distribution(RegistryRequests):
         retry: Decides on repetition; None for `RetryPolicy`'s defaults.
         concurrency: How many requests may be under way at once; by default 16.
         session: An `aiohttp.ClientSession` to use; it stays as it is and is never closed here.
+            None, the default, for one of its own.
         trust_env: Whether ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` are honoured; by default
             they are not. A session that is given has its own setting.
         revoke_url: Where credentials are revoked on closing; by default the vendor's address if the

@@ -158,7 +158,8 @@ class DistributionWriter(Distribution):
             reference: A tag, or a digest.
             tags: The tags to set.
             force: Whether tags that are on other manifests are moved; by default that is refused.
-            dry_run: Whether nothing is set; the outcomes are those that would be.
+            dry_run: Whether nothing is set, and the outcomes are those that would be; by default
+                tags are set.
             on_outcome: Called with each `TagOutcome` as soon as it is known; None for nothing.
 
         Returns:

@@ -68,7 +68,7 @@ class RetryPolicy:
             failure: What happened.
             attempt: The number of the attempt that failed; the first is 1.
             repeatable: Whether the route may be sent twice.
-            draw: Returns a number from 0 to 1.
+            draw: Returns a number from 0 to 1; `random.random` by default.
         """
         if attempt >= self.attempts:
             return None
@@ -98,7 +98,7 @@ def wait_for_token(
         failures: How often it failed in a row, now included.
         left: The seconds that are left until the timeout of an attempt has passed since the
             first of these failures.
-        draw: Returns a number from 0 to 1.
+        draw: Returns a number from 0 to 1; `random.random` by default.
     """
     if policy.attempts == 1 or cause is None or isinstance(cause, _MISTAKES):
         return None

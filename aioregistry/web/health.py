@@ -49,7 +49,7 @@ class Health:
 
         Args:
             client: The client.
-            memory: For how many seconds a result counts; 60 unless given.
+            memory: For how many seconds a result counts; 60 by default.
         """
         if client.closed:
             return cls("closed")

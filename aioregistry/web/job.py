@@ -252,7 +252,7 @@ class Job:
 
         Args:
             keep_alive: Seconds of silence after which a comment is sent, so that no proxy takes the
-                connection for dead; 15 unless given.
+                connection for dead; 15 by default.
             after: The number of the last event that the reader has seen; None for a new reader.
         """
         seen = -1 if after is None or after > self._version else after
@@ -277,7 +277,7 @@ class Job:
         """Limit the time for which a reader may be waited for; less when the service stops.
 
         Args:
-            seconds: The time; 30 unless given.
+            seconds: The time; 30 by default.
 
         Raises:
             TimeoutError: The reader has not read.

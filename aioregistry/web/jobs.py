@@ -42,9 +42,9 @@ class Jobs:
             in between its progress, once a second at most. None (the default) for no reports.
         store: Where jobs are kept instead; None (the default) for the folder. A `SharedJobStore`
             shows each replica the jobs of all.
-        max_ended: How many jobs that have ended are remembered; 500 unless given.
-        max_age: For how many seconds after their end they are remembered; 3600 unless given.
-        grace: How many seconds `close` waits for jobs that it has cancelled; 2.5 unless given.
+        max_ended: How many jobs that have ended are remembered; 500 by default.
+        max_age: For how many seconds after their end they are remembered; 3600 by default.
+        grace: How many seconds `close` waits for jobs that it has cancelled; 2.5 by default.
     """
 
     def __init__(

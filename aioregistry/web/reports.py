@@ -185,7 +185,7 @@ class LineWriter(ABC):
         Args:
             job: The job's identifier.
             line: JSON without a line break.
-            last: Whether the report is complete with it.
+            last: Whether the report is complete with it; by default it is not.
         """
         with self._lock:
             idle = not self._lines

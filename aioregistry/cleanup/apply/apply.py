@@ -94,8 +94,10 @@ async def apply_plan(
         deadline: Seconds after which no further DELETE is sent; None, the default, for no end.
         memory: Where lists are remembered between runs, see `make_plan`: those that turn out to be
             out of date are forgotten, and what is left is remembered. True by default.
-        on_outcome: Called with each `ItemOutcome` as soon as it is known.
-        on_progress: Called with a `Progress`, at most ten times a second.
+        on_outcome: Called with each `ItemOutcome` as soon as it is known; None, the default, for no
+            call.
+        on_progress: Called with a `Progress`, at most ten times a second; None, the default, for no
+            call.
 
     Returns:
         What became of every item, those that an earlier process finished included; and the images

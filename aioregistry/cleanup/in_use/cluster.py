@@ -68,7 +68,7 @@ class ClusterInUse:
         connect: How the cluster is reached, in place of `context`; None by default.
         name: What it is called in reasons and errors; None, the default, for ``kubernetes`` and
             the context.
-        sleep: Waits for some seconds before a request is sent again.
+        sleep: Waits for some seconds before a request is sent again; `asyncio.sleep` by default.
 
     Attributes:
         notes: A sentence for each image that was passed over, because no cluster can run it.

@@ -58,7 +58,7 @@ def read_in_use(
         name: The name of the file, for errors.
         ignore_kinds: Kinds of objects that need not name an image. None by default.
         notes: A list to which a sentence is added for each image that is passed over, because
-            Kubernetes found its name invalid and never ran it.
+            Kubernetes found its name invalid and never ran it; None, the default, for none.
 
     Raises:
         InUseError: Nothing is in it, as after a command that failed; it is an error, a part of a

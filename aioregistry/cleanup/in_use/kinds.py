@@ -212,8 +212,8 @@ def cluster_role(further: Iterable[Kind] = (), name: str = "aioregistry-in-use")
     """Return the role that a cluster has to give whoever asks it, as YAML: lists, nothing else.
 
     Args:
-        further: Kinds besides `KINDS` and `MAKERS`.
-        name: The role's name.
+        further: Kinds besides `KINDS` and `MAKERS`; none by default.
+        name: The role's name; ``aioregistry-in-use`` by default.
     """
     rules: dict[str, list[str]] = {group: [*resources] for group, resources in MAKERS.items()}
     for kind in (*KINDS, *further):

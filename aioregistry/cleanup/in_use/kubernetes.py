@@ -41,12 +41,12 @@ def ask_kubernetes(
 
     Args:
         context: The context of kubectl's configuration; None, the default, for the current one.
-        kubectl: The program.
+        kubectl: The program; ``kubectl`` by default.
         timeout: Seconds after which an answer is given up; 120 by default.
         ignore_kinds: Kinds of objects that need not name an image; with ``Pod`` there need not be a
             pod. As ``scaledjobs.keda.sh``, one of `MAKERS` is not read. None by default.
         notes: A list to which a sentence is added for each image that is passed over, and for each
-            kind of `MAKERS` that could not be read.
+            kind of `MAKERS` that could not be read; None, the default, for none.
 
     Raises:
         InUseError: kubectl is not installed, or cannot list all of these; there is no pod; or an

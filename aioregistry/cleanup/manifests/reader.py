@@ -143,7 +143,7 @@ class ContentReader:
         Args:
             repository: The repository's name.
             digests: Which manifests.
-            on_read: Called with how many more are known.
+            on_read: Called with how many more are known; None, the default, for no call.
 
         Returns:
             For each digest its content, or why that could not be read.

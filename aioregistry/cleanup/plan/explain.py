@@ -92,7 +92,8 @@ async def explain_tag(
         repository: The repository's name.
         tag: The tag.
         in_use: What is in use; None, the default, when that is not to be asked.
-        leave: Repositories to leave alone, each with the reason, as `make_plan` takes them.
+        leave: Repositories to leave alone, each with the reason, as `make_plan` takes them; None,
+            the default, for none.
         now: The time up to which ages are counted; None for now.
 
     Raises:
@@ -127,7 +128,8 @@ async def explain_image(
         repository: The repository's name.
         digest: The manifest's digest.
         in_use: What is in use; None, the default, when that is not to be asked.
-        leave: Repositories to leave alone, each with the reason, as `make_plan` takes them.
+        leave: Repositories to leave alone, each with the reason, as `make_plan` takes them; None,
+            the default, for none.
         now: The time up to which ages are counted; None for now.
 
     Returns:

@@ -75,7 +75,7 @@ async def make_plan(
         registry: The registry.
         policy: What is to stay and to go.
         contents: Where the contents of manifests are read.
-        in_use: What runs somewhere, and so stays.
+        in_use: What runs somewhere, and so stays; None, the default, when that is not asked.
         repositories: Where the policy holds; None for everywhere.
         leave: Repositories to leave alone, each with the reason: such as those of which `undo` has
             just restored images, which makes them their newest. None, the default, for none.
@@ -87,7 +87,7 @@ async def make_plan(
         estimate: Whether the bytes that the plan frees are counted over all repositories, as layers
             are shared: then all are listed if anything is deleted. None, the default, for whether
             `repositories` is None. Without it they are counted as "at most".
-        on_progress: Called with a `PlanProgress` after each step.
+        on_progress: Called with a `PlanProgress` after each step; None, the default, for no call.
 
     Raises:
         NotFoundError: There is no such registry, or one of `repositories` is not in it.

@@ -104,8 +104,10 @@ class Policy:
             repository: The repository's name.
             tags: Its tags.
             now: The time up to which ages are counted.
-            exempt: Tags that are kept whatever the rules say, each with its reason.
-            usage: Where it is noted which rules applied to how many tags.
+            exempt: Tags that are kept whatever the rules say, each with its reason; None, the
+                default, for none.
+            usage: Where it is noted which rules applied to how many tags; None, the default, for
+                nowhere.
 
         Returns:
             A decision for each tag, in the order of `tags`.
@@ -137,7 +139,8 @@ class Policy:
             repository: The repository's name.
             tags: These tags.
             now: The time up to which ages are counted.
-            usage: Where it is noted which rules applied to how many tags.
+            usage: Where it is noted which rules applied to how many tags; None, the default, for
+                nowhere.
 
         Returns:
             Decisions by tag. A tag without one is kept and deleted with its subject.
@@ -159,7 +162,8 @@ class Policy:
             repository: The repository's name.
             manifests: All of these manifests.
             now: The time up to which ages are counted.
-            usage: Where it is noted which rules applied to how many manifests.
+            usage: Where it is noted which rules applied to how many manifests; None, the default,
+                for nowhere.
 
         Returns:
             A decision for each manifest, by digest.

@@ -88,9 +88,9 @@ class Archive:
         Args:
             repository: The repository's name.
             digest: The manifest's digest.
-            tags: The tags that the DELETE takes away.
+            tags: The tags that the DELETE takes away; none by default.
             document: The manifest; None when the DELETE is a tag's.
-            media_type: The media type it was served with.
+            media_type: The media type it was served with; empty by default.
 
         Returns:
             When it was archived, by which `withdraw` knows it.

@@ -59,9 +59,10 @@ async def undo(
         journal: A file, or a `JournalStore`, in which every ``PUT`` is noted before it is sent, and
             what became of it. None, the default, for no journal; a dry run writes none.
         dry_run: Whether everything is looked up, blobs with it, and nothing is written; what would
-            come back is then reported as restored.
+            come back is then reported as restored. By default it is written.
         sleep: Waits for some seconds before a tag is tried again; `asyncio.sleep` by default.
-        on_outcome: Called with each `UndoOutcome` as soon as it is known.
+        on_outcome: Called with each `UndoOutcome` as soon as it is known; None, the default, for no
+            call.
 
     Returns:
         What became of each manifest and tag.
