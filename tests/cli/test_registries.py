@@ -92,6 +92,13 @@ def test_the_quota_is_what_the_server_says(shell):
     assert row["frees_at"].endswith("Z")
 
 
+def test_a_quota_that_is_spent_is_told_without_a_wait_for_it(shell):
+    shell.sandbox.faults = Faults(Fault(kind="status", status=429, retry_after=120))
+    result = shell.run("quota", "-o", "json", "--timeout", "10s")
+    assert (result.exit_code, shell.sandbox.request_count) == (0, 1)
+    assert json.loads(result.stdout)[0]["frees_in"] == 120
+
+
 def test_the_quota_can_be_asked_for_where_there_is_no_registry(shell):
     shell.sandbox.state.registries.clear()
     assert document(shell.run("quota", "-o", "json"))[0]["limit"] == 5000

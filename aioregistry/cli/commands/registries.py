@@ -370,7 +370,9 @@ def quota(
 
     async def work(to: "Connection") -> int:
         printer = printer_for(_QUOTAS, output)
-        # Every answer has the headers, refusals included.
+        # Every answer has the headers, refusals included: nobody is to wait for quota to ask how
+        # much is left.
+        to.limiter.waits_when_refused = False
         with suppress(PermissionDeniedError, RateLimitedError):
             await to.client.registries()
         printer.all([_quota(to.limiter.status.server)])

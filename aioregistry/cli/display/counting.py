@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+from aioregistry.errors import RateLimitedError
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import Limiter, Priority, RateLimit, RateLimitStatus
@@ -33,6 +34,7 @@ class CountingLimiter:
         is_limited: Whether there is a limit.
         sent: Requests sent, each attempt counted.
         rate_limited: How many of them were answered 429.
+        waits_when_refused: Whether requests wait for quota, by default, once one was answered 429.
     """
 
     def __init__(self, limit: RateLimit | None, shared: "_MeasurableLimiter | None" = None) -> None:
@@ -40,6 +42,7 @@ class CountingLimiter:
         self._limiter: _MeasurableLimiter = shared or WindowLimiter(limit or _NO_LIMIT)
         self.sent: int = 0
         self.rate_limited: int = 0
+        self.waits_when_refused: bool = True
         self._waited = 0.0
         self._waiting = 0
         self._waiting_since = 0.0
@@ -60,7 +63,14 @@ class CountingLimiter:
         return self._limiter.seconds_for(requests)
 
     async def acquire(self, priority: Priority = "interactive") -> None:
-        """Wait until a request may be sent."""
+        """Wait until a request may be sent.
+
+        Raises:
+            RateLimitedError: One was answered 429, and none is to wait after that; or what the
+                other limiter raises.
+        """
+        if self.rate_limited and not self.waits_when_refused:
+            raise RateLimitedError("the API's quota is spent for now")
         if self._waiting == 0:
             self._waiting_since = time.perf_counter()
         self._waiting += 1
