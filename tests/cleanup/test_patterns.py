@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cleanup.policy.patterns import Glob, Regex, pattern
+from aioregistry.cleanup.policy.patterns import MAX_GLOBS, Glob, Globs, Regex, matcher_of, pattern
 
 
 @pytest.mark.parametrize(
@@ -132,3 +132,28 @@ def test_patterns_are_written_so_that_they_can_be_told_apart():
     assert (str(Glob("a*")), str(Regex("a.*"))) == ("a*", "/a.*/")
     assert pattern("a*") == Glob("a*")
     assert pattern(Regex("a")) == Regex("a")
+
+
+# Several.
+
+
+@given(
+    st.lists(st.text("ab*?", min_size=1, max_size=4), min_size=1, max_size=4),
+    st.text("ab", max_size=6),
+)
+def test_several_globs_match_what_one_of_them_matches(globs, name):
+    several = pattern(globs)
+    expected = any(Glob(one).matches(name) for one in globs)
+    assert several.matches(name) is expected
+    assert bool(matcher_of(several)(name)) is expected
+
+
+def test_several_globs_are_told_as_such():
+    assert str(pattern(["pr-*", "dev-*"])) == "pr-* or dev-*"
+    assert pattern(["a"]) == pattern(("a",)) == Globs((Glob("a"),))
+
+
+@pytest.mark.parametrize("globs", [[], ["a"] * (MAX_GLOBS + 1), ["a", ""], ["a", 1], [["a"]]])
+def test_lists_of_globs_that_are_none_are_refused(globs):
+    with pytest.raises(ValueError, match="glob"):
+        pattern(globs)

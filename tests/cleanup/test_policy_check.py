@@ -14,6 +14,7 @@ from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.plan.explain import explain_tag
 from aioregistry.cleanup.policy.check import check_policy
 from aioregistry.cleanup.policy.file import PolicyFileError, PolicyText
+from aioregistry.cleanup.policy.patterns import parts_of
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import PushedTag
 from aioregistry.cleanup.policy.rules import (
@@ -140,6 +141,7 @@ NO_EFFECT = "has no effect: rule 1 decides on all that it matches"
         (["keep = true"], "no rule deletes anything, and tags that match no rule are kept"),
         (["delete = true", "tags = 'v*'\ndelete = true"], f"rule 2 {NO_EFFECT}"),
         (["tags = 'pr-*'\nkeep = true", "tags = 'pr-1*'\ndelete = true"], f"rule 2 {NO_EFFECT}"),
+        (["tags = ['v*', 'pr-*']\ndelete = true"] * 2, f"rule 2 {NO_EFFECT}"),
         (["delete-older-than = '30d'", "delete-older-than = '60d'"], f"rule 2 {NO_EFFECT}"),
         (
             ["keep-within = '9d'", "name = 'b'\nkeep-within = '1d'", "delete = true"],
@@ -181,6 +183,7 @@ def test_a_rule_for_excluded_repositories_is_found():
     [
         ["keep-newest = 1", "delete = true"],
         ["delete = true", "tags = 'latest'\ndelete = true"],
+        ["delete = true", "tags = ['pr-*', 'latest']\ndelete = true"],
         ["delete = true", "delete = true\nincluding-protected = true"],
         ["delete = true", "tags = 'sha256-*'\ndelete = true"],
         ["delete = true", "keep-releases = 1\nolder = 'delete'"],
@@ -195,7 +198,8 @@ def test_a_rule_with_an_effect_is_not_complained_of(rules):
     assert notes(*rules) == []
 
 
-tags = st.sampled_from(["*", "a*", "v*", "latest", "pr-1", "sha256-*", "*.sig"])
+globs = st.sampled_from(["*", "a*", "v*", "latest", "pr-1", "sha256-*", "*.sig"])
+tags = globs | st.lists(globs, min_size=1, max_size=3)
 ages = st.integers(0, 4).map(lambda days: timedelta(days=days))
 some_rules = st.one_of(
     st.builds(Keep, tags=tags, including_protected=st.booleans()),
@@ -215,7 +219,7 @@ def as_toml(rule) -> str:
         lines.append(f"keep-newest = {rule.count}")
     if isinstance(rule, KeepReleases):
         lines.append(f"keep-releases = {rule.count}\nolder = '{rule.older}'")
-    lines.append(f"tags = '{rule.tags}'")
+    lines.append(f"tags = {[str(part) for part in parts_of(rule.tags)]}")
     lines.append(f"including-protected = {str(rule.including_protected).lower()}")
     return "\n".join(lines)
 
@@ -297,9 +301,13 @@ def likely_rules(draw):
         "string": st.sampled_from(["30d", "v1.*", "*", "1w2d", "a", "A,b", "[ ]", "x]", "a/B"]),
     }
     rule = {}
-    for key, one in schema["properties"].items():
+    for key, given_schema in schema["properties"].items():
+        # One text, or a list of them.
+        one = given_schema.get("anyOf", [given_schema])[0]
         if key in schema["required"] or draw(st.integers(0, 4)) == 0:
-            if draw(st.integers(0, 9)) == 0:
+            if "anyOf" in given_schema and draw(st.booleans()):
+                rule[key] = draw(st.lists(good["string"] | scalars, max_size=3))
+            elif draw(st.integers(0, 9)) == 0:
                 rule[key] = draw(scalars)
             elif "enum" in one or "const" in one:
                 rule[key] = draw(st.sampled_from(one.get("enum", [True])))
@@ -341,6 +349,11 @@ def test_the_schema_takes_what_the_parser_takes(document):
         {"rules": [{"keep-newest": 1, "per": "major"}]},
         {"rules": [{"tags": "a"}]},
         {"rules": [{"delete": True, "tags": "v*,latest"}]},
+        {"rules": [{"delete": True, "tags": ["v*,latest"]}]},
+        {"rules": [{"delete": True, "tags": []}]},
+        {"rules": [{"delete": True, "tags-regex": ["a"]}]},
+        {"rules": [{"delete": True, "repositories": ["a", ["b"]]}]},
+        {"rules": [{"delete": True}], "exclude": [["web"]]},
         {"rules": [{"delete": True, "repositories": "Web"}]},
         {"rules": [{"delete": True}], "exclude": ["Web"]},
         {"rules": [{"delete": True}], "exclude": ""},

@@ -191,8 +191,8 @@ UNTAGGED = "[[rules]]\ndelete-untagged-older-than = '1d'\n"
         ),
         (RULE + "tags = ''", ", line 3: rules[0].tags: a glob must be a text, and not empty: ''"),
         (
-            RULE + "tags = ['a']",
-            ", line 3: rules[0].tags: a glob must be a text, and not empty: ['a']",
+            RULE + "tags = ['a', 1]",
+            ", line 3: rules[0].tags: a glob must be a text, and not empty: 1",
         ),
         (
             RULE + "tags-regex = '('",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from aioregistry.cleanup.policy.ages import tag_time
-from aioregistry.cleanup.policy.patterns import Glob, Regex, covers
+from aioregistry.cleanup.policy.patterns import Glob, Globs, Regex, covers
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import PushedTag, TagRule, UntaggedManifest, names_referrers
 from aioregistry.cleanup.policy.rules import (
@@ -126,6 +126,7 @@ def test_untagged_orphans_are_deleted_by_the_same_rule():
         Glob("*.s*g"),
         Regex("(sha256|sha512)-.*"),
         Regex(r"sha256-[0-9a-f]{64}\.(sig|att)"),
+        Globs((Glob("*"), Glob("sha256-*"))),
     ],
 )
 def test_a_pattern_may_be_about_signatures(pattern):
@@ -147,6 +148,18 @@ def test_a_pattern_is_about_tags_with_any_suffix():
 def test_a_pattern_that_matches_signatures_by_the_way_is_not_about_them(pattern):
     assert pattern.matches(f"sha256-{HEX}.sig")
     assert not names_referrers(pattern, f"sha256-{HEX}.sig")
+
+
+def test_a_rule_with_several_patterns_counts_all_that_they_match_together():
+    tags = named("pr-1", "dev-1", "v1", "pr-2", "dev-2")
+    policy = Policy([KeepNewest(2, tags=["pr-*", "dev-*"]), Delete(tags=["pr-*", "dev-*"])])
+    assert deleted(policy, tags) == ["dev-1", "pr-1"]
+
+
+def test_a_rule_decides_on_protected_tags_that_its_patterns_name():
+    tags = named("latest", "v1.0.0", "v1.0.1")
+    policy = Policy([Delete(tags=["v*", "latest", "v1.0.1"])], floor=0)
+    assert deleted(policy, tags) == ["latest", "v1.0.1"]
 
 
 def test_a_rule_that_has_its_own_way_to_match_matches_by_it():
@@ -202,7 +215,9 @@ def test_groups_on_either_side_of_the_version_set_lines_apart():
     assert deleted(policy, tags) == ["app-1.0.1-slim"]
 
 
-@pytest.mark.parametrize("tags", ["app-*", "latest", Regex("app-.*"), "release-v1.*"])
+@pytest.mark.parametrize(
+    "tags", ["app-*", "latest", Regex("app-.*"), "release-v1.*", ["v*", "app-*"]]
+)
 def test_a_rule_for_releases_that_can_match_none_is_refused(tags):
     with pytest.raises(ValueError, match="no version begins with"):
         KeepReleases(1, tags=tags)
@@ -214,7 +229,7 @@ def test_several_groups_need_the_name_of_the_version():
 
 
 @pytest.mark.parametrize(
-    "tags", ["*", "v*", "v1.*", "1.2.*", "*-app", Regex("v1.*"), Regex("a?1.*")]
+    "tags", ["*", "v*", "v1.*", "1.2.*", "*-app", Regex("v1.*"), Regex("a?1.*"), ["v1.*", "v2.*"]]
 )
 def test_a_rule_for_releases_that_may_match_some_is_taken(tags):
     assert KeepReleases(1, tags=tags)
@@ -273,6 +288,9 @@ def test_a_fraction_is_from_0_to_1(fraction):
         (Regex("a.*"), Glob("ab"), True),
         (Regex("a.*"), Glob("ab*"), False),
         (Regex("a"), Regex("a"), True),
+        (Globs((Glob("a*"), Glob("b*"))), Globs((Glob("b1"), Glob("a1"))), True),
+        (Globs((Glob("a*"), Glob("b*"))), Globs((Glob("b1"), Glob("c1"))), False),
+        (Glob("*"), Globs((Glob("a"), Glob("b"))), True),
     ],
 )
 def test_a_pattern_covers_another_as_far_as_it_can_be_seen(wider, narrower, result):

@@ -41,7 +41,8 @@ async def several_names_are_not_one(
     await registry.delete("web:v1.0.0")  # type: ignore[arg-type]
     policy = Policy([Delete(tags="pr-*")], exclude="base/*")
     Policy(Delete(tags="pr-*"))  # type: ignore[arg-type]
-    Delete(tags=["pr-*"])  # type: ignore[arg-type]
+    Delete(tags=["pr-*", "dev-*"], repositories=("web", "api"))
+    Delete(tags=[1])  # type: ignore[list-item]
     await make_plan(registry, policy, contents, repositories="web")  # type: ignore[arg-type]
     await make_plan(registry, policy, contents, in_use="web:v1")  # type: ignore[arg-type]
     await undo(store, Path(), repositories="web")  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from aioregistry.cleanup.policy.file import PolicyText
-from aioregistry.cleanup.policy.patterns import covers
+from aioregistry.cleanup.policy.patterns import covers, literals_of, parts_of
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import (
     Rule,
@@ -113,15 +113,12 @@ def _shadows(first: Rule, second: Rule) -> bool:
 def _matches_all_of(first: TagRule, second: TagRule) -> bool:
     if not covers(first.tags, second.tags):
         return False
-    literal = second.tags.literal
-    reaches_protected = (
-        second.including_protected
-        or isinstance(second, KeepReleases)
-        or (literal is not None and is_protected(literal))
-    )
-    is_same_name = literal is not None and first.tags.literal == literal
-    if reaches_protected and not first.including_protected and not is_same_name:
-        return False
+    if not first.including_protected:
+        if second.including_protected or isinstance(second, KeepReleases):
+            return False
+        named = {name for name in literals_of(second.tags) if is_protected(name)}
+        if not named <= literals_of(first.tags):
+            return False
     return all(
         names_referrers(first.tags, tag) or not names_referrers(second.tags, tag)
         for tag in _REFERRERS
@@ -153,5 +150,5 @@ def _leaves_protected(rule: Rule, later: tuple[Rule, ...]) -> bool:
             and (one.including_protected or isinstance(one, KeepReleases))
             for one in later
         )
-        and rule.tags.prefix in {"", "v"}
+        and any(part.prefix in {"", "v"} for part in parts_of(rule.tags))
     )

@@ -37,7 +37,7 @@ POLICY_KEYS = (
     keys.count("max-deletes", "max_deletes", "The largest number of DELETEs in one plan."),
 )
 # One of it by itself, or a list of them.
-EXCLUDE = keys.repositories(
+EXCLUDE = keys.repository(
     "exclude", "exclude", "Repositories of which nothing is ever deleted: globs."
 )
 _ACTIONS: Mapping[str, type[Rule]] = {rule.key.name: rule for rule in RULES}

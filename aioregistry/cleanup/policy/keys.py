@@ -8,12 +8,15 @@ from attrs import frozen
 
 from aioregistry.cleanup.policy.durations import parse_duration
 from aioregistry.cleanup.policy.patterns import (
+    MAX_GLOBS,
     REPOSITORY_GLOB,
     TAG_GLOB,
     Glob,
+    Pattern,
     Regex,
     check_repositories,
     check_tags,
+    pattern,
 )
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "fraction",
     "regex",
     "repositories",
+    "repository",
     "tags",
     "text",
     "true",
@@ -129,23 +133,39 @@ def choice(name: str, attribute: str, values: tuple[str, ...], help: str) -> Key
 
 
 def tags(name: str, attribute: str, help: str) -> Key:  # noqa: A002
-    """Return a key whose value is a pattern for tags with ``*``, ``?`` and ``[…]``."""
-    return Key(name, help, attribute, _checked(check_tags), {**_PATTERN, "pattern": TAG_GLOB})
+    """Return a key for patterns for tags with ``*``, ``?`` and ``[…]``: one, or a list."""
+    return Key(name, help, attribute, _checked(check_tags), _one_or_more(TAG_GLOB))
 
 
 def repositories(name: str, attribute: str, help: str) -> Key:  # noqa: A002
-    """Return a key whose value is a pattern for repositories with ``*``, ``?`` and ``[…]``."""
-    schema = {**_PATTERN, "pattern": REPOSITORY_GLOB}
+    """Return a key for patterns for repositories, as `tags` does for tags."""
+    schema = _one_or_more(REPOSITORY_GLOB)
     return Key(name, help, attribute, _checked(check_repositories), schema)
 
 
-def _checked(check: Callable[[Glob], None]) -> Callable[[Any], Glob]:
+def repository(name: str, attribute: str, help: str) -> Key:  # noqa: A002
+    """Return a key whose value is one pattern for repositories."""
+
     def read(value: Any) -> Glob:
         glob = Glob(value)
-        check(glob)
+        check_repositories(glob)
         return glob
 
+    return Key(name, help, attribute, read, {**_PATTERN, "pattern": REPOSITORY_GLOB})
+
+
+def _checked(check: Callable[[Pattern], None]) -> Callable[[Any], Pattern]:
+    def read(value: Any) -> Pattern:
+        made = pattern(value) if isinstance(value, list) else Glob(value)
+        check(made)
+        return made
+
     return read
+
+
+def _one_or_more(glob: str) -> Mapping[str, Any]:
+    one = {**_PATTERN, "pattern": glob}
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_GLOBS}]}
 
 
 def regex(name: str, attribute: str, help: str) -> Key:  # noqa: A002

@@ -2,27 +2,32 @@
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import field, frozen
 
 __all__ = [
     "ANY",
+    "MAX_GLOBS",
     "REPOSITORY_GLOB",
     "TAG_GLOB",
     "Glob",
+    "Globs",
     "Pattern",
     "Regex",
     "check_repositories",
     "check_tags",
     "covers",
+    "literals_of",
     "matcher_of",
+    "parts_of",
     "pattern",
 ]
 
 _MAX_CHARACTERS = 1000
+MAX_GLOBS = 1000
 _MEMORY_BYTES = 8 * 2**20
 
 
@@ -139,21 +144,60 @@ class Regex:
         return f"/{self.regex}/"
 
 
-Pattern = Glob | Regex
+def _check_globs(_: object, __: object, globs: Any) -> None:
+    if not globs:
+        raise ValueError("a list of globs must not be empty")
+    if len(globs) > MAX_GLOBS:
+        raise ValueError(f"a list may have {MAX_GLOBS:,} globs, not {len(globs):,}")
+
+
+@frozen
+class Globs:
+    """Several globs: what matches one of them matches."""
+
+    globs: tuple[Glob, ...] = field(validator=_check_globs)
+
+    def matches(self, name: str) -> bool:
+        """Return whether a whole name matches."""
+        return self._compiled.match(name) is not None
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile("|".join([f"(?:{fnmatch.translate(one.glob)})" for one in self.globs]))
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.globs))
+
+
+Pattern = Glob | Globs | Regex
 ANY = Glob("*")
+
+
+def parts_of(pattern: Pattern) -> tuple[Glob | Regex, ...]:
+    """Return the patterns that one consists of: itself, unless it is several."""
+    return pattern.globs if isinstance(pattern, Globs) else (pattern,)
+
+
+def literals_of(pattern: Pattern) -> frozenset[str]:
+    """Return the names that a pattern has in full, as far as that can be seen."""
+    return frozenset(part.literal for part in parts_of(pattern) if part.literal is not None)
 
 
 def matcher_of(pattern: Pattern) -> Callable[[str], object]:
     """Return what returns something true for each name that matches: for very many names."""
     compiled = pattern._compiled  # noqa: SLF001
     matcher: Callable[[str], object]
-    matcher = compiled.match if isinstance(pattern, Glob) else compiled.fullmatch
+    matcher = compiled.fullmatch if isinstance(pattern, Regex) else compiled.match
     return matcher
 
 
-def pattern(given: str | Pattern) -> Pattern:
-    """Return a pattern; a text is a glob."""
-    return Glob(given) if isinstance(given, str) else given
+def pattern(given: str | Pattern | Sequence[str]) -> Pattern:
+    """Return a pattern; a text is a glob, and a list has several."""
+    if isinstance(given, str):
+        return Glob(given)
+    if isinstance(given, list | tuple):
+        return Globs(tuple(map(Glob, given)))
+    return given  # type: ignore[return-value]  # what else there may be is refused by its checks
 
 
 # What is within […] may match one character of many. As JSON Schema writes it, too.
@@ -176,14 +220,18 @@ def check_repositories(glob: Pattern) -> None:
     _check_characters(glob, "repository", REPOSITORY_GLOB)
 
 
-def _check_characters(glob: Pattern, of: str, possible: str) -> None:
-    if not isinstance(glob, Glob) or re.search(possible, glob.glob):
-        return
+def _check_characters(given: Pattern, of: str, possible: str) -> None:
+    for glob in parts_of(given):
+        if isinstance(glob, Glob) and not re.search(possible, glob.glob):
+            _refuse(glob, of, possible)
+
+
+def _refuse(glob: Glob, of: str, possible: str) -> NoReturn:
     text = re.sub(_SET, "", glob.glob)
     wrong = next((one for one in text if not re.search(possible, one)), glob.glob[-1])
     raise ValueError(
-        f"no {of} matches {glob.glob!r}, as none contains {wrong!r}: write a rule for each"
-        " pattern, or a regular expression"
+        f"no {of} matches {glob.glob!r}, as none contains {wrong!r}: write a list of"
+        " patterns, or a regular expression"
     )
 
 
@@ -191,6 +239,10 @@ def covers(wider: Pattern, narrower: Pattern) -> bool:
     """Return whether one pattern matches all that another does, as far as that can be seen."""
     if wider in {narrower, ANY}:
         return True
+    if isinstance(narrower, Globs):
+        return all(covers(wider, one) for one in narrower.globs)
+    if isinstance(wider, Globs):
+        return any(covers(one, narrower) for one in wider.globs)
     if narrower.literal is not None:
         return wider.matches(narrower.literal)
     # Only * may stand for the signs of the narrower one; what is in [] could be taken for text.

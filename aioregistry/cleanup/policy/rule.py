@@ -12,9 +12,11 @@ from aioregistry.cleanup.policy import keys
 from aioregistry.cleanup.policy.keys import Key
 from aioregistry.cleanup.policy.patterns import (
     ANY,
+    Globs,
     Pattern,
     check_repositories,
     check_tags,
+    literals_of,
     matcher_of,
     pattern,
 )
@@ -97,6 +99,8 @@ def names_referrers(tags: Pattern, tag: str) -> bool:
 
     ``sha256-*`` and ``*.sig`` do, ``*`` and ``*-*`` do not: they match the tag as they match any.
     """
+    if isinstance(tags, Globs):
+        return any(names_referrers(one, tag) for one in tags.globs)
     if not tags.matches(tag):
         return False
     algorithm, _, rest = tag.partition("-")
@@ -119,7 +123,8 @@ class Rule(ABC):
     """A rule of a policy. It decides on things of three kinds, or leaves them to later rules.
 
     Attributes:
-        repositories: The repositories that it applies to; a text is a glob. All by default.
+        repositories: The repositories that it applies to; a text is a glob, a list has several.
+            All by default.
         name: What the rule is called in reasons. Empty by default.
     """
 
@@ -190,10 +195,11 @@ class TagRule(Rule):
     """A rule for tags.
 
     Attributes:
-        tags: The tags that it matches; a text is a glob. All by default, but for those of
-            signatures and the like, which only a pattern such as ``sha256-*`` or ``*.sig`` matches.
+        tags: The tags that it matches; a text is a glob, a list has several. All by default, but
+            for those of signatures and the like, which only a pattern such as ``sha256-*`` or
+            ``*.sig`` matches.
         including_protected: Whether it matches ``latest`` and releases, too. False by default; a
-            rule whose `tags` is one name matches that name in any case.
+            name that `tags` has in full is matched in any case.
     """
 
     tags: Pattern = field(
@@ -216,7 +222,7 @@ class TagRule(Rule):
         """Return whether the rule may decide on a tag of an image."""
         if not self.tags.matches(tag):
             return False
-        return self.including_protected or not is_protected(tag) or self.tags.literal == tag
+        return self.including_protected or not is_protected(tag) or tag in literals_of(self.tags)
 
     def matching_tags(self, tags: Sequence[Candidate]) -> list[Candidate]:
         """See `Rule.matching_tags`."""

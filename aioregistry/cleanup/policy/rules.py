@@ -10,7 +10,7 @@ from attrs import field, frozen
 from aioregistry.cleanup.policy import keys
 from aioregistry.cleanup.policy.durations import format_duration
 from aioregistry.cleanup.policy.keys import Key
-from aioregistry.cleanup.policy.patterns import Regex
+from aioregistry.cleanup.policy.patterns import Regex, parts_of
 from aioregistry.cleanup.policy.releases import Release
 from aioregistry.cleanup.policy.rule import (
     Candidate,
@@ -203,9 +203,11 @@ class KeepReleases(TagRule):
     def __attrs_post_init__(self) -> None:
         regex = self.tags if isinstance(self.tags, Regex) else None
         if regex is None or not regex.group_count:
-            if not Release.may_begin_with(self.tags.prefix):
+            prefixes = [part.prefix for part in parts_of(self.tags)]
+            wrong = [prefix for prefix in prefixes if not Release.may_begin_with(prefix)]
+            if wrong:
                 raise ValueError(
-                    f"no version begins with {self.tags.prefix!r}, so that no tag is a release;"
+                    f"no version begins with {wrong[0]!r}, so that no tag is a release;"
                     " mark the version by a group: tags-regex = 'app-v(?P<version>.*)'"
                 )
         elif regex.group_count > 1 and "version" not in regex.group_names:

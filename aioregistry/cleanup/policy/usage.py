@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import define, field
 
-from aioregistry.cleanup.policy.patterns import ANY
+from aioregistry.cleanup.policy.patterns import ANY, literals_of
 from aioregistry.cleanup.policy.rule import Rule, TagRule
 
 __all__ = ["RuleUsage"]
@@ -83,7 +83,7 @@ class RuleUsage:
             and rule.repositories.matches(repository)
         ]
         for tag in sorted(tags):
-            if any(rule.matches(tag) and rule.tags.literal != tag for rule in rules):
+            if any(rule.matches(tag) and tag not in literals_of(rule.tags) for rule in rules):
                 self._versions.append(f"{repository}:{tag}")
 
     def notes(self) -> Iterator[str]:
