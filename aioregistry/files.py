@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["NotTextError", "in_utf8", "read_text", "sync_folder", "write_all", "write_file"]
+__all__ = [
+    "NotTextError",
+    "in_utf8",
+    "open_to_append",
+    "read_text",
+    "sync_folder",
+    "write_all",
+    "write_file",
+]
 
 # The process's umask takes away from this.
 _NEW_FILE = 0o666
@@ -107,6 +115,20 @@ def _write_whole(path: Path, content: str | bytes | Iterable[bytes], mode: int |
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def open_to_append(path: Path) -> int:
+    """Open a file to read it and to append bytes to it, and return its descriptor.
+
+    Args:
+        path: The file, which only its owner may read; it is made where there is none.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    # Windows would write two bytes for each line break: archives and journals have offsets.
+    as_bytes: int = getattr(os, "O_BINARY", 0)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | as_bytes, _OWNER_ONLY)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

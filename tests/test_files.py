@@ -2,11 +2,12 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from aioregistry import files
-from aioregistry.files import NotTextError, read_text, write_file
+from aioregistry.files import NotTextError, open_to_append, read_text, write_file
 from tests.disks import full_disk
 
 
@@ -95,3 +96,24 @@ def test_what_is_no_text_is_refused_with_its_name(tmp_path, data):
     path.write_bytes(data)
     with pytest.raises(NotTextError, match="text: not a text in UTF-8"):
         read_text(path)
+
+
+def test_what_is_appended_is_no_text_where_that_is_another_thing(tmp_path, monkeypatch):
+    """Windows writes two bytes for a line break to a file that is opened without this flag."""
+    flags = []
+    opened = os.open
+
+    def noted(path, given, mode):
+        flags.append(given)
+        return opened(path, given, mode)
+
+    monkeypatch.setattr(os, "O_BINARY", os.O_SYNC, raising=False)
+    monkeypatch.setattr(os, "open", noted)
+    os.close(open_to_append(tmp_path / "journal"))
+    assert flags[0] & os.O_SYNC == os.O_SYNC
+
+
+def test_all_files_that_are_appended_to_are_opened_in_one_place():
+    package = Path(files.__file__).parent
+    places = [one for one in package.rglob("*.py") if "os.O_APPEND" in one.read_text()]
+    assert places == [package / "files.py"]

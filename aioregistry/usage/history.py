@@ -9,14 +9,12 @@ from attrs import asdict, frozen
 
 from aioregistry.api.documents import Document
 from aioregistry.cleanup.state_folder import StateFolder
-from aioregistry.files import write_all
+from aioregistry.files import open_to_append, write_all
 
 __all__ = ["RESULTS", "UsageRecord", "read_records", "record_usage"]
 
 RESULTS: Sequence[str] = ("deleted", "absent", "drift", "failed", "unknown", "not_attempted")
 """What becomes of the items of a plan."""
-
-_MODE = 0o600
 
 
 @frozen(kw_only=True)
@@ -87,11 +85,13 @@ def record_usage(folder: StateFolder, record: UsageRecord) -> None:
     # In one write: a line of a process that ends, or runs beside this one, is whole or absent.
     # What a crash may have cut off before ends with the line break.
     line = f"{json.dumps(found)}\n".encode()
-    descriptor = os.open(folder.usage, os.O_RDWR | os.O_APPEND | os.O_CREAT, _MODE)
+    descriptor = open_to_append(folder.usage)
     try:
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line
+        if os.lseek(descriptor, 0, os.SEEK_END):
+            # Windows reads at no place without going there; what is written is appended anyway.
+            os.lseek(descriptor, -1, os.SEEK_END)
+            if os.read(descriptor, 1) != b"\n":
+                line = b"\n" + line
         write_all(descriptor, line)
     finally:
         os.close(descriptor)

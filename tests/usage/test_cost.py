@@ -1,5 +1,6 @@
 """What storage costs, when a plan is full, and the figures over time."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -104,6 +105,14 @@ def test_records_are_read_as_they_were_written(folder):
         record_usage(folder, record)
     assert read_records(folder) == records
     assert folder.usage.stat().st_mode & 0o077 == 0
+
+
+def test_records_need_nothing_that_windows_lacks(folder, monkeypatch):
+    monkeypatch.delattr(os, "pread")
+    records = [UsageRecord(at=NOW, cause="usage", bytes=size) for size in (1, 2)]
+    for record in records:
+        record_usage(folder, record)
+    assert read_records(folder) == records
 
 
 def test_a_line_that_was_cut_off_costs_no_other(folder):

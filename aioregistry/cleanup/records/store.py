@@ -11,7 +11,7 @@ from attrs import frozen
 from aioregistry.cleanup.records.append import Appender, AppendOnlyFile, in_a_thread, to_its_end
 from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.errors import NotRecordedError
-from aioregistry.files import sync_folder
+from aioregistry.files import open_to_append, sync_folder
 
 __all__ = [
     "Beginning",
@@ -165,7 +165,7 @@ class FileStore:
     def _opened(self, kind: JournalKind) -> AppendOnlyFile:
         descriptor = None
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = open_to_append(self.path)
             with os.fdopen(os.dup(descriptor), "rb") as reading:
                 beginning = kind.read(reading)
             os.ftruncate(descriptor, beginning.size)

@@ -10,7 +10,7 @@ from attrs import define, field, frozen
 
 from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
 from aioregistry.cleanup.state_folder import StateFolder
-from aioregistry.files import write_all
+from aioregistry.files import open_to_append, write_all
 
 __all__ = ["Restorable", "UndoRecord", "counts"]
 
@@ -168,7 +168,7 @@ class UndoRecord:
         if not lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = open_to_append(self.path)
         try:
             # A line before them may have been cut off.
             write_all(descriptor, b"\n" + msgspec.json.Encoder().encode_lines(lines))
