@@ -139,7 +139,7 @@ async def test_an_item_whose_document_cannot_be_read_is_kept(stage, monkeypatch)
 async def test_what_the_cache_has_is_read_together_and_without_a_request(
     stage, monkeypatch, most_held
 ):
-    monkeypatch.setattr("aioregistry.cleanup.apply.repository.MOST_HELD_BYTES", most_held)
+    monkeypatch.setattr("aioregistry.cleanup.apply.lists.MOST_HELD_BYTES", most_held)
     reads: list[int] = []
     documents = ContentCache.documents
 

@@ -13,26 +13,16 @@ from aioregistry.cleanup.apply.absence import (
     exist,
     is_gone,
     why_it_may_remain,
-    without_deleted,
 )
 from aioregistry.cleanup.apply.batch_archive import BatchArchive
-from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, not_read, recheck
+from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, recheck
 from aioregistry.cleanup.apply.job import Job, exempt_by
 from aioregistry.cleanup.apply.last_look import LastLook
+from aioregistry.cleanup.apply.lists import FreshLists, ListReader
 from aioregistry.cleanup.apply.watch import TagWatch, likely_to_move
 from aioregistry.cleanup.in_use.references import InUseError
-from aioregistry.cleanup.manifests.content import (
-    Content,
-    MissingContentError,
-    UnreadableContentError,
-)
-from aioregistry.cleanup.manifests.held import MOST_HELD_BYTES, HeldDocuments
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
-from aioregistry.cleanup.manifests.listing import take_inventory
-from aioregistry.cleanup.manifests.unreadable import keep_unreadable, parted, unreadable
-from aioregistry.cleanup.memory.recorder import ListRecorder
-from aioregistry.cleanup.plan.decisions import Exempt
-from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan, known_as
+from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import batch_size
 from aioregistry.cleanup.records.journal import JournalError
 from aioregistry.cleanup.records.report import Status
@@ -71,12 +61,10 @@ class RepositoryJob:
         # Where an earlier process has begun, it has compared.
         begun = job.journal is not None and job.journal.has_begun(plan.name, plan.condemned)
         self._recalled = None if begun else plan.recalled
-        self._recorder = ListRecorder(job.memory, plan.name)
         self._pending = dict.fromkeys(pending)
         self._handle = job.registry.repository(plan.name)
-        self._contents: dict[str, Content] = {}
-        self._documents = HeldDocuments(job.contents, 0 if job.archive is None else MOST_HELD_BYTES)
-        self._kept = frozenset(plan.known)
+        self._lists = ListReader(job, plan)
+        self._contents = self._lists.contents
         self._watch = TagWatch(job.contents, plan.name, {}, self._contents, job.clock)
         # Condemned manifests that may still exist although they were to be deleted.
         self._given_up: set[str] = set()
@@ -86,8 +74,6 @@ class RepositoryJob:
         self._condemned = dict.fromkeys(item.digest for item in manifests)
         self._gone = {i.digest: i.pushed_at for i in manifests if job.is_deleted(plan.name, i)}
         self._unchecked: set[str] = set()
-        # Whether the last lists showed what was deleted before them.
-        self._is_behind = False
         if job.journal is not None and job.journal.is_unchecked(plan.name):
             self._unchecked |= self._condemned.keys() - {item.digest for item in pending}
         self.lacking: LackingImages = LackingImages(job.contents, plan, self._contents, self._gone)
@@ -124,7 +110,7 @@ class RepositoryJob:
                     self._job.aborted = error
                 self._give_up(str(error))
             break
-        self._documents.clear()
+        self._lists.documents.clear()
         if self._unchecked:
             await self._check_new_images()
 
@@ -197,67 +183,22 @@ class RepositoryJob:
     async def _list(self) -> _Batch:
         """List the repository, and read the manifests that nobody has read yet."""
         job = self._job
-        inventory, listed_at, unread = await self._list_and_read()
+        lists = await self._read_lists()
         job.is_found = True
-        for digest, why in unread.items():
-            if digest not in self._condemned:
-                raise RegistryError(
-                    f"{digest} could not be read, and might need what would be deleted: {why}"
-                )
-        inventory = keep_unreadable(inventory, unread, self._condemned)
+        inventory = self._lists.without_unreadable(lists)
         await self.lacking.note(inventory, self._pending, is_after=bool(self._unchecked))
         tags = dict(inventory.tags)
         condemned = {tag for item in self._pending for tag in item.tags}
         self._watch.know(tags, likely_to_move(inventory, condemned))
-        listed_for = job.clock() - listed_at
-        look = LastLook(job.contents, self.name, self._watch, listed_at, listed_for, job.clock)
+        begun_at = lists.begun_at
+        listed_for = job.clock() - begun_at
+        look = LastLook(job.contents, self.name, self._watch, begun_at, listed_for, job.clock)
         return _Batch(inventory, look)
 
-    async def _list_and_read(
-        self,
-    ) -> tuple[RepositoryInventory, float, dict[str, UnreadableContentError]]:
-        """List the repository and read what is new; return when, and what could not be read."""
-        for attempt in range(_ATTEMPTS):
-            inventory, listed_at = await self._take_inventory()
-            found = await self._read(inventory)
-            # One that the registry lacks may have been deleted after it was listed.
-            missing = any(isinstance(one, MissingContentError) for one in found.values())
-            if not missing or attempt == _ATTEMPTS - 1:
-                break
-        return inventory, listed_at, unreadable(inventory, {**self._contents, **found})
-
-    async def _take_inventory(self) -> tuple[RepositoryInventory, float]:
-        begun: list[float] = []
-        has_tags = self._recalled is not None or any(item.tags for item in self._pending)
-        inventory = await take_inventory(
-            self._job.registry,
-            self.name,
-            needs_tags=lambda _: has_tags,
-            on_first_page=lambda: begun.append(self._job.clock()),
-            remembered=None if self._pending else self._recorder,
-        )
+    async def _read_lists(self) -> FreshLists:
         deleted = {one: at for one, at in self._gone.items() if one not in self._given_up}
-        there = await without_deleted(self._job.contents, inventory, deleted)
-        self._is_behind = there is not inventory
-        # What came before the first page was the wait for quota.
-        return there, begun[-1]
-
-    async def _read(self, inventory: RepositoryInventory) -> dict[str, UnreadableContentError]:
-        """Read the manifests that are condemned or new, and return those that could not be read."""
-        for one in inventory.manifests:
-            if one.digest not in self._condemned and known_as(one.digest) in self._kept:
-                self._contents.setdefault(one.digest, NEEDS_NOTHING)
-        soon = (item.digest for item in self._pending if item.delete == "manifest")
-        unread: dict[str, UnreadableContentError] = {}
-        parts = exempt_by(self._job, inventory) != Exempt()
-        # What a source says nothing of would be asked for again and again.
-        asked: set[str] = set()
-        while unknown := not_read(inventory, self._contents, asked, parts=parts):
-            asked.update(unknown)
-            read, failed = parted(await self._documents.read(self.name, unknown, soon))
-            self._contents |= read
-            unread |= failed
-        return unread
+        needs_tags = self._recalled is not None or any(item.tags for item in self._pending)
+        return await self._lists.read(self._pending, deleted, needs_tags=needs_tags)
 
     async def _delete(self, check: Recheck, batch: _Batch) -> None:
         self._recalled = None
@@ -266,7 +207,8 @@ class RepositoryJob:
         if (archive := self._job.archive) is not None:
             soon = tuple(islice(chain(check.tags, *check.waves), most))
             source = self._job.contents
-            batch.archive = BatchArchive(archive, source, self.name, soon, tags, self._documents)
+            documents = self._lists.documents
+            batch.archive = BatchArchive(archive, source, self.name, soon, tags, documents)
         async with batch.archive or nullcontext():
             await self._send_all(check, batch, most)
 
@@ -362,13 +304,13 @@ class RepositoryJob:
     async def _check_new_images(self) -> None:
         """Find the images that were pushed in the moment in which a part of them was deleted."""
         try:
-            inventory, _, unread = await self._list_and_read()
-            await self.lacking.note(inventory, self._pending, is_after=True)
-            if not self._is_behind:
-                await self._recorder.finish(inventory)
-            if unread:
+            lists = await self._read_lists()
+            await self.lacking.note(lists.inventory, self._pending, is_after=True)
+            if not lists.is_behind:
+                await self._lists.recorder.finish(lists.inventory)
+            if lists.unread:
                 return
-            await self.lacking.note_unlisted(dict(inventory.tags), self._watch)
+            await self.lacking.note_unlisted(dict(lists.inventory.tags), self._watch)
         except ClientClosedError:
             raise
         except NotFoundError:
