@@ -218,6 +218,15 @@ class LackingImages:
         # The tags that are to stay where the last list had them.
         self._staying: dict[str, str] = {}
 
+    @property
+    def lost_tags(self) -> set[str]:
+        """The tags that were to stay, and no longer exist."""
+        return {one for one, image in self.found.items() if not image.missing}
+
+    def recall(self, lost_tags: Iterable[str]) -> None:
+        """Take in the tags of which an earlier process found that they no longer exist."""
+        self.found |= {tag: Incomplete(self._repository, tag, ()) for tag in lost_tags}
+
     async def note(
         self, inventory: RepositoryInventory, pending: Iterable[Condemned], *, is_after: bool
     ) -> None:
@@ -238,7 +247,7 @@ class LackingImages:
                 self.found[tag] = Incomplete(self._repository, tag, ())
         self._staying = {tag: on for tag, on in tags.items() if tag not in self._leaving}
         lacks = await lacking(self._contents, self._repository, here, self._known, self._gone)
-        for one in self.found.keys() & here:
+        for one in (self.found.keys() & here) | (self.lost_tags & tags.keys()):
             del self.found[one]
         for one in sorted(lacks.keys() - {item.digest for item in pending}):
             image = (*here[one].tags, one)[0]
@@ -280,4 +289,4 @@ def but(look: bool | RegistryError) -> str:
     """Return what the registry says of a thing that does not exist by the API."""
     if isinstance(look, RegistryError):
         return f"and whether the registry has it could not be found out: {look}"
-    return "and the registry has it"
+    return "and the registry has it" if look else "and the registry lacks it"

@@ -185,6 +185,8 @@ async def _carry_out(job: Job, random: Random) -> CleanupReport:
     except TimeoutError:
         if not timeout.expired():
             raise
+        if repositories:
+            repositories[-1].give_up(TIME_IS_UP)
     lists: dict[Status, list[ItemOutcome]] = {}
     for key in job.plan.condemned:
         if key not in job.outcomes:

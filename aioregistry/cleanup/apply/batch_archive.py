@@ -123,11 +123,18 @@ class BatchArchive:
             return Verdict("cannot_tell", f"its manifest cannot be archived: {error}")
         return None
 
-    def settle(self, item: Condemned, outcome: Outcome) -> None:
-        """Leave an item in the archive if its DELETE may have taken effect, else withdraw it."""
+    def settle(self, item: Condemned, outcome: Outcome, *, exists: bool = True) -> None:
+        """Leave an item in the archive if its DELETE may have taken effect, else withdraw it.
+
+        Args:
+            item: The item.
+            outcome: What became of it by the API.
+            exists: Whether one that the API refused to delete exists all the same. True by
+                default.
+        """
         # A verdict came before the next attempt: those before it were all without a clear answer.
         # One that met a 404 right after the look may have arrived twice, and the first been done.
-        is_clear = outcome.verdict is None and outcome.status != "absent"
+        is_clear = outcome.verdict is None and outcome.status != "absent" and exists
         if outcome.status in {"deleted", "unknown"} or outcome.attempts > is_clear:
             self._archived.pop(item.name, None)
         else:

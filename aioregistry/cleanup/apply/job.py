@@ -112,6 +112,11 @@ class Job:
         if self.journal is not None:
             self.journal.record_checked(repository)
 
+    async def record_lost_tag(self, repository: str, tag: str) -> None:
+        """Record that a tag that was to stay no longer exists; no later list shows that it did."""
+        if self.journal is not None:
+            await self.journal.record_lost_tag(repository, tag)
+
     def is_deleted(self, repository: str, item: Condemned) -> bool:
         """Return whether an item was deleted, by this process or one before it."""
         outcome = self.outcomes.get((repository, item))

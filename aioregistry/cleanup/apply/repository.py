@@ -77,11 +77,13 @@ class RepositoryJob:
         if job.journal is not None and job.journal.is_unchecked(plan.name):
             self._unchecked |= self._condemned.keys() - {item.digest for item in pending}
         self.lacking: LackingImages = LackingImages(job.contents, plan, self._contents, self._gone)
+        if job.journal is not None:
+            self.lacking.recall(job.journal.lost_tags(plan.name))
         self._may_have_gone: set[Condemned] = set()
         # Items that the registry does not have, and that no list of the API has confirmed yet.
         self._vanished: set[Condemned] = set()
-        # Items whose DELETE met a 404, each with whether an earlier attempt may have succeeded.
-        self._denied: dict[Condemned, bool] = {}
+        # Items whose DELETE was answered so that it may have been carried out or not.
+        self._denied: dict[Condemned, Outcome] = {}
         self._denied_once: set[Condemned] = set()
         self._begun: dict[str, float] = {}
 
@@ -108,26 +110,26 @@ class RepositoryJob:
             except RegistryError as error:
                 if isinstance(error, _ABORTING):
                     self._job.aborted = error
-                self._give_up(str(error))
+                self.give_up(str(error))
             break
         self._lists.documents.clear()
         if self._unchecked:
             await self._check_new_images()
 
-    def _give_up(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
+        """Record of all that is left that nothing more is begun, and why."""
         for item in tuple(self._pending):
-            was_sent = self._job.may_have_sent(self.name, item)
-            self._record(item, "unknown" if was_sent else "not_attempted", why)
+            self._record(item, "not_attempted", why)
 
     async def _is_missing(self, error: NotFoundError, *, last: bool) -> bool:
         """Return whether a repository that was not found is left at that; then record its items."""
         if await self._job.repository_exists(self.name):
             if last:
-                self._give_up(f"{error}; the API lists the repository all the same")
+                self.give_up(f"{error}; the API lists the repository all the same")
             return last
         names = [item.name for item in self._pending]
         if (why := await why_it_may_remain(self._job.contents, self.name, names)) is not None:
-            self._give_up(f"{error}; {why}")
+            self.give_up(f"{error}; {why}")
             return True
         for item in tuple(self._pending):
             self._record_absent(item)
@@ -138,7 +140,7 @@ class RepositoryJob:
             if self._job.aborted is not None:
                 raise self._job.aborted
             if (why := self._job.time_is_up()) is not None:
-                self._give_up(why)
+                self.give_up(why)
                 return
             await self._job.ask_what_runs()
             await self._run_batch()
@@ -186,7 +188,7 @@ class RepositoryJob:
         lists = await self._read_lists()
         job.is_found = True
         inventory = self._lists.without_unreadable(lists)
-        await self.lacking.note(inventory, self._pending, is_after=bool(self._unchecked))
+        await self._note_lacking(inventory, is_after=bool(self._unchecked))
         tags = dict(inventory.tags)
         condemned = {tag for item in self._pending for tag in item.tags}
         self._watch.know(tags, likely_to_move(inventory, condemned))
@@ -240,25 +242,33 @@ class RepositoryJob:
                 lambda outcome: self._take_in(by_name[outcome.name], outcome, batch),
                 check=lambda name: self._check(by_name[name], batch),
             )
-            await self._confirm_denied()
+            await self._confirm_denied(batch)
         finally:
-            for item in self._denied:
-                self._record(item, "unknown", "the API answered that it does not exist")
+            for item, outcome in self._denied.items():
+                self._record(item, "unknown", _answer(outcome))
             self._denied.clear()
 
-    async def _confirm_denied(self) -> None:
-        """Record the items whose DELETE was answered with 404: as absent if the registry agrees."""
+    async def _confirm_denied(self, batch: _Batch) -> None:
+        """Record the items whose DELETE was denied: by what the registry has of them now."""
         found = await exist(self._job.contents, self.name, [item.name for item in self._denied])
-        self._may_have_gone |= {item for item, sent_again in self._denied.items() if sent_again}
-        for item, sent_again in self._denied.items():
-            if (look := found[item.name]) is False:
+        for item, outcome in self._denied.items():
+            look, refused = found[item.name], outcome.status == "failed"
+            # What is refused may have been carried out all the same; so may an earlier attempt.
+            if refused or _was_sent_again(outcome):
+                self._may_have_gone.add(item)
+            if refused and batch.archive is not None:
+                batch.archive.settle(item, outcome, exists=look is True)
+            if look is False and not refused:
                 self._record_absent(item)
-            elif item not in self._denied_once and not sent_again:
+            elif refused and look is not False:
+                why = "" if look is True else f", {but(look)}"
+                self._record(item, "failed", f"{_answer(outcome)}{why}")
+            elif item not in self._denied_once and not _was_sent_again(outcome):
                 # It is left pending: fresh lists decide.
                 self._denied_once.add(item)
             else:
-                why = f"the API answered that it does not exist, {but(look)}"
-                self._record(item, "unknown" if sent_again else "failed", why)
+                status: Status = "unknown" if self._may_be_gone(item) else "failed"
+                self._record(item, status, f"{_answer(outcome)}, {but(look)}")
         self._denied.clear()
 
     async def _check(self, item: Condemned, batch: _Batch) -> Verdict | None:
@@ -279,7 +289,8 @@ class RepositoryJob:
     def _take_in(self, item: Condemned, outcome: Outcome, batch: _Batch) -> None:
         """Take in what became of a DELETE."""
         error, verdict, look = outcome.error, outcome.verdict, batch.look
-        if batch.archive is not None:
+        is_denied = _is_denied(outcome)
+        if batch.archive is not None and not (is_denied and outcome.status == "failed"):
             batch.archive.settle(item, outcome)
         is_gone = verdict is not None and verdict.kind == "gone"
         if outcome.status == "unknown" or (is_gone and outcome.attempts):
@@ -288,9 +299,8 @@ class RepositoryJob:
             # It is left pending: fresh lists decide.
             self._vanished |= {item} if is_gone else set()
             return
-        sent_again = outcome.attempts > 1 and outcome.status == "deleted"
-        if sent_again or (outcome.status == "absent" and verdict is None):
-            self._denied[item] = sent_again
+        if is_denied:
+            self._denied[item] = outcome
             return
         if isinstance(error, _ABORTING):
             self._job.aborted = error
@@ -305,7 +315,7 @@ class RepositoryJob:
         """Find the images that were pushed in the moment in which a part of them was deleted."""
         try:
             lists = await self._read_lists()
-            await self.lacking.note(lists.inventory, self._pending, is_after=True)
+            await self._note_lacking(lists.inventory, is_after=True)
             if not lists.is_behind:
                 await self._lists.recorder.finish(lists.inventory)
             if lists.unread:
@@ -320,15 +330,28 @@ class RepositoryJob:
         except RegistryError:
             return
         self._unchecked.clear()
-        self._job.record_checked(self.name)
+        if not self.lacking.found:
+            # Until then whoever resumes looks again, and reports them, too.
+            self._job.record_checked(self.name)
+
+    async def _note_lacking(self, inventory: RepositoryInventory, *, is_after: bool) -> None:
+        known = {*self.lacking.lost_tags}
+        await self.lacking.note(inventory, self._pending, is_after=is_after)
+        for tag in sorted(self.lacking.lost_tags - known):
+            await self._job.record_lost_tag(self.name, tag)
 
     def _record_absent(self, item: Condemned) -> None:
         """Record an item that does not exist: an earlier DELETE of it may have been carried out."""
-        was_sent = item in self._may_have_gone or self._job.may_have_sent(self.name, item)
-        self._record(item, "deleted" if was_sent else "absent")
+        self._record(item, "deleted" if self._may_be_gone(item) else "absent")
+
+    def _may_be_gone(self, item: Condemned) -> bool:
+        """Return whether a DELETE of an item was sent, and may have been carried out unseen."""
+        return item in self._may_have_gone or self._job.may_have_sent(self.name, item)
 
     def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
         del self._pending[item]
+        if status == "not_attempted" and (self._may_be_gone(item) or item in self._denied_once):
+            status = "unknown"
         if status in {"deleted", "absent"}:
             self._watch.forget(item.tags)
         if item.delete == "manifest":
@@ -338,3 +361,28 @@ class RepositoryJob:
             if status not in {"deleted", "absent"}:
                 self._given_up.add(item.digest)
         self._job.record(self.name, item, status, reason, busy)
+
+
+def _is_denied(outcome: Outcome) -> bool:
+    """Return whether the registry is asked what became of a DELETE that was sent.
+
+    A 404, also in answer to a further attempt, may be a passing one; and what the API refused, it,
+    or a proxy before it, may have carried out.
+    """
+    if outcome.verdict is not None:
+        return False
+    if outcome.status == "failed":
+        return outcome.attempts > 0 and not isinstance(outcome.error, _ABORTING)
+    return outcome.status == "absent" or _was_sent_again(outcome)
+
+
+def _was_sent_again(outcome: Outcome) -> bool:
+    """Return whether a DELETE that was carried out was sent more than once."""
+    return outcome.attempts > 1 and outcome.status == "deleted"
+
+
+def _answer(outcome: Outcome) -> str:
+    """Return in words what a DELETE that was denied was answered with."""
+    if outcome.status == "failed":
+        return str(outcome.error)
+    return "the API answered that it does not exist"

@@ -30,6 +30,7 @@ VERSION = 1
 _BEGUN = frozenset({"begun", "deleted", "unknown", "failed"})
 _UNSETTLED = frozenset({"begun", "unknown"})
 _CHECKED = "checked"
+_LOST = "lost"
 
 
 @frozen
@@ -58,7 +59,7 @@ class _Line:
     repository: str
     delete: str
     name: str
-    state: Literal["begun", "checked"] | Status
+    state: Literal["begun", "checked", "lost"] | Status
     reason: str = ""
 
 
@@ -95,6 +96,8 @@ class Journal:
         # Repositories of which a manifest was deleted, and in which nobody has looked since for
         # images that were pushed meanwhile.
         self._unchecked: set[str] = set()
+        # The tags that were to stay, and that a look after the DELETEs did not find, by repository.
+        self._lost_tags: dict[str, set[str]] = {}
 
     async def __aenter__(self) -> Self:
         self._lines = await self._stack.enter_async_context(self._store.open(self.kind()))
@@ -140,6 +143,20 @@ class Journal:
         self._unchecked.discard(repository)
         self._opened().add(_line(repository, "", "", _CHECKED))
 
+    def lost_tags(self, repository: str) -> set[str]:
+        """Return the tags that were to stay and no longer exist, as earlier processes found."""
+        return self._lost_tags.get(repository, set())
+
+    async def record_lost_tag(self, repository: str, tag: str) -> None:
+        """Note that a tag that was to stay no longer exists; it is on disk when this returns.
+
+        Raises:
+            JournalError: It could not be written.
+        """
+        lines = self._opened()
+        lines.add(_line(repository, "", tag, _LOST))
+        await lines.flush()
+
     async def begin(self, repository: str, item: Condemned) -> None:
         """Write that an item is begun; it is on disk when this returns.
 
@@ -183,6 +200,11 @@ class Journal:
                 raise JournalError(f"{self._store}, line {number}: {error}") from None
             if said.state == _CHECKED:
                 self._unchecked.discard(said.repository)
+                self._lost_tags.pop(said.repository, None)
+                continue
+            if said.state == _LOST:
+                self._lost_tags.setdefault(said.repository, set()).add(said.name)
+                self._unchecked.add(said.repository)
                 continue
             if said.delete == "manifest" and said.state in _BEGUN:
                 self._unchecked.add(said.repository)
