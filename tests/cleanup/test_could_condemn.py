@@ -42,7 +42,7 @@ def test_the_newest_are_certain_only_where_they_are_all():
 
 
 def test_some_of_many_manifests_are_enough_where_one_of_them_is_deleted(monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.plan.bounds._SAMPLE_SIZE", 1)
+    monkeypatch.setattr("aioregistry.cleanup.plan.bounds._SAMPLE_SIZES", (1,))
     asked: list[int] = []
 
     class Counting(Theirs):
@@ -55,6 +55,6 @@ def test_some_of_many_manifests_are_enough_where_one_of_them_is_deleted(monkeypa
 
 
 def test_some_of_many_manifests_that_are_kept_say_nothing_of_the_others(monkeypatch):
-    monkeypatch.setattr("aioregistry.cleanup.plan.bounds._SAMPLE_SIZE", 1)
+    monkeypatch.setattr("aioregistry.cleanup.plan.bounds._SAMPLE_SIZES", (1,))
     assert could(Delete(tags="b"))
     assert not could(Delete(tags="c"))

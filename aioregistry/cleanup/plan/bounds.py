@@ -25,8 +25,8 @@ __all__ = [
     "may_condemn",
 ]
 
-# So many manifests mostly show whether anything is deleted.
-_SAMPLE_SIZE = 1000
+# So many manifests mostly show whether anything is deleted; where these do not, so many more.
+_SAMPLE_SIZES = (50, 1000)
 
 
 def could_condemn(inventory: RepositoryInventory, policy: Policy, now: datetime) -> bool:
@@ -66,8 +66,10 @@ def may_condemn(
     """
     if not policy.may_delete(inventory.repository):
         return False
-    if len(inventory.manifests) > _SAMPLE_SIZE:
-        some = inventory.manifests[:_SAMPLE_SIZE]
+    for size in _SAMPLE_SIZES:
+        if len(inventory.manifests) <= size:
+            break
+        some = inventory.manifests[:size]
         # The subjects of the others may be among the rest.
         referrers = tagged_as_referrers(some).values()
         named = {subject_of_tag(tag) or "" for one in referrers for tag in one.tags}
