@@ -7,12 +7,14 @@ one of 37 million registries, and then an estimate is off by the size of one.
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import accumulate, pairwise
 
 __all__ = ["count_of", "keys_of", "pack_blobs", "pack_digests", "pack_keys", "sizes_of"]
 
 # The digits after "sha256:" or "sha512:".
 _DIGITS = slice(7, 23)
 _BYTES = 8
+_PAIR_BYTES = 2 * _BYTES
 _SHA256 = "sha256:"
 _SHA256_DIGITS = 64
 _MAX_SIZE = 2**63
@@ -58,37 +60,34 @@ def _key(digest: str) -> bytes:
 
 
 def pack_blobs(counts: Sequence[int], digests: Sequence[str], sizes: Sequence[int]) -> list[bytes]:
-    """Return the blobs of some manifests, packed: their keys, then their sizes.
+    """Return the blobs of some manifests, packed: the key and the size of each.
 
     Args:
         counts: How many blobs each manifest has.
         digests: The digests of all these blobs.
         sizes: Their sizes in bytes; 0 where a size is unknown.
     """
-    keys = pack_keys(digests)
+    pairs = array("q", bytes(_PAIR_BYTES * len(digests)))
+    pairs[::2] = array("q", pack_keys(digests))
     try:
-        packed = array("q", sizes).tobytes()
+        pairs[1::2] = array("q", sizes)
     except OverflowError:
-        packed = array("q", [size if 0 < size < _MAX_SIZE else 0 for size in sizes]).tobytes()
-    blobs = []
-    start = 0
-    for count in counts:
-        end = start + _BYTES * count
-        blobs.append(keys[start:end] + packed[start:end])
-        start = end
-    return blobs
+        pairs[1::2] = array("q", [size if 0 < size < _MAX_SIZE else 0 for size in sizes])
+    packed = pairs.tobytes()
+    ends = accumulate([_PAIR_BYTES * count for count in counts], initial=0)
+    return [packed[start:end] for start, end in pairwise(ends)]
 
 
 def count_of(blobs: bytes) -> int:
     """Return how many blobs a manifest has, by what `pack_blobs` returned of it."""
-    return len(blobs) // (2 * _BYTES)
+    return len(blobs) // _PAIR_BYTES
 
 
 def keys_of(packed: Iterable[bytes]) -> "array[int]":
     """Return the keys of all blobs of some manifests, packed by `pack_blobs`."""
-    return array("Q", b"".join([blobs[: len(blobs) // 2] for blobs in packed]))
+    return array("Q", b"".join(packed))[::2]
 
 
 def sizes_of(packed: Iterable[bytes]) -> "array[int]":
     """Return the sizes of all blobs of some manifests, packed by `pack_blobs`."""
-    return array("q", b"".join([blobs[len(blobs) // 2 :] for blobs in packed]))
+    return array("q", b"".join(packed))[1::2]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -113,12 +114,14 @@ def decode_manifests(body: bytes) -> RawPage[ListedManifest]:
     """
     page = _MANIFESTS.decode(body)
     own: list[Sequence[Blob]] = [one.blobs for one in page.items]
-    if not all(one.blobs and one.blobs[-1].digest == one.digest for one in page.items):
+    digests = [one.digest for one in page.items]
+    if not all(own) or [some[-1].digest for some in own] != digests:
         own = [_with_own(one) for one in page.items]
+    blobs = list(chain.from_iterable(own))
     packed = pack_blobs(
-        [len(some) for some in own],
-        [blob.digest for some in own for blob in some],
-        [blob.compressed_size_bytes or 0 for some in own for blob in some],
+        list(map(len, own)),
+        [blob.digest for blob in blobs],
+        [blob.compressed_size_bytes or 0 for blob in blobs],
     )
     items = [
         ListedManifest(

@@ -20,7 +20,7 @@ from aioregistry.paging.pager import Pager
 
 __all__ = ["ListMemory", "RepositoryMemory"]
 
-_SCHEMA = 3
+_SCHEMA = 4
 _TABLES = {
     "facts": "(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "pages": (
