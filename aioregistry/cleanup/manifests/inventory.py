@@ -93,11 +93,11 @@ class TagComparison:
         self._unlisted: dict[str, list[str]] = {}
 
     def add(self, tags: Iterable[ListedTag]) -> None:
-        """Take in some tags of the list of tags."""
+        """Take in some tags of the list of tags, each of which comes once."""
         manifests, agreed = self._manifests, self._agreed
         for one in tags:
             tag, digest = one.tag, one.manifest_digest
-            if not digest:
+            if not digest or not tag:
                 # It stays where the list of manifests has it, which then shows one tag too many.
                 continue
             manifest = manifests.get(digest)
@@ -110,14 +110,17 @@ class TagComparison:
                 agreed.append(manifest.digest)
             else:
                 self._moved[tag] = digest
-            if one.updated_at == manifest.pushed_at:
+            updated_at, pushed_at = one.updated_at, manifest.pushed_at
+            if pushed_at is None or (updated_at is not None and updated_at <= pushed_at):
+                # As old as the push, or of an age that is unknown in any case.
                 continue
-            time = tag_time(one.updated_at, manifest.pushed_at)
-            if time != manifest.pushed_at:
-                self._set_at[tag] = time
+            self._set_at[tag] = tag_time(updated_at, pushed_at)
 
     def _short(self) -> Iterator[ListedManifest]:
         """Yield the manifests with a tag that the list of tags has elsewhere, or not at all."""
+        if len(self._agreed) == sum([len(one.tags) for one in self._manifests.values()]):
+            # The walk yields each tag once: no manifest has more of them than its own.
+            return
         agreed = Counter(self._agreed)
         for digest, manifest in self._manifests.items():
             if manifest.tags and agreed[digest] != len(manifest.tags):

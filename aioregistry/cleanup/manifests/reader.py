@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from aioregistry.arguments import Ignored, Several
 from aioregistry.cleanup.manifests.cache import ContentCache, has_digest
@@ -156,7 +156,9 @@ class ContentReader:
         wanted = list(dict.fromkeys(digests))
         found: dict[str, Content | UnreadableContentError] = {}
         if self._cache is not None:
-            found.update(await asyncio.to_thread(self._cache.get, wanted))
+            # No second dict of a million.
+            cached = await asyncio.to_thread(self._cache.get, wanted)
+            found = cast("dict[str, Content | UnreadableContentError]", cached)
             if on_read is not None:
                 on_read(len(found))
         writing = None if self._cache is None else WriteBehind(self._write)

@@ -139,10 +139,15 @@ def unlisted_children(
         inventory: All manifests of the repository.
         naming: What those say that name others, by digest.
     """
-    indexes = {digest: content for digest, content in naming.items() if content.children}
+    here = inventory.by_digest
+    # Of all manifests few are indexes, and of these hardly any names one that is not listed.
+    indexes = {
+        digest: content
+        for digest, content in naming.items()
+        if not all(map(here.__contains__, content.children))
+    }
     if not indexes:
         return {}
-    here = inventory.by_digest
     return {
         child: digest
         for digest in filter(indexes.__contains__, here)

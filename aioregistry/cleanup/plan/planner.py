@@ -323,7 +323,7 @@ class Planner:
     ) -> Mapping[str, Content | UnreadableContentError]:
         """Return the contents of all manifests; empty ones where nothing can be deleted."""
         name = inventory.repository
-        digests = list(inventory.by_digest)
+        digests = inventory.by_digest
         exempt = self._exempt(inventory)
         if not inventory.tags_read or not may_condemn(inventory, self._policy, exempt, self._now):
             return dict.fromkeys(digests, _NOT_READ)
