@@ -194,6 +194,14 @@ async def test_a_tag_without_a_digest_stays_where_the_other_list_has_it(listings
     assert list(inventory.uncertain) == [digest_of("a")]
 
 
+async def test_tags_without_names_stand_for_no_tag_of_another_manifest(listings, registry):
+    # As many tags as both manifests have, and all on one of them.
+    listings.add(("a", [""]), ("b", ["v1"]))
+    listings.retag(("", "a"), ("", "a"))
+    inventory = await take_inventory(registry, "web")
+    assert set(inventory.uncertain) == {digest_of("a"), digest_of("b")}
+
+
 async def test_the_order_of_a_list_makes_no_difference(listings, registry):
     listings.add(("a", ["x", "y"]), ("b", []))
     listings.retag(("y", "a"), ("x", "a"))
