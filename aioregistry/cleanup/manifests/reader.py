@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, cast, runtime_checkable
 
@@ -163,7 +163,7 @@ class ContentReader:
                 on_read(len(found))
         writing = None if self._cache is None else WriteBehind(self._write)
         same: dict[Hashable, Content] = {}
-        missing = [one for one in wanted if one not in found]
+        missing = _missing(wanted, found)
         elsewhere = await self._read_shared(missing, same)
         found.update(elsewhere)
         if elsewhere and on_read is not None:
@@ -316,6 +316,12 @@ class ContentReader:
         reason = (MissingContentError if missing else UnreadableContentError)(str(error))
         reason.__cause__ = error
         return reason
+
+
+def _missing(wanted: Sequence[str], found: Collection[str]) -> list[str]:
+    """Return those digests that were not found; nothing but wanted ones were."""
+    # Of a million that are cached none is looked up.
+    return [one for one in wanted if one not in found] if len(found) < len(wanted) else []
 
 
 def _is_certain(media_type: str | None) -> bool:

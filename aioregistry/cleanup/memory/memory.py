@@ -227,6 +227,7 @@ class RepositoryMemory:
 
     def __init__(self, memory: ListMemory, name: str, state: RepositoryState | None) -> None:
         self.state = state
+        self._written_state = str(state)
         self.is_recalled: bool = False
         self._memory = memory
         self._name = name
@@ -280,7 +281,7 @@ class RepositoryMemory:
             read: Reads it.
         """
         self._per_page = per_page
-        state = str(self.state)
+        state = self._written_state
         is_first = (name, number) not in self._asked
         self._asked.add((name, number))
         if is_first and not self._is_fresh:
