@@ -8,16 +8,10 @@ from aiolimiter import AsyncLimiter
 
 from aioregistry.errors import ClientClosedError, RateLimitedError
 from aioregistry.ratelimit.headers import RateLimitHeaders
-from aioregistry.ratelimit.limits import Priority, RateLimit, RateLimitStatus, WindowStatus
-from aioregistry.ratelimit.reserve import Reserve
-from aioregistry.ratelimit.windows import RollingWindow, seconds_for
+from aioregistry.ratelimit.limits import Priority, RateLimit, RateLimitStatus
+from aioregistry.ratelimit.quota import Quota
 
 __all__ = ["WindowLimiter"]
-
-_DEFAULT_CLOSURE_SECONDS = 1.0
-# In shortest periods. A job at the limit hears of others about once in a period: not hearing of
-# them for so long, and then some, means that they are gone.
-_OTHERS_TIMEOUT_PERIODS = 1.25
 
 
 class WindowLimiter:
@@ -44,13 +38,7 @@ class WindowLimiter:
 
     def __init__(self, rate_limit: RateLimit | None = None) -> None:
         self._rate_limit = rate_limit or RateLimit()
-        others_timeout = _OTHERS_TIMEOUT_PERIODS * self._rate_limit.windows[0][1]
-        self._windows = [
-            RollingWindow(limit, period, self._rate_limit.share_of(limit), others_timeout)
-            for limit, period in self._rate_limit.windows
-        ]
-        self._reserve = Reserve(self._rate_limit)
-        self._bulk_granted_at = -math.inf
+        self._quota = Quota(self._rate_limit)
         self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
         # In order, and quick to leave from the middle.
         self._waiting: dict[Priority, OrderedDict[asyncio.Future[None], None]] = {
@@ -58,10 +46,6 @@ class WindowLimiter:
             "bulk": OrderedDict(),
         }
         self._closed = False
-        self._closed_until = 0.0
-        self._others_at_least: int | None = None
-        self._others_known = False
-        self._reported: RateLimitHeaders | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._alarm: asyncio.Future[None] | None = None
 
@@ -75,9 +59,10 @@ class WindowLimiter:
         if dispatcher is not None and not dispatcher.done():
             return False
         now = asyncio.get_running_loop().time()
-        if self._closed or not self._is_open(now):
+        quota = self._quota
+        if self._closed or not quota.is_open(now):
             return False
-        if self._reserve.active and priority == "bulk" and not self._is_open_for_bulk(now):
+        if quota.reserve.active and priority == "bulk" and not quota.is_open_for_bulk(now):
             return False
         # To ask whether the bucket has capacity would cost as much again.
         pouring = self._bucket.acquire()
@@ -85,7 +70,7 @@ class WindowLimiter:
             waiter = pouring.send(None)
         except StopIteration:
             # With capacity it has nothing to wait for, and is over with its first step.
-            self._take(priority, now)
+            quota.take(priority, now, bulk_waits=bool(self._waiting["bulk"]))
             return True
         pouring.close()
         waiter.cancel()
@@ -143,22 +128,7 @@ class WindowLimiter:
             reported: The rate-limit headers of the answer; None, the default, without an answer.
             sent: Whether the request was sent; by default True.
         """
-        now = asyncio.get_running_loop().time()
-        rejected = reported is not None and reported.status == 429
-        for window in self._windows:
-            # Should the server count what it rejects, it shows as a request of others.
-            window.give_back(now, sent=sent and not rejected)
-        if reported is not None:
-            self._reported = reported
-            if rejected:
-                self._close(reported, now)
-            else:
-                if now >= self._closed_until:
-                    for window in self._windows:
-                        window.probing = False
-                self._count_others(reported, now)
-        if self._windows[-1].in_flight == 0:
-            self._settle_others()
+        self._quota.give_back(reported, asyncio.get_running_loop().time(), sent=sent)
         if self._alarm is not None:
             self._wake()
 
@@ -168,20 +138,10 @@ class WindowLimiter:
         now = asyncio.get_running_loop().time()
         waiting = sum(len(waiters) for waiters in self._waiting.values())
         return RateLimitStatus(
-            tuple(
-                WindowStatus(
-                    window.limit,
-                    window.period,
-                    window.used(now),
-                    window.used_by_others(now),
-                    max(0, window.free(now)),
-                    held,
-                )
-                for window, held in zip(self._windows, self._reserve.held(now), strict=True)
-            ),
+            self._quota.window_statuses(now),
             waiting,
-            max(0.0, self._foreseen_at(now, waiting) - now),
-            self._reported,
+            max(0.0, self._quota.foreseen_at(now, waiting) - now),
+            self._quota.reported,
         )
 
     def seconds_for(self, requests: int) -> float:
@@ -193,13 +153,7 @@ class WindowLimiter:
         Args:
             requests: How many.
         """
-        now = asyncio.get_running_loop().time()
-        further = requests - self._windows[-1].in_flight
-        if further <= 0:
-            return 0.0
-        held = self._reserve.held(now)
-        at_least = seconds_for(further, self._windows, self._rate_limit.burst, now, held)
-        return max(at_least, self._closed_until - now)
+        return self._quota.seconds_for(requests, asyncio.get_running_loop().time())
 
     def close(self) -> None:
         """Turn away everyone who waits, with `ClientClosedError`."""
@@ -208,126 +162,21 @@ class WindowLimiter:
             self._dispatcher.cancel()
         self._turn_away(ClientClosedError("closed while waiting for quota"))
 
-    # What follows decides.
-
     @property
     def _idle(self) -> bool:
         return self._dispatcher is None or self._dispatcher.done()
-
-    def _is_open(self, now: float) -> bool:
-        if self._closed_until > now:
-            return False
-        for window in self._windows:  # noqa: SIM110, a generator costs half of all this
-            if not window.roomy and window.free(now) <= 0:
-                return False
-        return True
-
-    def _is_open_for_bulk(self, now: float) -> bool:
-        held = self._reserve.held(now)
-        return all(
-            window.free(now) > left for window, left in zip(self._windows, held, strict=True)
-        )
-
-    def _held_from(self, priority: Priority, now: float) -> list[int]:
-        if priority == "bulk" and self._reserve.active:
-            return self._reserve.held(now)
-        return [0] * len(self._windows)
-
-    def _opens_at(self, priority: Priority, now: float) -> float:
-        """Return when the next request of a priority may be sent, should no answer come any more.
-
-        An answer wakes the dispatcher: this is the timer for when none does.
-        """
-        held = self._held_from(priority, now)
-        at = max(
-            window.opens_at(now, left) for window, left in zip(self._windows, held, strict=True)
-        )
-        if at > now and any(held):
-            # What is held may become less before anything comes back.
-            at = min(at, now + self._rate_limit.windows[0][1])
-        return max(at, self._closed_until)
-
-    def _foreseen_at(self, now: float, ahead: int, priority: Priority = "interactive") -> float:
-        """Return when a request may be sent at the earliest, should all answers come soon."""
-        held = self._held_from(priority, now)
-        at = max(
-            window.free_at(now, ahead + left)
-            for window, left in zip(self._windows, held, strict=True)
-        )
-        return max(at, self._closed_until)
-
-    def _take(self, priority: Priority, now: float) -> None:
-        for window in self._windows:
-            window.take(now)
-        if priority == "bulk":
-            self._bulk_granted_at = now
-        else:
-            lately = now < self._bulk_granted_at + self._rate_limit.windows[0][1]
-            self._reserve.count(now, beside_bulk=lately or bool(self._waiting["bulk"]))
-
-    def _close(self, reported: RateLimitHeaders, now: float) -> None:
-        """Close the gate for all at once after a 429, and count those who used what we did not.
-
-        With `retry-after` the shortest window is meant that it fits in, else the longest.
-        """
-        asked = reported.retry_after
-        fitting = [each for each in self._windows if asked is not None and asked <= each.period]
-        window = fitting[0] if fitting else self._windows[-1]
-        delay = reported.reset_after if asked is None else asked
-        # No quota is ever further away than its period: a wilder report is not believed.
-        delay = min(_DEFAULT_CLOSURE_SECONDS if delay is None else delay, window.period)
-        known = window.used_by_others(now)
-        unknown = window.limit - window.used(now) - known
-        if known and now >= self._closed_until:
-            # Others were allowed for, and went on.
-            window.observe_others(unknown, now)
-        else:
-            window.add_others(unknown, now + delay, now + window.period)
-        window.probing = True
-        self._closed_until = max(self._closed_until, now + delay)
-
-    def _count_others(self, reported: RateLimitHeaders, now: float) -> None:
-        """Take from `remaining` how much of the longest window others have used.
-
-        The server may have counted all that was in flight, or none of it. If all, then others
-        have used what is left over: so they have used that much at least.
-        """
-        window = self._windows[-1]
-        if reported.remaining is None or (
-            reported.limit is not None and reported.limit != window.limit
-        ):
-            return
-        surely = window.limit - reported.remaining - window.used_since(now - reported.took, now)
-        self._others_at_least = max(self._others_at_least or 0, surely)
-        new = surely - window.used_by_others(now) if surely > 0 else 0
-        if new > 0 and self._others_known:
-            for each in self._windows:
-                each.observe_others(new, now)
-        elif new > 0:
-            # They were there before us, and leave between when the first expires and then.
-            reset = min(reported.reset_after or 0.0, window.period)
-            window.add_others(new, now + reset, now + window.period)
-
-    def _settle_others(self) -> None:
-        """Take the highest count since the last time for the true one: nothing is in flight."""
-        if self._others_at_least is not None:
-            self._windows[-1].cap_others(self._others_at_least)
-            self._others_at_least = None
-            self._others_known = True
 
     def _refuse_if_later(self, now: float, latest: float, priority: Priority) -> None:
         ahead = len(self._waiting["interactive"])
         if priority == "bulk":
             ahead += len(self._waiting["bulk"])
-        at = self._foreseen_at(now, ahead, priority)
+        at = self._quota.foreseen_at(now, ahead, priority)
         if latest < at < math.inf:
             error = RateLimitedError(
                 f"no quota for another {at - now:.1f} s, and max_wait is {latest - now:g} s"
             )
             error.retry_after = at - now
             raise error
-
-    # What follows waits.
 
     def _next_priority(self) -> Priority | None:
         for priority, waiters in self._waiting.items():
@@ -343,14 +192,14 @@ class WindowLimiter:
         through_bucket = False
         while (priority := self._next_priority()) is not None:
             now = loop.time()
-            opens_at = self._opens_at(priority, now)
+            opens_at = self._quota.opens_at(priority, now)
             if opens_at > now:
                 await self._sleep_until(opens_at)
             elif not through_bucket:
                 await self._bucket.acquire()
                 through_bucket = True
             else:
-                self._take(priority, now)
+                self._quota.take(priority, now, bulk_waits=bool(self._waiting["bulk"]))
                 next(iter(self._waiting[priority])).set_result(None)
                 through_bucket = False
 

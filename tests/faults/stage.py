@@ -127,7 +127,7 @@ class Stage:
         assert not self.left(), f"tasks are left: {self.left()}"
         for client in self.clients:
             if client._own_limiter is not None:
-                held = {window.in_flight for window in client._own_limiter._windows}
+                held = {window.in_flight for window in client._own_limiter._quota.windows}
                 assert held == {0}, "a permit is held"
                 assert client._own_limiter.status.waiting == 0, "somebody waits for quota"
         assert not self.held, "a connection is held"

@@ -465,7 +465,7 @@ async def limiter(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
             limiter.release()
 
     yield use()
-    assert [window.in_flight for window in limiter._windows] == [0, 0]
+    assert [window.in_flight for window in limiter._quota.windows] == [0, 0]
     assert limiter.status.waiting == 0
 
 

@@ -366,7 +366,7 @@ async def test_nobody_overtakes_those_who_wait():
             overtaken.append(now())
         late.close()
 
-    asyncio.get_running_loop().call_at(limiter._windows[0]._returns[0], try_to_overtake)
+    asyncio.get_running_loop().call_at(limiter._quota.windows[0]._returns[0], try_to_overtake)
     await waiting
     assert overtaken == []
 
@@ -587,7 +587,7 @@ async def test_a_limiter_that_fails_fails_all_who_wait_and_keeps_nobody_waiting(
     await limiter.acquire()
     waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(3)]
     await settle()
-    monkeypatch.setattr(limiter, "_opens_at", None)
+    monkeypatch.setattr(limiter._quota, "opens_at", None)
     limiter.release(OK)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [TypeError] * 3
@@ -624,8 +624,8 @@ async def test_ten_thousand_waiters_ask_the_windows_no_more_often_than_there_are
             asked += 1
             return super().free(now)
 
-    limiter._windows[0] = Counting(20_000, 60.0)
-    limiter._closed_until = 1.0
+    limiter._quota.windows[0] = Counting(20_000, 60.0)
+    limiter._quota.closed_until = 1.0
     await asyncio.gather(*(take(limiter, 1) for _ in range(10_000)))
     assert asked <= 4 * 10_000
 
@@ -634,7 +634,7 @@ async def test_ten_thousand_waiters_ask_the_windows_no_more_often_than_there_are
 async def test_the_state_does_not_grow_beyond_the_window():
     limiter = WindowLimiter(RateLimit(windows=((5, 1.0),)))
     await take(limiter, 200)
-    window = limiter._windows[0]
+    window = limiter._quota.windows[0]
     assert len(window._returns) + len(window._expired) <= 10
 
 
