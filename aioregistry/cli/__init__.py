@@ -1,5 +1,6 @@
 """The commands ``aioregistry`` and ``docker-credential-aioregistry``, from the extra ``cli``."""
 
+import os
 import sys
 
 # As in `typing`, which takes longer to load than all that is loaded here.
@@ -30,6 +31,7 @@ def _run(name: str, program: "Callable[[], object]") -> "NoReturn":
 
     Earlier, while Python itself starts, Ctrl-C has Python's own effect.
     """
+    _give_home()
     try:
         from aioregistry.cli.process import run_program
     except KeyboardInterrupt:
@@ -39,6 +41,16 @@ def _run(name: str, program: "Callable[[], object]") -> "NoReturn":
             sys.stderr.write(f"{begin}{name}: interrupted\n")
         sys.exit(_INTERRUPTED)
     run_program(name, program)
+
+
+def _give_home() -> None:
+    """Give a user a home who has none, as one whom no list of users has: ``/``, as Docker does.
+
+    There is no file of theirs to read then, and one that cannot be written is told by its path.
+    """
+    home = os.environ.get("HOME", os.path.expanduser("~"))  # noqa: PTH111  (an error is none here)
+    if os.name == "posix" and not os.path.isabs(home):  # noqa: PTH117
+        os.environ["HOME"] = "/"
 
 
 def _run_command() -> None:

@@ -6,6 +6,7 @@ import gc
 import inspect
 import io
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -230,6 +231,23 @@ def test_an_error_that_is_not_of_the_output_is_raised():
 
     with pytest.raises(FileNotFoundError):
         run_program("x", broken)
+
+
+@pytest.mark.parametrize("home", [None, "", "relative"])
+def test_a_user_without_a_home_has_no_configuration(monkeypatch, capsys, home):
+    """As one of any number in a container, whom no list of users has."""
+    nobody = pwd.getpwuid(os.getuid())
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: {}[nobody])
+    for name in ("XDG_CONFIG_HOME", "AIOREGISTRY_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", home or "")
+    if home is None:
+        monkeypatch.delenv("HOME")
+    monkeypatch.setattr(sys, "argv", ["aioregistry", "config", "show"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "/.config/aioregistry/config.toml" in capsys.readouterr().out
 
 
 def test_nothing_is_left_of_it(monkeypatch):
