@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 __all__ = [
     "NotTextError",
@@ -14,6 +15,7 @@ __all__ = [
     "open_to_append",
     "read_text",
     "sync_folder",
+    "user_folder",
     "write_all",
     "write_file",
 ]
@@ -115,6 +117,27 @@ def _write_whole(path: Path, content: str | bytes | Iterable[bytes], mode: int |
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def user_folder(kind: Literal["cache", "state"]) -> Path:
+    """Return the folder for a user's files of this program.
+
+    Args:
+        kind: What files: such as may be deleted, or such as are wanted later.
+
+    Raises:
+        ModuleNotFoundError: The package ``platformdirs`` is missing.
+    """
+    try:
+        import platformdirs  # noqa: PLC0415  (who names their own files needs none)
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "the folders of a user need platformdirs: pip install 'aioregistry-do[cleanup]', or"
+            " name a file",
+            name="platformdirs",
+        ) from None
+    folders = platformdirs.PlatformDirs("aioregistry", appauthor=False)
+    return folders.user_cache_path if kind == "cache" else folders.user_state_path
 
 
 def open_to_append(path: Path) -> int:

@@ -96,3 +96,22 @@ def test_a_former_name_still_works_and_says_the_new_one():
 def test_the_errors_are_an_attribute_of_the_package():
     code = "import aioregistry as a; assert a.errors.NotFoundError is a.NotFoundError"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+_BARE = """
+import sys
+for name in ("platformdirs", "filelock", "re2", "yaml", "rich", "typer", "redis", "docket"):
+    sys.modules[name] = None
+import aioregistry.cleanup, aioregistry.images, aioregistry.usage
+try:
+    aioregistry.cleanup.default_cache_path()
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+
+def test_what_needs_no_extra_is_imported_without_one():
+    done = subprocess.run(
+        [sys.executable, "-c", _BARE], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "platformdirs: pip install 'aioregistry-do[cleanup]'" in done.stdout

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-import platformdirs
 from attrs import frozen
 
 from aioregistry.api.names import check_registry
 from aioregistry.errors import RegistryError
+from aioregistry.files import user_folder
 from aioregistry.session.origins import API_URL, canonical_origin, with_port
 
 __all__ = [
@@ -54,7 +54,7 @@ def state_root(environment: Mapping[str, str] = os.environ) -> Path:
     given = environment.get(_VARIABLE)
     if given:
         return Path(given).expanduser()
-    return platformdirs.user_state_path("aioregistry", appauthor=False)
+    return user_folder("state")
 
 
 @frozen

@@ -8,11 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-import platformdirs
-
 from aioregistry.cleanup.manifests.blobs import pack_digests
 from aioregistry.cleanup.manifests.content import Content, Document, parse_contents
 from aioregistry.cleanup.manifests.database import OwnedDatabase
+from aioregistry.files import user_folder
 
 __all__ = ["ContentCache", "default_cache_path", "has_digest"]
 
@@ -40,7 +39,7 @@ def default_cache_path() -> Path:
 
     That is ``~/.cache/aioregistry`` on Linux, or below ``XDG_CACHE_HOME``.
     """
-    return platformdirs.user_cache_path("aioregistry", appauthor=False) / "manifests.sqlite"
+    return user_folder("cache") / "manifests.sqlite"
 
 
 class ContentCache:
