@@ -17,7 +17,8 @@ __all__ = ["NextAttempt", "RetryPolicy", "located", "wait_for_token"]
 
 logger: logging.Logger = logging.getLogger("aioregistry")
 
-_PASSING_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+# From 520 on they are Cloudflare's, which stands before the API: it has no answer of the API.
+_PASSING_STATUSES = frozenset({408, 425, 500, 502, 503, 504, *range(520, 526), 530})
 # What a token callable raises because of how it is written: the next call would raise it, too.
 _MISTAKES = (
     AssertionError,
