@@ -36,6 +36,7 @@ __all__ = ["FleetEngine"]
 _IN_THIS_PROCESS = "memory://"
 _PHASES = ("plan", "apply", "gc")
 _ADD_SECONDS = 30.0
+_ADDED_AT_ONCE = 16
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
 
 
@@ -296,8 +297,10 @@ class FleetEngine:
                 " 'maxmemory-policy noeviction'"
             )
         left = [run for run in runs if has_work_left(run, self._clock(), plan_only=plan_only)]
+        cancelled = await self.store.cancelled(left)
         for run in left:
-            step = await self._step_of(run) if self._taker.has_room_for(run.registry) else None
+            is_free = self._taker.has_room_for(run.registry)
+            step = self._step_of(run, is_cancelled=run in cancelled) if is_free else None
             if step is not None:
                 self._taker.take(run.registry, run.id, step.part, plan_only=plan_only)
         return not left and len(runs) == len(names)
@@ -311,20 +314,18 @@ class FleetEngine:
         now = self._now()
         runs = await self.runs()
         for name, registry in self._fleet.registries.items():
-            run = runs[name]
             due = registry.due(now)
-            if due is not None and may_begin(run, due):
+            if due is not None and may_begin(runs[name], due):
                 await self.begin([name], due)
-                run = (await self.store.runs([name]))[name]
-            if isinstance(run, Run):
-                await self._queue(run)
+                runs |= await self.store.runs([name])
+        await self._queue([run for run in runs.values() if isinstance(run, Run)])
         return False
 
-    async def _step_of(self, run: Run) -> Step | None:
+    def _step_of(self, run: Run, *, is_cancelled: bool) -> Step | None:
         """Return the next step of a run; None where none may begin now."""
         now = self._now()
         step = next_step(run, self._fleet.registries[run.registry].window, now)
-        if step is not None and await self.store.is_cancelled(run):
+        if step is not None and is_cancelled:
             return evolve(step, when=now)
         return step if step is not None and self._may_begin(step) else None
 
@@ -334,11 +335,20 @@ class FleetEngine:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
-    async def _queue(self, run: Run) -> None:
-        """Queue the next step of a run, if it may begin now and is not queued or under way."""
-        step = await self._step_of(run)
-        if step is None:
-            return
+    async def _queue(self, runs: list[Run]) -> None:
+        """Queue the next step of each run, if it may begin now and is not queued or under way."""
+        left = [run for run in runs if run.phase != "ended"]
+        cancelled = await self.store.cancelled(left)
+        found = [(run, self._step_of(run, is_cancelled=run in cancelled)) for run in left]
+        steps = [(run, step) for run, step in found if step is not None]
+        # Of many registries, one after the other takes longer than until the next look.
+        for nth in range(0, len(steps), _ADDED_AT_ONCE):
+            some = [self._add(run, step) for run, step in steps[nth : nth + _ADDED_AT_ONCE]]
+            for error in await asyncio.gather(*some, return_exceptions=True):
+                if error is not None:
+                    raise error
+
+    async def _add(self, run: Run, step: Step) -> None:
         with self.store.server.errors_told():
             add = self._docket.add(f"fleet_{step.task}", when=step.when, key=step.key)
             async with asyncio.timeout(_ADD_SECONDS):
@@ -357,5 +367,5 @@ class FleetEngine:
         was_looked_at, after = await self._steps.take(registry, run_id, part, may_begin)
         if after is not None and not self._taker.leaves(name):
             with suppress(FleetServerError):
-                await self._queue(after)
+                await self._queue([after])
         return was_looked_at

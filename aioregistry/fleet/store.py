@@ -1,7 +1,7 @@
 """What a fleet keeps on its server: runs, plans, journals, archives and reports."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -208,8 +208,12 @@ class FleetStore:
 
     async def is_cancelled(self, run: Run) -> bool:
         """Return whether somebody has asked to end a run."""
-        (found,) = await self._values([self.keys(run.registry).cancelled])
-        return bool(found == run.id.encode())
+        return bool(await self.cancelled([run]))
+
+    async def cancelled(self, runs: Sequence[Run]) -> list[Run]:
+        """Return those of some runs that somebody has asked to end."""
+        found = await self._values([self.keys(run.registry).cancelled for run in runs])
+        return [run for run, ended in zip(runs, found, strict=True) if ended == run.id.encode()]
 
     async def find(self, registry: str, run: str) -> Run | None:
         """Return a run, also one that has ended; None where it is not known, or not any more."""

@@ -134,6 +134,7 @@ class RedisLimiter:
         self._was_alone = False
         self._reached = False
         self._away: Exception | None = None
+        self._away_told = False
         self._ask_again_at = -math.inf
         self._backoff = _FIRST_BACKOFF_SECONDS
         self._timeout = _FIRST_TIMEOUT_SECONDS
@@ -339,6 +340,9 @@ class RedisLimiter:
         if self._away is None:
             # All may have sent all that a window allows: let that pass first.
             self._alone_at = now + self._shortest
+        # One that was asked for a moment only may be slow, and so may this process.
+        if not self._away_told and (not only_slow or self._timeout == _MAX_TIMEOUT_SECONDS):
+            self._away_told = True
             then = "requests wait for it"
             if self._opens:
                 then = (
@@ -352,7 +356,8 @@ class RedisLimiter:
         self._backoff = min(2 * self._backoff, _MAX_BACKOFF_SECONDS)
 
     def _come_back(self) -> None:
-        if self._away is not None:
+        if self._away_told:
+            self._away_told = False
             logger.warning("Redis, with the shared quota, is back")
         self._reached, self._away, self._alone = True, None, None
         self._ask_again_at, self._backoff = -math.inf, _FIRST_BACKOFF_SECONDS

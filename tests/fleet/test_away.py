@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis.exceptions import ConnectionError as NoConnectionError
 
 from aioregistry.fleet import (
     Addresses,
@@ -165,13 +166,13 @@ async def test_who_waits_for_a_run_that_the_server_has_lost_is_told(tmp_path, se
     fleet = fleet_of(tmp_path, 2, window=closed)
     async with FleetEngine(fleet, url, addresses=Addresses(), tick_seconds=0.05) as engine:
         assert await engine.begin(["reg0"])
-        usual = engine.store.is_cancelled
+        usual = engine.store.cancelled
 
-        async def is_cancelled(run: Run) -> bool:
+        async def cancelled(runs):
             looked.set()
-            return await usual(run)
+            return await usual(runs)
 
-        engine.store.is_cancelled = is_cancelled
+        engine.store.cancelled = cancelled
         # Of the other one there never was a run.
         waiting = asyncio.create_task(engine.work(["reg0", "reg1"]))
         await looked.wait()
@@ -180,6 +181,40 @@ async def test_who_waits_for_a_run_that_the_server_has_lost_is_told(tmp_path, se
         async with asyncio.timeout(60):
             with pytest.raises(RunLostError, match="has lost the run of reg0, and with it"):
                 await waiting
+
+
+async def test_a_look_asks_once_for_all_registries_whether_a_run_is_to_end(tmp_path, server):
+    url = f"redis://127.0.0.1:{server.port}/0"
+    async with FleetEngine(fleet_of(tmp_path, 20), url, addresses=Addresses()) as engine:
+        await engine.begin(f"reg{nth}" for nth in range(20))
+        asked, usual = [], engine.store._values
+        engine.store._values = lambda keys: asked.append(len(keys)) or usual(keys)
+        await engine._tick()
+        # Their states, and whether somebody ends them.
+        assert asked == [20, 20]
+        async with server.client() as client:
+            assert await client.xlen("fleet:stream") == 20
+
+
+async def test_a_step_that_cannot_be_queued_keeps_none_of_the_others_from_it(
+    tmp_path, server, monkeypatch
+):
+    url = f"redis://127.0.0.1:{server.port}/0"
+    async with FleetEngine(fleet_of(tmp_path, 3), url, addresses=Addresses()) as engine:
+        await engine.begin(["reg0", "reg1", "reg2"])
+        usual = engine._docket.add
+
+        async def away(*_) -> None:
+            raise NoConnectionError("away")
+
+        def add(task, when, key):
+            return away if key.startswith("reg1:") else usual(task, when=when, key=key)
+
+        monkeypatch.setattr(engine._docket, "add", add)
+        with pytest.raises(FleetServerError, match="away"):
+            await engine._tick()
+        async with server.client() as client:
+            assert await client.xlen("fleet:stream") == 2
 
 
 async def test_a_name_that_never_led_to_a_server_is_wrong(tmp_path):

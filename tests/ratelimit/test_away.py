@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 
 from aioregistry import RateLimit, RateLimitedError, SharedQuotaError
 from aioregistry.ratelimit.away import describe, is_away, reason, refusal
+from aioregistry.ratelimit.store import QuotaStore, Reply
 from aioregistry.redis import RedisLimiter
 from benchmarks.ports import free_port
 from tests.ratelimit.redis_servers import be_patient, saying
@@ -241,3 +242,28 @@ async def test_going_away_and_coming_back_are_logged_once_each(caplog, monkeypat
             waiting.cancel()
     (away,) = [record.getMessage() for record in caplog.records]
     assert away.endswith("replica.; requests wait for it")
+
+
+@pytest.mark.parametrize(
+    ("slow", "said"),
+    [(3, []), (4, ["is away: no answer in time; requests wait for it", "is back"])],
+)
+async def test_a_first_answer_that_is_slow_is_not_logged_as_a_server_that_is_away(
+    caplog, monkeypatch, slow, said
+):
+    timeouts = []
+
+    async def ask(_, timeout, *, want, **__) -> Reply:
+        timeouts.append(timeout)
+        if len(timeouts) <= slow:
+            raise TimeoutError
+        return Reply("epoch", 1, want, 0.0, 0.0, [(0, 0, 1, 0)])
+
+    monkeypatch.setattr(QuotaStore, "ask", ask)
+    with caplog.at_level(logging.INFO, logger="aioregistry"):
+        async with RedisLimiter(redis.asyncio.Redis(), "token", SHORT) as limiter:
+            await limiter.acquire()
+            limiter.release()
+    assert timeouts[:4] == [0.25, 0.5, 1.0, 2.0]
+    told = "Redis, with the shared quota, "
+    assert [record.getMessage().removeprefix(told) for record in caplog.records] == said
