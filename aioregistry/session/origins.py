@@ -64,7 +64,11 @@ def check_origin(name: str, url: str) -> str:
         or " " in url
     ):
         raise ValueError(f"{name} must be {_FORM}")
-    return url.rstrip("/")
+    url = url.rstrip("/")
+    # As documentation writes it; /v2/v2/registry is answered by a 404 that says nothing of why.
+    if url.endswith("/v2"):
+        raise ValueError(f"{name} must not end in /v2, which is added to it")
+    return url
 
 
 def canonical_origin(url: str) -> str:

@@ -116,6 +116,11 @@ class Transport:
             self._timeout, self._deadlines = timeout, None
             self.token_seconds: float = timeout.total or _TOKEN_SECONDS
         else:
+            if not isinstance(timeout, int | float):
+                raise TypeError(
+                    f"timeout must be seconds or an aiohttp.ClientTimeout, not {timeout!r};"
+                    " ClientTimeout(total=None) never ends"
+                )
             if not timeout > 0:
                 raise ValueError(f"timeout must be positive: {timeout}")
             # A connection that takes longer leaves no time for an answer; and what ends while it

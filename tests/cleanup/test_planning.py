@@ -630,3 +630,26 @@ async def test_nothing_is_deleted_of_what_was_not_read(sandbox, planned, monkeyp
     plan = await planned()
     assert names(plan) == []
     assert [left.repository for left in plan.left_alone] == ["web"]
+
+
+async def test_kept_images_that_lack_a_part_are_noted(sandbox, planned):
+    web = Builder(sandbox.state, "web")
+    parts = [web.image(platform=f"linux/{name}") for name in ("amd64", "arm64")]
+    web.index("kept", "main", children=parts)
+    web.index("whole", children=[web.image(platform="linux/s390x")])
+    web.image("old")
+    sandbox.state.delete_manifest("example", "web", parts[1])
+    plan = await planned(Policy([Delete(tags="old")], floor=0))
+    assert names(plan) == ["old"]
+    (note,) = plan.notes
+    assert note == (
+        "images lack a part that does not exist, and cannot be pulled for each platform:"
+        " web:kept, web:main"
+    )
+
+
+async def test_a_page_of_a_proxy_in_place_of_a_list_leaves_a_repository_alone(sandbox, planned):
+    Builder(sandbox.state, "web").image("a")
+    sandbox.faults = Faults(Fault(kind="html", status=404, route="*/digests"))
+    plan = await planned(Policy([Delete()], floor=0))
+    assert [left.repository for left in plan.left_alone] == ["web"]

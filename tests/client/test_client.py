@@ -13,6 +13,8 @@ from aioregistry import InvalidTokenError, RegistryClient
         ({"concurrency": 0}, ValueError, "concurrency"),
         ({"timeout": 0}, ValueError, "timeout"),
         ({"timeout": float("nan")}, ValueError, "timeout"),
+        ({"timeout": None}, TypeError, "ClientTimeout"),
+        ({"timeout": (3, 10)}, TypeError, "ClientTimeout"),
         ({"api": "registrys"}, ValueError, "api must be"),
         ({"base_url": "api.digitalocean.com"}, ValueError, "base_url"),
         ({"base_url": "https://user:secret@host"}, ValueError, "base_url"),

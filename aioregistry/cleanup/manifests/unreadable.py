@@ -13,7 +13,7 @@ from aioregistry.cleanup.manifests.content import (
 )
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 
-__all__ = ["keep_unreadable", "parted", "readable", "unlisted_children", "unreadable"]
+__all__ = ["keep_unreadable", "parted", "readable", "tags_on", "unlisted_children", "unreadable"]
 
 _DIGEST_CHARACTERS = len("sha256:") + 12
 _SEPARATORS = ("-", "_", ".")
@@ -155,3 +155,14 @@ def unlisted_children(
         for child in indexes[digest].children
         if child not in here and child not in indexes[digest].blobs
     }
+
+
+def tags_on(inventory: RepositoryInventory, digests: Iterable[str]) -> list[str]:
+    """Return the tags that are on some listed manifests, each with its repository.
+
+    Args:
+        inventory: All manifests of the repository.
+        digests: The manifests; those without a tag have none.
+    """
+    tags = {tag for digest in digests for tag in inventory.by_digest[digest].tags}
+    return [f"{inventory.repository}:{tag}" for tag in sorted(tags)]

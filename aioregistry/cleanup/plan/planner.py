@@ -18,6 +18,7 @@ from aioregistry.cleanup.manifests.reader import ContentReader, ContentSource
 from aioregistry.cleanup.manifests.unreadable import (
     keep_unreadable,
     readable,
+    tags_on,
     unlisted_children,
     unreadable,
 )
@@ -273,14 +274,14 @@ class Planner:
                 kinds = set(map(type, contents.values()))
                 missing = any(issubclass(kind, MissingContentError) for kind in kinds)
                 if not problem and (not missing or attempt > 0):
+                    self._usage.add_lacking(tags_on(inventory, unlisted.values()))
                     return await self._decide(inventory, contents, naming)
-        except NotFoundError:
+        except (NotFoundError, *_OF_ONE_REPOSITORY) as error:
             self._all_listed = False
-            return None
-        except _OF_ONE_REPOSITORY as error:
+            if isinstance(error, NotFoundError) and error.is_certain:
+                return None
             self._storage.miss()
             self._tally.skip(name)
-            self._all_listed = False
             return LeftAlone(name, str(error))
         self._storage.keep(inventory.manifests)
         self._storage.miss()
@@ -304,8 +305,7 @@ class Planner:
         return inventory
 
     def _is_enough(self, times: RememberedTimes) -> bool:
-        exempt = self._exempt(times.inventory)
-        return decides_alike(times, self._policy, exempt, self._now)
+        return decides_alike(times, self._policy, self._exempt(times.inventory), self._now)
 
     async def _can_rely_on(self, inventory: RepositoryInventory) -> bool:
         """Return whether a remembered inventory is as good as a fresh one for a plan."""

@@ -31,6 +31,7 @@ class RuleUsage:
     rules: Sequence[Rule]
     _counts: list[_Counts] = field(init=False)
     _versions: list[str] = field(init=False, factory=list)
+    _lacking: list[str] = field(init=False, factory=list)
 
     @_counts.default
     def _none_yet(self) -> list[_Counts]:
@@ -66,6 +67,14 @@ class RuleUsage:
         counts.applied = True
         counts.decided_before += decided_before
         counts.protected += protected
+
+    def add_lacking(self, images: Iterable[str]) -> None:
+        """Note images that lack a part, as earlier clean-ups of other tools leave them.
+
+        Args:
+            images: Each as ``repository:tag``.
+        """
+        self._lacking += images
 
     def add_versions(self, repository: str, tags: Iterable[str]) -> None:
         """Note tags that are deleted, look like versions and are not protected as releases are.
@@ -109,11 +118,20 @@ class RuleUsage:
                 yield f"{called} matched nothing"
 
     def warnings(self) -> Iterator[str]:
-        """Yield a sentence where tags are deleted that somebody may take for releases."""
+        """Yield a sentence for what nobody may know of: deleted versions, and images in parts."""
         if self._versions:
-            shown, more = self._versions[:_MAX_SHOWN], len(self._versions) - _MAX_SHOWN
             yield (
-                f"tags that look like versions are deleted: {', '.join(shown)}"
-                f"{f' and {more:,} more' if more > 0 else ''}; releases, which are protected, have"
-                " three numbers, as v1.2.3: a first rule with keep = true keeps others"
+                f"tags that look like versions are deleted: {_some(self._versions)}; releases,"
+                " which are protected, have three numbers, as v1.2.3: a first rule with"
+                " keep = true keeps others"
             )
+        if self._lacking:
+            yield (
+                f"images lack a part that does not exist, and cannot be pulled for each platform:"
+                f" {_some(self._lacking)}"
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_SHOWN
+    return ", ".join(names[:_MAX_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
