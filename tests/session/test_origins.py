@@ -54,7 +54,7 @@ def test_what_is_no_server_is_refused_when_it_is_given_and_is_not_shown(url):
 
 @pytest.mark.parametrize("url", ["https://api.digitalocean.com/v2", "http://host/path/v2//"])
 def test_a_server_with_the_version_at_the_end_is_refused(url):
-    with pytest.raises(ValueError, match="^base_url must not end in /v2, which is added"):
+    with pytest.raises(ValueError, match="base_url must not end in /v2, which is added"):
         RegistryClient("token", base_url=url)
 
 
