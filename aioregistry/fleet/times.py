@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from attrs import frozen
 
@@ -33,9 +33,11 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"no time zone {name!r}; write a name such as UTC or Europe/Berlin"
-        ) from None
+        # Windows and the smallest of images have no list.
+        known = "write a name such as UTC or Europe/Berlin"
+        if not available_timezones():
+            known = "this system knows none: install its package tzdata, or 'pip install tzdata'"
+        raise ValueError(f"no time zone {name!r}; {known}") from None
 
 
 @frozen

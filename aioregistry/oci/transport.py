@@ -17,7 +17,7 @@ from aioregistry.session.connections import Connections, most_connections, own_s
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import environment_proxy
 from aioregistry.session.secret import Secret
-from aioregistry.session.transport import foreign_error, not_reached, request_options
+from aioregistry.session.transport import foreign_error, is_of_network, not_reached, request_options
 
 __all__ = ["MAX_BODY", "RegistryTransport"]
 
@@ -152,9 +152,9 @@ class RegistryTransport:
                         response.release()
         except TimeoutError:
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
-        except (aiohttp.ClientError, OSError) as error:
-            return not_reached(error, authorization, *self._secrets())
         except Exception as error:
+            if is_of_network(error):
+                return not_reached(error, authorization, *self._secrets())
             # How aiohttp says it when a session is closed under a request.
             if isinstance(error, RuntimeError) and http.closed:
                 raise ClientClosedError("the Distribution was closed") from None

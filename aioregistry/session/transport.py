@@ -40,6 +40,7 @@ __all__ = [
     "TokenSource",
     "Transport",
     "foreign_error",
+    "is_of_network",
     "not_reached",
     "request_options",
 ]
@@ -320,6 +321,8 @@ def _reason(error: BaseException, authorization: str | None) -> str:
         error: An error of aiohttp or of the operating system.
         authorization: The value of the Authorization header that was sent; None where none was.
     """
+    if isinstance(error, RuntimeError):
+        return "the event loop takes the connection for one that was cancelled"
     text = cause_of(error)[0] or str(error) or type(error).__name__
     # It names a proxy with its login.
     text = without_login(text)
@@ -332,23 +335,34 @@ def _no_answer(error: Exception, authorization: Secret) -> NoAnswer:
         return NoAnswer(RegistryTimeoutError(_reason(error, authorization)), sent=False)
     if isinstance(error, TimeoutError):
         return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
-    if isinstance(error, aiohttp.ClientError | OSError):
+    if is_of_network(error):
         return not_reached(error, authorization)
     # A middleware or a trace, which may raise anything.
     return NoAnswer(foreign_error(error), sent=True, final=True)
+
+
+def is_of_network(error: Exception) -> bool:
+    """Return whether aiohttp, the operating system or the event loop raised an error of a network.
+
+    Event loops, uvloop above all, may take a socket for that of a connection that was cancelled.
+    """
+    is_taken = isinstance(error, RuntimeError) and "is used by transport" in str(error)
+    return is_taken or isinstance(error, aiohttp.ClientError | OSError)
 
 
 def not_reached(error: Exception, authorization: str | None, *secrets: Secret) -> NoAnswer:
     """Return the lack of an answer for an error of aiohttp or of the operating system.
 
     Args:
-        error: The error.
+        error: The error, which `is_of_network`.
         authorization: The value of the Authorization header that was sent; None where none was.
         secrets: Further ones, which are not shown either.
     """
     found = RegistryConnectionError(redact(_reason(error, authorization), *secrets))
     found.hint = cause_of(error)[1]
-    not_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError)
+    not_sent = isinstance(
+        error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | RuntimeError
+    )
     # A certificate is no better the next time.
     is_final = isinstance(error, aiohttp.ClientConnectorCertificateError)
     return NoAnswer(found, sent=not not_sent, final=is_final)

@@ -1,11 +1,11 @@
 """Schedules and windows of time, on clocks that are not quite the same."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
-from aioregistry.fleet import Schedule, Window
+from aioregistry.fleet import Schedule, Window, times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -101,3 +101,14 @@ def test_a_window_may_go_past_midnight():
 def test_what_is_no_window_is_refused(text):
     with pytest.raises(ValueError, match="01:00-05:30"):
         Window.parse(text)
+
+
+def test_a_system_without_time_zones_is_told_what_to_install(monkeypatch):
+    def none(name):
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(times, "ZoneInfo", none)
+    monkeypatch.setattr(times, "available_timezones", set)
+    with pytest.raises(ValueError, match="no time zone 'Europe/Berlin'; this system knows none"):
+        times.zone_of("Europe/Berlin")
+    assert times.zone_of("UTC") is UTC

@@ -12,6 +12,7 @@ from aioregistry import RegistryClient, RegistryConnectionError, RetryPolicy
 from aioregistry.oci.distribution import Distribution
 from aioregistry.sandbox import Sandbox
 from aioregistry.session.connections import cause_of
+from tests.conftest import QUICK
 
 THRICE = RetryPolicy(attempts=3, backoff=0.001)
 
@@ -128,3 +129,40 @@ def test_a_name_without_an_address_is_told_as_that_where_its_number_means_someth
     assert cause_of(error)[0] == (
         "cannot connect to registry.invalid:443: nodename nor servname provided, or not known"
     )
+
+
+@pytest.fixture
+def taken_once(monkeypatch):
+    """Have the event loop take the first new connection for another one, as uvloop may."""
+    connect = aiohttp.TCPConnector._wrap_create_connection
+    raised = []
+
+    async def fail_once(self, *args, **options):
+        if not raised:
+            raised.append(RuntimeError("File descriptor 9 is used by transport <TCPTransport>"))
+            raise raised[0]
+        return await connect(self, *args, **options)
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "_wrap_create_connection", fail_once)
+    return raised
+
+
+async def test_a_connection_that_the_loop_takes_for_another_is_made_again(sandbox, taken_once):
+    sandbox.state.push("example", "web", ["v1"])
+    async with RegistryClient(sandbox.token, base_url=sandbox.url, retry=QUICK) as client:
+        report = await client.registry("example").repository("web").delete_tags(["v1"])
+        assert [(one.status, one.attempts) for one in report.deleted] == [("deleted", 2)]
+        taken_once.clear()
+        registry = client.registry("example")
+        async with Distribution(registry, base_url=sandbox.url, retry=QUICK) as distribution:
+            assert await distribution.find_manifest("web", "v1") is None
+
+
+async def test_a_connection_that_the_loop_takes_for_another_sends_nothing(sandbox, taken_once):
+    once = RetryPolicy(attempts=1)
+    async with RegistryClient(sandbox.token, base_url=sandbox.url, retry=once) as client:
+        report = await client.registry("example").repository("web").delete_tags(["v1"])
+    assert [one.status for one in report.failed] == ["failed"]
+    assert "the event loop takes the connection" in str(report.failed[0].error)
+    assert taken_once
+    assert sandbox.request_count == 0
