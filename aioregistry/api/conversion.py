@@ -13,6 +13,7 @@ from attrs import has
 from cattrs import ClassValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn
 
+from aioregistry.api.documents import kind_in_words
 from aioregistry.api.models import OTHER_SPELLINGS
 
 __all__ = ["structure"]
@@ -38,15 +39,11 @@ def _explain(error: BaseException, _: type | None) -> str:
     return str(error)
 
 
-def _kind(value: object) -> str:
-    return "null" if value is None else f"a {type(value).__name__}"
-
-
 def _exactly(kind: type[T]) -> Callable[[object, object], T]:
     # type(), not isinstance(): True is an int to the latter.
     def structure(value: object, _: object) -> T:
         if type(value) is not kind:
-            raise TypeError(f"expected a {kind.__name__}, got {_kind(value)}")
+            raise TypeError(f"expected a {kind.__name__}, got {kind_in_words(value)}")
         return value
 
     return structure
@@ -54,7 +51,7 @@ def _exactly(kind: type[T]) -> Callable[[object, object], T]:
 
 def _time(value: object, _: object) -> datetime | None:
     if type(value) is not str:
-        raise TypeError(f"expected a time, got {_kind(value)}")
+        raise TypeError(f"expected a time, got {kind_in_words(value)}")
     try:
         time = msgspec.convert(value, datetime)
     except msgspec.ValidationError:
@@ -76,7 +73,7 @@ def _tuple_of(kind: Any, converter: Converter) -> Callable[[object, object], tup
 
     def structure(value: object, _: object) -> tuple[Any, ...]:
         if type(value) is not list:
-            raise TypeError(f"expected a list, got {_kind(value)}")
+            raise TypeError(f"expected a list, got {kind_in_words(value)}")
         return tuple(converter.structure(element, item) for element in value)
 
     return structure
@@ -88,7 +85,7 @@ def _model(model: type[Any], converter: Converter) -> Callable[[object, object],
 
     def structure(value: object, _: object) -> Any:
         if type(value) is not dict:
-            raise TypeError(f"expected an object, got {_kind(value)}")
+            raise TypeError(f"expected an object, got {kind_in_words(value)}")
         given = {key: entry for key, entry in value.items() if entry is not None}
         for other, described in spellings.items():
             if other in given:

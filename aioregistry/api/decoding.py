@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast, get_args
 import msgspec
 from attrs import define, fields, has
 
+from aioregistry.api.documents import kind_in_words
 from aioregistry.api.models import OTHER_SPELLINGS
 
 __all__ = [
@@ -187,7 +188,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise DecodeError(f"expected a JSON object, got {_kind(value)}")
+        raise DecodeError(f"expected a JSON object, got {kind_in_words(value)}")
     return value
 
 
@@ -220,7 +221,3 @@ def _structure(value: object, model: type[T]) -> T:
         return structure(value, model)
     except ValueError as error:
         raise DecodeError(str(error)) from None
-
-
-def _kind(value: object) -> str:
-    return "null" if value is None else f"a {type(value).__name__}"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-__all__ = ["Document", "json_default"]
+__all__ = ["Document", "json_default", "kind_in_words"]
 
 
 class Document:
@@ -103,3 +103,8 @@ def json_default(value: object) -> Any:
     if has(type(value)):
         raise TypeError(f"{type(value).__name__} has no form in JSON here")
     return msgspec.to_builtins(value)
+
+
+def kind_in_words(value: object) -> str:
+    """Return what kind a value decoded from JSON is of, for errors: ``null``, ``a list``."""
+    return "null" if value is None else f"a {type(value).__name__}"

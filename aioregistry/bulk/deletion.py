@@ -50,7 +50,8 @@ class Deletion:
 
     The source is read only when a worker is free. After an error that every further item would get,
     too, nothing more is sent: the rest of the source is read, but no request of this package that
-    it makes is sent. Such errors are `AuthenticationError`, and `RegistryReadOnlyError`.
+    it makes is sent. Such errors are `AuthenticationError`, `RegistryReadOnlyError`,
+    `ClientClosedError`, `NotRecordedError` and `SharedQuotaError`.
 
     Args:
         names: What to delete.

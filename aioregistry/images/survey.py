@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from graphlib import CycleError, TopologicalSorter
+from graphlib import CycleError
 
 from attrs import Factory, define
 
@@ -11,6 +11,7 @@ from aioregistry.cleanup.manifests.content import (
     subject_key,
     subject_of_tag,
 )
+from aioregistry.cleanup.undo.order import waves_of
 from aioregistry.errors import InvalidResponseError, NotFoundError, RegistryError
 from aioregistry.images.parts import Parts, parts_of
 from aioregistry.oci.distribution import Distribution
@@ -77,23 +78,10 @@ class Image:
         }
         by_tag = {digest: {*before, members[digest].refers_to} for digest, before in needs.items()}
         try:
-            yield from _sorted(by_tag)
+            yield from waves_of(by_tag)
         except CycleError:
             # A tag can name any digest. What documents name cannot lead in a circle.
-            yield from _sorted(needs)
-
-
-def _sorted(needs: dict[str, set[str | None]]) -> list[tuple[str, ...]]:
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for digest, before in needs.items():
-        sorter.add(digest, *(one for one in before if one is not None and one in needs))
-    sorter.prepare()
-    waves = []
-    while sorter.is_active():
-        ready = sorter.get_ready()
-        waves.append(tuple(sorted(ready)))
-        sorter.done(*ready)
-    return waves
+            yield from waves_of(needs)
 
 
 async def read_image(

@@ -1,7 +1,7 @@
 """Answers, and the meaning of each: pure decisions, the API's and the registry's alike."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from attrs import define, field, frozen
@@ -193,7 +193,7 @@ def parse_error_body(body: bytes) -> ErrorBody:
         return ErrorBody()
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 

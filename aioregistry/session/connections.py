@@ -179,7 +179,9 @@ def cause_of(error: BaseException) -> tuple[str, str]:
     return "", ""
 
 
-def _place(error: Any) -> str:
+def _place(
+    error: aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError,
+) -> str:
     host = f"[{error.host}]" if ":" in error.host else error.host
     return f"{host}:{error.port}"
 

@@ -17,7 +17,6 @@ from aioregistry.session.exchange import Verdict
 
 __all__ = [
     "Check",
-    "HeldPermit",
     "PermitHeldError",
     "acquire_and_check",
     "give_back_before",
@@ -35,14 +34,14 @@ _MAX_CHECK_SECONDS = 60.0
 # How old, in seconds, such a check may be when the request is sent.
 _MAX_CHECK_AGE = 30.0
 
-_HELD: ContextVar["HeldPermit | None"] = ContextVar("_HELD", default=None)
+_HELD: ContextVar["_HeldPermit | None"] = ContextVar("_HELD", default=None)
 
 
 class PermitHeldError(Exception):
     """A check that holds a permit was about to wait for another; its request begins anew."""
 
 
-class HeldPermit:
+class _HeldPermit:
     """The permit of a request whose check runs inside this context.
 
     Attributes:
@@ -57,7 +56,7 @@ class HeldPermit:
         self._held = False
         self.is_needed_back: bool = False
         self.prepare: Prepare | None = None
-        self._reset: Token[HeldPermit | None] | None = None
+        self._reset: Token[_HeldPermit | None] | None = None
 
     def __enter__(self) -> Self:
         self._held = True
@@ -125,7 +124,7 @@ async def acquire_and_check(
     """
     for _ in range(_PREPARATIONS):
         await acquire()
-        permit = HeldPermit()
+        permit = _HeldPermit()
         verdict: Verdict | None = None
         checked = False
         deadline = asyncio.timeout(_MAX_CHECK_SECONDS)

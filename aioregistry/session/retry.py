@@ -13,7 +13,7 @@ from aioregistry.session.exchange import RequestLog
 from aioregistry.session.hints import add_hint
 from aioregistry.session.secret import Secret
 
-__all__ = ["NextAttempt", "RetryPolicy", "located", "wait_for_token"]
+__all__ = ["NextAttempt", "RetryPolicy", "located"]
 
 logger: logging.Logger = logging.getLogger("aioregistry")
 
@@ -83,30 +83,6 @@ class RetryPolicy:
         return max(asked, draw() * _longest_wait(self, attempt))
 
 
-def wait_for_token(
-    policy: RetryPolicy,
-    cause: BaseException | None,
-    failures: int,
-    left: float,
-    *,
-    draw: Callable[[], float] = random.random,
-) -> float | None:
-    """Return the seconds to wait before a token callable is asked again, or None to stop.
-
-    Args:
-        policy: How often, and when, is tried again.
-        cause: What it raised; None when it returned something that is no token.
-        failures: How often it failed in a row, now included.
-        left: The seconds that are left until the timeout of an attempt has passed since the
-            first of these failures.
-        draw: Returns a number from 0 to 1; `random.random` by default.
-    """
-    if policy.attempts == 1 or cause is None or isinstance(cause, _MISTAKES):
-        return None
-    wait = max(_MIN_TOKEN_WAIT, draw() * _longest_wait(policy, failures))
-    return min(wait, left) if left >= _MIN_TOKEN_WAIT else None
-
-
 def _longest_wait(policy: RetryPolicy, attempt: int) -> float:
     # Doubling stops mattering long before it overflows.
     return min(policy.cap, policy.backoff * 2.0 ** min(attempt - 1, 60))
@@ -121,12 +97,14 @@ class NextAttempt:
         base_url: The origin that requests go to.
         token_seconds: For how many seconds a token callable that fails is asked again.
         is_limited: Whether a limiter does the waiting after a 429, once for everyone.
+        draw: Returns a number from 0 to 1.
     """
 
     retry: RetryPolicy
     base_url: str
     token_seconds: float
     is_limited: bool
+    draw: Callable[[], float] = random.random
 
     def wait_after(
         self,
@@ -169,7 +147,7 @@ class NextAttempt:
         waits_at_limiter = is_rate_limited and self.is_limited
         if waits_at_limiter:
             failure = Failure(429)
-        wait = self.retry.decide(failure, number, repeatable=request.repeatable)
+        wait = self.retry.decide(failure, number, repeatable=request.repeatable, draw=self.draw)
         if wait is None:
             raise error
         if waits_at_limiter:
@@ -191,13 +169,18 @@ class NextAttempt:
         return wait
 
     def _wait_for_token(self, error: InvalidTokenError, log: RequestLog, now: float) -> float:
+        """Return how many seconds to wait before the token callable is asked again, or raise."""
         if not log.token_failures:
             log.token_failed_at = now
         log.token_failures += 1
+        # Asked again for as long as an attempt may take; what returned something has no cause.
         left = log.token_failed_at + self.token_seconds - now
-        wait = wait_for_token(self.retry, error.__cause__, log.token_failures, left)
-        if wait is None:
+        cause = error.__cause__
+        is_final = self.retry.attempts == 1 or cause is None or isinstance(cause, _MISTAKES)
+        if is_final or left < _MIN_TOKEN_WAIT:
             raise error
+        drawn = self.draw() * _longest_wait(self.retry, log.token_failures)
+        wait = min(max(_MIN_TOKEN_WAIT, drawn), left)
         logger.info("%s; again in %.1f s", error, wait)
         return wait
 

@@ -4,7 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import SupportsIndex
 
 from aioregistry.errors import InvalidTokenError
 
@@ -33,7 +33,7 @@ class Secret(str):
     def __repr__(self) -> str:
         return "<secret>"
 
-    def __getitem__(self, key: Any) -> "Secret":
+    def __getitem__(self, key: SupportsIndex | slice) -> "Secret":
         # Of what is long, Rich shows the beginning.
         return Secret(super().__getitem__(key))
 

@@ -1,7 +1,8 @@
 """One attempt over HTTP: a request out, an answer or the lack of one back.
 
-The one place in the core that knows aiohttp. It owns an aiohttp session or borrows the caller's,
-and nothing of aiohttp leaves it: no exception, and no answer that is not wholly read.
+Together with `alike` and `connections` the place in the core that knows aiohttp. It owns an aiohttp
+session or borrows the caller's, and nothing of aiohttp leaves it: no exception, and no answer that
+is not wholly read.
 """
 
 import asyncio

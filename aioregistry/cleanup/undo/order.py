@@ -7,7 +7,7 @@ from attrs import frozen
 
 from aioregistry.cleanup.manifests.content import Content, subject_key, subject_of_tag
 
-__all__ = ["Restoration", "restoration_of"]
+__all__ = ["Restoration", "restoration_of", "waves_of"]
 
 
 @frozen
@@ -41,17 +41,29 @@ def restoration_of(
     if wanted is not None:
         tags, chosen = _needed(contents, tags, wanted)
         contents = {digest: content for digest, content in contents.items() if digest in chosen}
+    needs = {digest: {*one.children, one.subject} for digest, one in contents.items()}
+    return Restoration(tuple(waves_of(needs)), tags)
+
+
+def waves_of(needs: Mapping[str, Collection[str | None]]) -> list[tuple[str, ...]]:
+    """Return digests in an order in which none needs one of a later wave, or of its own.
+
+    Args:
+        needs: What each needs; others than these, and None, are passed over.
+
+    Raises:
+        CycleError: They need each other.
+    """
     sorter: TopologicalSorter[str] = TopologicalSorter()
-    for digest, content in contents.items():
-        before = {*content.children, content.subject}
-        sorter.add(digest, *(one for one in before if one is not None and one in contents))
+    for digest, before in needs.items():
+        sorter.add(digest, *(one for one in before if one is not None and one in needs))
     sorter.prepare()
     waves = []
     while sorter.is_active():
         ready = sorter.get_ready()
         waves.append(tuple(sorted(ready)))
         sorter.done(*ready)
-    return Restoration(tuple(waves), tags)
+    return waves
 
 
 def _needed(
