@@ -138,3 +138,28 @@ def test_a_table_fits_the_width_and_needs_no_unicode():
     lines = console.file.read().splitlines()
     assert any("deleted" in line and "1,234" in line and "of 4,590" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+def test_what_was_not_attempted_is_not_done():
+    stage = render.Stage("Delete", 3, "tags", CountingLimiter(None), 1)
+    for status in ("deleted", "not_attempted", "unknown"):
+        stage.advance(status)
+    assert stage.done == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["delete-tags", "web", "pr-1", "pr-2"],
+        ["untag", "web:pr-1", "web:pr-2"],
+        ["cleanup", "run", "--policy", "policy.toml", "--force"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_the_bar_is_told_what_became_of_each_item(shell, monkeypatch, arguments):
+    statuses = []
+    monkeypatch.setattr(render.Stage, "advance", lambda stage, status: statuses.append(status))
+    shell.builder.image("pr-1")
+    shell.builder.image("pr-2")
+    assert shell.run(*arguments, "--yes").exit_code == 0
+    assert set(statuses) == {"deleted"}

@@ -192,7 +192,7 @@ class CleanupJob:
 
             def count(outcome: ItemOutcome) -> None:
                 self.counts.add(outcome)
-                stage.advance()
+                stage.advance(outcome.status)
 
             try:
                 with open_memory(registry, self._reading) as memory:

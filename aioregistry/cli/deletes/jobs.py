@@ -169,7 +169,7 @@ class _Job(ABC):
 
             def count(outcome: Outcome) -> None:
                 self._counts.add(outcome)
-                stage.advance()
+                stage.advance(outcome.status)
 
             report = await self.delete(repository, wanted, count, archive)
         code = await self._report(repository, report)

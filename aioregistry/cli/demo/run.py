@@ -113,7 +113,7 @@ async def _apply(
 
         def count(outcome: ItemOutcome) -> None:
             counts.add(outcome)
-            stage.advance()
+            stage.advance(outcome.status)
 
         # The demo takes most of the tags, which a clean-up refuses unless it is forced to.
         report = await apply_plan(registry, plan, contents, force=True, on_outcome=count)

@@ -49,9 +49,13 @@ class Stage:
         self._items_a_request = items_a_request
         self._begun = time.perf_counter()
 
-    def advance(self) -> None:
-        """Count one more item."""
-        self.done += 1
+    def advance(self, status: str = "") -> None:
+        """Count one more item.
+
+        Args:
+            status: What became of it. What was not attempted, as after Ctrl-C, is not done.
+        """
+        self.done += status != "not_attempted"
 
     @property
     def seconds(self) -> float:

@@ -87,7 +87,7 @@ def copy(
         return DONE if report.is_complete else SOME_FAILED
 
     def interrupted() -> str:
-        some = [one for one in done if one.status in {"copied", "moved"}]
+        some = [one for one in done if not one.is_tag and one.status == "copied"]
         return f"{counted(len(some), 'manifest')} copied; the same command continues"
 
     run_connected("copy", access, work, interrupted)

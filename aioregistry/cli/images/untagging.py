@@ -115,7 +115,7 @@ async def _delete(
 
     def count(outcome: "Outcome") -> None:
         statuses[outcome.name] = outcome.status
-        stage.advance()
+        stage.advance(outcome.status)
         if outcome.error is not None and outcome.status != "absent":
             typer.echo(safe(f"{outcome.name}: {outcome.error}"), err=True)
 

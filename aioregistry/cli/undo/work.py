@@ -117,8 +117,9 @@ class _Undoing:
                 writer.restored = restored
 
                 def count(outcome: UndoOutcome) -> None:
-                    self.items_done += 1
-                    stage.advance()
+                    is_back = outcome.status in {"restored", "present"}
+                    self.items_done += self.dry_run or is_back
+                    stage.advance(outcome.status)
                     restored.add(outcome)
 
                 report = await undo_archive(
