@@ -11,7 +11,8 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioregistry.cli.display.rows import Column, choose_columns, printer_for, table_widths
+from aioregistry.cli.display.rows import Column, choose_columns, printer_for
+from aioregistry.cli.display.widths import table_widths
 from aioregistry.cli.options import Format, Output
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, tzinfo=UTC)
@@ -130,6 +131,33 @@ def test_a_table_wraps_between_words_and_breaks_none(capsys, monkeypatch):
     assert "2026-05-01 " in text
     assert len(lines) > 10
     assert set(tags) <= set(text.replace(",", " ").split())
+
+
+def test_what_follows_a_long_name_is_below_it_and_other_lines_stay_lines(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = written(capsys, Row("web"), Row("x" * 75), output=Format.TABLE, columns="name,size,at")
+    header, web, long, below = shown.splitlines()
+    assert max(map(len, (header, web, below))) <= 60
+    assert long == "x" * 75
+    assert below.split() == ["1.5", "kB", "2026-05-01", "14:30"]
+    assert below.index("kB") == web.index("kB")
+
+
+def test_a_name_that_is_longer_than_the_last_column_makes_no_other_line_longer(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = Row("web", tags=("y" * 70,)), Row("api", tags=("v1",))
+    long, short = written(
+        capsys, *rows, output=Format.TABLE, columns="name,at,tags", no_header=True
+    ).splitlines()
+    assert long.endswith(f"14:30  {'y' * 70}")
+    assert short.endswith("14:30  v1")
+
+
+def test_untruncated_every_row_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    row = Row("x" * 75)
+    shown = written(capsys, row, output=Format.TABLE, columns="name,at", no_trunc=True)
+    assert len(shown.splitlines()) == 2
 
 
 @given(

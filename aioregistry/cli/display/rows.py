@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,22 +12,23 @@ from itertools import zip_longest
 from typing import Any, Generic, Literal, TypeVar
 
 from attrs import frozen
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from aioregistry.cli.display.text import csv_cell, safe, size_in_words
+from aioregistry.cli.display.widths import GAP, fitted, table_widths, width_of, wrap
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Format, Output
 from aioregistry.cli.process import reader_is_gone
 
-__all__ = ["Column", "Printer", "Value", "as_json", "choose_columns", "printer_for", "table_widths"]
+__all__ = ["Column", "Printer", "Value", "as_json", "choose_columns", "printer_for"]
 
 T = TypeVar("T")
 Value = str | int | datetime | tuple[str, ...] | None
 
-_GAP = 2
 _SHORT_DIGITS = 12
+# Below this no column gets for want of room, whatever is in it.
+_NARROW = 20
 
 
 @frozen
@@ -159,7 +161,7 @@ class _Plain(Printer[T]):
         padded = [
             cell.ljust(column.width) for cell, column in zip(cells, self._columns, strict=True)
         ]
-        return (" " * _GAP).join(padded).rstrip() + "\n"
+        return (" " * GAP).join(padded).rstrip() + "\n"
 
     def _cell(self, column: Column[T], value: Value) -> str:
         text = safe(_as_text(value, "" if self._output.utc else "local")) or "-"
@@ -218,7 +220,8 @@ class _TablePrinter(Printer[T]):
     """A table in parts: the first rows decide the widths of the columns.
 
     Where it is too wide for the terminal, digests get their short form, then texts are wrapped
-    between words. No word is ever broken: a tag or digest can always be copied.
+    between words. No word is ever broken: a tag or digest can always be copied. What follows one
+    that is too long for its column continues below it.
     Without rows there is no header either.
     """
 
@@ -227,6 +230,7 @@ class _TablePrinter(Printer[T]):
         self._output = output
         self._console = console
         self._measures: list[_Measure] | None = None
+        self._room: float = math.inf
         self.shows_none = True
 
     def rows(self, items: Sequence[T]) -> None:
@@ -256,11 +260,15 @@ class _TablePrinter(Printer[T]):
         """Return whether digests are shortened, and the width of each column."""
         measures = self._measures or []
         natural = [measure.natural for measure in measures]
-        room = self._console.width
-        if self._output.no_trunc or sum(natural) + _GAP * (len(natural) - 1) <= room:
+        if self._output.no_trunc:
             return False, natural
-        short = [measure.short for measure in measures]
-        return True, table_widths(short, [measure.least for measure in measures], room)
+        self._room = room = self._console.width
+        if sum(natural) + GAP * (len(natural) - 1) <= room:
+            return False, natural
+        widths = [measure.short for measure in measures]
+        for least in ("least", "narrow"):
+            widths = table_widths(widths, [getattr(each, least) for each in measures], room)
+        return True, widths
 
     def _lines(self, cells: Sequence[str], shortened: bool, widths: Sequence[int]) -> str:
         """Return the lines of one row; a wrapped cell continues in the next line.
@@ -271,30 +279,34 @@ class _TablePrinter(Printer[T]):
             _short_digest(cell) if shortened and column.kind == "digest" else cell
             for cell, column in zip(cells, self._columns, strict=True)
         ]
-        wrapped = [_wrap(cell, width) for cell, width in zip(shown, widths, strict=True)]
+        wrapped = [wrap(cell, width) for cell, width in zip(shown, widths, strict=True)]
+        lines = (
+            map(_pad, parts, widths, self._columns) for parts in zip_longest(*wrapped, fillvalue="")
+        )
         return "".join(
-            (" " * _GAP).join(map(_pad, parts, widths, self._columns)).rstrip() + "\n"
-            for parts in zip_longest(*wrapped, fillvalue="")
+            f"{line}\n" for parts in lines for line in fitted(list(parts), widths, self._room)
         )
 
 
 @frozen
 class _Measure:
-    """Widths of a column: of whole cells, with short digests, and of the longest word."""
+    """Widths of a column: of whole cells, with short digests, of the longest word, and for most."""
 
     natural: int
     short: int
     least: int
+    narrow: int
 
     @classmethod
     def of(cls, column: Column[Any], cells: Sequence[str]) -> "_Measure":
-        natural = max(map(cell_len, cells))
+        natural = max(map(width_of, cells))
         if column.kind == "digest":
-            short = max(cell_len(_short_digest(cell)) for cell in cells)
-            return cls(natural, short, short)
+            short = max(width_of(_short_digest(cell)) for cell in cells)
+            return cls(natural, short, short, short)
         words = (word for cell in cells for word in cell.split(" "))
-        least = max(map(cell_len, words)) if column.kind == "text" else natural
-        return cls(natural, natural, least)
+        least = max(map(width_of, words)) if column.kind == "text" else natural
+        narrow = min(least, _NARROW) if column.kind == "text" else least
+        return cls(natural, natural, least, narrow)
 
 
 def _short_digest(text: str) -> str:
@@ -303,42 +315,9 @@ def _short_digest(text: str) -> str:
     return digits[:_SHORT_DIGITS] if digits and algorithm == "sha256" else text
 
 
-def _wrap(cell: str, width: int) -> list[str]:
-    """Return a cell in lines of a width, broken between words alone."""
-    if len(cell) <= width and cell.isascii():
-        return [cell]
-    lines: list[str] = []
-    for word in cell.split(" "):
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] = f"{lines[-1]} {word}"
-        else:
-            lines.append(word)
-    return lines
-
-
 def _pad(part: str, width: int, column: Column[Any]) -> str:
-    blanks = " " * (width - (len(part) if part.isascii() else cell_len(part)))
+    blanks = " " * (width - width_of(part))
     return part + blanks if column.kind in {"text", "digest", "time"} else blanks + part
-
-
-def table_widths(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Return the widths of columns, with two blanks between them; the widest are narrowed first.
-
-    Args:
-        natural: The widths that the columns want.
-        least: The widths below which they are not narrowed; the table may be too wide then.
-        room: The width of the terminal.
-    """
-    widths = list(natural)
-    excess = sum(widths) + _GAP * (len(widths) - 1) - room
-    while excess > 0:
-        wide = [n for n, width in enumerate(widths) if width > least[n]]
-        if not wide:
-            break
-        widest = max(wide, key=lambda n: widths[n])
-        widths[widest] -= 1
-        excess -= 1
-    return widths
 
 
 def _for_people(column: Column[Any], value: Value, utc: bool) -> str:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Column, Table
 
-from aioregistry.cli.display.rows import table_widths
+from aioregistry.cli.display.widths import table_widths
 
 __all__ = ["in_table", "plain_table", "print_table"]
 
