@@ -9,6 +9,10 @@ from typer.core import TyperGroup
 __all__ = ["CommandGroup", "adapt"]
 
 # How pydantic begins what it says of a value.
+# The base of all that is wrong with a command line; typer has no name for it.
+_UsageError: Any = typer.BadParameter.__base__
+# Of a group without a command.
+_HELP_INSTEAD = "NoArgsIsHelpError"
 _REFUSED, _EXPECTED = "Value error, ", "Input should be "
 
 
@@ -27,9 +31,19 @@ class CommandGroup(TyperGroup):
         """Read the options, unless a command comes first."""
         self._reads_options = not args or args[0] not in self.commands
         try:
-            return super().parse_args(ctx, args)
+            left: list[str] = _parsed(super().parse_args, ctx, args)
         finally:
             self._reads_options = True
+        return left
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments begin with; tell one that there is not."""
+        name = args[0]
+        if ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name):
+            return super().resolve_command(ctx, args)
+        from aioregistry.cli.mistakes import as_exit
+
+        raise as_exit(ctx.command_path, f"no such command: {name}", _meant(ctx, name))
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options that are read."""
@@ -66,12 +80,33 @@ def _in_usage(argument: Any) -> str:
 
 
 def _parsed(parse: Callable[[Any, Any], Any], ctx: Any, args: list[str]) -> Any:
-    """Read arguments; an error says in plain words what is wrong with a value."""
+    """Read arguments; an error is one line, which says in plain words what is wrong."""
     try:
         return parse(ctx, args)
-    except typer.BadParameter as error:
+    except _UsageError as error:
+        if ctx.resilient_parsing or type(error).__name__ == _HELP_INSTEAD:
+            raise
+        from aioregistry.cli.mistakes import as_exit, describe
+
         error.message = _plain(error.message, error.__cause__)
-        raise
+        options = [name for each in ctx.command.get_params(ctx) for name in each.opts]
+        raise as_exit(ctx.command_path, *describe(error, options)) from None
+
+
+def _meant(ctx: Any, name: str) -> list[str]:
+    """Return the commands that may be meant by the name of one that there is not."""
+    from aioregistry.cli.mistakes import alike, renamed
+
+    root = ctx.find_root()
+    if ctx is not root and (found := alike(name, ctx.command.commands)):
+        return [f"'{ctx.command_path} {each}'" for each in found]
+    commands = root.command.commands
+    found = [name] if name in commands else renamed(name) or alike(name, commands)
+    if not found:
+        for group in commands:
+            known = getattr(root.command.get_command(root, group), "commands", {})
+            found += [f"{group} {name}"] if name in known else []
+    return [f"'{root.command_path} {each}'" for each in found]
 
 
 def _plain(message: str, cause: Any) -> str:

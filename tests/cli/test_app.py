@@ -50,13 +50,49 @@ def test_every_command_of_the_list_is_there():
     "arguments", [("frob",), ("--frob",), ("cleanup", "frob"), ("tags", "a", "b", "c")]
 )
 def test_wrong_usage_is_told_and_exits_with_2(arguments):
-    result = CliRunner().invoke(app, list(arguments))
+    result = CliRunner().invoke(app, list(arguments), prog_name="aioregistry")
     assert result.exit_code == 2
-    assert "Error" in result.stderr
+    assert result.stdout == ""
+    assert result.stderr.startswith("aioregistry")
+    assert result.stderr.count("\n") == 1
 
 
-def test_a_command_with_a_slip_is_told():
-    assert "No such command 'tagz'" in CliRunner().invoke(app, ["tagz"]).stderr
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("manif", "aioregistry: no such command: manif; did you mean 'aioregistry manifests'?"),
+        ("loginn", "aioregistry: no such command: loginn; did you mean 'aioregistry login'?"),
+        ("repo", "aioregistry: no such command: repo; did you mean 'aioregistry repositories'?"),
+        ("version", "aioregistry: no such command: version; did you mean 'aioregistry --version'?"),
+        ("undo", "aioregistry: no such command: undo; did you mean 'aioregistry cleanup undo'?"),
+        (
+            "registry login",
+            "aioregistry registry: no such command: login; did you mean 'aioregistry login'?",
+        ),
+        (
+            "cleanup pln",
+            "aioregistry cleanup: no such command: pln; did you mean 'aioregistry cleanup plan'?",
+        ),
+        ("a\x1b[2J", "aioregistry: no such command: a\\x1b[2J; see 'aioregistry --help'"),
+        (
+            "tags --older 3d",
+            "aioregistry tags: no such option: --older; did you mean --older-than?",
+        ),
+        ("tags --json", "aioregistry tags: no such option: --json; did you mean --output?"),
+        ("tags -z", "aioregistry tags: no such option: -z; see 'aioregistry tags --help'"),
+        ("tags --limit", "aioregistry tags: --limit needs a value; see 'aioregistry tags --help'"),
+        ("tags a b c", "aioregistry tags: too many arguments: b c; see 'aioregistry tags --help'"),
+        ("tag web:v1", "aioregistry tag: NEW is missing; see 'aioregistry tag --help'"),
+        (
+            "cleanup plan",
+            "aioregistry cleanup plan: --policy is missing; see 'aioregistry cleanup plan --help'",
+        ),
+    ],
+)
+def test_a_slip_is_one_line_with_what_may_be_meant(line, told):
+    result = CliRunner().invoke(app, line.split(), prog_name="aioregistry")
+    assert result.exit_code == 2
+    assert result.stderr == f"{told}\n"
 
 
 def test_a_token_is_no_option_of_any_command():
