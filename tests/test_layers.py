@@ -39,6 +39,7 @@ CLEANUP_FLOORS = [
 ]
 CLI_FLOORS = [
     {"errors", "exit_codes", "help", "process"},
+    {"mistakes"},
     {"groups", "options"},
     {"display", "settings"},
     {"demo", "docker", "connection", "runs"},

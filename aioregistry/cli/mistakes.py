@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from aioregistry.cli.exit_codes import WRONG_USAGE
+from aioregistry.errors import printable
 
 __all__ = ["alike", "as_exit", "describe", "renamed"]
 
@@ -75,11 +76,9 @@ def as_exit(path: str, problem: str, meant: Iterable[str] = ()) -> typer.Exit:
         problem: What is wrong.
         meant: What may be meant.
     """
-    from aioregistry.cli.display.text import safe
-
     options = " or ".join(meant)
     remedy = f"did you mean {options}?" if options else f"see '{path} --help'"
-    typer.echo(safe(f"{path}: {problem}; {remedy}"), err=True)
+    typer.echo(printable(f"{path}: {problem}; {remedy}"), err=True)
     return typer.Exit(WRONG_USAGE)
 
 

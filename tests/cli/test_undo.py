@@ -522,3 +522,12 @@ class TestUndoWindow:
         result = shell.run("cleanup", "run", *options)
         assert result.exit_code == 2
         assert "--undo-window is for --gc" in result.stderr
+
+
+def test_a_list_with_a_wrong_configuration_is_one_line(shell, monkeypatch):
+    (shell.folder / "config.toml").write_text("[")
+    monkeypatch.setenv("AIOREGISTRY_CONFIG", "config.toml")
+    result = shell.run("cleanup", "undo", "--list")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("aioregistry cleanup undo: config.toml: not TOML: ")
+    assert result.stderr.count("\n") == 1

@@ -61,8 +61,8 @@ def note_collection(registry: str, settings: Settings, uuid: str) -> None:
         record_of(registry, settings).note_collection(uuid)
 
 
-def list_restorable(access: Access, form: ReportFormat) -> None:
-    """Print what can be restored, without a request, and exit."""
+async def list_restorable(access: Access, form: ReportFormat) -> int:
+    """Print what can be restored, without a request, and return the exit code."""
     settings = Settings.load(access)
     known = settings.registry
     folders = StateFolder.every(api_url=settings.api_url)
@@ -87,7 +87,7 @@ def list_restorable(access: Access, form: ReportFormat) -> None:
             "nothing that was deleted can be restored for certain, as far as the records go; what a"
             " garbage collection has left, 'aioregistry cleanup undo RUN --dry-run' finds out"
         )
-    raise typer.Exit(DONE)
+    return DONE
 
 
 def _table(rows: list[tuple[str, Restorable]]) -> Table:

@@ -20,7 +20,7 @@ from aioregistry.cli.display.text import counted
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, DRIFT_ONLY, SOME_FAILED
 from aioregistry.cli.options import Access, ReportFormat
-from aioregistry.cli.running import refuse, run_connected
+from aioregistry.cli.running import refuse, run, run_connected
 from aioregistry.cli.runs import clean_up_alone, find_plan
 from aioregistry.cli.undo.holds import NotingWriter, RestoredImages
 from aioregistry.cli.undo.record import list_restorable, record_of
@@ -62,7 +62,7 @@ def undo(
     """Put back what an archive has, or show it."""
     if source is None:
         if only_list:
-            list_restorable(access, form)
+            run(_COMMAND, access, list_restorable(access, form))
         refuse(_COMMAND, "name a plan, a run or an archive: 'cleanup undo --list' lists them")
     archive, summary = _read(source, access)
     _check(summary, archive, repositories, tags)
