@@ -52,12 +52,16 @@ def read_text(path: Path) -> str:
 
     Raises:
         NotTextError: It is neither.
-        OSError: It cannot be read.
+        OSError: It cannot be read. Its `filename` is the file, also where the system names none.
     """
     try:
         text = in_utf8(path.read_bytes()).decode()
     except UnicodeDecodeError:
         raise NotTextError(f"{path}: not a text in UTF-8") from None
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)
+        raise
     return io.StringIO(text, newline=None).read()
 
 

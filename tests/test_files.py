@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_a_text_is_read_as_editors_leave_it(tmp_path, encoding):
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     (tmp_path / "text").write_bytes(f"{mark}näme\r\n\ufeffother\n".encode(encoding))
     assert read_text(tmp_path / "text") == "näme\n\ufeffother\n"
+
+
+def test_what_cannot_be_read_has_the_name_of_the_file(tmp_path, monkeypatch):
+    def broken(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(OSError, match="Input/output error") as failed:
+        read_text(tmp_path / "policy.toml")
+    assert failed.value.filename == str(tmp_path / "policy.toml")
 
 
 @pytest.mark.parametrize("data", [b"caf\xe9", b"\xff\xfea", b"\xff\xfe\x00\xd8"])

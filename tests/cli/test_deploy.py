@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from aioregistry.cli.deploy.kubernetes import yaml_text
 from aioregistry.cli.deploy.plan import When
 from aioregistry.cli.deploy.source import Source
 from aioregistry.version import VERSION
+from tests.disks import full_disk
 from tests.drawing import draws
 
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -284,6 +286,14 @@ def test_no_file_is_overwritten(shell, kind):
     result = shell.run(*words)
     assert result.exit_code == 1
     assert "File exists" in result.stderr
+
+
+def test_on_a_full_disk_the_file_is_named_and_no_part_of_it_is_left(shell):
+    with full_disk(4):
+        result = shell.run("deploy", "dockerfile", "--to", ".")
+    assert result.exit_code == 1
+    assert "aioregistry deploy dockerfile: Dockerfile: File too large\n" in result.stderr
+    assert not Path("Dockerfile").exists()
 
 
 WHEEL = "wheels/aioregistry_do-0.1.0-py3-none-any.whl"

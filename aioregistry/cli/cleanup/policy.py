@@ -15,7 +15,7 @@ from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection, check_names_tag
-from aioregistry.cli.display.text import counted, safe
+from aioregistry.cli.display.text import counted, reason_of, safe
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access
 from aioregistry.cli.running import refuse, run_connected
@@ -67,7 +67,7 @@ def explain(
     try:
         rules, uses = read_rules(command, policy), read_uses(reading, access)
     except OSError as error:
-        refuse(command, f"{error.filename}: {error.strerror}")
+        refuse(command, reason_of(error))
     except (PolicyFileError, InUseError, ModuleNotFoundError, ValueError) as error:
         refuse(command, error)
 

@@ -19,7 +19,7 @@ from aioregistry.cli.deploy.machine import crontab_of, units_of
 from aioregistry.cli.deploy.options import Deploying
 from aioregistry.cli.deploy.plan import Deployment, When, checked
 from aioregistry.cli.deploy.source import Source
-from aioregistry.cli.display.text import safe
+from aioregistry.cli.display.text import reason_of, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.running import refuse
@@ -192,16 +192,25 @@ def _write(command: str, make: Callable[[], dict[str, str]], to: Path | None) ->
     except (ValueError, PolicyFileError, ModuleNotFoundError) as error:
         refuse(command, error)
     except OSError as error:
-        refuse(command, f"{error.filename}: {error.strerror}")
+        refuse(command, reason_of(error))
     if to is None:
         typer.echo("\n".join(files.values()), nl=False)
         raise typer.Exit(DONE)
-    try:
-        for name, text in files.items():
-            # None of somebody else's is overwritten.
-            with (to / name).open("x", encoding="utf-8") as file:
-                file.write(text)
-            typer.echo(f"written: {safe(str(to / name))}", err=True)
-    except OSError as error:
-        refuse(command, f"{error.filename}: {error.strerror}", SOME_FAILED)
+    for name, text in files.items():
+        try:
+            _write_new(to / name, text)
+        except OSError as error:
+            refuse(command, reason_of(error, to / name), SOME_FAILED)
+        typer.echo(f"written: {safe(str(to / name))}", err=True)
     raise typer.Exit(DONE)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is new: none of somebody else's is overwritten, and no part is left."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise

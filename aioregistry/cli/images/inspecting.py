@@ -15,6 +15,7 @@ from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cli.cleanup.options import Reading
 from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection, check_names_image
+from aioregistry.cli.display.text import reason_of
 from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.images.facts import Node, document_of, nodes_of
 from aioregistry.cli.options import Access
@@ -88,7 +89,7 @@ def _policy(
     try:
         return load_policy(policy), read_uses(reading, access)
     except OSError as error:
-        refuse(_COMMAND, f"{error.filename}: {error.strerror}")
+        refuse(_COMMAND, reason_of(error))
     except (PolicyFileError, InUseError, ModuleNotFoundError, ValueError) as error:
         refuse(_COMMAND, error)
 

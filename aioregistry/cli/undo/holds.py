@@ -17,7 +17,7 @@ from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cleanup.undo.record import UndoRecord
 from aioregistry.cleanup.undo.report import UndoOutcome
 from aioregistry.cli.connection import Connection
-from aioregistry.cli.display.text import safe
+from aioregistry.cli.display.text import reason_of, safe
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.errors import ResponseError
@@ -245,6 +245,6 @@ def _certain(registry: str, settings: Settings) -> UndoRecord:
         return _record_of(registry, settings)
     except OSError as error:
         raise UsageError(
-            f"{error.filename}: {error.strerror}; it says what an undo has restored, which would"
+            f"{reason_of(error)}; it says what an undo has restored, which would"
             " come before what was pushed earlier"
         ) from None

@@ -21,7 +21,7 @@ from aioregistry.cleanup.state_folder import StateFolder
 from aioregistry.cli.cleanup.rules import read_rules
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.rows import printer_for
-from aioregistry.cli.display.text import safe
+from aioregistry.cli.display.text import reason_of, safe
 from aioregistry.cli.exit_codes import DONE, SOME_FAILED
 from aioregistry.cli.options import Access, Format, Output
 from aioregistry.cli.running import check_file, refuse, run_connected
@@ -131,7 +131,7 @@ def _policy(path: Path) -> Policy:
     try:
         return read_rules(_COMMAND, path)
     except OSError as error:
-        refuse(_COMMAND, f"{error.filename}: {error.strerror}")
+        refuse(_COMMAND, reason_of(error))
     except (PolicyFileError, ModuleNotFoundError) as error:
         refuse(_COMMAND, error)
 
