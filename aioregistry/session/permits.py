@@ -12,12 +12,14 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self
 
-from aioregistry.errors import RegistryError
+from aioregistry.errors import InvalidTokenError, RegistryError
 from aioregistry.session.exchange import Verdict
+from aioregistry.session.secret import Secret
 
 __all__ = [
     "Check",
     "PermitHeldError",
+    "Preparation",
     "acquire_and_check",
     "give_back_before",
     "verdict_of",
@@ -181,3 +183,71 @@ async def _check_and_acquire(
 def verdict_of(checked: object) -> Verdict | None:
     """Return the verdict that a check returned, None for anything else: to go ahead."""
     return checked if isinstance(checked, Verdict) else None
+
+
+class Preparation:
+    """A permit, a turn to use a connection, and the authorization of one attempt.
+
+    Args:
+        take_permit: Waits for a permit, and takes it.
+        give_permit_back: Gives back a permit that was not used.
+        take_turn: Waits for a turn, and takes it.
+        give_turn_back: Gives a turn back.
+        authorize: Returns the authorization.
+        now: Returns the time, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        take_permit: Callable[[], Awaitable[object]],
+        give_permit_back: Callable[[], object],
+        take_turn: Callable[[], Awaitable[object]],
+        give_turn_back: Callable[[], object],
+        authorize: Callable[[], Awaitable[Secret]],
+        now: Callable[[], float],
+    ) -> None:
+        self.authorization: Secret = Secret()
+        # Why there is no authorization; then nothing is held.
+        self.error: InvalidTokenError | None = None
+        self._take_permit = take_permit
+        self._give_permit_back = give_permit_back
+        self._take_turn = take_turn
+        self._give_turn_back = give_turn_back
+        self._authorize = authorize
+        self._now = now
+
+    async def check(self, check: Check) -> Verdict | None:
+        """Take all of it, await a check, and return its verdict; None means that all is held.
+
+        Nothing is held with a verdict, with `error`, and after an exception.
+
+        Raises:
+            Exception: Whatever the check or a wait raises.
+        """
+        try:
+            return await acquire_and_check(self._acquire, self._give_back, check, now=self._now)
+        except InvalidTokenError as error:
+            # One of the check's own requests is the check's.
+            if error is not self.error:
+                raise
+            return None
+
+    async def _acquire(self) -> None:
+        await self._take_permit()
+        try:
+            await self._take_turn()
+        except BaseException:
+            self._give_permit_back()
+            raise
+        try:
+            self.authorization = await self._authorize()
+        except BaseException as error:
+            self._give_back()
+            if isinstance(error, InvalidTokenError):
+                self.error = error
+            raise
+
+    def _give_back(self) -> None:
+        self._give_turn_back()
+        self._give_permit_back()

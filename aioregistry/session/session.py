@@ -14,6 +14,7 @@ from aioregistry.errors import (
     InvalidResponseError,
     InvalidTokenError,
     RateLimitedError,
+    RegistryError,
 )
 from aioregistry.ratelimit.headers import RateLimitHeaders
 from aioregistry.ratelimit.limiter import WindowLimiter
@@ -25,10 +26,9 @@ from aioregistry.session.exchange import (
     FinishedRequest,
     RecentRequests,
     RequestLog,
-    Verdict,
     report,
 )
-from aioregistry.session.permits import Check, acquire_and_check, give_back_before, verdict_of
+from aioregistry.session.permits import Check, Preparation, give_back_before
 from aioregistry.session.retry import NextAttempt, RetryPolicy, located
 from aioregistry.session.secret import Secret, redact
 from aioregistry.session.threads import call_in_loop
@@ -203,13 +203,14 @@ class Session:
         failed: str | None = None
         try:
             while True:
-                if check is not None:
-                    log.verdict = await self._acquire_and_check(priority, log, check)
+                if check is None:
+                    answer, authorization = await self._attempt(request, priority, log, begun)
+                else:
+                    answer, authorization = await self._check_and_attempt(
+                        request, priority, log, check
+                    )
                     if log.verdict is not None:
                         return b""
-                answer, authorization = await self._attempt(
-                    request, priority, log, begun, has_permit=check is not None
-                )
                 if not isinstance(answer, NoAnswer) and is_success(
                     answer,
                     is_delete=request.method == "DELETE",
@@ -265,43 +266,76 @@ class Session:
         raise located(InvalidResponseError(problem), log, self.base_url)
 
     async def _attempt(
-        self,
-        request: Request,
-        priority: Priority,
-        log: RequestLog,
-        begun: float,
-        *,
-        has_permit: bool,
+        self, request: Request, priority: Priority, log: RequestLog, begun: float
     ) -> tuple[Answer | NoAnswer, Secret]:
+        """Take a permit, a turn and the authorization, and make an attempt."""
         # Where nothing was waited for, nothing else can have happened meanwhile.
-        has_waited = has_permit or log.attempts > 0
-        if self._limiter is not None and not has_permit and not self._acquire_at_once(priority):
+        has_waited = log.attempts > 0
+        if self._limiter is not None and not self._acquire_at_once(priority):
             await self._acquire(self._limiter, priority, log)
             has_waited = True
-        reported: RateLimitHeaders | None = None
-        sent = connected = False
         connections = self._transport.connections
+        connected = False
         try:
             if not connections.acquire_at_once():
-                with interruptible(self):
-                    await connections.acquire()
+                await self._take_turn()
                 has_waited = True
             connected = True
             # Asked for only now: a token may have changed while this waited for quota.
             authorization = self._transport.fixed_authorization
             if authorization is None:
-                try:
-                    authorization = await self._transport.authorization()
-                except InvalidTokenError as error:
-                    return NoAnswer(error, sent=False), Secret()
+                authorization = await self._transport.authorization()
                 has_waited = True
-            if has_waited:
+        except BaseException as error:
+            if connected:
+                connections.release()
+            self._give_permit_back()
+            if isinstance(error, InvalidTokenError):
+                return NoAnswer(error, sent=False), Secret()
+            raise
+        answer = await self._exchange(request, log, authorization, None if has_waited else begun)
+        return answer, authorization
+
+    async def _check_and_attempt(
+        self, request: Request, priority: Priority, log: RequestLog, check: Check
+    ) -> tuple[Answer | NoAnswer, Secret]:
+        """Take all of it, await a check, and make an attempt unless there is a verdict."""
+
+        async def take_permit() -> None:
+            if self._limiter is not None and not self._acquire_at_once(priority):
+                await self._acquire(self._limiter, priority, log)
+
+        preparation = Preparation(
+            take_permit=take_permit,
+            give_permit_back=self._give_permit_back,
+            take_turn=self._take_turn,
+            give_turn_back=self._transport.connections.release,
+            authorize=self._transport.authorization,
+            now=self._now,
+        )
+        log.verdict = await preparation.check(check)
+        error, authorization = preparation.error, preparation.authorization
+        answer: Answer | NoAnswer
+        if log.verdict is not None or error is not None:
+            answer = NoAnswer(error or RegistryError("not sent"), sent=False)
+        else:
+            answer = await self._exchange(request, log, authorization, None)
+        return answer, authorization
+
+    async def _exchange(
+        self, request: Request, log: RequestLog, authorization: Secret, departed: float | None
+    ) -> Answer | NoAnswer:
+        """Make an attempt with the permit and the turn that are held, and give both back."""
+        reported: RateLimitHeaders | None = None
+        sent = False
+        try:
+            if departed is None:
                 self._check_not_closed()
                 raise_if_aborted(self)
+                departed = self._now()
             log.attempts += 1
             outcome_unknown = log.outcome_unknown
             log.outcome_unknown = sent = True
-            departed = self._now() if has_waited else begun
             answer = await self._transport.attempt(request, authorization)
             if isinstance(answer, NoAnswer):
                 sent = answer.sent
@@ -316,26 +350,23 @@ class Session:
                         answer.status, answer.headers, dated[1], log.answered_at - departed
                     )
         finally:
-            if connected:
-                connections.release()
+            self._transport.connections.release()
             if self._limiter is not None:
                 self._limiter.release(reported, sent=sent)
-        return answer, authorization
+        return answer
 
-    async def _acquire_and_check(
-        self, priority: Priority, log: RequestLog, check: Check
-    ) -> Verdict | None:
-        limiter = self._limiter
-        if limiter is None:
-            return verdict_of(await check())
+    def _give_permit_back(self) -> None:
+        if self._limiter is not None:
+            self._limiter.release(sent=False)
 
-        async def acquire() -> None:
-            if not self._acquire_at_once(priority):
-                await self._acquire(limiter, priority, log)
-
-        return await acquire_and_check(
-            acquire, lambda: limiter.release(sent=False), check, now=self._now
-        )
+    async def _take_turn(self) -> None:
+        """Wait for a turn to use a connection, and take it."""
+        connections = self._transport.connections
+        if not connections.acquire_at_once():
+            # A check that waits for a turn may hold the one that it waits for.
+            give_back_before()
+            with interruptible(self):
+                await connections.acquire()
 
     async def _acquire(self, limiter: Limiter, priority: Priority, log: RequestLog) -> None:
         give_back_before()
