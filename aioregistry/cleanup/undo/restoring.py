@@ -223,13 +223,16 @@ class RepositoryUndo:
 
     async def _look_again(self, tag: str, digest: str, *, was_begun: bool) -> _Result | None:
         """Return the same of a tag by another request: two equal ones may meet the same fault."""
+        return _result_of(await self._fetched_digest(tag), digest, was_begun=was_begun)
+
+    async def _fetched_digest(self, reference: str) -> str | None:
+        """Return the digest of a manifest by a ``GET``; None where there is none."""
         try:
-            now = (await self.store.get_manifest(self.name, tag)).digest
+            return (await self.store.get_manifest(self.name, reference)).digest
         except NotFoundError as error:
             if not error.is_certain:
                 raise
             return None
-        return _result_of(now, digest, was_begun=was_begun)
 
     async def _put(self, reference: str, digest: str, *, was_begun: bool) -> _Result:
         document = await self._document(digest)
@@ -258,8 +261,10 @@ class RepositoryUndo:
         return await self._check(reference, digest)
 
     async def _check(self, reference: str, digest: str) -> _Result:
-        """Look whether something is back after its ``PUT``."""
+        """Look whether something is back after its ``PUT``, twice where it seems not to be."""
         now = await self.store.find_manifest(self.name, reference)
+        if now is None:
+            now = await self._fetched_digest(reference)
         if now == digest:
             return _Result("restored")
         if now is not None:
@@ -275,7 +280,10 @@ class RepositoryUndo:
         try:
             manifest = await self.store.get_manifest(self.name, digest)
         except NotFoundError:
-            return None
+            # A 404 may pass: what another look finds is not lost.
+            if await self.store.find_manifest(self.name, digest) is None:
+                return None
+            manifest = await self.store.get_manifest(self.name, digest)
         return manifest.raw, manifest.media_type or ""
 
     async def _look_for_parts(self, digest: str, document: bytes) -> _Result:
