@@ -157,3 +157,60 @@ async def test_a_tag_that_is_lost_is_reported_by_whoever_resumes_until_it_is_set
         job.world.tag("keep", kept)
         whole = await job.apply(plan, journal=journal, resume=True)
         assert whole.done, whole
+
+
+@virtual
+async def test_an_untagged_manifest_that_is_deleted_and_answered_with_429_is_deleted(job):
+    job.push("keep")
+    job.push()
+    plan = await job.plan(DeleteUntagged(DAY))
+    delete = job.world._delete
+
+    def refuse_once(kind: str, name: str) -> web.Response:
+        answer = delete(kind, name)
+        return _error(429) if answer.status == 204 else answer
+
+    job.world._delete = refuse_once
+    report = await job.apply(plan)
+    assert str(report) == "1 deleted"
+
+
+@virtual
+async def test_what_was_answered_with_429_is_not_called_unattempted_when_the_lists_fail(job):
+    job.push("keep")
+    job.push("pr-1")
+    plan = await job.plan(Keep(tags="keep"), Delete())
+    delete = job.world._delete
+
+    def refuse_once(kind: str, name: str) -> web.Response:
+        delete(kind, name)
+        # The next attempt waits for so long that the lists have to be read again.
+        return web.json_response({"id": "x"}, status=429, headers={"retry-after": "200"})
+
+    job.world._delete = refuse_once
+    job.world.api_outage = lambda: 500 if job.world.deletes else 0
+    report = await job.apply(plan)
+    assert len(report.unknown) == 1, report
+
+
+@virtual
+async def test_a_tag_that_somebody_deletes_before_its_manifest_is_not_archived(job):
+    job.push("keep")
+    digest = job.push("pr-1", "pr-2")
+    plan = await job.plan(Keep(tags="keep"), Delete())
+    with TemporaryDirectory() as folder:
+        archive = Path(folder, "archive")
+        looks: list[str] = []
+        current_digest = job.contents.current_digest
+
+        async def untag_before(repository: str, reference: str) -> str | None:
+            # After the lists, before the look.
+            looks.append(reference)
+            job.world.remove_tag("pr-2")
+            return await current_digest(repository, reference)
+
+        job.contents.current_digest = untag_before
+        report = await job.apply(plan, archive=archive)
+        assert str(report) == "1 deleted"
+        assert looks
+        assert [(one.digest, one.tags) for one in read_archive(archive)] == [(digest, ("pr-1",))]

@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Event, Task
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
 from typing import Self
@@ -70,6 +70,8 @@ class BatchArchive:
         self._ready: set[str] = set()
         # Those that were archived and whose DELETE cannot have taken effect yet, and when.
         self._archived: dict[str, tuple[Condemned, datetime]] = {}
+        # Tags that somebody has deleted since the lists: nobody asks for them to be set again.
+        self._gone_tags: set[str] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,8 +96,13 @@ class BatchArchive:
             writing.add_done_callback(lambda _, ended=ended: ended.set())  # type: ignore[misc]
             self._groups.append((writing, ended))
 
-    async def keep(self, item: Condemned) -> Verdict | None:
+    async def keep(self, item: Condemned, gone_tags: Collection[str] = ()) -> Verdict | None:
         """Archive an item that was started; it is on disk when this returns.
+
+        Args:
+            item: The item.
+            gone_tags: Those of its tags that no longer exist, by a look right before. None by
+                default.
 
         Returns:
             Why it must not be deleted; None to delete it.
@@ -109,6 +116,11 @@ class BatchArchive:
             writing, ended = self._groups[self._places[name] // _GROUP_SIZE]
             await ended.wait()
             writing.result()
+        if not self._gone_tags.issuperset(gone_tags):
+            # It is archived with them: what is archived once more is what the DELETE takes away.
+            self._withdraw(name)
+            self._ready.discard(name)
+            self._gone_tags.update(gone_tags)
         if name in self._ready:
             return None
         try:
@@ -162,13 +174,14 @@ class BatchArchive:
     async def _write(self, items: Sequence[Condemned], documents: Mapping[str, Document]) -> None:
         """Archive items with the tags that are listed; they are on disk when this returns."""
         at, repository, listed = datetime.now(UTC), self._repository, self._listed
+        gone = self._gone_tags
         lines: list[Line] = []
         names: list[str] = []
         partly: set[str] = set()
         for item in items:
             digest, name, tags, body, kind = item.digest, item.name, item.tags, None, ""
             for tag in tags:
-                if listed.get(tag) != digest:
+                if listed.get(tag) != digest or tag in gone:
                     tags = self._tags_of(item)
                     partly.add(name)
                     break
@@ -184,12 +197,15 @@ class BatchArchive:
         self._ready |= (self._archived.keys() & names) - partly
 
     def _tags_of(self, item: Condemned) -> tuple[str, ...]:
-        """Return those tags of an item that are listed."""
-        return tuple(tag for tag in item.tags if self._listed.get(tag) == item.digest)
+        """Return those tags of an item that are listed, and that nobody has deleted since."""
+        return tuple(tag for tag in item.tags if self._is_listed(tag, item))
+
+    def _is_listed(self, tag: str, item: Condemned) -> bool:
+        return self._listed.get(tag) == item.digest and tag not in self._gone_tags
 
     async def _keep_unlisted(self, item: Condemned) -> None:
         """Archive the tags that the API did not list, and that the registry has all the same."""
-        unlisted = [tag for tag in item.tags if self._listed.get(tag) != item.digest]
+        unlisted = [tag for tag in item.tags if not self._is_listed(tag, item)]
         for tag in unlisted:
             found = await self._contents.current_digest(self._repository, tag)
             if found == item.digest:

@@ -1,7 +1,7 @@
 """The last look at an item, right before its DELETE is sent."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aioregistry.cleanup.apply.watch import MAX_TAGS_AGE, TagWatch
 from aioregistry.cleanup.manifests.reader import ContentSource
@@ -43,6 +43,8 @@ class LastLook:
         # What has to be looked at again by fresh lists, before anything is said of it.
         self.late: set[Condemned] = set()
         self.vanished: set[Condemned] = set()
+        # The tags of an item that somebody has deleted, where the item itself exists.
+        self.gone_tags: dict[Condemned, Sequence[str]] = {}
         self._contents = contents
         self._repository = repository
         self._watch = watch
@@ -95,6 +97,9 @@ class LastLook:
         if None in digests and not await self._exists(item):
             self.vanished.add(item)
             return Verdict("gone")
+        if None in digests:
+            gone = [tag for tag, digest in zip(item.tags, digests, strict=True) if digest is None]
+            self.gone_tags[item] = gone
         return None
 
     async def _exists(self, item: Condemned) -> bool:

@@ -254,7 +254,7 @@ class RepositoryJob:
         for item, outcome in self._denied.items():
             look, refused = found[item.name], outcome.status == "failed"
             # What is refused may have been carried out all the same; so may an earlier attempt.
-            if refused or _was_sent_again(outcome):
+            if refused or outcome.attempts > 1:
                 self._may_have_gone.add(item)
             if refused and batch.archive is not None:
                 batch.archive.settle(item, outcome, exists=look is True)
@@ -281,7 +281,7 @@ class RepositoryJob:
             batch.archive.start(item)
         verdict = await batch.look.verdict(item)
         if verdict is None and batch.archive is not None:
-            verdict = await batch.archive.keep(item)
+            verdict = await batch.archive.keep(item, batch.look.gone_tags.pop(item, ()))
         if verdict is None and self._job.journal is not None:
             await self._job.journal.begin(self.name, item)
         return verdict
@@ -293,7 +293,8 @@ class RepositoryJob:
         if batch.archive is not None and not (is_denied and outcome.status == "failed"):
             batch.archive.settle(item, outcome)
         is_gone = verdict is not None and verdict.kind == "gone"
-        if outcome.status == "unknown" or (is_gone and outcome.attempts):
+        # Even what was answered with a 429 may have been carried out.
+        if outcome.status == "unknown" or (verdict is not None and outcome.attempts):
             self._may_have_gone.add(item)
         if verdict is not None and (item in look.late or is_gone):
             # It is left pending: fresh lists decide.
