@@ -180,7 +180,9 @@ class _Sharing:
                             others.names.append(f"{repository}{tag}")
                 if self._on_progress is not None:
                     self._on_progress(self.listed)
-        except NotFoundError:
+        except NotFoundError as error:
+            if not error.is_certain:
+                raise
             # Deleted meanwhile; or the API does not list what the registry itself has.
             return
 

@@ -10,6 +10,7 @@ from aioregistry import NotFoundError
 from aioregistry.cleanup import Delete, DeleteUntagged, Distribution, KeepNewest, Policy
 from aioregistry.images import ImageConfig, inspect_image
 from aioregistry.images.config import config_of
+from aioregistry.sandbox import Fault, Faults
 from tests.conftest import QUICK
 from tests.images.pushing import put
 from tests.images.test_copying import REFERRERS, fail, named, release
@@ -141,6 +142,16 @@ async def test_an_image_that_does_not_exist_is_not_found(sandbox, store, registr
     put(sandbox, store, store.image("app", []), "v1")
     with pytest.raises(NotFoundError):
         await inspect_image(registry, distribution, "web", "v2")
+
+
+async def test_lists_that_a_proxy_does_not_find_are_not_taken_for_empty(
+    sandbox, store, registry, distribution
+):
+    put(sandbox, store, store.image("app", []), "v1")
+    sandbox.faults = Faults(Fault(kind="html", status=404, route="*/digests"))
+    with pytest.raises(NotFoundError) as caught:
+        await inspect_image(registry, distribution, "web", "v1")
+    assert not caught.value.is_certain
 
 
 @pytest.mark.parametrize(
