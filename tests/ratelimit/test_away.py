@@ -72,7 +72,13 @@ async def test_what_passes_by_itself_is_waited_for(error):
     limit = RateLimit(windows=SHORT.windows, max_wait=1.0)
     async with saying(evalsha=error, eval=error) as port:
         with pytest.raises(RateLimitedError, match="Redis is away") as caught:
-            await asked(port, limit)
+            for _ in range(10):
+                try:
+                    await asked(port, limit)
+                except RateLimitedError as refused:
+                    # On a machine that stood still for the whole second, Redis was not heard of.
+                    if "Redis is away" in str(refused):
+                        raise
         assert isinstance(caught.value.__cause__, errors.RedisError)
 
 
