@@ -39,6 +39,7 @@ async def test_a_read_only_registry_stops_a_bulk_delete_at_the_first_answer(sand
 
 
 async def test_one_delete_in_a_read_only_registry_says_to_wait(sandbox, repo):
+    sandbox.state.phases = Phases(requested=600.0)
     sandbox.state.start_collection("example")
     with pytest.raises(RegistryReadOnlyError, match="wait_for_garbage_collection"):
         await repo.delete_tag("v1")

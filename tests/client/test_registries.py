@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aioregistry import ConflictError, InvalidRequestError, RegistryClient
-from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox import Fault, Faults, Phases
 from tests.conftest import QUICK
 
 
@@ -28,6 +28,7 @@ async def test_a_list_of_registries_without_their_bytes_has_none(sandbox, client
 
 async def test_a_registry_is_read_only_during_a_garbage_collection(sandbox, client):
     assert (await client.get_registry()).read_only is False
+    sandbox.state.phases = Phases(requested=600.0)
     sandbox.state.start_collection("example")
     assert (await client.get_registry()).read_only is True
 

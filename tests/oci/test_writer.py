@@ -18,7 +18,7 @@ from aioregistry import (
 )
 from aioregistry.oci.documents import redirected, upload_path
 from aioregistry.oci.writer import DistributionWriter
-from aioregistry.sandbox import Fault, Faults
+from aioregistry.sandbox import Fault, Faults, Phases
 from aioregistry.sandbox.state.model import Registry
 from tests.conftest import QUICK
 from tests.oci.serving import serving
@@ -184,6 +184,7 @@ async def test_a_missing_manifest_is_not_found(sandbox, writer):
 
 async def test_a_garbage_collection_may_be_why_nobody_may_push(sandbox, writer):
     sandbox.state.push("example", "web", ["v1"])
+    sandbox.state.phases = Phases(requested=600.0)
     sandbox.state.start_collection("example")
     with pytest.raises(AuthenticationError, match="garbage collection is under way"):
         await writer.tag("web", "v1", "stable")

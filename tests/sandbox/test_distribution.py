@@ -8,7 +8,7 @@ import re
 import pytest
 from yarl import URL
 
-from aioregistry.sandbox import Sandbox, State
+from aioregistry.sandbox import Phases, Sandbox, State
 
 
 class Clock:
@@ -183,6 +183,7 @@ async def test_pushing_is_granted_by_scope_unless_the_registry_is_read_only(
     state = sandbox.state
     secret = state.issue_credentials("example", read_write=read_write).secret
     if collecting:
+        state.phases = Phases(requested=600.0)
         state.start_collection("example")
     url = f"{sandbox.url}/v2/registry/auth?scope=repository:example/repo:pull,push"
     async with session.get(url, headers=basic(secret)) as granted:

@@ -11,7 +11,7 @@ import tarfile
 import pytest
 from yarl import URL
 
-from aioregistry.sandbox import Fault, Faults, Sandbox
+from aioregistry.sandbox import Fault, Faults, Phases, Sandbox
 from aioregistry.sandbox.seed import generated_state
 from aioregistry.sandbox.statefile import state_from_json, state_to_json
 from tests.real.images import Store
@@ -234,7 +234,7 @@ async def test_an_index_of_blobs_keeps_them(registry, sandbox):
     entry = described(LAYER, "application/vnd.oci.image.layer.v1.tar+gzip")
     cache = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
     assert (await registry.push("cache", json.dumps(cache).encode(), kind=INDEX)).status == 201
-    sandbox.state.phases = type(sandbox.state.phases)(*[0.0] * 6)
+    sandbox.state.phases = Phases(*[0.0] * 6)
     sandbox.state.start_collection("example")
     kept = await registry.ask("HEAD", f"/v2/example/web/blobs/{digest_of(LAYER)}")
     assert kept.status == 200
@@ -322,6 +322,7 @@ async def test_credentials_that_only_read_cannot_push(session, sandbox):
 async def test_nothing_is_pushed_while_a_collection_runs(registry, sandbox, image_parts):
     url = URL(f"{sandbox.url}/v2/example/web/manifests/v1")
     token = await registry.token("PUT", url)
+    sandbox.state.phases = Phases(requested=600.0)
     sandbox.state.start_collection("example")
     path = "/v2/example/web/manifests/v1"
     assert (await registry.ask("PUT", path, image(), token, Content_Type=OCI)).status == 401
@@ -329,7 +330,7 @@ async def test_nothing_is_pushed_while_a_collection_runs(registry, sandbox, imag
 
 async def test_a_collection_frees_what_was_pushed_and_is_not_needed(registry, sandbox):
     await registry.upload(LAYER)
-    sandbox.state.phases = type(sandbox.state.phases)(*[0.0] * 6)
+    sandbox.state.phases = Phases(*[0.0] * 6)
     sandbox.state.start_collection("example")
     assert sandbox.state.registry("example").storage_bytes == 0
     gone = await registry.ask("HEAD", f"/v2/example/web/blobs/{digest_of(LAYER)}")
