@@ -643,6 +643,18 @@ async def jobs_that_are_closed(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     assert len([*(at.folder / "reports").glob("*.jsonl")]) == 3
 
 
+@covers("aioregistry.web.Jobs.accept")
+async def job_that_is_accepted(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
+    jobs = Jobs(at.folder / "reports")
+    yield jobs.accept("short", _work_of_a_job)
+    again = await jobs.accept("short", _work_of_a_job)
+    await again.wait()
+    assert again.status == "done"
+    # Whoever gave up waiting for the first has not left it between accepted and ended.
+    await asyncio.gather(*(job.wait() for job in jobs))
+    await jobs.close()
+
+
 @covers("aioregistry.web.Jobs.recall")
 async def job_that_is_recalled(at: Stage) -> AsyncGenerator[Awaitable[Any]]:
     jobs = Jobs(at.folder / "reports")
