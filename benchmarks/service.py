@@ -80,7 +80,8 @@ async def running(
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        connector = aiohttp.TCPConnector(limit=0)
+        # uvicorn closes a connection after 5 s without a request: not one that is just used again.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector) as http:
             await _answers(process, http)
             yield Service(process, http)
