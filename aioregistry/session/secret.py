@@ -95,4 +95,7 @@ def bearer(token: object) -> Secret:
         raise InvalidTokenError("the token must be printable ASCII without spaces")
     if not token:
         raise InvalidTokenError("the token is empty; set DIGITALOCEAN_TOKEN or pass token=")
+    if token[0] == token[-1] and token[0] in "\"'`":
+        # docker run --env-file keeps them, for one: a 401 would tell nothing.
+        raise InvalidTokenError("the token must be without the quotes around it")
     return Secret(f"Bearer {token}")

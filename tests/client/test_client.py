@@ -24,6 +24,8 @@ from aioregistry import InvalidTokenError, RegistryClient
         ({"token": ""}, InvalidTokenError, "empty"),
         ({"token": b"x"}, InvalidTokenError, "printable ASCII"),
         ({"token": "two words"}, InvalidTokenError, "without spaces"),
+        ({"token": '"dop_v1_a"'}, InvalidTokenError, "without the quotes"),
+        ({"token": "'dop_v1_a'"}, InvalidTokenError, "without the quotes"),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(arguments, error, said):
