@@ -150,11 +150,16 @@ class Job:
 
     async def ask_what_runs(self) -> None:
         """Ask again what is in use where that was asked some time ago, and can be asked."""
-        if self._source is None or self.clock() - self._asked_at < _IN_USE_SECONDS:
+        if not self.is_in_use_due:
             return
         begun = self.clock()
         self.in_use = await collect_in_use(self._source, self.plan.in_use)
         self._asked_at = begun
+
+    @property
+    def is_in_use_due(self) -> bool:
+        """Whether what runs is to be asked again before anything more is deleted."""
+        return self._source is not None and self.clock() - self._asked_at >= _IN_USE_SECONDS
 
     def time_is_up(self) -> str | None:
         """Return what to say of items that are not begun after the deadline; None before it."""

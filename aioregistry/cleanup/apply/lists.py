@@ -87,6 +87,9 @@ class ListReader:
             inventory, begun_at, is_behind = await self._take_inventory(
                 pending, deleted, needs_tags=needs_tags
             )
+            if pending:
+                # The lists of a large repository take longer than what runs stays known.
+                await self._job.ask_what_runs()
             found = await self._read(inventory, pending)
             # One that the registry lacks may have been deleted after it was listed.
             missing = any(isinstance(one, MissingContentError) for one in found.values())

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import chain, islice
 
-from attrs import define
+from attrs import define, field
 
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.absence import (
@@ -15,24 +15,21 @@ from aioregistry.cleanup.apply.absence import (
     why_it_may_remain,
 )
 from aioregistry.cleanup.apply.batch_archive import BatchArchive
+from aioregistry.cleanup.apply.denials import ABORTING, answer_of, is_denied, was_sent_again
 from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, recheck
 from aioregistry.cleanup.apply.job import Job, exempt_by
 from aioregistry.cleanup.apply.last_look import LastLook
 from aioregistry.cleanup.apply.lists import FreshLists, ListReader
 from aioregistry.cleanup.apply.watch import TagWatch, likely_to_move
-from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import batch_size
-from aioregistry.cleanup.records.journal import JournalError
 from aioregistry.cleanup.records.report import Status
-from aioregistry.errors import AuthenticationError, ClientClosedError, NotFoundError, RegistryError
+from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
 from aioregistry.session.exchange import Verdict
 
 __all__ = ["RepositoryJob"]
 
-# After these nothing more is begun.
-_ABORTING = (AuthenticationError, InUseError, JournalError)
 # A list that is not found is asked for once more where the API still lists the repository.
 _ATTEMPTS = 2
 
@@ -44,6 +41,8 @@ class _Batch:
     inventory: RepositoryInventory
     look: LastLook
     archive: BatchArchive | None = None
+    # Items that wait until what runs is known again.
+    paused: set[Condemned] = field(factory=set)
 
 
 class RepositoryJob:
@@ -108,7 +107,7 @@ class RepositoryJob:
                 if not await self._is_missing(error, last=attempt == _ATTEMPTS - 1):
                     continue
             except RegistryError as error:
-                if isinstance(error, _ABORTING):
+                if isinstance(error, ABORTING):
                     self._job.aborted = error
                 self.give_up(str(error))
             break
@@ -142,7 +141,6 @@ class RepositoryJob:
             if (why := self._job.time_is_up()) is not None:
                 self.give_up(why)
                 return
-            await self._job.ask_what_runs()
             await self._run_batch()
 
     async def _run_batch(self) -> None:
@@ -235,6 +233,30 @@ class RepositoryJob:
         items: Iterable[Condemned],
         batch: _Batch,
     ) -> None:
+        """Send the DELETEs of a batch, and ask what runs again in the middle where that is due."""
+        left = tuple(items)
+        while left:
+            await self._send_some(delete, left, batch)
+            left = tuple(item for item in left if item in batch.paused)
+            batch.paused.clear()
+            if left and not await self._runs_nothing_more(batch):
+                # They are left pending: fresh lists decide.
+                batch.look.late.update(left)
+                return
+
+    async def _runs_nothing_more(self, batch: _Batch) -> bool:
+        """Ask what runs again, and return whether no more of the repository does than before."""
+        before = exempt_by(self._job, batch.inventory)
+        await self._job.ask_what_runs()
+        now = exempt_by(self._job, batch.inventory)
+        return now.tags.keys() <= before.tags.keys() and now.digests.keys() <= before.digests.keys()
+
+    async def _send_some(
+        self,
+        delete: Callable[..., Awaitable[DeletionReport]],
+        items: Iterable[Condemned],
+        batch: _Batch,
+    ) -> None:
         by_name = {item.name: item for item in items}
         try:
             await delete(
@@ -245,7 +267,7 @@ class RepositoryJob:
             await self._confirm_denied(batch)
         finally:
             for item, outcome in self._denied.items():
-                self._record(item, "unknown", _answer(outcome))
+                self._record(item, "unknown", answer_of(outcome))
             self._denied.clear()
 
     async def _confirm_denied(self, batch: _Batch) -> None:
@@ -262,19 +284,22 @@ class RepositoryJob:
                 self._record_absent(item)
             elif refused and look is not False:
                 why = "" if look is True else f", {but(look)}"
-                self._record(item, "failed", f"{_answer(outcome)}{why}")
-            elif item not in self._denied_once and not _was_sent_again(outcome):
+                self._record(item, "failed", f"{answer_of(outcome)}{why}")
+            elif item not in self._denied_once and not was_sent_again(outcome):
                 # It is left pending: fresh lists decide.
                 self._denied_once.add(item)
             else:
                 status: Status = "unknown" if self._may_be_gone(item) else "failed"
-                self._record(item, status, f"{_answer(outcome)}, {but(look)}")
+                self._record(item, status, f"{answer_of(outcome)}, {but(look)}")
         self._denied.clear()
 
     async def _check(self, item: Condemned, batch: _Batch) -> Verdict | None:
         """Look at an item right before its DELETE, and write down that it is begun."""
         if (why := self._job.time_is_up()) is not None:
             return Verdict("cannot_tell", why)
+        if self._job.is_in_use_due:
+            batch.paused.add(item)
+            return Verdict("cannot_tell", "what is in use is to be asked again")
         self._begun[item.name] = self._job.clock()
         if batch.archive is not None:
             # The disk is waited for while the registry is.
@@ -289,21 +314,21 @@ class RepositoryJob:
     def _take_in(self, item: Condemned, outcome: Outcome, batch: _Batch) -> None:
         """Take in what became of a DELETE."""
         error, verdict, look = outcome.error, outcome.verdict, batch.look
-        is_denied = _is_denied(outcome)
-        if batch.archive is not None and not (is_denied and outcome.status == "failed"):
+        denied = is_denied(outcome)
+        if batch.archive is not None and not (denied and outcome.status == "failed"):
             batch.archive.settle(item, outcome)
         is_gone = verdict is not None and verdict.kind == "gone"
         # Even what was answered with a 429 may have been carried out.
         if outcome.status == "unknown" or (verdict is not None and outcome.attempts):
             self._may_have_gone.add(item)
-        if verdict is not None and (item in look.late or is_gone):
+        if verdict is not None and (item in look.late or item in batch.paused or is_gone):
             # It is left pending: fresh lists decide.
             self._vanished |= {item} if is_gone else set()
             return
-        if is_denied:
+        if denied:
             self._denied[item] = outcome
             return
-        if isinstance(error, _ABORTING):
+        if isinstance(error, ABORTING):
             self._job.aborted = error
         reason = "" if error is None else error.message if verdict is not None else str(error)
         status: Status = outcome.status
@@ -362,28 +387,3 @@ class RepositoryJob:
             if status not in {"deleted", "absent"}:
                 self._given_up.add(item.digest)
         self._job.record(self.name, item, status, reason, busy)
-
-
-def _is_denied(outcome: Outcome) -> bool:
-    """Return whether the registry is asked what became of a DELETE that was sent.
-
-    A 404, also in answer to a further attempt, may be a passing one; and what the API refused, it,
-    or a proxy before it, may have carried out.
-    """
-    if outcome.verdict is not None:
-        return False
-    if outcome.status == "failed":
-        return outcome.attempts > 0 and not isinstance(outcome.error, _ABORTING)
-    return outcome.status == "absent" or _was_sent_again(outcome)
-
-
-def _was_sent_again(outcome: Outcome) -> bool:
-    """Return whether a DELETE that was carried out was sent more than once."""
-    return outcome.attempts > 1 and outcome.status == "deleted"
-
-
-def _answer(outcome: Outcome) -> str:
-    """Return in words what a DELETE that was denied was answered with."""
-    if outcome.status == "failed":
-        return str(outcome.error)
-    return "the API answered that it does not exist"

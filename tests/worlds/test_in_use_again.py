@@ -1,0 +1,102 @@
+"""What runs is asked again until the last DELETE, however long the lists and a batch take."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aioregistry.cleanup import Delete, InUseError, Keep
+from tests.worlds.test_promises import virtual
+
+# What runs is asked again after so many seconds, and a DELETE that has left by then may end.
+_ASKED_AGAIN = 600.0
+_UNDER_WAY = 60.0
+
+
+class Cluster:
+    """Something that says each time anew what runs."""
+
+    def __init__(self) -> None:
+        self.images = {"example/web:keep": 0.0}
+        self.times: list[float] = []
+        self.is_down = False
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        self.times.append(asyncio.get_running_loop().time())
+        if self.is_down:
+            raise InUseError("the cluster does not answer")
+        for image in self.images:
+            yield image
+
+
+def fill(job) -> None:
+    """Give a world lists of many pages, so that its one batch waits an hour for quota."""
+    job.world.page_size = 1
+    for number in range(60):
+        job.push(f"pr-{number}")
+    job.push("keep")
+
+
+async def apply(job, plan, cluster):
+    """Carry out a plan by requests of half a second."""
+    job.world.latency = lambda: 0.25
+    return await job.apply(plan, in_use=cluster)
+
+
+@virtual
+async def test_an_image_that_starts_in_the_middle_of_a_long_batch_stays(job):
+    fill(job)
+    cluster = Cluster()
+    plan = await job.plan(Keep(tags="keep"), Delete(), in_use=cluster)
+    now = asyncio.get_running_loop().time
+    started: dict[str, float] = {}
+
+    def start() -> None:
+        if job.world.deletes and not started:
+            # All that is left runs from now on.
+            started.update(dict.fromkeys(job.tags, now()))
+            cluster.images |= {f"example/web:{tag}": now() for tag in job.tags}
+
+    job.world.move = start
+    report = await apply(job, plan, cluster)
+    late = [
+        tag.name
+        for one in job.world.deletes
+        for tag in one.tags
+        if tag.name in started
+        and (one.at - job.world.now()).total_seconds() + now() - started[tag.name]
+        > _ASKED_AGAIN + _UNDER_WAY
+    ]
+    assert not late
+    assert report.drift
+    assert all("in use" in one.reason for one in report.drift)
+
+
+@virtual
+async def test_nothing_more_is_deleted_in_a_batch_when_what_runs_is_unknown(job):
+    fill(job)
+    cluster = Cluster()
+    plan = await job.plan(Keep(tags="keep"), Delete(), in_use=cluster)
+    begun: list[float] = []
+    now = asyncio.get_running_loop().time
+
+    def stop() -> None:
+        if job.world.deletes and not begun:
+            begun.append(now())
+            cluster.is_down = True
+
+    job.world.move = stop
+    report = await apply(job, plan, cluster)
+    last = max((one.at - job.world.now()).total_seconds() + now() for one in job.world.deletes)
+    assert last - begun[0] <= _ASKED_AGAIN + _UNDER_WAY
+    assert report.not_attempted
+    assert "does not answer" in report.not_attempted[-1].reason
+
+
+@virtual
+async def test_a_batch_goes_on_without_fresh_lists_where_nothing_more_runs(job):
+    fill(job)
+    cluster = Cluster()
+    plan = await job.plan(Keep(tags="keep"), Delete(), in_use=cluster)
+    asked = len(cluster.times)
+    report = await apply(job, plan, cluster)
+    assert len(report.deleted) == 60
+    assert len(cluster.times) - asked >= 2
