@@ -15,7 +15,7 @@ from docket import Docket
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
 from aioregistry.fleet.intake import Intake, Taker
-from aioregistry.fleet.server import FleetServerError, check_server, reconnecting
+from aioregistry.fleet.server import FleetServerError, check_server, completed
 from aioregistry.fleet.state import (
     VERSION,
     Run,
@@ -96,7 +96,7 @@ class FleetEngine:
         self._tick_seconds = tick_seconds
         self._look_seconds = look_seconds
         self._clock = clock
-        self._docket = Docket(name=name, url=reconnecting(url), execution_ttl=_ENDED_TASKS_KEPT)
+        self._docket = Docket(name=name, url=completed(url), execution_ttl=_ENDED_TASKS_KEPT)
         self.worker: str = f"{socket.gethostname()}-{os.getpid()}"
         self.store: FleetStore = FleetStore(
             self._docket.redis,

@@ -29,8 +29,8 @@ __all__ = [
     "FleetServerRefusedError",
     "ServerError",
     "check_server",
+    "completed",
     "own_server",
-    "reconnecting",
     "valkey_program",
 ]
 
@@ -41,6 +41,9 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 # For an answer: a server that stands still, or that no packet reaches, says nothing.
 _ANSWER_SECONDS = 5.0
+
+# Of a worker: no limit, as each has to do with one step.
+_MAX_CONNECTIONS = 10_000
 
 # It reads all that it knows first.
 _START_SECONDS = 120.0
@@ -146,19 +149,23 @@ async def check_server(server: FleetServer) -> None:
         )
 
 
-def reconnecting(url: str) -> str:
-    """Return the address of a server by which connections that it has closed are opened anew.
+def completed(url: str) -> str:
+    """Return the address of a server with the options by which a client of it serves a fleet.
 
-    Servers close those that were idle, as managed ones do after five minutes. By version 3 of the
-    protocol, redis-py 8.1 sends a command into such a connection, and the command fails.
+    Servers close connections that were idle, as managed ones do after five minutes. By version 3 of
+    the protocol, redis-py 8.1 sends a command into such a connection, and the command fails. And it
+    fails a question for which a hundred connections are too few, as those of 50 registries.
 
     Args:
-        url: The address; one that names a version of the protocol stays as it is.
+        url: The address; an option that it names stays as it is.
     """
     parts = urlsplit(url)
-    if parts.scheme == "memory" or "protocol" in dict(parse_qsl(parts.query)):
+    if parts.scheme == "memory":
         return url
-    return f"{url}{'&' if '?' in url else '?'}protocol=2"
+    named = dict(parse_qsl(parts.query))
+    options = (("protocol", 2), ("max_connections", _MAX_CONNECTIONS))
+    missing = "&".join(f"{name}={value}" for name, value in options if name not in named)
+    return f"{url}{'&' if '?' in url else '?'}{missing}" if missing else url
 
 
 def valkey_program() -> Path | None:

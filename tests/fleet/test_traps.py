@@ -25,7 +25,7 @@ from aioregistry.fleet import (
     Run,
 )
 from aioregistry.fleet.intake import Intake, IntakeError
-from aioregistry.fleet.server import reconnecting
+from aioregistry.fleet.server import completed
 from aioregistry.fleet.state import VERSION
 from aioregistry.sandbox import Limits
 from tests.fleet.fleets import (
@@ -415,14 +415,27 @@ async def test_connections_that_the_server_closes_as_idle_are_no_error(tmp_path,
 @pytest.mark.parametrize(
     ("url", "used"),
     [
-        ("redis://:pass@host:6379/0", "redis://:pass@host:6379/0?protocol=2"),
-        ("redis://host/0?", "redis://host/0?&protocol=2"),
-        ("rediss://host?ssl_cert_reqs=none", "rediss://host?ssl_cert_reqs=none&protocol=2"),
-        ("unix:///run/a/redis.sock", "unix:///run/a/redis.sock?protocol=2"),
-        ("redis+sentinel://one,two/name", "redis+sentinel://one,two/name?protocol=2"),
-        ("redis://host?protocol=3", "redis://host?protocol=3"),
+        ("redis://:pass@host:6379/0", "redis://:pass@host:6379/0?protocol=2&{many}"),
+        ("redis://host/0?", "redis://host/0?&protocol=2&{many}"),
+        ("rediss://host?ssl_cert_reqs=none", "rediss://host?ssl_cert_reqs=none&protocol=2&{many}"),
+        ("unix:///run/a/redis.sock", "unix:///run/a/redis.sock?protocol=2&{many}"),
+        ("redis+sentinel://one,two/name", "redis+sentinel://one,two/name?protocol=2&{many}"),
+        ("redis://host?protocol=3", "redis://host?protocol=3&{many}"),
+        ("redis://host?max_connections=9", "redis://host?max_connections=9&protocol=2"),
+        (
+            "redis://host?protocol=3&max_connections=9",
+            "redis://host?protocol=3&max_connections=9",
+        ),
         ("memory://", "memory://"),
     ],
 )
 def test_an_address_is_used_by_the_protocol_in_which_closed_connections_are_seen(url, used):
-    assert reconnecting(url) == used
+    assert completed(url) == used.format(many="max_connections=10000")
+
+
+async def test_a_worker_of_many_registries_has_a_connection_for_each_question(tmp_path, url):
+    async with FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()) as engine:
+        leases = [engine.store.lease(f"reg{nth}") for nth in range(150)]
+        # More than the hundred at once that a client of Redis allows by itself.
+        await asyncio.gather(*(lease.__aenter__() for lease in leases))
+        await asyncio.gather(*(lease.__aexit__(None, None, None) for lease in leases))
