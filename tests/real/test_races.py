@@ -1,6 +1,7 @@
 """Pushes by skopeo while an apply runs on a real registry: what is new or moved is kept."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,6 +36,20 @@ class Unhurried:
         pass
 
 
+async def push_until_taken(
+    registry: RealRegistry, store: Store, root: dict[str, object], tag: str
+) -> None:
+    """Push as people do: once more where the registry refused it.
+
+    A registry refuses an index whose child is deleted between the ``PUT`` of the child and that of
+    the index, and skopeo then fails with a word about media types.
+    """
+    for _ in range(2):
+        with suppress(AssertionError):
+            return await registry.push(store, root, "web", tag)
+    return await registry.push(store, root, "web", tag)
+
+
 async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
     require_programs()
     store, registry = Store(), RealRegistry(tmp_path)
@@ -59,7 +74,8 @@ async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
 
         begun = asyncio.Event()
         left = set(registry.tags("web")) - {"main"}
-        # Each tag that was pushed, the tag of the plan whose manifest it is about, and since when.
+        # Each tag that was pushed, the tag of the plan whose manifest it is about, and since when
+        # at the latest.
         pushed: dict[str, tuple[str, float]] = {}
         taken: set[str] = set()
         ended: dict[str, float] = {}
@@ -79,15 +95,15 @@ async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
                     return
                 victim = sorted(left - taken, key=lambda tag: int(tag[3:]))[len(left - taken) // 2]
                 taken.add(victim)
-                number, at = int(victim[3:]), clock()
+                image = images[int(victim[3:])]
                 if kind % 3 == 0:
-                    await registry.push(store, release, "web", victim)
+                    await push_until_taken(registry, store, release, victim)
                 elif kind % 3 == 1:
-                    await registry.push(store, images[number], "web", f"hotfix-{kind}")
-                    pushed[f"hotfix-{kind}"] = victim, at
+                    await push_until_taken(registry, store, image, f"hotfix-{kind}")
+                    pushed[f"hotfix-{kind}"] = victim, clock()
                 else:
-                    await registry.push(store, store.index(images[number]), "web", f"fresh-{kind}")
-                    pushed[f"fresh-{kind}"] = victim, at
+                    await push_until_taken(registry, store, store.index(image), f"fresh-{kind}")
+                    pushed[f"fresh-{kind}"] = victim, clock()
 
         # Several deletes for a push, however long that takes here.
         limiter.wait = max(0.15, took / 5)
@@ -103,7 +119,7 @@ async def test_what_is_pushed_meanwhile_is_kept_whole_or_reported(tmp_path):
         for tag in tags:
             assert await registry.is_whole(store, "web", tag) or tag in reported, tag
         for tag, (victim, at) in pushed.items():
-            # The list of tags may be so old when a DELETE leaves: on a busy machine, all of a push.
+            # The list of tags may be so old when a DELETE leaves.
             is_late = ended[victim] - at < MAX_TAGS_AGE
             assert tag in tags or tag in reported or is_late, tag
         for moved in report.drift:
