@@ -5,8 +5,11 @@ import asyncio
 import pytest
 
 from aioregistry import RegistryError
+from aioregistry.cleanup.apply.last_look import LastLook
 from aioregistry.cleanup.apply.watch import MAX_TAGS_AGE, TagWatch
 from aioregistry.cleanup.manifests.content import Content
+from aioregistry.cleanup.plan.items import Condemned
+from aioregistry.session.exchange import Verdict
 from aioregistry.testing.virtual_time import run_virtual
 from tests.cleanup.registries import digest_of
 
@@ -54,6 +57,37 @@ def test_a_list_that_is_never_young_enough_is_no_look():
             await refreshed(Busy(tags=1000, meanwhile=1000))
 
     run_virtual(refresh())
+
+
+class Stale:
+    """A registry whose list keeps the tags that were deleted."""
+
+    async def list_tags(self, repository: str) -> list[str]:
+        return [f"old{number}" for number in range(5000)]
+
+    async def current_digest(self, repository: str, reference: str) -> str | None:
+        await asyncio.sleep(0.2)
+        return None
+
+
+def test_a_list_that_keeps_what_was_deleted_is_no_use_and_the_lists_of_the_api_have_to_do():
+    watch = run_virtual(refreshed(Stale()))
+    assert not watch.is_served
+    assert not watch.new
+
+
+def test_what_is_looked_at_when_the_list_proves_useless_waits_for_young_lists():
+    async def look() -> tuple[Verdict | None, bool]:
+        clock = asyncio.get_running_loop().time
+        watch = TagWatch(Stale(), "web", {}, {}, clock)
+        item = Condemned(delete="manifest", digest=digest_of("1"))
+        look = LastLook(Stale(), "web", watch, clock(), 1.0, clock)
+        return await look.verdict(item), item in look.late
+
+    verdict, is_late = run_virtual(look())
+    assert verdict is not None
+    assert verdict.kind == "cannot_tell"
+    assert is_late
 
 
 def test_what_new_tags_need_is_read_at_once():

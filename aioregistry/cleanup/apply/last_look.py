@@ -79,11 +79,17 @@ class LastLook:
         age = self._clock() - self._listed_at
         return age > max(most, _MAX_LISTS_SHARE * self._listed_for)
 
+    def _too_late(self, item: Condemned) -> Verdict:
+        self.late.add(item)
+        return Verdict("cannot_tell", "the lists are out of date")
+
     async def _look(self, item: Condemned) -> Verdict | None:
         if self._is_late():
-            self.late.add(item)
-            return Verdict("cannot_tell", "the lists are out of date")
+            return self._too_late(item)
         await self._watch.refresh()
+        # That took its time, and may have shown that the lists have to be younger.
+        if self._is_late():
+            return self._too_late(item)
         digests = await asyncio.gather(*map(self._digest, item.tags))
         moved = [
             f"the tag {tag} moved to {digest}"

@@ -21,6 +21,9 @@ _MAX_WATCHED = 320
 _LOOKS_AT_ONCE = 16
 # A list that is old by the time that its new tags are read is read again, so many times in all.
 _ATTEMPTS = 3
+# A list that has more tags than that that do not exist is of no use where they cannot all be asked
+# for in time.
+_MANY_STALE = 1000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,7 +31,8 @@ class TagWatch:
     """Finds the tags that are set while a repository is cleaned, by the registry's own list.
 
     The list costs none of the API's quota. Where the registry does not serve it, `is_served` is
-    False, and lists of the API have to do.
+    False, and lists of the API have to do; so they have where its list keeps so many tags that were
+    deleted that they cannot all be asked for while it is young.
 
     Args:
         contents: Where tags are listed and manifests read.
@@ -61,6 +65,8 @@ class TagWatch:
         self._clock = clock
         self._read_at: float | None = None
         self._listed_for = 0.0
+        # How many of the tags of the last list do not exist.
+        self._stale = 0
         self._lock = asyncio.Lock()
 
     def know(self, tags: Mapping[str, str], watched: Sequence[str] | None = None) -> None:
@@ -101,6 +107,10 @@ class TagWatch:
                 at_once = False
             # Reading what the new tags need took longer than the list of tags stays young.
             if self._is_due(self._clock()):
+                if self._stale > _MANY_STALE:
+                    # It keeps what was deleted: then the API's lists have to do.
+                    self.is_served = False
+                    return
                 raise RegistryError("tags are set faster than the registry can be asked for them")
 
     async def _list(self, begun: float, most: int) -> None:
@@ -111,7 +121,7 @@ class TagWatch:
                 raise
             self.is_served = False
             return
-        await self._look_at(sorted(tags - self._tags.keys()))
+        self._stale = await self._look_at(sorted(tags - self._tags.keys()))
         # What the API has just listed need not be looked at again.
         if self._read_at is not None:
             await self._look_at(self._watched[:most])
@@ -124,8 +134,9 @@ class TagWatch:
         most = max(_MIN_TAGS_AGE, self._listed_for / _LISTING_SHARE)
         return now - self._read_at >= min(MAX_TAGS_AGE, most)
 
-    async def _look_at(self, tags: Sequence[str]) -> None:
-        """Take in those of the tags that are new or have moved."""
+    async def _look_at(self, tags: Sequence[str]) -> int:
+        """Take in those of the tags that are new or have moved; return how many do not exist."""
+        stale = 0
         for start in range(0, len(tags), _LOOKS_AT_ONCE):
             some = tags[start : start + _LOOKS_AT_ONCE]
             # One that is deleted during its look was there, and is no new one.
@@ -133,6 +144,7 @@ class TagWatch:
             digests = await asyncio.gather(
                 *(self._contents.current_digest(self._repository, tag) for tag in some)
             )
+            stale += digests.count(None)
             await asyncio.gather(
                 *(
                     self._take_in(tag, digest)
@@ -140,6 +152,7 @@ class TagWatch:
                     if digest is not None and digest not in {was, self._tags.get(tag)}
                 )
             )
+        return stale
 
     async def _take_in(self, tag: str, digest: str) -> None:
         if digest in self.new.get(tag, ()):
