@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from aiohttp import web
 
 from aioregistry.cleanup import Delete, DeleteUntagged, Keep, read_archive
+from aioregistry.errors import NotFoundError
 from tests.worlds.server import _error
 from tests.worlds.test_promises import virtual
 
@@ -157,6 +159,23 @@ async def test_a_tag_that_is_lost_is_reported_by_whoever_resumes_until_it_is_set
         job.world.tag("keep", kept)
         whole = await job.apply(plan, journal=journal, resume=True)
         assert whole.done, whole
+
+
+@virtual
+async def test_whoever_resumes_without_a_registry_says_that_nothing_more_was_deleted(job):
+    job.push("keep")
+    job.push("pr-1")
+    job.push("pr-2")
+    plan = await job.plan(Keep(tags="keep"), Delete())
+    job.world.api_outage = lambda: 500 if job.world.deletes else 0
+    with TemporaryDirectory() as folder:
+        journal = Path(folder, "journal")
+        report = await job.apply(plan, journal=journal)
+        assert report.deleted
+        assert not report.done
+        job.world.api_outage = lambda: 404
+        with pytest.raises(NotFoundError, match="nothing more was deleted"):
+            await job.apply(plan, journal=journal, resume=True)
 
 
 @virtual

@@ -143,9 +143,11 @@ class Job:
 
     def not_found(self) -> NotFoundError:
         """Return the error for a registry that does not exist."""
+        # An earlier process may have deleted some of it.
+        more = "" if self.journal is None or not self.journal.is_resumed else "more "
         return NotFoundError(
             f"there is no registry {self.registry.name!r}, or none that the token may see; "
-            "nothing was deleted"
+            f"nothing {more}was deleted"
         )
 
     async def ask_what_runs(self) -> None:

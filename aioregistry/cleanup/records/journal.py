@@ -120,6 +120,11 @@ class Journal:
             raise JournalError(f"{self._store}: not open: use 'async with Journal(...)'")
         return self._lines
 
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier process has written of any item."""
+        return bool(self._past)
+
     def past(self, repository: str, item: Condemned) -> Past | None:
         """Return what earlier processes wrote of an item; None when that is nothing."""
         return self._past.get((repository, item.delete, item.name))
