@@ -221,6 +221,10 @@ def test_the_floor_keeps_the_last_by_name_of_one_time_and_what_has_no_time_last(
         assert kept(rules(Delete(), floor=floor), given) == set(order[:floor])
 
 
+def test_a_floor_beyond_all_that_a_machine_counts_keeps_all():
+    assert kept(rules(Delete(), floor=2**64), tags(a=1, b=2)) == {"a", "b"}
+
+
 def test_the_floor_counts_what_stays_anyway():
     assert kept(rules(Delete(tags="a*"), floor=1), tags(a1=1, b=2)) == {"b"}
 

@@ -206,7 +206,7 @@ class Policy:
 
     def _with_floor(self, tags: Sequence[Candidate], decisions: list[Decision]) -> list[Decision]:
         kept = (1 for decision in decisions if decision.keep)
-        missing = self.floor - sum(islice(kept, self.floor))
+        missing = self.floor - sum(islice(kept, min(self.floor, len(decisions))))
         if missing <= 0:
             return decisions
         condemned = [
