@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def state_from_json(content: Any, clock: Callable[[], float] | None = None) -> S
             cluster.state = _text(described["state"])
             cluster.objects = {path: [*some] for path, some in described["objects"].items()}
         state.apps = [dict(app) for app in content.get("apps", ())]
-    except (KeyError, TypeError, AttributeError, OverflowError, Refusal) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, Base64Error, Refusal) as error:
         raise ValueError(f"no state: {error!r}") from error
     return state
 
