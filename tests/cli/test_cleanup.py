@@ -351,7 +351,7 @@ def test_an_interrupted_one_tells_what_was_done_and_how_to_go_on(filled, sent, c
     for number in range(220):
         filled.builder.image(f"pr-x{number}")
     filled.run("cleanup", "plan", "--policy", "policy.toml", "--plan-file", "plan.json")
-    filled.sandbox.latency = 0.1
+    filled.sandbox.latency = 0.3
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     arguments = ["apply", "plan.json", "--yes", "--force"]
     with start(*arguments, **options) as process:

@@ -109,6 +109,8 @@ def test_one_that_is_killed_in_mid_apply_keeps_nobody_away(filled):
     with start(*NIGHTLY[1:], "--force", **PIPES) as process:
         while filled.deletes() < 20 and process.poll() is None:
             time.sleep(0.01)
+        # It is under way until it is killed, however long the other one takes to begin.
+        filled.sandbox.latency = 1.0
         assert "is under way" in filled.run(*NIGHTLY, "--force").stderr
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=120)

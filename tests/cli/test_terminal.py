@@ -51,7 +51,7 @@ def test_fifty_thousand_tags_are_listed_within_the_window(crowded, columns):
 
 @pytest.mark.usefixtures("crowded")
 def test_the_first_rows_show_while_later_pages_are_under_way(crowded):
-    crowded.sandbox.latency = 0.3
+    crowded.sandbox.latency = 1.0
     with Terminal("tags", "web") as terminal:
         terminal.wait_for(r"t\d{5}")
         assert crowded.sandbox.request_count < 20
@@ -72,7 +72,7 @@ def test_a_window_that_gets_narrower_is_kept_to(crowded):
 
 
 def test_ctrl_c_ends_a_list_with_one_clean_line(crowded):
-    crowded.sandbox.latency = 0.2
+    crowded.sandbox.latency = 0.5
     with Terminal("tags", "web") as terminal:
         terminal.wait_for(r"t\d{5}")
         terminal.interrupt()
@@ -107,7 +107,7 @@ def test_a_clean_up_whose_terminal_is_closed_can_be_resumed(shell):
     for number in range(150):
         shell.builder.image(f"pr-{number}")
     shell.builder.image("main")
-    shell.sandbox.latency = 0.1
+    shell.sandbox.latency = 0.3
     command = ("cleanup", "run", "--policy", "policy.toml", "--force", "--plan-file", "plan.json")
     with Terminal(*command, "--yes") as terminal:
         terminal.wait_for(r"Delete  .*[1-9]\d/150 requests")

@@ -272,7 +272,7 @@ async def test_how_far_a_slice_is_can_be_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("aioregistry.fleet.steps._SECONDS_BETWEEN_PROGRESS", 0.02)
     limit = RateLimit().scaled(60)
     async with sandbox_of(1, 2, 60, limits=Limits(scale=60.0)) as sandbox:
-        sandbox.latency = 0.05
+        sandbox.latency = 0.1
         fleet = fleet_of(tmp_path, 1)
         async with engine_of(fleet, sandbox, addresses=addresses_of(sandbox, limit)) as engine:
             await engine.begin(["reg0"])
