@@ -223,9 +223,7 @@ class _Distribution(Distribution):
         super().__init__(_Registry(host))
         self._body = answer
 
-    async def _attempt(
-        self, method: str, url: str, authorization: str | None, *_: object
-    ) -> Answer:
+    async def _attempt_json(self, method: str, url: str, authorization: object) -> Answer:
         assert authorization is not None
         asked = URL(url, encoded=True)
         base = URL(await self._base())
