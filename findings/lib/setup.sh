@@ -5,7 +5,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d)
 servers=()
 leave() {
-  for server in "${servers[@]}"; do kill "$server" 2>/dev/null || true; done
+  for server in "${servers[@]}" $(cat "$folder/answering" 2>/dev/null); do kill "$server" 2>/dev/null || true; done
   rm -rf "$folder"
 }
 trap leave EXIT
@@ -100,7 +100,8 @@ answers() {
   port=$(free_port)
   host=127.0.0.1:$port
   python3 "$here/answers.py" "$port" "$1" >"$folder/answers.log" 2>/dev/null &
-  servers+=($!)
+  # In a file, since it is also called in a subshell, whose list is its own.
+  echo $! >>"$folder/answering"
   wait_for "$port"
 }
 
