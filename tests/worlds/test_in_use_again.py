@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from aioregistry.cleanup import Delete, InUseError, Keep
+from aioregistry.cleanup import Delete, InUseError, Keep, read_archive
 from tests.worlds.test_promises import virtual
 
 # What runs is asked again after so many seconds, and a DELETE that has left by then may end.
@@ -35,10 +37,10 @@ def fill(job) -> None:
     job.push("keep")
 
 
-async def apply(job, plan, cluster):
+async def apply(job, plan, cluster, archive=None):
     """Carry out a plan by requests of half a second."""
     job.world.latency = lambda: 0.25
-    return await job.apply(plan, in_use=cluster)
+    return await job.apply(plan, in_use=cluster, archive=archive)
 
 
 @virtual
@@ -100,3 +102,19 @@ async def test_a_batch_goes_on_without_fresh_lists_where_nothing_more_runs(job):
     report = await apply(job, plan, cluster)
     assert len(report.deleted) == 60
     assert len(cluster.times) - asked >= 2
+
+
+@virtual
+async def test_what_waits_for_what_runs_is_archived_when_it_is_deleted(job):
+    job.world.page_size = 1
+    job.push(*[f"pr-{number}" for number in range(150)], "keep")
+    cluster = Cluster()
+    plan = await job.plan(Keep(tags="keep"), Delete(), in_use=cluster)
+    asked = len(cluster.times)
+    with TemporaryDirectory() as folder:
+        archive = Path(folder, "archive")
+        report = await apply(job, plan, cluster, archive=archive)
+        archived = {tag for one in read_archive(archive) for tag in one.tags}
+    assert len(cluster.times) - asked >= 2
+    assert len(report.deleted) == 150
+    assert {tag for one in report.deleted for tag in one.item.tags} == archived

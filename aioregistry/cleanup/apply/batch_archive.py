@@ -155,6 +155,8 @@ class BatchArchive:
     def _withdraw(self, name: str) -> None:
         if name in self._archived:
             item, at = self._archived.pop(name)
+            # It may be begun again in this batch, and is archived anew then.
+            self._ready.discard(name)
             # It is written with what comes next.
             self._archive.withdraw(self._repository, item.digest, self._tags_of(item), at)
 
