@@ -210,6 +210,14 @@ def test_a_list_is_sorted_by_name(filled):
     assert listed == ["tools/api", "web"]
 
 
+@pytest.mark.parametrize("words", [["--sort", "size"], ["--larger-than", "1B"]])
+def test_the_size_that_repositories_are_chosen_by_is_shown(filled, words):
+    assert "SIZE" not in filled.run("repositories", "-o", "plain").stdout
+    assert "SIZE" in filled.run("repositories", *words, "-o", "plain").stdout
+    chosen = filled.run("repositories", *words, "-o", "plain", "--columns", "name").stdout
+    assert "SIZE" not in chosen
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

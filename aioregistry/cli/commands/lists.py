@@ -148,7 +148,11 @@ def repositories(
     output: Output = Output(),
     access: Access = Access(),
 ) -> None:
-    """List the repositories of a registry, with size and time of the latest manifest."""
+    """List the repositories of a registry, with time and tags of the latest manifest.
+
+    Its size is shown where `--sort size` or `--larger-than` asks for it; `aioregistry usage` has
+    that of whole repositories.
+    """
 
     async def work(to: "Connection") -> int:
         listing = Listing.of(

@@ -12,7 +12,7 @@ from aioregistry.cli.display.progress import Display
 from aioregistry.cli.display.rows import Column, Printer, printer_for
 from aioregistry.cli.display.selection import Facts, Selection
 from aioregistry.cli.errors import UsageError
-from aioregistry.cli.options import Filters, Output
+from aioregistry.cli.options import Filters, Order, Output
 from aioregistry.cli.process import output_is_piped
 from aioregistry.errors import NotFoundError
 
@@ -78,6 +78,9 @@ class Listing(Generic[T]):
         known = {each.name: each for each in columns}
         first = [evolve(known[place], shown=True) for place in places]
         rest = [each for each in columns if each.name not in places]
+        if filters.sort is Order.SIZE or filters.larger_than is not None:
+            # What a list is in the order of can be seen.
+            rest = [evolve(each, shown=each.shown or each.name == "size") for each in rest]
         return cls(printer_for([*first, *rest], output, name), selection, facts, unit, none)
 
     def end(self, read: int) -> None:
