@@ -245,7 +245,7 @@ def test_an_error_that_nobody_expects_is_told_by_its_kind(filled, monkeypatch):
     def fail(*_, **__):
         raise TypeError("s3cret")
 
-    monkeypatch.setattr("aioregistry.cli.cleanup.work.read_rules", fail)
+    monkeypatch.setattr("aioregistry.cli.cleanup.planning.read_rules", fail)
     result = filled.run(*RUN, "--notify", KEEP)
     assert isinstance(result.exception, TypeError)
     assert (filled.told()["exit_code"], filled.told()["problem"]) == (1, "TypeError")

@@ -1,29 +1,23 @@
 """The work of the clean-up commands."""
 
 import json
-import os
 import shlex
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from aioregistry.cleanup.apply.caps import Caps
-from aioregistry.cleanup.in_use.references import InUse, InUseError
-from aioregistry.cleanup.manifests.reader import ContentReader
+from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.plan.file import PlanFileError
-from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.file import PolicyFileError
-from aioregistry.cleanup.policy.policy import Policy
-from aioregistry.cleanup.state_folder import RunFiles, state_root
 from aioregistry.cli.asking import ask
-from aioregistry.cli.cleanup.job import CleanupJob, open_memory
+from aioregistry.cli.cleanup.job import CleanupJob
 from aioregistry.cli.cleanup.notifying import Notifications
 from aioregistry.cli.cleanup.options import Applying, PlanFormat, Planning, Reading
-from aioregistry.cli.cleanup.rules import read_rules
+from aioregistry.cli.cleanup.planning import NOTHING, check_planning, load_policy, make, save
 from aioregistry.cli.cleanup.uses import read_uses
 from aioregistry.cli.connection import Connection
 from aioregistry.cli.display.cleanup_output import CleanupOutput
@@ -46,14 +40,12 @@ from aioregistry.cli.runs import (
     check_not_begun,
     clean_up_alone,
     find_plan,
-    save_plan,
 )
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.cli.undo.holds import (
     check_restored,
     end_holds,
     end_needless_holds,
-    leave_restored,
 )
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import AuthenticationError, RegistryError
@@ -62,9 +54,6 @@ from aioregistry.report.plan_page import plan_page
 
 __all__ = ["apply", "plan", "plan_and_apply", "show"]
 
-_NOTHING = "nothing was deleted"
-_ELSEWHERE = "AIOREGISTRY_STATE_DIR names another folder, --plan-file a file"
-_OWNER_ONLY = 0o700
 _WORST_FIRST = (SOME_FAILED, WRONG_USAGE, REFUSED, DRIFT_ONLY, CHANGES)
 
 
@@ -79,15 +68,15 @@ def plan(
     command = "cleanup plan"
     printer = CleanupOutput(form, several=planning.all_registries)
     with _usage(command):
-        rules, uses = _load_policy(command, planning.policy), read_uses(reading, access)
-        _check_planning(planning)
+        rules, uses = load_policy(command, planning.policy), read_uses(reading, access)
+        check_planning(planning)
 
     async def one(to: Connection, handle: RegistryHandle) -> int:
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
-            made = await _plan(to, handle, contents, rules, uses, planning, reading)
-        path = _save(command, made, planning, to)
+            made = await make(to, handle, contents, rules, uses, planning, reading)
+        path = save(command, made, planning, to)
         if planning.after_undo:
             end_needless_holds(made, to.settings, rules, planning.repository)
         printer.show_plan(made)
@@ -112,7 +101,7 @@ def plan(
     async def work(to: Connection) -> int:
         return await _for_each(command, to, planning, printer, one)
 
-    run_connected(command, access, work, lambda: _NOTHING)
+    run_connected(command, access, work, lambda: NOTHING)
 
 
 def show(name: str | None, form: PlanFormat, page: Path | None = None) -> None:
@@ -174,7 +163,7 @@ def apply(
         _ = Settings.load(access).token
     if not yes and (question := job.question(made, resume=resume)):
         from_stdin = "-" in (reading.in_use or ())
-        nothing = "nothing more was deleted" if resume else _NOTHING
+        nothing = "nothing more was deleted" if resume else NOTHING
         ask(command, question, nothing, api_url=made.api_url, stdin_is_data=from_stdin)
 
     async def work(to: Connection) -> int:
@@ -205,11 +194,11 @@ def plan_and_apply(
     """Make a plan, ask, and carry it out."""
     command = "cleanup run"
     with _usage(command):
-        rules = _load_policy(command, planning.policy)
+        rules = load_policy(command, planning.policy)
         job = CleanupJob.of(command, planning.plan_file, form, applying, reading, access)
         job.output.several = planning.all_registries
         job.output.on_finish, job.output.on_problem = notes.add, notes.add_problem
-        _check_planning(planning)
+        check_planning(planning)
         if planning.all_registries and applying.archive is not None:
             raise UsageError("--archive is for one registry, not for --all-registries")
 
@@ -226,8 +215,8 @@ def plan_and_apply(
         async with to.contents(
             handle, reading.registry_url, cache=not reading.no_cache
         ) as contents:
-            made = await _plan(to, handle, contents, rules, job.uses, planning, reading)
-            job.path = _save(command, made, planning, to)
+            made = await make(to, handle, contents, rules, job.uses, planning, reading)
+            job.path = save(command, made, planning, to)
             if planning.after_undo:
                 end_needless_holds(made, to.settings, rules, planning.repository)
             job.output.show_plan(made)
@@ -241,7 +230,7 @@ def plan_and_apply(
                 # One that is forgotten on a terminal keeps nobody away.
                 others.close()
                 from_stdin = "-" in (reading.in_use or ())
-                ask(command, question, _NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
+                ask(command, question, NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
                 others.enter_context(clean_up_alone(command, handle))
                 # Meanwhile an undo may have come to its end.
                 check_restored(made, to.settings)
@@ -293,38 +282,6 @@ async def _for_each(
     return next((code for code in _WORST_FIRST if code in codes), DONE)
 
 
-async def _plan(
-    to: Connection,
-    registry: RegistryHandle,
-    contents: ContentReader,
-    policy: Policy,
-    uses: InUse | None,
-    planning: Planning,
-    reading: Reading,
-) -> Plan:
-    leave = {} if planning.after_undo else leave_restored(registry.name, to.settings)
-    async with to.display.stage("Plan", 0, "repositories") as stage:
-
-        def show(progress: PlanProgress) -> None:
-            stage.total, stage.done = progress.of, progress.repositories
-
-        with open_memory(registry, reading) as memory:
-            return await make_plan(
-                registry,
-                policy,
-                contents,
-                in_use=uses,
-                repositories=planning.repository,
-                leave=leave,
-                now=datetime.now(UTC),
-                memory=memory,
-                # An undo may leave counts and the latest manifest as they were remembered.
-                full=planning.full or planning.after_undo,
-                estimate=planning.estimate,
-                on_progress=show,
-            )
-
-
 @contextmanager
 def _usage(command: str) -> Iterator[None]:
     """Turn errors of files and options into one line, and exit."""
@@ -348,51 +305,3 @@ def _check_in_use(plan: Plan, job: CleanupJob) -> None:
         f" ({len(asked.references):,} of this registry), which may have changed: give --in-use"
         " again, or --in-use plan if they have not"
     )
-
-
-def _load_policy(command: str, path: Path) -> Policy:
-    policy = read_rules(command, path)
-    if not policy.deletes:
-        typer.echo(
-            f"{path}: no rule deletes anything, and tags that match no rule are kept; to delete"
-            " the rest, end the policy with a rule of delete = true",
-            err=True,
-        )
-    return policy
-
-
-def _check_planning(planning: Planning) -> None:
-    """Refuse a place for the plan that cannot be written, before anything is read."""
-    path = planning.plan_file
-    if planning.all_registries:
-        for option, given in (("--plan-file", path), ("--repository", planning.repository)):
-            if given:
-                raise UsageError(f"{option} is for one registry, not for --all-registries")
-    if path is None:
-        root = state_root()
-        try:
-            root.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
-        except OSError as error:
-            raise ValueError(f"{root}: {error.strerror}; {_ELSEWHERE}") from None
-        if not os.access(root, os.W_OK):
-            raise ValueError(f"{root}: cannot be written; {_ELSEWHERE}")
-        return
-    if str(path) == "-":
-        raise ValueError("a plan cannot be written to stdout: its journal is kept beside the file")
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ValueError(f"{path}: cannot be written: not a file in an existing folder")
-    journal = RunFiles(path).journal
-    if journal.exists():
-        raise ValueError(
-            f"{journal} exists: the plan {path} was begun. Continue with"
-            f" 'aioregistry cleanup apply {as_argument(path)} --resume', or name another file"
-            " with --plan-file"
-        )
-
-
-def _save(command: str, plan: Plan, planning: Planning, to: Connection) -> Path:
-    try:
-        return save_plan(plan, planning.plan_file, to.settings, planning.keep).plan
-    except OSError as error:
-        why = reason_of(error, "the plan")
-        refuse(command, f"{why}; {_NOTHING}; {_ELSEWHERE}", SOME_FAILED)
