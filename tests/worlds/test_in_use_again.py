@@ -20,9 +20,11 @@ class Cluster:
         self.images = {"example/web:keep": 0.0}
         self.times: list[float] = []
         self.is_down = False
+        self.takes = 0.0
 
     async def __aiter__(self) -> AsyncIterator[str]:
         self.times.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self.takes)
         if self.is_down:
             raise InUseError("the cluster does not answer")
         for image in self.images:
@@ -118,3 +120,14 @@ async def test_what_waits_for_what_runs_is_archived_when_it_is_deleted(job):
     assert len(cluster.times) - asked >= 2
     assert len(report.deleted) == 150
     assert {tag for one in report.deleted for tag in one.item.tags} == archived
+
+
+@virtual
+async def test_a_clean_up_ends_where_it_takes_long_to_say_what_runs(job):
+    fill(job)
+    cluster = Cluster()
+    plan = await job.plan(Keep(tags="keep"), Delete(), in_use=cluster)
+    cluster.takes = _ASKED_AGAIN
+    async with asyncio.timeout(86_400):
+        report = await apply(job, plan, cluster)
+    assert len(report.deleted) == 60

@@ -25,8 +25,10 @@ TIME_IS_UP = "the deadline has passed"
 # answer may have been wrong.
 _FINAL: frozenset[str] = frozenset({"deleted", "drift"})
 _CONCURRENCY = 32
-# What runs is asked for again after so many seconds.
+# What runs is asked for again after so many seconds, or so many times what asking took: who takes
+# longer than that to answer would be asked without end.
 _IN_USE_SECONDS = 600.0
+_IN_USE_SHARE = 2.0
 
 
 class Job:
@@ -79,6 +81,7 @@ class Job:
         self.is_found: bool = False
         self._source = source
         self._asked_at = clock()
+        self._in_use_holds = _IN_USE_SECONDS
         self._on_outcome = on_outcome
         self._progress = None
         if on_progress is not None:
@@ -157,11 +160,12 @@ class Job:
         begun = self.clock()
         self.in_use = await collect_in_use(self._source, self.plan.in_use)
         self._asked_at = begun
+        self._in_use_holds = max(_IN_USE_SECONDS, _IN_USE_SHARE * (self.clock() - begun))
 
     @property
     def is_in_use_due(self) -> bool:
         """Whether what runs is to be asked again before anything more is deleted."""
-        return self._source is not None and self.clock() - self._asked_at >= _IN_USE_SECONDS
+        return self._source is not None and self.clock() - self._asked_at >= self._in_use_holds
 
     def time_is_up(self) -> str | None:
         """Return what to say of items that are not begun after the deadline; None before it."""
