@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 
 from aioregistry import RateLimit, RegistryClient, RetryPolicy
 from aioregistry.cleanup import (
@@ -433,3 +434,23 @@ async def test_what_arrives_in_the_last_milliseconds_is_told(job):
     report = await job.apply(plan)
     assert not report.done
     assert [one.missing for one in report.incomplete] == [(child,)]
+
+
+@virtual
+async def test_one_404_of_a_subject_that_a_short_list_lacks_makes_no_orphan(job):
+    job.push("other")
+    subject = "sha256:" + "0" * 64
+    job.push(subject.replace(":", "-") + ".sig")
+    answer, looks = job.world._registry, []
+
+    def once_not_found(request, path):
+        if not path.endswith(subject):
+            return answer(request, path)
+        looks.append(request.method)
+        found = web.Response(headers={"Docker-Content-Digest": subject})
+        return _error(404) if len(looks) == 1 else found
+
+    job.world._registry = once_not_found
+    plan = await job.plan(DeleteOrphaned())
+    assert not going(plan)
+    assert f"{subject}, which exists" in plan.left_alone[0].reason

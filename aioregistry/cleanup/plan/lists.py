@@ -124,11 +124,22 @@ class RepositoryLists:
     async def find_unlisted(self, name: str, named: Mapping[str, str]) -> str:
         """Return what shows that the list of manifests lacks some; empty when nothing does.
 
+        ``HEAD …/manifests/{digest}`` of the registry itself for each, twice where it has none: a
+        404 may pass.
+
         Args:
             name: The repository's name.
             named: Digests that are not listed, each with a manifest that names it.
         """
+        missing, problem = await self._look_for(name, named)
+        if not problem:
+            _, problem = await self._look_for(name, missing)
+        return problem
+
+    async def _look_for(self, name: str, named: Mapping[str, str]) -> tuple[dict[str, str], str]:
+        """Return those that the registry lacks, and what shows that it has another."""
         unlisted = iter(named.items())
+        missing: dict[str, str] = {}
         problems: list[str] = []
 
         async def work() -> None:
@@ -144,9 +155,11 @@ class RepositoryLists:
                     problems.append(
                         f"the list of manifests is short: {index} names {child}, which exists"
                     )
+                else:
+                    missing[child] = index
 
         await asyncio.gather(*(work() for _ in range(_LOOKS_AT_ONCE)))
-        return problems[0] if problems else ""
+        return missing, problems[0] if problems else ""
 
 
 class _Remembered:
