@@ -110,9 +110,13 @@ def is_success(answer: Answer, *, is_delete: bool, may_have_taken_effect: bool) 
 def is_misrouted(answer: Answer) -> bool:
     """Return whether a 404 is about the way of the request, and not about what it names.
 
-    Proxies send a page, and the API has answered paths with ``%2F`` as if it had no such call.
+    Proxies send a page or a line of text, such as ``404 page not found``, and the API has answered
+    paths with ``%2F`` as if it had no such call.
     """
-    return _is_page(answer) or _UNROUTED in (parse_error_body(answer.body).message or "").lower()
+    said = parse_error_body(answer.body)
+    is_text = answer.headers.get("content-type", "").startswith("text/")
+    is_foreign = _is_page(answer) or (is_text and not any(said))
+    return is_foreign or _UNROUTED in (said.message or "").lower()
 
 
 def _is_page(answer: Answer) -> bool:

@@ -16,6 +16,7 @@ from tests.session.serving import serving
 
 UNROUTED = {"id": "not_found", "message": "Your request could not be routed."}
 PAGE = {"Content-Type": "text/html; charset=utf-8"}
+TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 DIGEST = "sha256:" + "0" * 64
 
 
@@ -27,7 +28,10 @@ def answer(body: bytes, **headers: str) -> Answer:
     ("given", "expected"),
     [
         (answer(b"<html>", **PAGE), True),
+        (answer(b"404 page not found\n", **TEXT), True),
+        (answer(b"", **TEXT), True),
         (answer(json.dumps(UNROUTED).encode()), True),
+        (answer(b'{"id": "not_found", "message": "tag does not exist"}', **TEXT), False),
         (answer(b'{"id": "not_found", "message": "tag does not exist"}'), False),
         (answer(b""), False),
     ],
@@ -53,6 +57,18 @@ async def test_deletes_fail_by_it_and_call_nothing_absent(misled, client):
     report = await client.registry("example").repository("web").delete_tags(["v1", "v2"])
     assert (len(report.failed), report.absent) == (2, ())
     assert all(isinstance(one.error, NotFoundError) for one in report.failed)
+
+
+async def test_deletes_fail_by_the_text_of_a_proxy_that_knows_no_such_route():
+    async def text(_request: web.BaseRequest) -> web.Response:
+        return web.Response(status=404, text="404 page not found\n")
+
+    async with serving(text) as url, RegistryClient("token", base_url=url) as client:
+        registry = client.registry("example")
+        report = await registry.repository("web").delete_tags(["v1", "v2"])
+        assert (len(report.failed), report.absent) == (2, ())
+        with pytest.raises(NotFoundError):
+            await registry.garbage_collection()
 
 
 async def test_a_delete_that_was_lost_before_stays_unknown(sandbox, client):
