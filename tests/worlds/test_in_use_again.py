@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from aioregistry.cleanup import Delete, InUseError, Keep, read_archive
+from aioregistry.cleanup import ContentCache, Delete, InUseError, Keep, read_archive
 from tests.worlds.test_promises import virtual
 
 # What runs is asked again after so many seconds, and a DELETE that has left by then may end.
@@ -36,6 +36,14 @@ def fill(job) -> None:
     job.world.page_size = 1
     for number in range(60):
         job.push(f"pr-{number}")
+    job.push("keep")
+
+
+def fill_with_indexes(job) -> None:
+    """Do the same with indexes and their parts, which are deleted in two waves."""
+    job.world.page_size = 1
+    for number in range(70):
+        job.push(f"pr-{number}", children=(job.push(),))
     job.push("keep")
 
 
@@ -131,3 +139,24 @@ async def test_a_clean_up_ends_where_it_takes_long_to_say_what_runs(job):
     async with asyncio.timeout(86_400):
         report = await apply(job, plan, cluster)
     assert len(report.deleted) == 60
+
+
+@virtual
+async def test_nothing_stays_archived_that_is_kept_because_what_runs_is_unknown(job):
+    fill_with_indexes(job)
+    with TemporaryDirectory() as folder, ContentCache(Path(folder, "cache")) as cache:
+        # What is at hand is archived ahead: the parts while their indexes are deleted.
+        job.contents._cache = cache
+        cluster = Cluster()
+        plan = await job.plan(Keep(tags="keep"), Delete(), in_use=cluster)
+
+        def stop() -> None:
+            cluster.is_down = bool(job.world.deletes)
+
+        job.world.move = stop
+        archive = Path(folder, "archive")
+        report = await apply(job, plan, cluster, archive=archive)
+        archived = {one.digest for one in read_archive(archive)}
+    assert report.deleted
+    assert report.not_attempted
+    assert {one.item.digest for one in report.deleted} == archived

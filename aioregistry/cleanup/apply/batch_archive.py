@@ -8,6 +8,7 @@ from itertools import repeat
 from typing import Self
 
 from aioregistry.bulk.report import Outcome
+from aioregistry.cleanup.in_use.references import InUseError
 from aioregistry.cleanup.manifests.content import Document
 from aioregistry.cleanup.manifests.reader import ContentSource, DocumentStore
 from aioregistry.cleanup.plan.items import Condemned
@@ -79,7 +80,8 @@ class BatchArchive:
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         # Those that were to wait for a group may have been stopped before.
         await asyncio.gather(*(writing for writing, _ in self._groups), return_exceptions=True)
-        if kind is None:
+        # Where what runs cannot be found out, nothing more is deleted, and all can be written.
+        if kind is None or issubclass(kind, InUseError):
             for name in tuple(self._archived):
                 self._withdraw(name)
 
