@@ -8,11 +8,11 @@ from typer.core import TyperGroup
 
 __all__ = ["CommandGroup", "adapt"]
 
-# How pydantic begins what it says of a value.
 # The base of all that is wrong with a command line; typer has no name for it.
 _UsageError: Any = typer.BadParameter.__base__
 # Of a group without a command.
 _HELP_INSTEAD = "NoArgsIsHelpError"
+# How pydantic begins what it says of a value.
 _REFUSED, _EXPECTED = "Value error, ", "Input should be "
 
 

@@ -1,5 +1,8 @@
 """What is wrong with the arguments of a command is told before anything else is missing."""
 
+import os
+import sys
+
 import pytest
 
 ZERO = "0" * 64
@@ -87,6 +90,24 @@ def test_without_a_token_no_question_is_asked_about_a_plan(shell, monkeypatch):
     assert "no API token" in result.stderr
     assert "?" not in result.stderr
     assert shell.deletes() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes have no path")
+def test_a_token_in_a_pipe_is_there_for_the_apply_itself(shell, monkeypatch):
+    shell.builder.image("web", "pr-1")
+    assert shell.run("cleanup", "plan", "--policy", "policy.toml").exit_code == 0
+    (plan,) = shell.run("cleanup", "runs", "-q").stdout.split()
+    end, start = os.pipe()
+    os.write(start, os.environ["DIGITALOCEAN_TOKEN"].encode())
+    os.close(start)
+    monkeypatch.delenv("DIGITALOCEAN_TOKEN")
+    apply = ("cleanup", "apply", plan, "--yes", "--force")
+    try:
+        result = shell.run(*apply, "--token-file", f"/dev/fd/{end}")
+    finally:
+        os.close(end)
+    assert result.exit_code == 0, result.stderr
+    assert shell.deletes() == 1
 
 
 def test_a_name_that_is_wrong_is_said_once(stranger):

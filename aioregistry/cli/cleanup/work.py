@@ -160,7 +160,7 @@ def apply(
         raise typer.Exit(DONE)
     with _usage(command):
         # Nobody is asked a question whose answer could not be carried out.
-        _ = Settings.load(access).token
+        Settings.load(access).check_token()
     if not yes and (question := job.question(made, resume=resume)):
         from_stdin = "-" in (reading.in_use or ())
         nothing = "nothing more was deleted" if resume else NOTHING

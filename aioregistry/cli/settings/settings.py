@@ -238,6 +238,18 @@ class Settings:
             raise SettingsError(_NONE_FOUND)
         return found
 
+    def check_token(self) -> None:
+        """Check that there is a token; of one in a pipe, which is read once alone, nothing is read.
+
+        Raises:
+            SettingsError: There is none, or its file has none.
+        """
+        places = (self._flags, self._chosen)
+        files = [self._environment.get("AIOREGISTRY_TOKEN_FILE")]
+        files += [place.get("token-file") for place in places]
+        if not any(file and _is_read_once(Path(file).expanduser()) for file in files):
+            _ = self.token
+
     @property
     def _chosen(self) -> Mapping[str, str]:
         return {} if self.profile is None else self.config.profiles[self.profile.value]
@@ -332,6 +344,10 @@ def _from_file(path: str, source: str) -> Setting:
         raise SettingsError(f"{source}: {path} must contain a token and nothing else")
     source = f"{source}, {path}" if source.startswith("--") else source
     return Setting(token, source, _exposed(Path(path).expanduser()))
+
+
+def _is_read_once(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def _from_doctl(context: str, source: str) -> Setting:
