@@ -12,6 +12,11 @@ NAN = float("nan")
 PATTERN = {"type": "string", "minLength": 1, "maxLength": 1000}
 
 
+def one_or_more(glob):
+    one = PATTERN | {"pattern": glob}
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 1000}]}
+
+
 def count_key():
     return keys.count("floor", "least", "How many.")
 
@@ -65,11 +70,11 @@ def regex_key():
         (boolean_key, ("including", "include", "Whether."), {"type": "boolean"}),
         (text_key, ("name", "called", "What it is called."), {"type": "string"}),
         (choice_key, ("per", "line", "What a line is."), {"enum": ["major", "minor"]}),
-        (tags_key, ("tags", "pattern", "Which tags."), PATTERN | {"pattern": TAG_GLOB}),
+        (tags_key, ("tags", "pattern", "Which tags."), one_or_more(TAG_GLOB)),
         (
             repositories_key,
             ("exclude", "left", "Which repositories."),
-            PATTERN | {"pattern": REPOSITORY_GLOB},
+            one_or_more(REPOSITORY_GLOB),
         ),
         (regex_key, ("tags-regex", "pattern", "Which tags."), PATTERN),
     ],
