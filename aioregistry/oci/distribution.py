@@ -178,6 +178,7 @@ class Distribution(RegistryRequests):
 
         Raises:
             InvalidNameError: No repository or digest can be called so; nothing was sent.
+            NotFoundError: There is no such repository, at a registry that serves the call.
             InvalidResponseError: The answer is not what the protocol says.
             RegistryError: Any other of its kinds.
         """
@@ -185,14 +186,16 @@ class Distribution(RegistryRequests):
         path = f"/v2/{self._registry.name}/{name}/referrers/{names.check_digest(digest)}"
         found: dict[str, None] = {}
         query: str | None = ""
-        while self._serves_referrers and query is not None:
+        while self._serves_referrers is not False and query is not None:
             try:
                 answer = await self._send("GET", repository, f"{path}?{query}" if query else path)
             except RegistryError as error:
-                if error.status not in _NOT_SERVED:
+                # Where it has been served, a 404 is about this repository.
+                if error.status not in _NOT_SERVED or self._serves_referrers:
                     raise
                 self._serves_referrers = False
                 break
+            self._serves_referrers = True
             before = len(found)
             found |= dict.fromkeys(referrers_of(answer.body))
             query = next_query(answer.headers)

@@ -64,7 +64,8 @@ class RegistryRequests:
         if revoke_url == REVOCATION_URL and api_url != API_URL:
             self._revoke_url = None
         self._retry = RetryPolicy() if retry is None else retry
-        self._serves_referrers = True
+        # None until the registry has answered a question about referrers.
+        self._serves_referrers: bool | None = None
         self._credentials = Credentials(registry, read_write=self._writes)
         self._transport = RegistryTransport(
             _url_from_environment(api_url)

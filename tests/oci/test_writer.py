@@ -341,6 +341,19 @@ async def test_a_registry_without_the_call_is_asked_once(client):
     assert len(seen) == 1
 
 
+async def test_a_repository_that_is_gone_hides_no_referrers_of_others(client):
+    def answer(request):
+        if "/web/" in request.path:
+            return web.json_response({"manifests": [{"digest": DIGEST}]})
+        return web.Response(status=404, text="404 page not found")
+
+    async with serving(client, answer) as distribution:
+        assert await distribution.list_referrers("web", DIGEST) == [DIGEST]
+        with pytest.raises(NotFoundError):
+            await distribution.list_referrers("gone", DIGEST)
+        assert await distribution.list_referrers("web", DIGEST) == [DIGEST]
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"manifests": [{}]}', b'{"manifests": [1]}'])
 async def test_a_list_of_referrers_that_is_none_is_refused(client, body):
     async with serving(client, lambda _: web.Response(body=body)) as distribution:
