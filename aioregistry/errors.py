@@ -108,8 +108,9 @@ class NotFoundError(ResponseError):
     """404: there is no such registry, repository, tag, manifest, or garbage collection.
 
     Attributes:
-        is_certain: Whether that is what the answer says. Not where it is a page, as proxies send
-            it, or says that the request could not be routed: nothing is known then of what exists.
+        is_certain: Whether that is what the answer says; True by default. Not where it is a page or
+            a line of text, as proxies send them, or says that the request could not be routed:
+            nothing is known then of what exists.
     """
 
     is_certain: bool = True
