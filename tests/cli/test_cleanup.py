@@ -7,12 +7,14 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.sandbox import Fault, Faults, Phases
 from aioregistry.sizes import size_in_words
+from tests.cleanup.registries import Builder
 from tests.cli.programs import Program
 
 
@@ -35,6 +37,15 @@ def test_a_plan_is_written_and_nothing_is_deleted(filled):
     plan = Plan.load(filled.folder / "plan.json")
     assert {item.tags[0] for _, item in plan.condemned} == {"pr-1", "pr-2"}
     assert filled.deletes() == 0
+
+
+def test_without_an_estimate_what_no_rule_is_for_is_not_listed(filled):
+    Builder(filled.sandbox.state, "api").image("v1")
+    rule = '[[rules]]\nrepositories = "web"\ntags = "pr-*"\ndelete = true\n'
+    Path("web.toml").write_text(rule)
+    plan = ("cleanup", "plan", "--policy", "web.toml")
+    assert "at most" in filled.run(*plan, "--no-estimate").stdout
+    assert "at most" not in filled.run(*plan).stdout
 
 
 def test_a_file_given_as_output_is_that_of_the_plan(filled):

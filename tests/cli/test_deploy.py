@@ -277,6 +277,12 @@ def test_a_policy_with_mistakes_is_not_deployed(shell, kind):
     assert "policy.toml" in result.stderr
 
 
+def test_a_dockerfile_begins_with_the_base_that_is_named(shell):
+    made = shell.run("deploy", "dockerfile", "--base", "python:3.12-slim")
+    assert made.exit_code == 0, made.stderr
+    assert "ARG BASE=python:3.12-slim\n" in made.stdout
+
+
 @pytest.mark.parametrize("kind", [*KINDS, "dockerfile"])
 def test_no_file_is_overwritten(shell, kind):
     words = ["deploy", kind, "--to", "."]

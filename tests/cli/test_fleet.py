@@ -124,6 +124,9 @@ def test_a_fleet_is_planned_run_and_shown(folder, sandbox, monkeypatch):
         ("reg1", "done"),
     ]
     assert rows[1]["freed"] > 0
+    done = invoke("archive", "fleet.toml", "reg1", "--to", "unheld.archive", "--no-hold")
+    assert done.exit_code == 0, done.output
+    assert "leave team/app0" not in invoke("status", "fleet.toml").stderr
     done = invoke("archive", "fleet.toml", "reg1", "--to", "reg1.archive")
     assert done.exit_code == 0, done.output
     assert "aioregistry cleanup undo reg1.archive" in done.stderr

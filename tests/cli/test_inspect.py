@@ -39,6 +39,14 @@ def test_plain_lines_in_a_pipe(filled):
     assert any(line.strip() == "name=app amd64" for line in lines)
 
 
+def test_layers_of_other_repositories_are_looked_for_when_asked(filled):
+    store = Store()
+    base = store.layer("base")
+    put(filled.sandbox, store, store.image("elsewhere", [base]), "v1", to="api")
+    assert "api:v1" not in filled.run("inspect", "web:v1").stdout
+    assert "api:v1" in filled.run("inspect", "web:v1", "--all-repositories").stdout
+
+
 def test_a_tree_cuts_no_tag_off(filled, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     result = filled.run("inspect", "web:v1", "-o", "tree")

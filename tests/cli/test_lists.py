@@ -39,6 +39,26 @@ def test_tags_are_listed_in_plain_columns_with_a_header(filled):
     assert {line.split()[0] for line in lines[1:]} == {f"v{number}" for number in range(5)}
 
 
+@pytest.fixture
+def in_tokyo(monkeypatch):
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_times_are_local_or_in_utc(filled):
+    def shown(*options):
+        text = filled.run("tags", "web", "--columns", "updated", "--limit", "1", *options).stdout
+        return datetime.fromisoformat(text.split()[1])
+
+    local, utc = shown(), shown("--utc")
+    assert (local.utcoffset(), utc.utcoffset()) == (timedelta(hours=9), timedelta())
+    assert local == utc
+
+
 def test_manifests_are_listed_with_their_tags(filled):
     found = rows(filled.run("manifests", "web", "-o", "ndjson"))
     assert sorted(tag for row in found for tag in row["tags"]) == [f"v{n}" for n in range(5)]

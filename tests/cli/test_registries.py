@@ -38,6 +38,15 @@ def test_a_registry_is_created_and_deleted(shell):
     assert "second" not in shell.sandbox.state.registries
 
 
+def test_a_registry_is_created_in_a_region(shell):
+    command = ("registry", "create", "second", "--tier", "professional", "--yes", "--region")
+    refused = shell.run(*command, "nowhere")
+    assert refused.exit_code == 1
+    assert "invalid region" in refused.stderr
+    assert shell.run(*command, "sfo3").exit_code == 0
+    assert shell.sandbox.state.registry("second").region == "sfo3"
+
+
 def test_a_registry_needs_a_tier(shell):
     result = shell.run("registry", "create", "second")
     assert result.exit_code == 2
