@@ -115,8 +115,9 @@ def is_misrouted(answer: Answer) -> bool:
     """
     said = parse_error_body(answer.body)
     is_text = answer.headers.get("content-type", "").startswith("text/")
-    is_foreign = _is_page(answer) or (is_text and not any(said))
-    return is_foreign or _UNROUTED in (said.message or "").lower()
+    # Programs in Go call what they say in JSON text, too, and to a HEAD nothing is said.
+    is_foreign = _is_page(answer) or (is_text and answer.body and not any(said))
+    return bool(is_foreign) or _UNROUTED in (said.message or "").lower()
 
 
 def _is_page(answer: Answer) -> bool:

@@ -29,7 +29,7 @@ def answer(body: bytes, **headers: str) -> Answer:
     [
         (answer(b"<html>", **PAGE), True),
         (answer(b"404 page not found\n", **TEXT), True),
-        (answer(b"", **TEXT), True),
+        (answer(b"", **TEXT), False),
         (answer(json.dumps(UNROUTED).encode()), True),
         (answer(b'{"id": "not_found", "message": "tag does not exist"}', **TEXT), False),
         (answer(b'{"id": "not_found", "message": "tag does not exist"}'), False),
