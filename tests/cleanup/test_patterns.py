@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioregistry.cleanup.policy.patterns import MAX_GLOBS, Glob, Globs, Regex, matcher_of, pattern
+from aioregistry.cleanup.policy.rules import Delete
 
 
 @pytest.mark.parametrize(
@@ -157,3 +158,10 @@ def test_several_globs_are_told_as_such():
 def test_lists_of_globs_that_are_none_are_refused(globs):
     with pytest.raises(ValueError, match="glob"):
         pattern(globs)
+
+
+@pytest.mark.parametrize("given", [None, 5, {"pr-*"}, b"pr-*"])
+def test_what_is_no_pattern_is_refused_where_the_rule_is_made(given):
+    for name in ("tags", "repositories"):
+        with pytest.raises(TypeError, match="a pattern is a text, a list of texts"):
+            Delete(**{name: given})

@@ -192,12 +192,19 @@ def matcher_of(pattern: Pattern) -> Callable[[str], object]:
 
 
 def pattern(given: str | Pattern | Sequence[str]) -> Pattern:
-    """Return a pattern; a text is a glob, and a list has several."""
+    """Return a pattern; a text is a glob, and a list has several.
+
+    Raises:
+        TypeError: It is something else, which would fail only once it is to match.
+        ValueError: A text is no glob, or there is none.
+    """
     if isinstance(given, str):
         return Glob(given)
     if isinstance(given, list | tuple):
         return Globs(tuple(map(Glob, given)))
-    return given  # type: ignore[return-value]  # what else there may be is refused by its checks
+    if isinstance(given, Glob | Globs | Regex):
+        return given
+    raise TypeError(f"a pattern is a text, a list of texts, a Glob or a Regex, not {given!r}")
 
 
 # What is within […] may match one character of many. As JSON Schema writes it, too.
