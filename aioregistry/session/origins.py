@@ -65,8 +65,9 @@ def check_origin(name: str, url: str) -> str:
     ):
         raise ValueError(f"{name} must be {_FORM}")
     url = url.rstrip("/")
-    # As documentation writes it; /v2/v2/registry is answered by a 404 that says nothing of why.
-    if url.endswith("/v2"):
+    # As documentation writes it; /v2/v2/registry is answered by a 404 that says nothing of why. A
+    # longer path is a proxy's, which may call its own versions so.
+    if urlsplit(url).path == "/v2":
         raise ValueError(f"{name} must not end in /v2, which is added to it")
     return url
 

@@ -52,10 +52,14 @@ def test_what_is_no_server_is_refused_when_it_is_given_and_is_not_shown(url):
         assert "sec" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["https://api.digitalocean.com/v2", "http://host/path/v2//"])
+@pytest.mark.parametrize("url", ["https://api.digitalocean.com/v2", "http://host/v2//"])
 def test_a_server_with_the_version_at_the_end_is_refused(url):
     with pytest.raises(ValueError, match="base_url must not end in /v2, which is added"):
         RegistryClient("token", base_url=url)
+
+
+def test_a_proxy_may_call_a_version_of_its_own_so():
+    assert check_origin("base_url", "http://host/cloud/v2/") == "http://host/cloud/v2"
 
 
 @pytest.mark.parametrize(
