@@ -59,7 +59,9 @@ def test_a_file_given_as_output_is_that_of_the_plan(filled):
 def test_an_output_that_is_neither_format_nor_file_is_refused(filled, flags):
     result = filled.run("cleanup", "run", "--policy", "policy.toml", *flags)
     assert result.exit_code == 2
-    assert "--plan-file" in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("aioregistry cleanup run: --output: ")
+    assert "--plan-file" in line
 
 
 def test_a_plan_is_carried_out(filled):

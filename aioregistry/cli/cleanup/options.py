@@ -114,28 +114,22 @@ class Planning:
         ),
     ] = None
 
-    def with_output(self, output: str) -> "tuple[Planning, ReportFormat]":
-        """Return the options and the format that ``--output`` asks for.
+    def with_output(self, command: str, output: str) -> "tuple[Planning, ReportFormat]":
+        """Return the options and the format that ``--output`` asks for; refuse what is neither.
 
         Scripts from before ``--plan-file`` give the plan's file there.
-
-        Raises:
-            typer.BadParameter: It is neither a format nor a file of JSON.
         """
+        from aioregistry.cli.running import refuse
+
         try:
             return self, ReportFormat(output)
         except ValueError:
             if not output.endswith(".json"):
                 formats = ", ".join(ReportFormat)
-                raise typer.BadParameter(
-                    f"{output!r} is not one of {formats}; --plan-file names the plan's file",
-                    param_hint="'--output' / '-o'",
-                ) from None
+                problem = f"{output!r} is not one of {formats}; --plan-file names the plan's file"
+                refuse(command, f"--output: {problem}")
         if self.plan_file is not None:
-            raise typer.BadParameter(
-                f"{output!r} is a second file for the plan, beside --plan-file",
-                param_hint="'--output' / '-o'",
-            )
+            refuse(command, f"--output: {output!r} is a second file, beside --plan-file")
         return evolve(self, plan_file=Path(output)), ReportFormat.TABLE
 
 

@@ -81,7 +81,7 @@ def plan(
     """
     from aioregistry.cli.cleanup import work
 
-    work.plan(*planning.with_output(output), detailed_exitcode, reading, access)
+    work.plan(*planning.with_output("cleanup plan", output), detailed_exitcode, reading, access)
 
 
 @app.command(epilog=epilog("aioregistry cleanup show plan.json -o md", interrupts=False))
@@ -150,8 +150,10 @@ def plan_and_apply(
     from aioregistry.cli.cleanup import work
     from aioregistry.cli.cleanup.notifying import notifications
 
-    with notifications("cleanup run", applying, access) as notes:
-        work.plan_and_apply(*planning.with_output(output), yes, applying, reading, access, notes)
+    command = "cleanup run"
+    with notifications(command, applying, access) as notes:
+        chosen, form = planning.with_output(command, output)
+        work.plan_and_apply(chosen, form, yes, applying, reading, access, notes)
 
 
 @app.command(epilog=epilog("aioregistry cleanup runs --limit 5", interrupts=False))
