@@ -8,8 +8,9 @@ from aioregistry.errors import NotFoundError, RegistryError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.session.exchange import RequestLog, Verdict
-from aioregistry.session.permits import PermitHeldError, give_back_before
+from aioregistry.session.permits import PermitHeldError, Preparation, give_back_before
 from aioregistry.session.retry import RetryPolicy
+from aioregistry.session.secret import Secret
 from aioregistry.session.session import Session
 from tests.ratelimit.strict_server import DELETE, virtual
 from tests.session.test_session import GET, Script, now, opened
@@ -270,3 +271,29 @@ async def test_without_a_limiter_nobody_holds_a_permit():
 
     await session.send(DELETE, check=check)
     assert [request.method for _, request, _ in script.sent] == ["GET", "DELETE"]
+
+
+@pytest.mark.parametrize("ends_at", ["turn", "authorization", "check"])
+async def test_a_preparation_that_ends_half_way_holds_nothing(ends_at):
+    held: list[str] = []
+
+    def step(name: str):
+        async def take() -> Secret:
+            if name == ends_at:
+                raise RegistryError("a wait that ends without what it was for")
+            held.append(name)
+            return Secret()
+
+        return take
+
+    preparation = Preparation(
+        take_permit=step("permit"),
+        give_permit_back=lambda: held.remove("permit"),
+        take_turn=step("turn"),
+        give_turn_back=lambda: held.remove("turn"),
+        authorize=step("authorization"),
+        now=lambda: 0.0,
+    )
+    with pytest.raises(RegistryError, match="without what"):
+        await preparation.check(step("check"))
+    assert {"permit", "turn"}.isdisjoint(held)
