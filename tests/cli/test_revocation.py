@@ -145,6 +145,45 @@ def test_what_a_store_refuses_is_revoked_at_once(account, keychain):
     assert config_of(account) == {"credsStore": "own"}
 
 
+@pytest.mark.parametrize("command", ["logout", "login --use-helper"])
+def test_a_store_that_erases_only_what_it_has_is_no_hindrance(account, keychain, command):
+    write(account, {})
+    account.run("login")
+    secret = password(account)
+    write(account, {**config_of(account), "credsStore": "own"})
+    # The file has the credentials, and the store of macOS answers so where it has none.
+    said = "The specified item could not be found in the keychain."
+    store = KEYCHAIN.replace(
+        "rm -f kept.json", f"rm kept.json 2>&- || {{ echo '{said}'; exit 1; }}"
+    )
+    (keychain / "docker-credential-own").write_text(store)
+    (keychain / "docker-credential-aioregistry").touch(mode=0o755)
+    result = account.run(*command.split())
+    assert result.exit_code == 0, result.output
+    assert "auths" not in config_of(account)
+    assert not is_valid(account, secret)
+
+
+def test_a_store_that_does_not_erase_what_it_has_ends_a_logout(account, keychain):
+    account.run("login")
+    program = keychain / "docker-credential-own"
+    program.write_text(KEYCHAIN.replace("rm -f kept.json", "echo locked; exit 1"))
+    result = account.run("logout")
+    assert result.exit_code == 2
+    assert "erase failed: locked" in result.stderr
+    assert account.host in config_of(account)["auths"]
+
+
+def test_credentials_that_cannot_be_merged_into_a_file_are_revoked(account, keychain):
+    (keychain / "docker-credential-own").write_text("#!/bin/sh\necho locked; exit 1\n")
+    path = account.folder / "own.json"
+    path.write_text('{"credsStore": "own"}')
+    result = account.run("credentials", "--merge-into", str(path))
+    assert result.exit_code == 2
+    assert "locked" in result.stderr
+    assert revocations(account) == 1
+
+
 def test_what_login_did_not_make_is_removed_and_not_revoked(account):
     state = account.sandbox.state
     secret = state.issue_credentials("example").secret

@@ -97,14 +97,21 @@ async def _make_and_store(store: Store, access: Access, registry: str | None, sc
             " logout' will not revoke the credentials"
         )
     try:
-        where = store.save(minted.credentials)
-    except (DockerConfigError, OSError) as error:
-        await revoke_at(password, minted.api_url)
-        if isinstance(error, OSError):
-            error.add_note("no credentials were stored; DOCKER_CONFIG names another folder")
+        where = await _save(store, minted)
+    except OSError as error:
+        error.add_note("no credentials were stored; DOCKER_CONFIG names another folder")
         raise
     _say(f"{where}: {minted}")
     minted.warn("'aioregistry logout' revokes them")
+
+
+async def _save(store: Store, minted: Minted) -> str:
+    """Store new credentials, and return where; they are revoked where that fails."""
+    try:
+        return store.save(minted.credentials)
+    except (DockerConfigError, OSError):
+        await revoke_at(minted.credentials.password, minted.api_url)
+        raise
 
 
 @app.command(epilog=epilog("aioregistry logout"))
@@ -180,7 +187,7 @@ def credentials(
         if store is None:
             typer.echo(json.dumps(minted.credentials.config, indent=2))
         else:
-            _say(f"{store.save(minted.credentials)}: {minted}")
+            _say(f"{await _save(store, minted)}: {minted}")
         minted.warn(_CONTROL_PANEL)
         return DONE
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from aioregistry.api.models import DockerCredentials
 
 __all__ = [
+    "NOT_FOUND",
     "OWN_HELPER",
+    "CredentialsNotFoundError",
     "DockerConfig",
     "DockerConfigError",
     "docker_config_path",
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 OWN_HELPER = "aioregistry"
+# By this text a helper says that it has no credentials for a host: Docker goes on without any.
+NOT_FOUND = "credentials not found in native keychain"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HELPER_SECONDS = 30
 _OWNER_ONLY = 0o600
@@ -33,6 +37,10 @@ _OWNER_ONLY = 0o600
 
 class DockerConfigError(UsageError):
     """Docker's configuration or a credential helper cannot be used; the text says why."""
+
+
+class CredentialsNotFoundError(DockerConfigError):
+    """A credential helper has no credentials for a host."""
 
 
 def docker_config_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -163,6 +171,7 @@ def run_helper(name: str, action: str, stdin: str) -> str:
         stdin: Its input.
 
     Raises:
+        CredentialsNotFoundError: It has no credentials for what it was asked about.
         DockerConfigError: It is missing, refuses, or takes too long.
     """
     import subprocess
@@ -185,7 +194,8 @@ def run_helper(name: str, action: str, stdin: str) -> str:
         raise DockerConfigError(f"{program} did not answer within {_HELPER_SECONDS} s") from None
     if done.returncode:
         said = (done.stdout or done.stderr).strip().splitlines()
-        raise DockerConfigError(f"{program} {action} failed: {said[0][:200] if said else ''}")
+        kind = CredentialsNotFoundError if said == [NOT_FOUND] else DockerConfigError
+        raise kind(f"{program} {action} failed: {said[0][:200] if said else ''}")
     return done.stdout
 
 

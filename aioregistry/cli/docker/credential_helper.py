@@ -8,6 +8,7 @@ import json
 import sys
 from urllib.parse import urlsplit
 
+from aioregistry.cli.docker.config import NOT_FOUND
 from aioregistry.cli.docker.kept import EXPIRY_SECONDS, Kept, Place, drop
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Access
@@ -16,8 +17,6 @@ from aioregistry.version import VERSION
 
 __all__ = ["main"]
 
-# Docker knows this text, and goes on without credentials.
-_NOT_FOUND = "credentials not found in native keychain"
 _NOTHING_STORED = "nothing to store: new credentials are made for each use"
 _USAGE = "usage: docker-credential-aioregistry get|store|erase|list|version"
 
@@ -79,7 +78,7 @@ def _asked_host(settings: Settings) -> str:
     """Return the host that Docker asks about, on stdin, if it is ours."""
     host = _host(sys.stdin.read())
     if not settings.is_registry_host(host):
-        raise _RefusedError(_NOT_FOUND)
+        raise _RefusedError(NOT_FOUND)
     return host
 
 

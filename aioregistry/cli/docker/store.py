@@ -11,6 +11,7 @@ from attrs import frozen
 
 from aioregistry.cli.docker.config import (
     OWN_HELPER,
+    CredentialsNotFoundError,
     DockerConfig,
     DockerConfigError,
     for_helper,
@@ -113,7 +114,22 @@ class Store:
         return left
 
     def _erase(self) -> None:
-        run_helper(self.helper or "", "erase", self.host)
+        try:
+            run_helper(self.helper or "", "erase", self.host)
+        except DockerConfigError:
+            # That of macOS refuses to erase what it does not have.
+            if not self._is_unknown():
+                raise
+
+    def _is_unknown(self) -> bool:
+        """Return whether the helper says that it has nothing for the host."""
+        try:
+            run_helper(self.helper or "", "get", self.host)
+        except CredentialsNotFoundError:
+            return True
+        except DockerConfigError:
+            pass
+        return False
 
 
 def files_that_go_first(host: str, environment: Mapping[str, str] = os.environ) -> Iterable[Path]:
