@@ -134,6 +134,8 @@ class RegistryRequests:
         may_repeat: Callable[[], Awaitable[bool]] | None = None,
         is_digest_right: bool = False,
     ) -> Answer:
+        # Credentials that were made for what cannot be sent would be left behind.
+        self._transport.check_open()
         base_url = self._transport.base_url or await self._base()
         url = f"{base_url}{path}"
         own = self._transport.own_target(method, path)

@@ -61,6 +61,8 @@ class RegistryTransport:
         # By origin: the environment is read once for each.
         self._proxies: dict[URL, dict[str, Any]] = {}
         self._http: aiohttp.ClientSession | None = None
+        # A borrowed session stays open.
+        self._closed = False
         # For the registry's own origin alone, over the same connections: quicker.
         self._direct: aiohttp.ClientSession | None = None
         self._alike: AlikeRequests | None = None
@@ -92,8 +94,16 @@ class RegistryTransport:
             self._direct = own_session(one_origin=True, connector_owner=False, **options)
             self._alike = AlikeRequests(self._direct, self._address)
 
+    def check_open(self) -> aiohttp.ClientSession:
+        """Return the session to send with, or raise `ClientClosedError` unless it is open."""
+        http = self._http
+        if http is None or http.closed or self._closed:
+            raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
+        return http
+
     async def close(self) -> None:
-        """Close what is its own."""
+        """Send nothing more, and close what is its own."""
+        self._closed = True
         self._deadlines.close()
         if self._direct is not None:
             await self._direct.close()
@@ -127,9 +137,7 @@ class RegistryTransport:
             ClientClosedError: It is not open.
             RegistryError: A trace or a middleware of a borrowed session raised something.
         """
-        http = self._http
-        if http is None or http.closed:
-            raise ClientClosedError("it is not open: use 'async with Distribution(registry)'")
+        http = self.check_open()
         if own is None:
             address, options = self._usual_way(http, url, authorization, accept, kind)
         # Of bytes beyond a mebibyte aiohttp warns, and a manifest may have four.

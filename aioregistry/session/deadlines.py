@@ -33,8 +33,11 @@ class Deadlines:
         return _Deadline(self)
 
     def close(self) -> None:
-        """Drop the timer."""
-        if self.timer is not None:
+        """Drop the timer, unless an attempt is under way.
+
+        In a session that stays open, nothing else may end it.
+        """
+        if self.timer is not None and not self.running:
             self.timer.cancel()
             self.timer = None
 

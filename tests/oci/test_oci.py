@@ -92,6 +92,17 @@ async def test_it_must_be_open(client, sandbox):
     await distribution.close()
 
 
+@pytest.mark.parametrize("how", ["never opened", "closed"])
+async def test_what_is_not_open_makes_no_credentials(client, sandbox, how):
+    distribution = Distribution(client.registry("example"))
+    if how == "closed":
+        async with distribution:
+            pass
+    with pytest.raises(ClientClosedError):
+        await distribution.get_manifest("web", "v1")
+    assert sandbox.request_count == 0
+
+
 def test_at_least_one_request_at_once(client):
     with pytest.raises(ValueError, match="concurrency"):
         Distribution(client.registry("example"), concurrency=0)

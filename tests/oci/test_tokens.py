@@ -10,6 +10,7 @@ from aiohttp import web
 
 from aioregistry import (
     AuthenticationError,
+    ClientClosedError,
     PermissionDeniedError,
     RegistryClient,
     RegistryError,
@@ -421,6 +422,19 @@ async def test_a_borrowed_session_is_used_and_stays_as_it_is(registry, client):
     # The owner's login is for other servers.
     assert owner not in {given for _, given in registry.manifests}
     assert registry.manifests[0][1] is None
+
+
+async def test_closed_it_sends_nothing_in_a_borrowed_session(registry, client):
+    """Its credentials were revoked, and who had others made would leave them behind."""
+    async with aiohttp.ClientSession() as session:
+        async with Distribution(
+            client.registry("example"), base_url=registry.url, retry=QUICK, session=session
+        ) as distribution:
+            await distribution.get_manifest("web", DIGEST)
+        sent = len(registry.manifests)
+        with pytest.raises(ClientClosedError):
+            await distribution.get_manifest("web", DIGEST)
+    assert len(registry.manifests) == sent
 
 
 async def test_a_session_that_is_closed_under_it_is_an_error_of_ours(registry, client):

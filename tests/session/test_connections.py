@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aioregistry import RegistryClient, RegistryError
+from aioregistry import ClientClosedError, RegistryClient, RegistryError
 from aioregistry.oci.distribution import Distribution
 from aioregistry.session.connections import Connections
 from tests.conftest import QUICK
@@ -75,6 +75,33 @@ async def test_who_waits_for_a_connection_ends_with_the_client():
             await client.close()
             results = await asyncio.gather(*asking, return_exceptions=True)
     assert {type(result).__name__ for result in results} == {"ClientClosedError"}
+
+
+@pytest.mark.parametrize("at_registry", [False, True])
+@virtual
+async def test_an_attempt_in_a_borrowed_session_ends_in_time_though_its_client_was_closed(
+    at_registry,
+):
+    """The session stays open, and nothing else would ever end it."""
+    async with server(3600) as (url, seen), aiohttp.ClientSession() as session:
+        client = RegistryClient("token", base_url=url, session=session, timeout=10.0, retry=QUICK)
+        registry = client.registry("example")
+        opened = client
+        if at_registry:
+            opened = Distribution(
+                registry, base_url=url, session=session, timeout=10.0, retry=QUICK
+            )
+        await opened.open()
+        asked = opened.list_tags("web") if at_registry else registry.get()
+        asking = asyncio.create_task(asked)
+        while not seen:
+            await asyncio.sleep(0.01)
+        begun = asyncio.get_running_loop().time()
+        await opened.close()
+        with pytest.raises(ClientClosedError):
+            await asking
+        assert asyncio.get_running_loop().time() - begun <= 10.0
+    assert len(seen) == 1
 
 
 def raising_for(path_end: str, how: str) -> dict:

@@ -46,15 +46,27 @@ def test_a_deadline_that_begins_after_all_had_ended_counts_too():
     assert ended((0, 60), (30, 60)) == [("timed out", 10.0), ("timed out", 40.0)]
 
 
-def test_a_closed_timer_ends_nothing_more():
-    async def run() -> tuple[str, float]:
+def test_attempts_that_are_under_way_at_the_close_end_in_time_all_the_same():
+    async def run() -> list[tuple[str, float]]:
         deadlines = Deadlines(10.0)
-        working = asyncio.create_task(attempt(deadlines, 0, 20))
-        await asyncio.sleep(1)
+        working = [asyncio.create_task(attempt(deadlines, start, 60)) for start in (0, 4)]
+        await asyncio.sleep(5)
         deadlines.close()
-        return await working
+        return await asyncio.gather(*working)
 
-    assert run_virtual(run())[0] == "done"
+    found = run_virtual(run())
+    assert [(how, round(when)) for how, when in found] == [("timed out", 10), ("timed out", 14)]
+
+
+def test_a_close_with_nothing_under_way_leaves_no_timer():
+    async def run() -> None:
+        deadlines = Deadlines(10.0)
+        await attempt(deadlines, 0, 1)
+        assert deadlines.timer is not None
+        deadlines.close()
+        assert deadlines.timer is None
+
+    run_virtual(run())
 
 
 def test_a_cancelled_attempt_is_cancelled_and_not_timed_out():
