@@ -184,7 +184,7 @@ class RegistryRequests:
                 self._explain(error, repository)
                 failure = _as_passing(error, failure, is_digest_right=is_digest_right)
             error.method, error.url, error.attempts = method, url, attempts
-            storage = None
+            storage, redirects = None, 0
             wait = None if once else self._retry.decide(failure, attempts, repeatable=True)
             if not await _wait(wait, may_repeat):
                 raise error

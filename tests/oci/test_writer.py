@@ -14,6 +14,7 @@ from aioregistry import (
     InvalidResponseError,
     MountRefusedError,
     NotFoundError,
+    ServerError,
     TagExistsError,
 )
 from aioregistry.oci.documents import redirected, upload_path
@@ -304,6 +305,26 @@ async def test_a_blob_is_not_looked_for_where_a_redirect_may_not_lead(client, lo
 
     async with serving(client, answer) as distribution:
         with pytest.raises(InvalidResponseError, match="redirects"):
+            await distribution.get_blob("web", DIGEST)
+
+
+async def test_a_storage_that_fails_is_the_error_after_all_attempts(client):
+    def answer(request):
+        if request.path == "/storage":
+            return web.Response(status=503)
+        return web.Response(status=307, headers={"Location": "/storage"})
+
+    async with serving(client, answer) as distribution:
+        with pytest.raises(ServerError) as caught:
+            await distribution.get_blob("web", DIGEST)
+    assert caught.value.attempts == QUICK.attempts
+
+
+async def test_a_blob_is_followed_through_few_redirects(client):
+    async with serving(
+        client, lambda _: web.Response(status=307, headers={"Location": "/storage"})
+    ) as distribution:
+        with pytest.raises(InvalidResponseError, match="again and again"):
             await distribution.get_blob("web", DIGEST)
 
 
