@@ -1,6 +1,7 @@
 """A deadline for each of many attempts, with one timer for all of them."""
 
 import asyncio
+import math
 from types import TracebackType
 
 __all__ = ["Deadlines"]
@@ -15,6 +16,10 @@ class Deadlines:
     Args:
         seconds: How long an attempt may take.
 
+    Raises:
+        TypeError: That is no number.
+        ValueError: It is not positive, or infinite: aiohttp knows no such time.
+
     Attributes:
         seconds: The same.
         running: The deadlines of attempts under way, the oldest first.
@@ -24,6 +29,10 @@ class Deadlines:
     __slots__ = ("running", "seconds", "timer")
 
     def __init__(self, seconds: float) -> None:
+        if not isinstance(seconds, int | float):
+            raise TypeError(f"timeout must be seconds, not {seconds!r}")
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"timeout must be positive and finite: {seconds}")
         self.seconds: float = seconds
         self.running: dict[_Deadline, None] = {}
         self.timer: asyncio.TimerHandle | None = None

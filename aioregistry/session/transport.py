@@ -123,13 +123,11 @@ class Transport:
                     f"timeout must be seconds or an aiohttp.ClientTimeout, not {timeout!r};"
                     " ClientTimeout(total=None) never ends"
                 )
-            if not timeout > 0:
-                raise ValueError(f"timeout must be positive: {timeout}")
+            self._deadlines = Deadlines(timeout)
             # A connection that takes longer leaves no time for an answer; and what ends while it
             # is being made was never sent, which is worth knowing.
             connect = timeout * _CONNECT_SHARE
             self._timeout = aiohttp.ClientTimeout(total=None, connect=connect)
-            self._deadlines = Deadlines(timeout)
             self.token_seconds = timeout
         self._headers: dict[str, str] = {hdrs.USER_AGENT: user_agent, hdrs.ACCEPT: _JSON}
         self._http: aiohttp.ClientSession | None = None

@@ -13,6 +13,7 @@ from aioregistry import InvalidTokenError, RegistryClient
         ({"concurrency": 0}, ValueError, "concurrency"),
         ({"timeout": 0}, ValueError, "timeout"),
         ({"timeout": float("nan")}, ValueError, "timeout"),
+        ({"timeout": float("inf")}, ValueError, "finite"),
         ({"timeout": None}, TypeError, "ClientTimeout"),
         ({"timeout": (3, 10)}, TypeError, "ClientTimeout"),
         ({"api": "registrys"}, ValueError, "api must be"),

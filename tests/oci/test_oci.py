@@ -103,9 +103,20 @@ async def test_what_is_not_open_makes_no_credentials(client, sandbox, how):
     assert sandbox.request_count == 0
 
 
-def test_at_least_one_request_at_once(client):
-    with pytest.raises(ValueError, match="concurrency"):
-        Distribution(client.registry("example"), concurrency=0)
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"concurrency": 0}, ValueError),
+        ({"timeout": 0}, ValueError),
+        ({"timeout": float("inf")}, ValueError),
+        ({"timeout": None}, TypeError),
+    ],
+    ids=str,
+)
+def test_arguments_that_make_no_sense_are_refused(client, wrong, error):
+    (argument,) = wrong
+    with pytest.raises(error, match=argument):
+        Distribution(client.registry("example"), **wrong)
 
 
 class Hostile:
