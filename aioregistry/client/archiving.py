@@ -10,6 +10,7 @@ from aioregistry.errors import RegistryError
 from aioregistry.oci.fan_out import for_each
 from aioregistry.paging.pager import Pager
 from aioregistry.session.exchange import Verdict
+from aioregistry.session.permits import give_back_before
 
 __all__ = ["DeletionArchive", "archive_repository", "items_first", "manifests_first", "tags_first"]
 
@@ -151,6 +152,8 @@ def items_first(
     found: dict[str, _LateTags | RegistryError] = {}
 
     async def list_once(repository: str) -> _LateTags:
+        if repository not in found:
+            give_back_before(partial(list_once, repository))
         async with locks.setdefault(repository, asyncio.Lock()):
             if repository not in found:
                 try:

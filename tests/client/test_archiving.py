@@ -1,5 +1,7 @@
 """Bulk deletes with an archive: what they delete is on disk before, and comes back."""
 
+import asyncio
+
 import pytest
 
 from aioregistry import (
@@ -16,6 +18,7 @@ from aioregistry.cleanup import Archive, ArchiveError, ContentReader, read_archi
 from aioregistry.errors import RegistryConnectionError
 from aioregistry.oci.writer import DistributionWriter
 from aioregistry.sandbox import Fault, Faults, Sandbox, State
+from aioregistry.testing import VirtualClock
 from tests.cleanup.registries import Builder
 
 
@@ -283,6 +286,53 @@ async def test_the_manifests_of_a_repository_are_listed_once_for_all_of_its_dele
     await stage.client.registry("example").delete(items, archive=stage.archive)
     lists = [one for one in stage.sandbox.requests[sent:] if "/digests?" in one.raw_path]
     assert len(lists) == 1
+
+
+class TwoAtOnce:
+    """A limiter with two permits."""
+
+    def __init__(self) -> None:
+        self._permits = asyncio.Semaphore(2)
+
+    async def acquire(self, priority="interactive"):
+        await self._permits.acquire()
+
+    def release(self, reported=None, *, sent=True):
+        self._permits.release()
+
+
+class KeepsAll:
+    """An archive that asks nobody."""
+
+    registry = "example"
+
+    async def keep_manifest(self, repository, digest, tags):
+        return True
+
+    async def new_tags(self, repository, known):
+        return {}
+
+
+async def delete_images_of_three_repositories(clock):
+    async with clock.sandbox() as sandbox:
+        for number in range(30):
+            sandbox.state.push("example", f"web{number % 3}", [f"v{number}"])
+        async with RegistryClient(
+            sandbox.token, base_url=sandbox.url, rate_limit=TwoAtOnce()
+        ) as client:
+            registry = client.registry("example")
+            items = await registry.manifests().collect()
+            begun = clock.elapsed
+            report = await registry.delete(items, archive=KeepsAll())
+            return report, clock.elapsed - begun
+
+
+def test_who_waits_for_the_list_of_a_repository_holds_no_permit():
+    """The list may need the last one: each would be held for a minute, to no avail."""
+    with VirtualClock() as clock:
+        report, seconds = clock.run(delete_images_of_three_repositories(clock))
+    assert len(report.deleted) == 30
+    assert seconds < 1
 
 
 async def test_what_a_registry_cannot_list_is_kept(stage):
