@@ -14,7 +14,7 @@ from aioregistry.cleanup.in_use.references import InUse
 from aioregistry.cleanup.plan.explain import explain_tag
 from aioregistry.cleanup.policy.check import check_policy
 from aioregistry.cleanup.policy.file import PolicyFileError, PolicyText
-from aioregistry.cleanup.policy.patterns import parts_of
+from aioregistry.cleanup.policy.patterns import Regex, parts_of
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import PushedTag
 from aioregistry.cleanup.policy.rules import (
@@ -92,6 +92,21 @@ def test_a_pattern_that_can_match_no_tag_is_a_mistake(glob):
     assert f"rules[0].tags: no tag matches {glob!r}, as none contains" in found.problem
     with pytest.raises(ValueError, match="no tag matches"):
         Keep(tags=glob)
+
+
+@pytest.mark.parametrize("key", ["tags-regex", "repositories-regex", "group-by"])
+@pytest.mark.parametrize("regex", [r"^\\d+\\.\\d+$", r"[\d]+\\-x", r"(a|b\\w)"])
+def test_a_regular_expression_that_asks_for_a_backslash_is_a_mistake(key, regex):
+    text = f"[[rules]]\n{key} = '{regex}'\nkeep-newest = 5\n[[rules]]\ndelete = true\n"
+    (found,) = check_policy(text, "p.toml")
+    assert found.is_error
+    assert found.line == 2
+    assert found.problem.startswith(f"rules[0].{key}: no name contains the backslash that {regex}")
+
+
+@pytest.mark.parametrize("regex", [r"\d+\.\d+", r"[\w.\\-]+", r"[^\\]*", r"[]\\]|\[x\]"])
+def test_a_backslash_that_a_regular_expression_needs_not_match_is_none(regex):
+    assert Regex(regex).regex == regex
 
 
 @pytest.mark.parametrize("glob", ["Web", "web:v1", "a b", "web,api", "https:*"])

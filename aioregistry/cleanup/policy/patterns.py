@@ -75,12 +75,17 @@ class Glob:
         return self.glob
 
 
+# What is escaped, and sets, in which a backslash is one character of many.
+_ESCAPED = re.compile(r"\\(?P<what>.)|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+
+
 @frozen
 class Regex:
-    """A regular expression in RE2's syntax, matched in linear time. It matches all of a name.
+    r"""A regular expression in RE2's syntax, matched in linear time. It matches all of a name.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or matches no name: a rule that keeps ``\\d+``, with a backslash
+            for the quotes of other languages, keeps nothing.
         ModuleNotFoundError: The package ``google-re2`` is missing.
     """
 
@@ -88,6 +93,11 @@ class Regex:
 
     def __attrs_post_init__(self) -> None:
         self._compiled  # noqa: B018  (a mistake is raised at once)
+        if any(found["what"] == "\\" for found in _ESCAPED.finditer(self.regex)):
+            raise ValueError(
+                rf"no name contains the backslash that {self.regex} asks for by \\: write \d with"
+                " one, as in '…', or with two in \"…\""
+            )
 
     def matches(self, name: str) -> bool:
         """Return whether a whole name matches."""
