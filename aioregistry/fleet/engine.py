@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from docket import Docket
 from aioregistry.fleet.accounts import Accounts, Addresses
 from aioregistry.fleet.file import Fleet
 from aioregistry.fleet.intake import Intake, Taker
-from aioregistry.fleet.server import FleetServerError, check_server, completed
+from aioregistry.fleet.server import FleetServerError, ServerClock, check_server, completed
 from aioregistry.fleet.state import (
     VERSION,
     Run,
@@ -35,6 +34,7 @@ __all__ = ["FleetEngine"]
 
 _IN_THIS_PROCESS = "memory://"
 _PHASES = ("plan", "apply", "gc")
+_AT_ONCE = datetime.fromtimestamp(0, UTC)
 _ADD_SECONDS = 30.0
 _ADDED_AT_ONCE = 16
 _ENDED_TASKS_KEPT = timedelta(minutes=1)
@@ -61,7 +61,8 @@ class FleetEngine:
         tick_seconds: How often the states and schedules are looked at; 5 by default.
         look_seconds: How long it is between two looks at a garbage collection; 10 by default.
         keep: For how long plans, journals, archives and reports are kept: 14 days by default.
-        clock: Returns the seconds since 1970; `time.time` by default.
+        clock: Returns the seconds since 1970; None, the default, for the server's clock, or this
+            machine's without a server.
 
     Raises:
         ValueError: An option is outside its range, or TLS cannot be made by the server's address.
@@ -80,7 +81,7 @@ class FleetEngine:
         tick_seconds: float = 5.0,
         look_seconds: float = 10.0,
         keep: timedelta = timedelta(days=14),
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         if not 0 < slice_seconds <= 300:
             raise ValueError(f"a slice takes 300 s at most, not {slice_seconds:g}")
@@ -95,7 +96,6 @@ class FleetEngine:
         self._lease_seconds = lease_seconds
         self._tick_seconds = tick_seconds
         self._look_seconds = look_seconds
-        self._clock = clock
         self._docket = Docket(name=name, url=completed(url), execution_ttl=_ENDED_TASKS_KEPT)
         self.worker: str = f"{socket.gethostname()}-{os.getpid()}"
         self.store: FleetStore = FleetStore(
@@ -104,6 +104,8 @@ class FleetEngine:
             lease_seconds=lease_seconds,
             keep_seconds=round(keep.total_seconds()),
         )
+        self._server_clock = ServerClock(self.store.server)
+        self._clock = self._server_clock if clock is None else clock
         # Of workers that see the same, one looks for all; others would look in vain for them.
         self._group = f"{VERSION}:{fleet.fingerprint()}"
         self._stack = AsyncExitStack()
@@ -157,6 +159,7 @@ class FleetEngine:
             FleetServerError: The server is away, or refuses; some may have been begun.
         """
         registries = self._fleet.check_names(registries)
+        await self._set_clock()
         now = self._clock()
         newest = await self.store.runs(registries) if run is None else {}
         begun = []
@@ -262,6 +265,8 @@ class FleetEngine:
             await self._taker.end()
 
     async def _work_for_all(self) -> None:
+        # Before the first step is taken.
+        await self._set_clock()
         intake = Intake(self._docket, self.worker, self._concurrency, self._lease_seconds)
         try:
             async with intake:
@@ -287,6 +292,7 @@ class FleetEngine:
         Raises:
             RunLostError: A run that was seen is not there any more.
         """
+        await self._set_clock()
         found = await self.store.runs(names)
         runs = [run for run in found.values() if isinstance(run, Run)]
         begun |= {run.registry for run in runs}
@@ -309,6 +315,7 @@ class FleetEngine:
         """Begin the runs that are due, and queue every step that may begin."""
         if intake is not None:
             await intake.check()
+        await self._set_clock()
         if not await self.store.take_turn(self._group, 0.9 * self._tick_seconds):
             return False
         now = self._now()
@@ -332,6 +339,10 @@ class FleetEngine:
     def _may_begin(self, step: Step) -> bool:
         return step.when <= self._now() + timedelta(seconds=self._tick_seconds)
 
+    async def _set_clock(self) -> None:
+        if self._clock is self._server_clock and self._url != _IN_THIS_PROCESS:
+            await self._server_clock.ask()
+
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
@@ -340,7 +351,10 @@ class FleetEngine:
         left = [run for run in runs if run.phase != "ended"]
         cancelled = await self.store.cancelled(left)
         found = [(run, self._step_of(run, is_cancelled=run in cancelled)) for run in left]
-        steps = [(run, step) for run, step in found if step is not None]
+        now = self._now()
+        # What may begin only then is left to the next look: in the queue it would wait for the
+        # moment by the clock of whichever machine.
+        steps = [(run, step) for run, step in found if step is not None and step.when <= now]
         # Of many registries, one after the other takes longer than until the next look.
         for nth in range(0, len(steps), _ADDED_AT_ONCE):
             some = [self._add(run, step) for run, step in steps[nth : nth + _ADDED_AT_ONCE]]
@@ -350,7 +364,7 @@ class FleetEngine:
 
     async def _add(self, run: Run, step: Step) -> None:
         with self.store.server.errors_told():
-            add = self._docket.add(f"fleet_{step.task}", when=step.when, key=step.key)
+            add = self._docket.add(f"fleet_{step.task}", when=_AT_ONCE, key=step.key)
             async with asyncio.timeout(_ADD_SECONDS):
                 await add(run.registry, run.id, step.part)
 

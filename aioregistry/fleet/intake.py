@@ -112,12 +112,12 @@ class Intake:
     async def _look(self) -> None:
         clock = asyncio.get_running_loop().time
         try:
-            names = {one.name for one in await self._docket.workers()}
+            is_alive = await self._has_shown_life()
         except (RedisError, OSError):
             # It begins once the server is back.
             self._looks = 0
             raise
-        if self._name in names:
+        if is_alive:
             await self._check_may_read()
             self._has_begun = True
             return
@@ -130,6 +130,15 @@ class Intake:
                 " server needs all keys and channels of the fleet's name, and commands on streams;"
                 " README.md of aioregistry/fleet has such a user"
             )
+
+    async def _has_shown_life(self) -> bool:
+        """Return whether it has done so lately.
+
+        Of what it shows that with, the list of all workers is of no use: each takes out of it whom
+        it has not heard of lately by its own clock, and so everybody whose clock is behind.
+        """
+        async with self._docket.redis() as redis:
+            return bool(await redis.exists(self._docket.worker_tasks_set(self._name)))
 
     async def _check_may_read(self) -> None:
         """Read nothing of the queue, as it shows that it lives also while it may read nothing."""

@@ -123,17 +123,31 @@ class Lease:
         self._server = FleetServer(connect, was_reached=True)
         self.key = key
         self.seconds = seconds
-        self._token = secrets.token_hex(16)
+        self._milliseconds = str(round(1000 * seconds))
+        self._token = f"{secrets.token_hex(16)}:{self._milliseconds}"
         self._renewing: asyncio.Task[None] | None = None
         self._watched: tuple[str, bytes] | None = None
 
     async def __aenter__(self) -> Self:
         async with self._server.asked() as server:
-            taken = await server.set(self.key, self._token, nx=True, px=round(1000 * self.seconds))
+            taken = await server.set(self.key, self._token, nx=True, px=int(self._milliseconds))
+            if not taken:
+                await self._limit_others(server)
         if not taken:
             raise LeaseTakenError(f"{self.key}: another process has this lease")
         self._renewing = asyncio.create_task(self._renew(), name=f"lease {self.key}")
         return self
+
+    async def _limit_others(self, server: Any) -> None:
+        """See to it that a lease of another lasts for no longer than its holder meant.
+
+        It does when the server's clock has stepped back since, as after a failover.
+        """
+        holder, left = await server.get(self.key) or b"", await server.ttl(self.key)
+        # Others may have been given another length, and those of older versions do not say theirs.
+        _, _, meant = holder.partition(b":")
+        if meant.isdigit() and 1000 * (left - 1) > int(meant):
+            await run_script(server, _SCRIPT, [self.key, self.key], [holder, meant, "", b"", b""])
 
     async def __aexit__(self, *_: object) -> None:
         # Who is cancelled here would keep others waiting until it ends by itself.
@@ -191,7 +205,7 @@ class Lease:
     async def _send(self, writes: tuple[Write, ...], watched: tuple[str, bytes] | None) -> None:
         key, known = watched or (self.key, b"")
         new = next((each.value for each in writes if each.key == key), known)
-        arguments: list[bytes | str] = [self._token, str(round(1000 * self.seconds))]
+        arguments: list[bytes | str] = [self._token, self._milliseconds]
         arguments += ["" if watched is None else "watched", known, new]
         for each in writes:
             arguments += ["append" if each.append else "set", each.value, str(each.seconds)]
@@ -260,6 +274,5 @@ async def run_script(
     try:
         found = await server.evalsha(name, len(keys), *keys, *arguments)
     except NoScriptError:
-        await server.script_load(script)
-        found = await server.evalsha(name, len(keys), *keys, *arguments)
+        found = await server.eval(script, len(keys), *keys, *arguments)
     return int(found)

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ __all__ = [
     "FleetServer",
     "FleetServerError",
     "FleetServerRefusedError",
+    "ServerClock",
     "ServerError",
     "check_server",
     "completed",
@@ -121,6 +123,35 @@ class FleetServer:
         refused = FleetServerRefusedError(f"the fleet's server refuses: {cause}")
         refused.hint = hint(error)
         return refused
+
+
+class ServerClock:
+    """The server's clock: the same for all workers, wherever their machines' own clocks are.
+
+    Between two questions it goes on as this machine's monotonic one does, which nobody sets.
+
+    Args:
+        server: The server.
+    """
+
+    def __init__(self, server: FleetServer) -> None:
+        self._server = server
+        self._ahead: float | None = None
+
+    def __call__(self) -> float:
+        """Return the seconds since 1970; this machine's as long as the server was not asked."""
+        return time.time() if self._ahead is None else time.monotonic() + self._ahead
+
+    async def ask(self) -> None:
+        """Ask the server for the time.
+
+        Raises:
+            FleetServerError: It is away, or refuses.
+        """
+        async with self._server.asked() as client:
+            asked_at = time.monotonic()
+            seconds, microseconds = await client.time()
+        self._ahead = seconds + microseconds / 1e6 - asked_at
 
 
 async def check_server(server: FleetServer) -> None:

@@ -1,6 +1,7 @@
 """What a fleet keeps on its server: runs, plans, journals, archives and reports."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -311,7 +312,12 @@ class FleetStore:
         """Return whether no other worker of a group has had this turn for some seconds."""
         async with self.server.asked() as server:
             key = f"{self._name}:tick:{group}"
-            return bool(await server.set(key, b"1", nx=True, px=max(1, round(1000 * seconds))))
+            if await server.set(key, b"1", nx=True, px=max(1, round(1000 * seconds))):
+                return True
+            # Of a time before the server's clock stepped back: nobody would look for as long.
+            if await server.ttl(key) > seconds + 1:
+                await server.expire(key, math.ceil(seconds))
+            return False
 
     async def _document(self, run: Run, what: str) -> bytes | None:
         async with self.server.asked(_DOCUMENT_SECONDS) as server:

@@ -157,6 +157,14 @@ async def test_a_server_that_comes_back_in_time_loses_no_write():
                 await writing
 
 
+async def test_a_server_whose_script_command_is_renamed_will_do():
+    renamed = Server(VALKEY or REDIS, "--rename-command", "SCRIPT", "")
+    async with renamed.running() as running, running.client() as client:
+        async with Lease(lambda: Borrowed(client), "fleet:{acme}:lock") as held:
+            await held.write(Write("a", b"1"))
+        assert (await client.get("a"), await client.exists(held.key)) == (b"1", 0)
+
+
 async def test_a_server_that_stays_away_is_an_error(lease, server, monkeypatch):
     async with lease(0.3) as held:
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import pickletools
 import signal
-import time
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from unittest.mock import AsyncMock
@@ -313,14 +312,14 @@ async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
     monkeypatch.setattr("aioregistry.fleet.intake._START_SECONDS", 0.5)
     async with FleetEngine(fleet_of(tmp_path, 1), url, addresses=Addresses()) as engine:
         intake = Intake(engine._docket, "a worker", 1, 2.0)
-        usual, away = engine._docket.workers, NoConnectionError("away")
-        monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=away))
+        usual, away = intake._has_shown_life, NoConnectionError("away")
+        monkeypatch.setattr(intake, "_has_shown_life", AsyncMock(side_effect=away))
         for _ in range(6):
             with pytest.raises(FleetServerError, match="away"):
                 await intake.check()
             await asyncio.sleep(0.2)
         # It is back, and the worker is not quite.
-        monkeypatch.setattr(engine._docket, "workers", usual)
+        monkeypatch.setattr(intake, "_has_shown_life", usual)
         await intake.check()
         monkeypatch.setattr("aioregistry.fleet.intake._START_SECONDS", 30.0)
         async with intake, asyncio.timeout(60):
@@ -338,7 +337,6 @@ async def test_a_sign_of_life_is_not_enough_of_a_worker_that_may_not_read_the_qu
         url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
         async with FleetEngine(fleet_of(tmp_path, 1), url) as engine:
             # As of one that was faster than the first refusal.
-            await server.zadd(engine._docket.workers_set, {"a worker": time.time()})
             await server.sadd(engine._docket.worker_tasks_set("a worker"), "fleet_plan")
             with pytest.raises(FleetServerRefusedError, match="'xreadgroup'"):
                 await Intake(engine._docket, "a worker", 1, 2.0).check()
@@ -354,8 +352,8 @@ async def test_looks_in_vain_count_from_when_the_server_is_back(tmp_path, monkey
             "aioregistry.fleet.intake.asyncio", SimpleNamespace(get_running_loop=lambda: loop)
         )
         intake, away = Intake(engine._docket, "a worker", 1, 2.0), NoConnectionError("away")
-        answers = [[], away, *([] for _ in range(10))]
-        monkeypatch.setattr(engine._docket, "workers", AsyncMock(side_effect=answers))
+        answers = [False, away, *(False for _ in range(10))]
+        monkeypatch.setattr(intake, "_has_shown_life", AsyncMock(side_effect=answers))
         await intake.check()
         now = 100.0
         with pytest.raises(FleetServerError, match="away"):
