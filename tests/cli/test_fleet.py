@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -21,6 +23,7 @@ from aioregistry.cli.fleet import watching
 from aioregistry.fleet import FleetEngine, FleetServerError, FleetServerRefusedError
 from aioregistry.fleet.server import valkey_program
 from aioregistry.fleet.state import Run, after_error
+from aioregistry.fleet.steps import Steps
 from aioregistry.fleet.store import FleetStore
 from aioregistry.testing import running_sandbox
 from tests.cli.programs import Program
@@ -158,6 +161,43 @@ def test_an_archive_has_what_a_step_deleted_that_went_on_until_the_hold(folder, 
     repositories = summarize_archive(folder / "reg1.archive").repositories
     assert set(repositories) == {"team/app0", "team/app1"}
     assert "reg1: runs leave team/app0, team/app1 alone" in done.stderr
+
+
+def test_an_archive_is_of_the_run_that_is_named_or_of_the_newest(folder, monkeypatch):
+    first, second = (Run(registry="reg1", id=nth, begun_at=0.0, phase="ended") for nth in "12")
+
+    @asynccontextmanager
+    async def joined(*_, **__):
+        engine = AsyncMock(**{"runs.return_value": {"reg1": second}})
+        engine.store.history.return_value = [first, second]
+        engine.store.archive = AsyncMock(side_effect=lambda run: [run.id.encode()])
+        yield engine
+
+    monkeypatch.setattr("aioregistry.cli.fleet.work.joined", joined)
+    for words, found in (((), b"2"), (("--run", "1"), b"1")):
+        invoke("archive", "fleet.toml", "reg1", "--to", "an.archive", "--no-hold", *words)
+        assert (folder / "an.archive").read_bytes() == found
+    done = invoke("archive", "fleet.toml", "reg1", "--to", "no.archive", "--run", "3")
+    assert (done.exit_code, (folder / "no.archive").exists()) == (1, False)
+    assert "reg1 has no run 3" in done.stderr
+
+
+@pytest.mark.parametrize(("words", "expected"), [((), 2), (("--concurrency", "1"), 1)])
+def test_so_many_registries_are_worked_on_at_once(folder, monkeypatch, words, expected):
+    monkeypatch.setattr("aioregistry.fleet.server.valkey_program", lambda: None)
+    at_once, usual = [0, 0], Steps.take
+
+    async def take(*arguments):
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        try:
+            return await usual(*arguments)
+        finally:
+            at_once[0] -= 1
+
+    monkeypatch.setattr(Steps, "take", take)
+    assert invoke("plan", "fleet.toml", *words).exit_code == 0
+    assert at_once == [0, expected]
 
 
 @pytest.mark.slow(3)
