@@ -42,6 +42,8 @@ class Replicas:
         self._tasks: set[asyncio.Task[None]] = set()
         # Those of other replicas that are to be cancelled.
         self._cancelled: set[str] = set()
+        # Those that work here because they have their name.
+        self._named: set[Job] = set()
         self._readers = ThreadPoolExecutor(
             _READ_AT_ONCE, thread_name_prefix="aioregistry-job-readers"
         )
@@ -63,6 +65,8 @@ class Replicas:
             self._keeping = self._start(self._keep_alive(jobs, report))
 
     async def _keep_alive(self, jobs: Iterable[Job], report: Callable[[Job], None]) -> None:
+        clock = asyncio.get_running_loop().time
+        kept_at = clock()
         while here := {
             job.id: job for job in jobs if job.status == "running" and not job.is_elsewhere
         }:
@@ -71,12 +75,24 @@ class Replicas:
                 report(job)
             names = {identifier: job.name for identifier, job in here.items()}
             try:
+                asked_at = clock()
                 for identifier in await self._store.keep_alive(names):
                     if not here[identifier].was_cancelled:
                         here[identifier].cancel()
+                if clock() - kept_at > self._store.alive_seconds / 2:
+                    await self._stop_replaced()
+                kept_at = asked_at
             except Exception as error:  # noqa: BLE001, the server may come back in time
                 logger.warning("jobs cannot be kept alive: %s", error)
             await asyncio.sleep(self._look_seconds)
+
+    async def _stop_replaced(self) -> None:
+        """Stop those whose name another job has by now, as this replica seemed dead for a while."""
+        for job in tuple(self._named):
+            holder = await self._store.claim(job.name, job.id)
+            if holder not in {"", job.id}:
+                logger.warning("job %s is stopped: another replica does its work", job.id)
+                job.stop()
 
     async def read(self, identifier: str) -> StoredJob | None:
         """Return what the store has of a job, also of one that another replica has just begun.
@@ -191,7 +207,11 @@ class Replicas:
                     # Who cancels it means the work, whichever job does that.
                     await self._end(holder)
                 raise
-            await work(job)
+            self._named.add(job)
+            try:
+                await work(job)
+            finally:
+                self._named.discard(job)
 
         return do
 

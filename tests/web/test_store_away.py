@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from unittest.mock import AsyncMock
 
 import pytest
 from redis.client import Pipeline
@@ -79,6 +80,30 @@ async def test_a_server_that_stood_still_for_longer_than_lives_ends_no_job_and_d
             await asyncio.gather(*(each.wait() for each in (job, second, other)))
         assert [each.status for each in (job, second, other)] == ["done"] * 3
         assert work.begun == [job.id]
+
+
+async def test_a_replica_that_seemed_dead_ends_a_job_whose_work_another_one_does(
+    server, monkeypatch
+):
+    work = Work()
+    async with replicas(server, alive_seconds=0.4) as (here, there):
+        monkeypatch.setattr(there._store, "_is_steady", lambda: True)
+        # However short the other's life is, this one takes no name from it.
+        monkeypatch.setattr(here._store, "_is_steady", lambda: False)
+        first = here.start("apply 1", work, once=True)
+        await until(lambda: work.begun)
+        with monkeypatch.context() as cut_off:
+            away = AsyncMock(side_effect=JobStoreError("away"))
+            cut_off.setattr(here._store, "keep_alive", away)
+            cut_off.setattr(here._store, "write", lambda *_, **__: None)
+            second = there.start("apply 1", work, once=True)
+            await until(lambda: work.begun == [first.id, second.id])
+        async with asyncio.timeout(60):
+            await first.wait()
+        assert (first.status, second.status) == ("cancelled", "running")
+        work.may_end.set()
+        await second.wait()
+    assert second.status == "done"
 
 
 async def test_a_server_that_comes_back_empty_is_told_again_who_has_a_name(server):
