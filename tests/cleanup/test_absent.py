@@ -3,8 +3,8 @@
 import pytest
 
 from aioregistry import NotFoundError, RegistryConnectionError, RegistryTimeoutError
+from aioregistry.cleanup.apply.checks import Checks
 from aioregistry.cleanup.apply.job import Job
-from aioregistry.cleanup.apply.repository import RepositoryJob
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
 from aioregistry.cleanup.manifests.reader import ContentReader
 from aioregistry.cleanup.plan.make import make_plan
@@ -178,14 +178,14 @@ async def test_what_others_delete_right_before_its_delete_is_absent(job, monkeyp
     digest = job.builder.image("a")
     job.builder.image("keep")
     plan = await job.plan()
-    check = RepositoryJob._check
+    check = Checks.check
 
     async def others_delete_it(self, item, batch):
         verdict = await check(self, item, batch)
         job.sandbox.state.delete_manifest("example", "web", digest)
         return verdict
 
-    monkeypatch.setattr(RepositoryJob, "_check", others_delete_it)
+    monkeypatch.setattr(Checks, "check", others_delete_it)
     report = await job.apply(plan)
     assert names(report.absent) == {"a"}
     assert len(job.deletes()) == 1

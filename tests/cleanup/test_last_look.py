@@ -13,6 +13,7 @@ OLD, NEW = digest_of("old"), digest_of("new")
 
 class Watch:
     is_served = True
+    is_current = True
 
     def __init__(self):
         self.needed: dict[str, str] = {}
@@ -125,6 +126,22 @@ async def test_lists_grow_old_by_time_and_by_what_they_took(
     assert verdict == expected
     assert look.late == ({tag("a")} if is_late else set())
     assert registry.asked == ([] if is_late else ["a"])
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "listed_at", "is_current", "holds"),
+    [
+        (970.0, 880.0, True, True),
+        (969.5, 1000.0, True, False),
+        (1000.0, 879.5, True, False),
+        (1000.0, 1000.0, False, False),
+    ],
+)
+async def test_a_look_holds_as_long_as_all_that_it_rests_on(
+    watch, looked_at, listed_at, is_current, holds
+):
+    watch.is_current = is_current
+    assert look_at(Registry(), watch, listed_at=listed_at).holds(looked_at) is holds
 
 
 async def test_after_ten_failures_in_a_row_nothing_more_is_asked(watch):

@@ -197,3 +197,22 @@ def test_a_tag_that_is_set_again_after_its_delete_is_new_however_long_the_api_li
         return watch
 
     assert "new0" in run_virtual(watched()).new
+
+
+def test_a_list_is_young_enough_to_delete_by_for_half_a_minute():
+    now = 0.0
+
+    class Quick:
+        async def list_tags(self, repository):
+            return []
+
+    async def refresh() -> None:
+        nonlocal now
+        watch = TagWatch(Quick(), "web", {}, {}, lambda: now)
+        await watch.refresh()
+        now = MAX_TAGS_AGE
+        assert watch.is_current
+        now += 0.5
+        assert not watch.is_current
+
+    asyncio.run(refresh())

@@ -10,14 +10,10 @@ from typing import TypeVar
 from aioregistry.arguments import Ignored, Several, plain_callback
 from aioregistry.bulk.progress import Progress
 from aioregistry.cleanup.apply.caps import Caps
-from aioregistry.cleanup.apply.job import TIME_IS_UP, Job
+from aioregistry.cleanup.apply.clock import AgeClock
+from aioregistry.cleanup.apply.job import TIME_IS_UP, Job, WhatRuns
 from aioregistry.cleanup.apply.repository import RepositoryJob
-from aioregistry.cleanup.in_use.references import (
-    InUse,
-    Use,
-    can_be_asked_again,
-    collect_in_use,
-)
+from aioregistry.cleanup.in_use.references import InUse, Use
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
 from aioregistry.cleanup.memory.opening import open_memory
@@ -121,7 +117,9 @@ async def apply_plan(
     if resume and journal is None:
         raise ValueError("resume needs the journal of the process that was interrupted")
     (Caps() if caps is None else caps).check(plan, force=force)
-    running = await collect_in_use(in_use, plan.in_use)
+    clock = AgeClock(asyncio.get_running_loop().time)
+    running = WhatRuns(in_use, plan.in_use, clock)
+    await running.ask()
     _check_addresses(registry, plan, contents)
     journaling = nullcontext() if journal is None else Journal(journal, plan, resume=resume)
     archiving = nullcontext() if archive is None else Archive(archive, plan.registry)
@@ -134,7 +132,7 @@ async def apply_plan(
                     plan,
                     contents,
                     running,
-                    in_use if can_be_asked_again(in_use) else None,
+                    clock,
                     journal=opened,
                     archive=kept,
                     memory=remembered,

@@ -1,11 +1,17 @@
 """What the repositories of one apply share."""
 
-import asyncio
 from collections.abc import Callable
 
 from aioregistry.arguments import Ignored
 from aioregistry.bulk.progress import Progress, ProgressReporter
-from aioregistry.cleanup.in_use.references import InUse, InUseSource, collect_in_use
+from aioregistry.cleanup.apply.clock import AgeClock
+from aioregistry.cleanup.in_use.references import (
+    InUse,
+    InUseSource,
+    can_be_asked_again,
+    collect_in_use,
+)
+from aioregistry.cleanup.in_use.summary import InUseSummary
 from aioregistry.cleanup.manifests.inventory import RepositoryInventory
 from aioregistry.cleanup.manifests.reader import ContentSource
 from aioregistry.cleanup.memory.memory import ListMemory
@@ -18,7 +24,7 @@ from aioregistry.cleanup.records.report import ItemOutcome, Status
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.errors import NotFoundError, RegistryError
 
-__all__ = ["TIME_IS_UP", "Job", "exempt_by"]
+__all__ = ["TIME_IS_UP", "Job", "WhatRuns", "exempt_by"]
 
 TIME_IS_UP = "the deadline has passed"
 # A process that resumes does not look at these again. What was gone already is looked at: the
@@ -31,6 +37,47 @@ _IN_USE_SECONDS = 600.0
 _IN_USE_SHARE = 2.0
 
 
+class WhatRuns:
+    """What is in use, and until when that is known.
+
+    Args:
+        source: What was given to say it; None when nothing was.
+        recorded: What was in use when the plan was made.
+        clock: Returns the time.
+    """
+
+    def __init__(
+        self,
+        source: InUse | InUseSource | None,
+        recorded: InUseSummary | None,
+        clock: AgeClock,
+    ) -> None:
+        self.found: InUse = InUse.not_given()
+        self._source = source
+        self._recorded = recorded
+        self._clock = clock
+        self._can_be_asked_again = can_be_asked_again(source)
+        self._asked_at = clock()
+        self._holds = _IN_USE_SECONDS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be asked again before anything more is deleted."""
+        return self._can_be_asked_again and self._clock() - self._asked_at >= self._holds
+
+    async def ask(self) -> None:
+        """Ask what is in use.
+
+        Raises:
+            InUseError: That cannot be known.
+        """
+        begun, awake = self._clock(), self._clock.awake()
+        self.found = await collect_in_use(self._source, self._recorded)
+        self._asked_at = begun
+        # A night in which the machine slept does not make it slow to ask.
+        self._holds = max(_IN_USE_SECONDS, _IN_USE_SHARE * (self._clock.awake() - awake))
+
+
 class Job:
     """One apply: what its repositories share, and what has become of its items so far.
 
@@ -38,8 +85,8 @@ class Job:
         registry: The registry.
         plan: The plan.
         contents: Where manifests are read, and where the registry is asked for tags.
-        in_use: What runs.
-        source: Says it each time anew; None where it cannot be asked again.
+        running: What runs; it has been asked.
+        clock: Returns the time.
         journal: The open journal; None for none.
         archive: The open archive; None for none.
         memory: Where lists are remembered; None for nowhere.
@@ -53,8 +100,8 @@ class Job:
         registry: RegistryHandle,
         plan: Plan,
         contents: ContentSource,
-        in_use: InUse,
-        source: InUse | InUseSource | None,
+        running: WhatRuns,
+        clock: AgeClock,
         *,
         journal: Journal | None,
         archive: Archive | None,
@@ -63,31 +110,29 @@ class Job:
         on_outcome: Callable[[ItemOutcome], Ignored] | None,
         on_progress: Callable[[Progress], Ignored] | None,
     ) -> None:
-        clock = asyncio.get_running_loop().time
         self.registry: RegistryHandle = registry
         self.plan: Plan = plan
         self.contents: ContentSource = contents
-        self.in_use: InUse = in_use
+        self.running: WhatRuns = running
         self.journal: Journal | None = journal
         self.archive: Archive | None = archive
         self.memory: ListMemory | None = memory
-        self.clock: Callable[[], float] = clock
-        self.end: float | None = None if deadline is None else clock() + deadline
+        self.clock: AgeClock = clock
+        # By the time of the event loop.
+        self.end: float | None = None if deadline is None else clock.awake() + deadline
+        self._end = None if deadline is None else clock() + deadline
         # What became of items, by repository and item.
         self.outcomes: dict[tuple[str, Condemned], ItemOutcome] = {}
         # After it nothing more is begun.
         self.aborted: RegistryError | None = None
         # Whether the registry has answered anything.
         self.is_found: bool = False
-        self._source = source
-        self._asked_at = clock()
-        self._in_use_holds = _IN_USE_SECONDS
         self._on_outcome = on_outcome
         self._progress = None
         if on_progress is not None:
             total = sum(len(one.condemned) for one in plan.repositories)
             self._progress = ProgressReporter(
-                on_progress, total, _CONCURRENCY, registry.seconds_for, clock
+                on_progress, total, _CONCURRENCY, registry.seconds_for, clock.awake
             )
 
     def record(
@@ -155,21 +200,12 @@ class Job:
 
     async def ask_what_runs(self) -> None:
         """Ask again what is in use where that was asked some time ago, and can be asked."""
-        if not self.is_in_use_due:
-            return
-        begun = self.clock()
-        self.in_use = await collect_in_use(self._source, self.plan.in_use)
-        self._asked_at = begun
-        self._in_use_holds = max(_IN_USE_SECONDS, _IN_USE_SHARE * (self.clock() - begun))
-
-    @property
-    def is_in_use_due(self) -> bool:
-        """Whether what runs is to be asked again before anything more is deleted."""
-        return self._source is not None and self.clock() - self._asked_at >= self._in_use_holds
+        if self.running.is_due:
+            await self.running.ask()
 
     def time_is_up(self) -> str | None:
         """Return what to say of items that are not begun after the deadline; None before it."""
-        return TIME_IS_UP if self.end is not None and self.clock() >= self.end else None
+        return TIME_IS_UP if self._end is not None and self.clock() >= self._end else None
 
     def _take_in(self, outcome: ItemOutcome, busy: float = 0.0) -> None:
         self.outcomes[outcome.repository, outcome.item] = outcome
@@ -182,4 +218,5 @@ class Job:
 def exempt_by(job: Job, inventory: RepositoryInventory) -> Exempt:
     """Return the tags and manifests of a repository that are in use now."""
     where = job.registry.name, inventory.repository
-    return Exempt(job.in_use.tags_of(*where), job.in_use.digests_of(*where, inventory.manifests))
+    found = job.running.found
+    return Exempt(found.tags_of(*where), found.digests_of(*where, inventory.manifests))

@@ -73,6 +73,11 @@ class LastLook:
         self._failed_in_a_row = 0
         return verdict
 
+    def holds(self, begun_at: float) -> bool:
+        """Return whether a look may still be deleted by that was begun at a time on the clock."""
+        is_young = self._clock() - begun_at <= MAX_TAGS_AGE
+        return is_young and self._watch.is_current and not self._is_late()
+
     def _is_late(self) -> bool:
         # Where the registry does not list its tags, the API's lists have to be as fresh.
         most = _MAX_LISTS_AGE if self._watch.is_served else MAX_TAGS_AGE

@@ -35,12 +35,14 @@ class FreshLists:
     Attributes:
         inventory: What they show, without what was deleted.
         begun_at: When the first page was asked for, on the clock.
+        begun_awake_at: The same by the time that the machine was awake.
         unread: The manifests that could not be read, each with why.
         is_behind: Whether they showed what was deleted before them.
     """
 
     inventory: RepositoryInventory
     begun_at: float
+    begun_awake_at: float
     unread: Mapping[str, UnreadableContentError]
     is_behind: bool
 
@@ -84,7 +86,7 @@ class ListReader:
             RegistryError: They cannot be read.
         """
         for attempt in range(_ATTEMPTS):
-            inventory, begun_at, is_behind = await self._take_inventory(
+            inventory, begun, is_behind = await self._take_inventory(
                 pending, deleted, needs_tags=needs_tags
             )
             if pending:
@@ -96,7 +98,7 @@ class ListReader:
             if not missing or attempt == _ATTEMPTS - 1:
                 break
         unread = unreadable(inventory, {**self.contents, **found})
-        return FreshLists(inventory, begun_at, unread, is_behind)
+        return FreshLists(inventory, *begun, unread, is_behind)
 
     def without_unreadable(self, lists: FreshLists) -> RepositoryInventory:
         """Return the inventory of lists, with what cannot be read kept.
@@ -117,13 +119,14 @@ class ListReader:
         deleted: Mapping[str, datetime | None],
         *,
         needs_tags: bool,
-    ) -> tuple[RepositoryInventory, float, bool]:
-        begun: list[float] = []
+    ) -> tuple[RepositoryInventory, tuple[float, float], bool]:
+        begun: list[tuple[float, float]] = []
+        clock = self._job.clock
         inventory = await take_inventory(
             self._job.registry,
             self._name,
             needs_tags=lambda _: needs_tags,
-            on_first_page=lambda: begun.append(self._job.clock()),
+            on_first_page=lambda: begun.append((clock(), clock.awake())),
             remembered=None if pending else self.recorder,
         )
         there = await without_deleted(self._job.contents, inventory, deleted)

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import chain, islice
 
-from attrs import define, field
-
 from aioregistry.bulk.report import DeletionReport, Outcome
 from aioregistry.cleanup.apply.absence import (
     LackingImages,
@@ -15,6 +13,7 @@ from aioregistry.cleanup.apply.absence import (
     why_it_may_remain,
 )
 from aioregistry.cleanup.apply.batch_archive import BatchArchive
+from aioregistry.cleanup.apply.checks import Batch, Checks
 from aioregistry.cleanup.apply.denials import ABORTING, answer_of, is_denied, was_sent_again
 from aioregistry.cleanup.apply.drift import NEEDS_NOTHING, Recheck, recheck
 from aioregistry.cleanup.apply.job import Job, exempt_by
@@ -26,23 +25,11 @@ from aioregistry.cleanup.plan.items import Condemned, RepositoryPlan
 from aioregistry.cleanup.plan.plan import batch_size
 from aioregistry.cleanup.records.report import Status
 from aioregistry.errors import ClientClosedError, NotFoundError, RegistryError
-from aioregistry.session.exchange import Verdict
 
 __all__ = ["RepositoryJob"]
 
 # A list that is not found is asked for once more where the API still lists the repository.
 _ATTEMPTS = 2
-
-
-@define
-class _Batch:
-    """One batch: the lists that it goes by, and the looks at its items."""
-
-    inventory: RepositoryInventory
-    look: LastLook
-    archive: BatchArchive | None = None
-    # Items that wait until what runs is known again.
-    paused: set[Condemned] = field(factory=set)
 
 
 class RepositoryJob:
@@ -84,7 +71,7 @@ class RepositoryJob:
         # Items whose DELETE was answered so that it may have been carried out or not.
         self._denied: dict[Condemned, Outcome] = {}
         self._denied_once: set[Condemned] = set()
-        self._begun: dict[str, float] = {}
+        self._checks = Checks(job, plan.name)
 
     @property
     def is_checked(self) -> bool:
@@ -180,7 +167,7 @@ class RepositoryJob:
             else:
                 self._record(item, "not_attempted", f"the API does not list it, {but(look)}")
 
-    async def _list(self) -> _Batch:
+    async def _list(self) -> Batch:
         """List the repository, and read the manifests that nobody has read yet."""
         job = self._job
         lists = await self._read_lists()
@@ -190,17 +177,16 @@ class RepositoryJob:
         tags = dict(inventory.tags)
         condemned = {tag for item in self._pending for tag in item.tags}
         self._watch.know(tags, likely_to_move(inventory, condemned))
-        begun_at = lists.begun_at
-        listed_for = job.clock() - begun_at
-        look = LastLook(job.contents, self.name, self._watch, begun_at, listed_for, job.clock)
-        return _Batch(inventory, look)
+        listed_for = job.clock.awake() - lists.begun_awake_at
+        look = LastLook(job.contents, self.name, self._watch, lists.begun_at, listed_for, job.clock)
+        return Batch(inventory, look)
 
     async def _read_lists(self) -> FreshLists:
         deleted = {one: at for one, at in self._gone.items() if one not in self._given_up}
         needs_tags = self._recalled is not None or any(item.tags for item in self._pending)
         return await self._lists.read(self._pending, deleted, needs_tags=needs_tags)
 
-    async def _delete(self, check: Recheck, batch: _Batch) -> None:
+    async def _delete(self, check: Recheck, batch: Batch) -> None:
         self._recalled = None
         tags = dict(batch.inventory.tags)
         most = batch_size(len(batch.inventory.manifests), len(tags))
@@ -212,7 +198,7 @@ class RepositoryJob:
         async with batch.archive or nullcontext():
             await self._send_all(check, batch, most)
 
-    async def _send_all(self, check: Recheck, batch: _Batch, most: int) -> None:
+    async def _send_all(self, check: Recheck, batch: Batch, most: int) -> None:
         if here := check.tags[:most]:
             await self._send(self._handle.delete_tags, here, batch)
         left = most - len(here)
@@ -231,7 +217,7 @@ class RepositoryJob:
         self,
         delete: Callable[..., Awaitable[DeletionReport]],
         items: Iterable[Condemned],
-        batch: _Batch,
+        batch: Batch,
     ) -> None:
         """Send the DELETEs of a batch, and ask what runs again in the middle where that is due."""
         left = tuple(items)
@@ -244,7 +230,7 @@ class RepositoryJob:
                 batch.look.late.update(left)
                 return
 
-    async def _runs_nothing_more(self, batch: _Batch) -> bool:
+    async def _runs_nothing_more(self, batch: Batch) -> bool:
         """Ask what runs again, and return whether no more of the repository does than before."""
         before = exempt_by(self._job, batch.inventory)
         await self._job.ask_what_runs()
@@ -255,14 +241,14 @@ class RepositoryJob:
         self,
         delete: Callable[..., Awaitable[DeletionReport]],
         items: Iterable[Condemned],
-        batch: _Batch,
+        batch: Batch,
     ) -> None:
         by_name = {item.name: item for item in items}
         try:
             await delete(
                 list(by_name),
                 lambda outcome: self._take_in(by_name[outcome.name], outcome, batch),
-                check=lambda name: self._check(by_name[name], batch),
+                check=lambda name: self._checks.check(by_name[name], batch),
             )
             await self._confirm_denied(batch)
         finally:
@@ -270,7 +256,7 @@ class RepositoryJob:
                 self._record(item, "unknown", answer_of(outcome))
             self._denied.clear()
 
-    async def _confirm_denied(self, batch: _Batch) -> None:
+    async def _confirm_denied(self, batch: Batch) -> None:
         """Record the items whose DELETE was denied: by what the registry has of them now."""
         found = await exist(self._job.contents, self.name, [item.name for item in self._denied])
         for item, outcome in self._denied.items():
@@ -293,25 +279,7 @@ class RepositoryJob:
                 self._record(item, status, f"{answer_of(outcome)}, {but(look)}")
         self._denied.clear()
 
-    async def _check(self, item: Condemned, batch: _Batch) -> Verdict | None:
-        """Look at an item right before its DELETE, and write down that it is begun."""
-        if (why := self._job.time_is_up()) is not None:
-            return Verdict("cannot_tell", why)
-        if self._job.is_in_use_due:
-            batch.paused.add(item)
-            return Verdict("cannot_tell", "what is in use is to be asked again")
-        self._begun[item.name] = self._job.clock()
-        if batch.archive is not None:
-            # The disk is waited for while the registry is.
-            batch.archive.start(item)
-        verdict = await batch.look.verdict(item)
-        if verdict is None and batch.archive is not None:
-            verdict = await batch.archive.keep(item, batch.look.gone_tags.pop(item, ()))
-        if verdict is None and self._job.journal is not None:
-            await self._job.journal.begin(self.name, item)
-        return verdict
-
-    def _take_in(self, item: Condemned, outcome: Outcome, batch: _Batch) -> None:
+    def _take_in(self, item: Condemned, outcome: Outcome, batch: Batch) -> None:
         """Take in what became of a DELETE."""
         error, verdict, look = outcome.error, outcome.verdict, batch.look
         denied = is_denied(outcome)
@@ -334,8 +302,7 @@ class RepositoryJob:
         status: Status = outcome.status
         if verdict is not None and verdict.kind == "drifted" and status == "not_attempted":
             status = "drift"
-        busy = self._job.clock() - self._begun.get(item.name, self._job.clock())
-        self._record(item, status, reason, busy)
+        self._record(item, status, reason, self._checks.seconds_since(item))
 
     async def _check_new_images(self) -> None:
         """Find the images that were pushed in the moment in which a part of them was deleted."""

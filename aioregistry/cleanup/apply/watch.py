@@ -69,6 +69,12 @@ class TagWatch:
         self._stale = 0
         self._lock = asyncio.Lock()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the last list is young enough to delete by, where there are lists."""
+        age = 0.0 if self._read_at is None else self._clock() - self._read_at
+        return not self.is_served or age <= MAX_TAGS_AGE
+
     def know(self, tags: Mapping[str, str], watched: Sequence[str] | None = None) -> None:
         """Take in what the API has listed.
 
