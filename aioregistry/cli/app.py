@@ -115,6 +115,13 @@ class _Commands(CommandGroup):
             complete_names(found)
         return adapt(found)
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        found = super().get_params(ctx)
+        for parameter in found:
+            if parameter.name == "install_completion":
+                parameter.callback = _install_completion
+        return found
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -145,6 +152,17 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _install_completion(ctx: Any, _: Any, value: Any) -> None:
+    """Install completion for a shell; True stands for the one that runs this."""
+    if not value or ctx.resilient_parsing:
+        return
+    from aioregistry.cli.completion import install
+
+    shell, path = install(value if isinstance(value, str) else None)
+    typer.echo(f"{path}: completion of {shell}; it takes effect in the next shell")
+    raise typer.Exit
 
 
 def _print_version(wanted: bool) -> None:

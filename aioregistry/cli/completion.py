@@ -1,11 +1,12 @@
 """What a shell completes besides commands and options: names of registries, repositories, runs.
 
 Names are asked of the API at most once in five minutes. Where that fails, nothing is completed: a
-shell shows no errors while somebody types.
+shell shows no errors while somebody types. What installs completion is Typer's, mended for two shells.
 """
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,12 +18,19 @@ from attrs import frozen
 from aioregistry.cli.options import Access
 from aioregistry.files import write_file
 
-__all__ = ["complete_names"]
+__all__ = ["complete_names", "install"]
 
 _FRESH_SECONDS = 300
 _TIMEOUT_SECONDS = 3
 _OWNER_ONLY = 0o600
 _FOLDER_MODE = 0o700
+# zsh reads the script at the first Tab, as the function of this name; the script defines another one
+# and leaves that Tab without an answer.
+_FIRST_TAB = """
+if [[ ${funcstack[1]} = _aioregistry ]]; then
+  _aioregistry_completion "$@"
+fi
+"""
 
 
 @frozen
@@ -32,6 +40,25 @@ class _Item:
     value: str
     type: str = "plain"
     help: str | None = None
+
+
+def install(shell: str | None = None) -> tuple[str, Path]:
+    """Install completion, and return the shell and the file of its script.
+
+    Args:
+        shell: Name of the shell; None for the one that runs this program.
+    """
+    from typer.completion import install as install_script
+
+    shell, path = install_script(shell=shell)
+    if shell == "zsh":
+        path.write_text(path.read_text(encoding="utf-8") + _FIRST_TAB, encoding="utf-8")
+    elif shell == "fish" and (configuration := os.environ.get("XDG_CONFIG_HOME")):
+        # Of fish, the place where it looks first; where it is not set, that is ~/.config.
+        folder = Path(configuration, "fish", "completions")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = path.replace(folder / path.name)
+    return shell, path
 
 
 def complete_names(command: Any) -> None:
@@ -75,8 +102,6 @@ def _columns_of(command: Any) -> Callable[[Access], Iterable[str]]:
 
 
 def _profiles(_: Access) -> Iterable[str]:
-    import os
-
     from aioregistry.cli.settings.config_file import config_path, read_config
 
     return read_config(config_path(os.environ)).profiles

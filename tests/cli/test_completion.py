@@ -1,6 +1,8 @@
 """What a shell completes: profiles, columns, registries, repositories, runs."""
 
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -114,3 +116,58 @@ def test_an_error_completes_nothing(complete, monkeypatch, line):
 def test_commands_and_options_are_completed_as_before(complete):
     assert "tags" in complete.complete("ta")
     assert "--older-than" in complete.complete("tags web --older")
+
+
+@pytest.fixture
+def install(shell, monkeypatch):
+    """Installs completion for a shell below a home of its own, and returns that."""
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+
+    def run(name):
+        result = shell.run("--install-completion", name, prog_name="aioregistry")
+        assert result.exit_code == 0, result.output
+        assert f"completion of {name}; it takes effect in the next shell" in result.stdout
+        return shell.folder
+
+    return run
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+def test_the_first_tab_of_zsh_completes(install):
+    # As zsh does at a Tab: the script becomes a function, and that is called with the words.
+    lines = [
+        "compdef() { }; aioregistry() { }; env() { echo print completed $words }",
+        "autoload -U _aioregistry; words=(aioregistry ta); CURRENT=2",
+        "_aioregistry; _aioregistry_completion",
+    ]
+    environment = {**os.environ, "FPATH": str(install("zsh") / ".zfunc")}
+    found = subprocess.run(
+        ["zsh", "-f", "-c", "\n".join(lines)], env=environment, capture_output=True, check=True
+    )
+    assert found.stdout.decode().splitlines() == ["completed aioregistry ta"] * 2
+    assert found.stderr == b""
+
+
+def test_fish_looks_for_completion_where_its_configuration_is(install, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
+    home, script = install("fish"), tmp_path / "elsewhere/fish/completions/aioregistry.fish"
+    assert "_AIOREGISTRY_COMPLETE=complete_fish" in script.read_text()
+    assert not list((home / ".config").rglob("*.fish"))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    assert (install("fish") / ".config/fish/completions/aioregistry.fish").is_file()
+
+
+def test_bash_reads_completion_where_it_starts(install):
+    home = install("bash")
+    script = home / ".bash_completions/aioregistry.sh"
+    assert "_AIOREGISTRY_COMPLETE=complete_bash" in script.read_text()
+    assert str(script) in (home / ".bashrc").read_text()
+
+
+def test_completion_is_shown_and_nothing_is_installed(shell, monkeypatch):
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    before = sorted(shell.folder.rglob("*"))
+    result = shell.run("--show-completion", "bash", prog_name="aioregistry")
+    assert result.exit_code == 0, result.output
+    assert "complete -o default -F _aioregistry_completion aioregistry" in result.stdout
+    assert sorted(shell.folder.rglob("*")) == before
