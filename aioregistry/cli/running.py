@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from aioregistry.cli.display.text import reason_of, safe
+from aioregistry.cli.display.text import reason_of, safe, time_in_words
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED, WRONG_USAGE
 from aioregistry.cli.options import Access
@@ -27,6 +27,7 @@ from aioregistry.files import NotTextError
 
 if TYPE_CHECKING:
     from aioregistry.cli.connection import Connection
+    from aioregistry.cli.display.counting import CountingLimiter
 
 __all__ = ["EndedError", "refuse", "relax_garbage_collector", "run", "run_connected"]
 
@@ -63,6 +64,7 @@ def run(
     access: Access,
     work: Coroutine[Any, Any, int],
     interrupted: Callable[[], str] = lambda: "nothing was changed",
+    quota_seconds: Callable[[], float] = lambda: 0.0,
 ) -> NoReturn:
     """Run a command to its end, and exit with its code; every error becomes one line.
 
@@ -71,15 +73,15 @@ def run(
         access: Its options; ``--debug`` shows tracebacks.
         work: Does it, and returns the exit code.
         interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
+        quota_seconds: Returns for how long it has waited for quota.
     """
     relax_garbage_collector()
     problem = ""
     try:
         code = _run_to_its_end(work, access)
     except _TimeUpError:
-        problem = _complain(
-            command, f"not finished after {access.timeout}; {interrupted()}", access
-        )
+        late = f"not finished after {access.timeout}{_for_quota(quota_seconds())}"
+        problem = _complain(command, f"{late}; {interrupted()}", access)
         code = SOME_FAILED
     except BrokenPipeError:
         # The reader of a list has closed the pipe.
@@ -156,6 +158,11 @@ def _described(error: RegistryError) -> str:
         return str(error)
     missing = f"{error.hint[0].lower()}{error.hint[1:]}"
     return f"{missing} (request id {error.request_id})" if error.request_id else missing
+
+
+def _for_quota(seconds: float) -> str:
+    """Return how much of a time was spent waiting for quota, where that can be told."""
+    return f", {time_in_words(seconds)} of which it waited for quota" if seconds >= 1 else ""
 
 
 class _TimeUpError(Exception):
@@ -247,12 +254,15 @@ def run_connected(
         interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
     """
 
+    limiters: list[CountingLimiter] = []
+
     async def connected() -> int:
         import asyncio
 
         from aioregistry.cli.connection import Connection
 
         async with Connection.open(access) as to:
+            limiters.append(to.limiter)
             watching = asyncio.create_task(_break_silence(to))
             try:
                 with _telling_retries(to):
@@ -261,7 +271,10 @@ def run_connected(
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
 
-    run(command, access, connected(), interrupted)
+    def quota_seconds() -> float:
+        return sum(limiter.waited for limiter in limiters)
+
+    run(command, access, connected(), interrupted, quota_seconds)
 
 
 def _complain(command: str, problem: object, access: Access) -> str:
