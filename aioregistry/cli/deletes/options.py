@@ -42,8 +42,8 @@ class Deleting(Keeping):
         bool,
         typer.Option(
             "--no-check",
-            help="Do not list the repository first. The API then reports success also for names"
-            " that do not exist, manifests that an image needs are deleted, too, and nothing is"
-            " archived without --archive.",
+            help="Delete without listing the repository first: names that do not exist may be"
+            " reported as deleted, manifests that an image needs are deleted as well, and nothing"
+            " is archived without --archive.",
         ),
     ] = False
