@@ -46,7 +46,7 @@ def usage_page(
 
     Args:
         figures: The registries, counted with ``also=GROUPS``; one at least.
-        account: What is said of the account's plan, a sentence each.
+        account: What is said of the account's storage, a sentence each.
         plans: What a policy would delete, by the name of the registry; None for no policy.
 
     Raises:

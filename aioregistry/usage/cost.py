@@ -1,4 +1,4 @@
-"""What the storage of an account costs, and when its plan will be full: pure."""
+"""What the storage of an account costs, and when what its tier includes will be full: pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -104,7 +104,7 @@ def growth_of_records(records: Iterable[tuple[datetime, int]]) -> Growth | None:
 
 @frozen
 class Cost(Document):
-    """The storage of an account against its plan, which all of its registries share.
+    """The storage of an account against its tier, which all of its registries share.
 
     Attributes:
         stored_bytes: What is stored, in all registries.
@@ -116,13 +116,13 @@ class Cost(Document):
 
     @property
     def room(self) -> int | None:
-        """The bytes that the plan includes and that are not used; negative if more is stored."""
+        """The bytes that the tier includes and that are not used; negative if more is stored."""
         included = self.tier.included_storage_bytes
         return None if included is None else included - self.stored_bytes
 
     @property
     def overage_bytes(self) -> int | None:
-        """The bytes that are stored beyond those that the plan includes."""
+        """The bytes that are stored beyond those that the tier includes."""
         return None if self.room is None else max(0, -self.room)
 
     @property

@@ -98,7 +98,7 @@ def openmetrics(
         figures: The registries that were counted.
         cleanups: What clean-ups did, by registry; None, the default, sums up the records of the
             figures.
-        cost: The plan of the account; None, the default, leaves it out.
+        cost: The storage of the account; None, the default, leaves it out.
         quota: The API's quota; None, the default, leaves it out.
 
     Raises:
@@ -123,7 +123,7 @@ def openmetrics_for(
         accept: The header ``Accept`` of its request.
         figures: The registries that were counted.
         cleanups: What clean-ups did, by registry; None sums up the records of the figures.
-        cost: The plan of the account; None leaves it out.
+        cost: The storage of the account; None leaves it out.
         quota: The API's quota; None leaves it out.
 
     Raises:
@@ -166,7 +166,7 @@ class _Figures:
             return
         yield _gauge("account_stored_bytes", "Stored in all registries", self.cost.stored_bytes)
         included = self.cost.tier.included_storage_bytes
-        yield _gauge("account_included_bytes", "Included in the account's plan", included)
+        yield _gauge("account_included_bytes", "Included in the account's tier", included)
         overage = self.cost.overage_cents
         dollars = None if overage is None else overage / 100
         yield _gauge("account_overage_dollars", "Overage a month, in US dollars", dollars)

@@ -1,4 +1,4 @@
-"""What storage costs, when a plan is full, and the figures over time."""
+"""What storage costs, when what a tier includes is full, and the figures over time."""
 
 import os
 from datetime import timedelta
@@ -40,8 +40,8 @@ def test_a_price_that_the_api_does_not_report_is_not_made_up():
 
 def test_the_cost_is_said_with_its_price():
     first, second = cost_sentences(Cost(8 * GIB, BASIC))
-    assert first == "8.6 GB of 5.4 GB stored, 160%; plan basic at $5.00 a month"
-    assert second == "3.2 GB more than the plan includes: $0.06 a month, at $0.02 a GiB"
+    assert first == "8.6 GB of 5.4 GB stored, 160%; tier basic at $5.00 a month"
+    assert second == "3.2 GB more than the tier includes: $0.06 a month, at $0.02 a GiB"
 
 
 def test_a_saving_is_no_more_than_what_is_paid():
@@ -78,14 +78,14 @@ def test_few_records_show_no_growth(days):
 def test_a_forecast_names_its_range_and_what_it_is_of():
     growth = Growth(GIB / 10, 0, GIB / 5)
     text = forecast(Cost(4 * GIB, BASIC), growth, counted_registries=1, registries=2)
-    assert text.startswith("the plan will be full in 10 days (5 days to never), at 107.4 MB")
+    assert text.startswith("the included storage will be full in 10 days (5 days to never), at 107.4 MB")
     assert text.endswith("by the push dates of what is left in 1 of 2 registries")
 
 
-def test_a_plan_that_is_full_or_never_will_be_has_no_date():
+def test_storage_that_is_full_or_never_will_be_has_no_date():
     shrinking, growing = Growth(-9, -10, -8), Growth(9, 8, 10)
     full = forecast(Cost(6 * GIB, BASIC), growing, counted_registries=1, registries=1)
-    assert "the plan is full" in full
+    assert "the included storage is full" in full
     never = forecast(Cost(GIB, BASIC), shrinking, counted_registries=1, registries=1)
     assert "not be full within ten years at -9 B a day" in never
 

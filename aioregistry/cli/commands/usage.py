@@ -46,7 +46,7 @@ def usage(
     `bytes` counts each blob once. `exclusive` is what a garbage collection would free if this and
     all that only this needs was deleted; `shared` stays, as something else needs it. All lists are
     read once; the registry itself is asked for indexes, which costs none of the quota. Then it says
-    what the account's plan includes, what is stored beyond it, and when it will be full.
+    what the account's tier includes, what is stored beyond it, and when that will be full.
     """
     from aioregistry.cli.usage import work
 

@@ -15,19 +15,19 @@ _FAR = 3_650
 
 
 def cost_sentences(cost: Cost) -> Iterator[str]:
-    """Yield what is said of the plan of the account."""
+    """Yield what is said of the account's tier and of what is stored."""
     tier, included = cost.tier, cost.tier.included_storage_bytes
     price = tier.monthly_price_in_cents
-    plan = f"plan {tier.slug or tier.name or 'of no name'}" + (
+    paid = f"tier {tier.slug or tier.name or 'of no name'}" + (
         "" if price is None else f" at {_dollars(price)} a month"
     )
     if included is None:
-        yield f"{size_in_words(cost.stored_bytes)} stored; {plan}"
+        yield f"{size_in_words(cost.stored_bytes)} stored; {paid}"
         return
     share = f", {cost.stored_bytes / included:.0%}" if included else ""
-    yield (f"{size_in_words(cost.stored_bytes)} of {size_in_words(included)} stored{share}; {plan}")
+    yield (f"{size_in_words(cost.stored_bytes)} of {size_in_words(included)} stored{share}; {paid}")
     if cost.overage_bytes:
-        more = f"{size_in_words(cost.overage_bytes)} more than the plan includes"
+        more = f"{size_in_words(cost.overage_bytes)} more than the tier includes"
         if tier.allow_storage_overage is False:
             yield f"{more}, which it does not allow"
         elif cost.overage_cents is None:
@@ -38,7 +38,7 @@ def cost_sentences(cost: Cost) -> Iterator[str]:
 
 
 def forecast(cost: Cost, growth: Growth, *, counted_registries: int, registries: int) -> str:
-    """Return when the plan will be full."""
+    """Return when the storage that the tier includes will be full."""
     of = "recorded figures" if growth.recorded else "the push dates of what is left"
     rate = f"at {_rate(growth.bytes_a_day)} ({_rate(growth.low)} to {_rate(growth.high)}) by {of}"
     if counted_registries < registries:
@@ -46,12 +46,12 @@ def forecast(cost: Cost, growth: Growth, *, counted_registries: int, registries:
     if cost.room is None:
         return f"grows {rate}"
     if cost.room <= 0:
-        return f"the plan is full; it grows {rate}"
+        return f"the included storage is full; what is stored grows {rate}"
     likely, least, most = growth.days_until(cost.room)
     if least is None or least > _FAR:
-        return f"the plan will not be full within ten years {rate}"
+        return f"the included storage will not be full within ten years {rate}"
     when = f"{_days(likely)} ({_days(least)} to {_days(most)})"
-    return f"the plan will be full in {when}, {rate}"
+    return f"the included storage will be full in {when}, {rate}"
 
 
 def saving(name: str, frees: FreedBytes, cost: Cost | None) -> str:

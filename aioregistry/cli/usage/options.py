@@ -26,7 +26,7 @@ class Group(StrEnum):
 
 @frozen
 class Money:
-    """What is said of the plan of the account, and what is kept for later."""
+    """What is said of the account's tier, and what is kept for later."""
 
     policy: Annotated[
         Path | None,

@@ -226,7 +226,7 @@ class _Counted:
         self._bytes += total.bytes
 
     async def add_cost(self) -> None:
-        """Say what the account's plan includes, and when it will be full."""
+        """Say what the account's tier includes, and when that will be full."""
         try:
             tier = (await self.to.client.subscription()).tier
         except _NOT_ANSWERED:
@@ -247,7 +247,7 @@ class _Counted:
         self.notes += [f"account: {sentence}" for sentence in self.account]
 
     def _stored(self) -> int:
-        """Return what all registries of the account store: they share one plan."""
+        """Return what all registries of the account store: they share one subscription."""
         known = self.reported.total_storage_usage_bytes
         if known is None:
             sizes = [each.storage_usage_bytes for each in self.reported]
