@@ -117,7 +117,7 @@ _QUOTAS: list[Column[_Quota]] = [
     Column("remaining", lambda item: item.remaining, kind="count", width=9),
     Column("limit", lambda item: item.limit, kind="count", width=7),
     Column("frees_at", lambda item: item.frees_at, kind="time", width=25),
-    Column("frees_in", lambda item: item.frees_in, kind="count", width=8),
+    Column("frees_in", lambda item: item.frees_in, kind="seconds", width=8),
 ]
 
 

@@ -15,7 +15,7 @@ from attrs import frozen
 from rich.console import Console
 from rich.text import Text
 
-from aioregistry.cli.display.text import csv_cell, safe, size_in_words
+from aioregistry.cli.display.text import csv_cell, safe, size_in_words, time_in_words
 from aioregistry.cli.display.widths import GAP, fitted, table_widths, width_of, wrap
 from aioregistry.cli.errors import UsageError
 from aioregistry.cli.options import Format, Output
@@ -27,6 +27,8 @@ T = TypeVar("T")
 Value = str | int | datetime | tuple[str, ...] | None
 
 _SHORT_DIGITS = 12
+# How people read the numbers of a column; those of others as they are.
+_AMOUNTS = {"bytes": size_in_words, "seconds": time_in_words}
 # Below this no column gets for want of room, whatever is in it.
 _NARROW = 20
 
@@ -45,7 +47,7 @@ class Column(Generic[T]):
 
     name: str
     value: Callable[[T], Value]
-    kind: Literal["text", "digest", "time", "count", "bytes"] = "text"
+    kind: Literal["text", "digest", "time", "count", "bytes", "seconds"] = "text"
     width: int = 0
     shown: bool = True
 
@@ -322,7 +324,7 @@ def _pad(part: str, width: int, column: Column[Any]) -> str:
 
 def _for_people(column: Column[Any], value: Value, utc: bool) -> str:
     if isinstance(value, int):
-        return size_in_words(value) if column.kind == "bytes" else f"{value:,}"
+        return _AMOUNTS.get(column.kind, "{:,}".format)(value)
     if isinstance(value, datetime):
         return f"{_in_zone(value, UTC if utc else None):%Y-%m-%d %H:%M}" + ("Z" if utc else "")
     if isinstance(value, tuple):

@@ -92,7 +92,7 @@ async def list_restorable(access: Access, form: ReportFormat) -> int:
 
 def _table(rows: list[tuple[str, Restorable]]) -> Table:
     table = plain_table(
-        ("registry", "run or archive", "tags", "manifests", "since (UTC)", "age"),
+        ("registry", "run or archive", "tags", "manifests", "since", "age"),
         ("tags", "manifests"),
     )
     now = datetime.now(UTC)
@@ -103,7 +103,7 @@ def _table(rows: list[tuple[str, Restorable]]) -> Table:
             safe(_argument(one.archive)),
             f"{one.tags:,}",
             f"{one.manifests:,}",
-            f"{one.first:%Y-%m-%d %H:%M:%S}",
+            f"{one.first.astimezone():%Y-%m-%d %H:%M}",
             f"{days} d {rest // 3600} h",
         )
     return table
