@@ -1,7 +1,8 @@
 """What a shell completes besides commands and options: names of registries, repositories, runs.
 
 Names are asked of the API at most once in five minutes. Where that fails, nothing is completed: a
-shell shows no errors while somebody types. What installs completion is Typer's, mended for two shells.
+shell shows no errors while somebody types. What installs completion is Typer's, mended for two
+shells.
 """
 
 import hashlib
@@ -24,8 +25,8 @@ _FRESH_SECONDS = 300
 _TIMEOUT_SECONDS = 3
 _OWNER_ONLY = 0o600
 _FOLDER_MODE = 0o700
-# zsh reads the script at the first Tab, as the function of this name; the script defines another one
-# and leaves that Tab without an answer.
+# zsh reads the script at the first Tab, as the function of this name; the script defines another
+# one, and leaves that Tab without an answer.
 _FIRST_TAB = """
 if [[ ${funcstack[1]} = _aioregistry ]]; then
   _aioregistry_completion "$@"

@@ -253,7 +253,6 @@ def run_connected(
         work: Does it with a connection, and returns the exit code.
         interrupted: Says what was done when Ctrl-C or SIGTERM ends it.
     """
-
     limiters: list[CountingLimiter] = []
 
     async def connected() -> int:

