@@ -91,4 +91,7 @@ def add_creation_hint(error: RegistryError, name: str) -> None:
     if isinstance(error, ConflictError):
         error.hint = f"Names are unique among all accounts: choose another than {name!r}"
     elif isinstance(error, InvalidRequestError) and "already has" in error.message:
-        error.hint = "The subscription's tier allows no further registry: see options()"
+        error.hint = (
+            "The subscription's tier allows no further registry: options(), or"
+            " 'aioregistry options tiers', lists the tiers"
+        )
