@@ -351,9 +351,10 @@ def test_on_a_terminal_it_asks_and_no_is_the_answer_unless_told_otherwise(
         os.write(ours, answer)
         seen = read_all(ours)
     assert process.returncode == code
-    assert "Delete 2 tags and 2 manifests from 'example' (2 DELETEs)? [y/N]" in " ".join(
-        seen.split()
-    )
+    asked = " ".join(seen.split())
+    assert "Delete 2 tags and 2 manifests from 'example' (2 DELETEs)? [y/N]" in asked
+    (folder,) = {path.parent.name for path in filled.plans()}
+    assert f"every item, with its reason: aioregistry cleanup show {folder} -o csv" in asked
     assert len(filled.tags()) == left
 
 

@@ -50,6 +50,7 @@ def test_a_dry_run_only_tells(filled):
     result = filled.run("delete-manifests", f"web@{filled.digest}", "--dry-run")
     assert result.exit_code == 0
     assert result.stdout == f"example/web {filled.digest}\n"
+    assert result.stderr == "a dry run: 1 manifest would be deleted, with 2 tags (a, b)\n"
     assert filled.deletes() == 0
 
 

@@ -56,6 +56,8 @@ def test_without_a_name_the_newest_plan_is_shown(filled):
     shown = json.loads(filled.run("cleanup", "show", "-o", "json").stdout)
     assert shown["tags_to_delete"] == 3
     assert shown["plan"] == str(max(filled.plans()))
+    named = filled.run("cleanup", "show").stdout
+    assert named.startswith(f"plan {max(filled.plans()).parent.name}, made at ")
 
 
 def test_the_newest_plan_of_nobody_is_an_error(filled):

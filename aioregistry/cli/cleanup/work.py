@@ -89,8 +89,7 @@ def plan(
         deletes = next(made.condemned, None) is not None
         printer.say(f"plan written to {path}")
         if deletes:
-            item = f"aioregistry cleanup show {as_argument(path)} -o csv"
-            printer.say(f"every item, with its reason: {item}")
+            printer.say(_items_of(path))
         if deletes and not problems:
             printer.say(f"to carry it out: {carry_out}")
         printer.finish(made, path)
@@ -116,7 +115,9 @@ def show(name: str | None, form: PlanFormat, page: Path | None = None) -> None:
             write_file(page, plan_page(made))
     match form:
         case PlanFormat.TABLE:
-            CleanupOutput(ReportFormat.TABLE).show_plan(made)
+            printer = CleanupOutput(ReportFormat.TABLE)
+            printer.say(_name_of(path, made))
+            printer.show_plan(made)
         case PlanFormat.MARKDOWN:
             typer.echo(markdown_of_plan(made), nl=False)
         case PlanFormat.CSV:
@@ -148,7 +149,7 @@ def apply(
         if not resume:
             check_not_begun(path, made)
         _check_in_use(made, job)
-    job.output.say(f"plan {as_argument(path)}, made at {made.made_at:%Y-%m-%d %H:%M} UTC")
+    job.output.say(_name_of(path, made))
     job.output.show_plan(made)
     if job.uses is not None:
         job.output.say(
@@ -164,6 +165,7 @@ def apply(
     if not yes and (question := job.question(made, resume=resume)):
         from_stdin = "-" in (reading.in_use or ())
         nothing = "nothing more was deleted" if resume else NOTHING
+        job.output.say(_items_of(path))
         ask(command, question, nothing, api_url=made.api_url, stdin_is_data=from_stdin)
 
     async def work(to: Connection) -> int:
@@ -230,6 +232,7 @@ def plan_and_apply(
                 # One that is forgotten on a terminal keeps nobody away.
                 others.close()
                 from_stdin = "-" in (reading.in_use or ())
+                job.output.say(_items_of(job.path))
                 ask(command, question, NOTHING, api_url=made.api_url, stdin_is_data=from_stdin)
                 others.enter_context(clean_up_alone(command, handle))
                 # Meanwhile an undo may have come to its end.
@@ -244,6 +247,15 @@ def plan_and_apply(
         return await _for_each(command, to, planning, job.output, one)
 
     run_connected(command, access, work, lambda: job.interrupted())  # noqa: PLW0108, it changes
+
+
+def _name_of(path: Path, made: Plan) -> str:
+    return f"plan {as_argument(path)}, made at {made.made_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _items_of(path: Path) -> str:
+    """Return how all that a plan deletes is shown."""
+    return f"every item, with its reason: aioregistry cleanup show {as_argument(path)} -o csv"
 
 
 async def _for_each(

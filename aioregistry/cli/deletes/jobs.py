@@ -150,6 +150,8 @@ class _Job(ABC):
             also = self.also_deleted(found)
         if self._options.dry_run:
             typer.echo("".join(f"{where} {name}\n" for name in wanted), nl=False)
+            some = counted(len(wanted), self._unit)
+            typer.echo(f"a dry run: {some} would be deleted{also}", err=True)
             return DONE
         if not self._options.yes:
             some = counted(len(wanted), self._unit)
