@@ -22,6 +22,15 @@ def test_a_file_is_written_once_with_all_settings_as_comments(shell, path):
     assert "exists" in again.stderr
 
 
+def test_the_file_is_shown_with_its_source(shell, path, monkeypatch):
+    first = shell.run("config", "show", "-o", "csv").stdout.splitlines()[1]
+    assert first == f"config,{path},the default path; no such file"
+    shell.run("config", "init")
+    monkeypatch.setenv("AIOREGISTRY_CONFIG", str(path))
+    first = shell.run("config", "show", "-o", "csv").stdout.splitlines()[1]
+    assert first == f"config,{path},AIOREGISTRY_CONFIG"
+
+
 def test_a_setting_is_used_once_it_is_set(shell, path):
     shell.run("config", "init")
     assert shell.run("config", "set", "registry", "example").exit_code == 0
@@ -47,7 +56,7 @@ def test_a_setting_of_another_profile_is_set_where_it_is_named(shell, path):
         (["api-url", "nowhere"], "api-url"),
         (["registry", "Bad Name"], "not a valid registry: 'Bad Name'"),
         (["keep", "0"], "must be a whole number from 1"),
-        (["headroom", "2"], "must be a number from 0"),
+        (["headroom", "2"], "must be a number of at least 0"),
         (["rate-limit", "fast"], "must be real"),
     ],
 )

@@ -179,7 +179,10 @@ def _shown(key: str, value: str) -> str:
 def _lines(settings: Settings) -> list[_Line]:
     found = {"profile": settings.profile}
     found |= {key: settings.get(key) for key in KEYS if key != _SECRET_KEY}
-    lines = [_Line("config", str(settings.config.path), "AIOREGISTRY_CONFIG, or the default path")]
+    source = "AIOREGISTRY_CONFIG" if os.environ.get("AIOREGISTRY_CONFIG") else "the default path"
+    if not settings.config.path.exists():
+        source += "; no such file"
+    lines = [_Line("config", str(settings.config.path), source)]
     lines += [
         _Line(key, _shown(key, setting.value), setting.source)
         for key, setting in found.items()

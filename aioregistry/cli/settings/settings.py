@@ -200,7 +200,7 @@ class Settings:
                 limit = RateLimit(headroom=float(share.value))
             except ValueError:
                 raise SettingsError(
-                    f"{share.source}: headroom must be a number from 0 up to, not including, 1,"
+                    f"{share.source}: headroom must be a number of at least 0 and less than 1,"
                     f" not {share.value!r}"
                 ) from None
         chosen = self.get("rate-limit")
