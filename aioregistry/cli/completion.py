@@ -49,7 +49,7 @@ def install(shell: str | None = None) -> tuple[str, Path]:
     Args:
         shell: Name of the shell; None for the one that runs this program.
     """
-    from typer.completion import install as install_script
+    from typer.completion import install as install_script  # type: ignore[attr-defined]
 
     shell, path = install_script(shell=shell)
     if shell == "zsh":
