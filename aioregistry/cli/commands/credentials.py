@@ -63,8 +63,8 @@ def login(
         settings = Settings.load(access)
         settings.check_origins()
         store = Store.open(docker_config_path(), settings.registry_host)
-        before = store.passwords()
         if use_helper or store.helper == OWN_HELPER:
+            before = store.passwords()
             place = "--use-helper" if use_helper else str(store.path)
             scope.check_helper_follows(settings, place)
             if use_helper:
@@ -77,7 +77,7 @@ def login(
                     f" {registry!r}: run 'aioregistry config set registry {registry}'"
                 )
         else:
-            await _make_and_store(store, access, registry, scope)
+            before = await _make_and_store(store, access, registry, scope)
         await _revoke(before, "the credentials that were stored before")
         _name_files_that_go_first(store.host)
         return DONE
@@ -85,7 +85,10 @@ def login(
     run("login", access, work(), _interrupted)
 
 
-async def _make_and_store(store: Store, access: Access, registry: str | None, scope: Scope) -> None:
+async def _make_and_store(
+    store: Store, access: Access, registry: str | None, scope: Scope
+) -> list[str]:
+    """Make credentials and store them; return the passwords that were stored before."""
     minted = await _mint(access, registry, scope)
     password, logins = minted.credentials.password, Logins.default()
     try:
@@ -97,18 +100,26 @@ async def _make_and_store(store: Store, access: Access, registry: str | None, sc
             " logout' will not revoke the credentials"
         )
     try:
-        where = await _save(store, minted)
+        where, before = await _save(store, minted)
     except OSError as error:
         error.add_note("no credentials were stored; DOCKER_CONFIG names another folder")
         raise
     _say(f"{where}: {minted}")
     minted.warn("'aioregistry logout' revokes them")
+    return before
 
 
-async def _save(store: Store, minted: Minted) -> str:
-    """Store new credentials, and return where; they are revoked where that fails."""
+async def _save(store: Store, minted: Minted) -> tuple[str, list[str]]:
+    """Store new credentials; they are revoked where that fails.
+
+    Returns:
+        Where, and the passwords that were stored there before.
+    """
     try:
-        return store.save(minted.credentials)
+        # Others may have logged in, here or elsewhere, while the API made these.
+        store = Store.open(store.path, store.host)
+        before = store.passwords()
+        return store.save(minted.credentials), before
     except (DockerConfigError, OSError):
         await revoke_at(minted.credentials.password, minted.api_url)
         raise
@@ -187,7 +198,8 @@ def credentials(
         if store is None:
             typer.echo(json.dumps(minted.credentials.config, indent=2))
         else:
-            _say(f"{await _save(store, minted)}: {minted}")
+            where, _ = await _save(store, minted)
+            _say(f"{where}: {minted}")
         minted.warn(_CONTROL_PANEL)
         return DONE
 

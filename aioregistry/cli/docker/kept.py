@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import platformdirs
 from attrs import asdict, frozen
 
+from aioregistry.cli.docker.turns import one_at_a_time
 from aioregistry.cli.settings.settings import Settings
 from aioregistry.files import write_file
 
@@ -83,6 +84,10 @@ class Place:
         """Return the credentials, unless they are near their end."""
         kept = Kept.read(self.path)
         return kept if kept is not None and _now() < kept.renew_at else None
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Return in what credentials are made: who waits for it finds those of others."""
+        return one_at_a_time(self.path.parent)
 
     def keep(self, username: str, password: str, settings: Settings) -> Kept:
         """Keep new credentials, and return them."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from aioregistry.cli.docker.turns import one_at_a_time
 from aioregistry.files import write_file
 
 __all__ = ["Login", "Logins", "Revocation", "revoke", "revoke_at"]
@@ -67,7 +68,8 @@ class Logins:
         """
         ends = None if expires_at is None else expires_at.timestamp()
         made = Login(_fingerprint(password), api_url, ends)
-        self._write([*self._read(), made])
+        with one_at_a_time(self.path.parent):
+            self._write([*self._read(), made])
 
     def forget(self, password: str) -> None:
         """Forget credentials that are revoked.
@@ -76,7 +78,8 @@ class Logins:
             OSError: The file cannot be written.
         """
         fingerprint = _fingerprint(password)
-        self._write([each for each in self._read() if each.fingerprint != fingerprint])
+        with one_at_a_time(self.path.parent):
+            self._write([each for each in self._read() if each.fingerprint != fingerprint])
 
     def _read(self) -> list[Login]:
         try:
