@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import OrderedDict
+from typing import Any
 
 from aiolimiter import AsyncLimiter
 
@@ -48,6 +49,14 @@ class WindowLimiter:
         self._closed = False
         self._dispatcher: asyncio.Task[None] | None = None
         self._alarm: asyncio.Future[None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A bucket counts by what Python pickles no more from 3.14 on.
+        return {name: value for name, value in vars(self).items() if name != "_bucket"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._bucket = AsyncLimiter(self._rate_limit.burst, 1.0)
 
     def acquire_at_once(self, priority: Priority = "interactive") -> bool:
         """Take a permit if there is one now that nobody waits for, and return whether it was.

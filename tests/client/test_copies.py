@@ -16,7 +16,11 @@ async def test_what_belongs_to_an_open_client_says_why_it_cannot_be_copied(clien
             copied(each)
 
 
-async def test_a_client_that_was_not_opened_goes_to_another_process(sandbox):
-    given = pickle.loads(pickle.dumps(RegistryClient(sandbox.token, base_url=sandbox.url)))
-    async with given:
+@pytest.mark.parametrize("copied", [lambda one: pickle.loads(pickle.dumps(one)), copy.deepcopy])
+async def test_a_client_that_was_not_opened_goes_to_another_process(sandbox, copied):
+    async with copied(RegistryClient(sandbox.token, base_url=sandbox.url)) as given:
         assert (await given.get_registry()).name == "example"
+
+
+def test_what_newer_pythons_do_not_pickle_is_in_no_client():
+    assert b"itertools" not in pickle.dumps(RegistryClient("a-token"))
