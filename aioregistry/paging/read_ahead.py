@@ -73,11 +73,12 @@ class ListPages(Generic[T]):
         try:
             if task is None:
                 answer = await self._fetch(ref)
-            elif task.done():
-                answer = task.result()
             else:
-                # Shielded: a caller that gives up waiting finds the page when it comes again.
-                answer = await asyncio.shield(task)
+                if not task.done():
+                    # A caller that gives up waiting finds the page when it comes again. Of what
+                    # is shielded instead, newer Pythons would log an error that nobody waits for.
+                    await asyncio.wait((task,))
+                answer = task.result()
         except NotFoundError as error:
             if error.is_certain and self._walk.list_deleted():
                 self.cancel()
