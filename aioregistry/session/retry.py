@@ -140,7 +140,9 @@ class NextAttempt:
             add_hint(error, request, answer.body)
         log.token_failures = 0
         is_rate_limited = failure.status == 429
-        log.may_have_taken_effect |= failure.sent and not is_rate_limited
+        # What was refused for good is sent again all the same, in the other family of paths.
+        may_pass = failure.status is None or failure.status in _PASSING_STATUSES
+        log.may_have_taken_effect |= failure.sent and may_pass
         log.rate_limited += is_rate_limited
         number = log.rate_limited if is_rate_limited else log.attempts - log.rate_limited
         located(error, log, self.base_url)

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from aioregistry import NotFoundError, PreconditionFailedError, RegistryClient
 from aioregistry.sandbox import Fault, Faults, Sandbox
 from tests.conftest import QUICK
+from tests.session.serving import serving
 
 
 @pytest.fixture
@@ -82,3 +84,26 @@ async def test_an_account_without_a_registry_has_none_to_find(sandbox, second_fa
     async with second_family as client:
         with pytest.raises(NotFoundError, match="no registry"):
             await client.get_registry()
+
+
+USE_THE_OTHER = {
+    "id": "precondition_failed",
+    "message": "This API is not supported. Please use '/v2/registries/{registry_name}' instead.",
+}
+
+
+async def test_what_never_was_is_not_deleted_by_the_move_to_the_other_family():
+    """The 412 that asks for the move shows that nothing was done."""
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.path.startswith("/v2/registry/"):
+            return web.json_response(USE_THE_OTHER, status=412)
+        return web.json_response({"id": "not_found", "message": "tag not found"}, status=404)
+
+    async with serving(answer) as url, RegistryClient("token", base_url=url) as client:
+        repo = client.registry("example").repository("web")
+        report = await repo.delete_tags(["v1", "v2"])
+    async with serving(answer) as url, RegistryClient("token", base_url=url) as client:
+        with pytest.raises(NotFoundError):
+            await client.registry("example").repository("web").delete_tag("v1")
+    assert len(report.absent) == 2, report
