@@ -29,7 +29,7 @@ __all__ = [
     "Tag",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 # A time without its offset could be off by hours, and ages decide what is deleted.
 Time = Annotated[datetime, Meta(tz=True)]
@@ -215,7 +215,7 @@ class DockerCredentials:
 
 
 @frozen
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """One page of a listing.
 
     Attributes:
@@ -225,7 +225,7 @@ class Page(Generic[T]):
         next_token: The token of the page that follows; None where there is none.
     """
 
-    items: tuple[T, ...]
+    items: tuple[T_co, ...]
     total: int | None
     number: int
     next_token: str | None = None

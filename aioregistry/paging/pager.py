@@ -20,11 +20,11 @@ __all__ = [
     "Pager",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
 
-class ClosingIterator(AbstractAsyncContextManager[Any, None], AsyncIterator[T]):
+class ClosingIterator(AbstractAsyncContextManager[Any, None], AsyncIterator[T_co]):
     """An async iterator that ends by ``aclose``, or with an ``async with`` block."""
 
     async def __aenter__(self) -> Self:
@@ -43,7 +43,7 @@ class ClosingIterator(AbstractAsyncContextManager[Any, None], AsyncIterator[T]):
         """End the work that is under way. The iterator yields nothing more."""
 
 
-class PageSource(Protocol[T]):
+class PageSource(Protocol[T_co]):
     """Where an iterator's pages come from."""
 
     @property
@@ -58,7 +58,7 @@ class PageSource(Protocol[T]):
     def complete(self) -> bool:
         """Whether all was yielded, asked at the end."""
 
-    async def next_page(self) -> Page[T] | None:
+    async def next_page(self) -> Page[T_co] | None:
         """Return the next page; None at the end."""
 
     def cancel(self) -> list[asyncio.Task[Any]]:
@@ -80,7 +80,7 @@ class KnownPages(Protocol):
         """
 
 
-class PageIterator(ClosingIterator[Page[T]]):
+class PageIterator(ClosingIterator[Page[T_co]]):
     """Yields the pages of a walk.
 
     Example:
@@ -97,13 +97,13 @@ class PageIterator(ClosingIterator[Page[T]]):
             API does not count, True needs its end to have been shown.
     """
 
-    def __init__(self, source: PageSource[T]) -> None:
+    def __init__(self, source: PageSource[T_co]) -> None:
         self._source = source
         self._ended = False
         self._waiting = False
         self.complete: bool | None = None
 
-    async def __anext__(self) -> Page[T]:
+    async def __anext__(self) -> Page[T_co]:
         if self._ended:
             raise StopAsyncIteration
         if self._waiting:
@@ -160,7 +160,7 @@ class PageIterator(ClosingIterator[Page[T]]):
         self._source.cancel()
 
 
-class ItemIterator(ClosingIterator[T]):
+class ItemIterator(ClosingIterator[T_co]):
     """Yields the items of a walk, one by one.
 
     Example:
@@ -172,11 +172,11 @@ class ItemIterator(ClosingIterator[T]):
         ```
     """
 
-    def __init__(self, pages: PageIterator[T]) -> None:
+    def __init__(self, pages: PageIterator[T_co]) -> None:
         self._pages = pages
-        self._items: Iterator[T] = iter(())
+        self._items: Iterator[T_co] = iter(())
 
-    async def __anext__(self) -> T:
+    async def __anext__(self) -> T_co:
         while True:
             for item in self._items:
                 return item
@@ -203,7 +203,7 @@ class ItemIterator(ClosingIterator[T]):
         await self._pages.aclose()
 
 
-class Pager(Generic[T]):
+class Pager(Generic[T_co]):
     """A list to walk: a description, from which each iteration begins a walk of its own.
 
     ``async for item in pager`` yields every item once. The walk asks for the next page only when
@@ -220,10 +220,10 @@ class Pager(Generic[T]):
 
     def __init__(
         self,
-        open_pages: Callable[[int], PageSource[T]],
+        open_pages: Callable[[int], PageSource[T_co]],
         per_page: int,
         path: str = "",
-        open_known: Callable[[int, KnownPages], PageSource[T]] | None = None,
+        open_known: Callable[[int, KnownPages], PageSource[T_co]] | None = None,
         with_decoder: "Callable[[Callable[[bytes], RawPage[Any]]], Pager[Any]] | None" = None,
     ) -> None:
         self._open_pages = open_pages
@@ -235,17 +235,17 @@ class Pager(Generic[T]):
     def __repr__(self) -> str:
         return f"<Pager of {self._path}>" if self._path else "<Pager>"
 
-    def __aiter__(self) -> ItemIterator[T]:
+    def __aiter__(self) -> ItemIterator[T_co]:
         return ItemIterator(self.pages())
 
-    def pages(self) -> PageIterator[T]:
+    def pages(self) -> PageIterator[T_co]:
         """Return an iterator over the pages, for a walk of its own.
 
         Nothing is sent before its first step.
         """
         return PageIterator(self._open_pages(self._per_page))
 
-    def through(self, known: KnownPages) -> "Pager[T]":
+    def through(self, known: KnownPages) -> "Pager[T_co]":
         """Return a pager over the same list that asks only for pages that are not known.
 
         Args:
@@ -273,7 +273,9 @@ class Pager(Generic[T]):
             raise ValueError(f"the pages of {self!r} cannot be decoded otherwise")
         return self._with_decoder(decode)
 
-    async def collect(self, limit: int | None = None, *, require_complete: bool = False) -> list[T]:
+    async def collect(
+        self, limit: int | None = None, *, require_complete: bool = False
+    ) -> list[T_co]:
         """Return the items as a list.
 
         Args:
@@ -290,7 +292,7 @@ class Pager(Generic[T]):
                 return []
             raise ValueError(f"limit must not be negative: {limit}")
         per_page = self._per_page if limit is None else min(limit, self._per_page)
-        items: list[T] = []
+        items: list[T_co] = []
         async with PageIterator(self._open_pages(per_page)) as pages:
             async for page in pages:
                 items += page.items
@@ -306,7 +308,7 @@ class Pager(Generic[T]):
             )
         return items
 
-    async def first(self) -> T | None:
+    async def first(self) -> T_co | None:
         """Return the first item in the server's order, or None when there is none.
 
         One request for a page of one item.

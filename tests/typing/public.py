@@ -113,3 +113,13 @@ async def collections(registry: RegistryHandle) -> None:
     await registry.start_garbage_collection("unreferenced blob only")  # type: ignore[arg-type]
     credentials = await registry.docker_credentials(expiry_seconds=3600)
     assert_type(credentials.config, dict[str, Any])
+
+
+async def of_either_kind(pager: Pager[Tag | Manifest]) -> Page[Tag | Manifest]:
+    return await anext(pager.pages())
+
+
+async def a_pager_of_one_kind_is_one_of_either(repo: RepositoryHandle) -> None:
+    assert_type(await of_either_kind(repo.tags()), Page[Tag | Manifest])
+    some: Pager[Tag | Manifest] = repo.manifests()
+    await of_either_kind(some)
