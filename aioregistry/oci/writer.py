@@ -28,7 +28,7 @@ logger: logging.Logger = logging.getLogger("aioregistry")
 _CREATED = 201
 _LEFT_OPEN = ". The upload could not be cancelled: the registry drops it by itself"
 _NOT_NOW = (
-    "While a garbage collection is under way nobody may push, and a plan may allow no further"
+    "While a garbage collection is under way nobody may push, and the tier may allow no further"
     " repository"
 )
 _MISSING_PARTS = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})

@@ -192,6 +192,29 @@ async def test_pushing_is_granted_by_scope_unless_the_registry_is_read_only(
     assert grants == {("example/repo", action) for action in allowed}
 
 
+async def test_the_free_tier_has_no_room_for_a_second_repository(session, sandbox):
+    state = sandbox.state
+    state.push("example", "repo", ["v1"])
+    said = {}
+
+    async def ask(name, action="pull,push", *, read_write=True):
+        secret = state.issue_credentials("example", read_write=read_write).secret
+        scope = f"repository:example/{name}:{action}"
+        url = f"{sandbox.url}/v2/registry/auth"
+        async with session.get(url, params={"scope": scope}, headers=basic(secret)) as answer:
+            said.update(await answer.json())
+            return answer.status
+
+    assert await ask("other") == 200
+    state.subscribe("starter")
+    assert await ask("other") == 403
+    assert said["errors"][0]["code"] == "DENIED"
+    assert "includes 1 repositories" in said["errors"][0]["message"]
+    assert await ask("other", "pull") == 200
+    assert await ask("other", read_write=False) == 200
+    assert await ask("repo") == 200
+
+
 async def test_credentials_that_revoke_themselves_are_refused(session, sandbox, credentials):
     url, secret = f"{sandbox.url}/v1/oauth/revoke", credentials.secret
     bearer = {"Authorization": f"Bearer {secret}"}

@@ -10,7 +10,7 @@ from aioregistry.sandbox.calls.answers import (
     unauthorized,
     unsupported,
 )
-from aioregistry.sandbox.state.credentials import HOST, Credentials
+from aioregistry.sandbox.state.credentials import HOST, Credentials, repositories_to_push
 from aioregistry.sandbox.state.state import State
 
 __all__ = ["REVOCATION_ROUTE", "TOKEN_ROUTE", "answer_revocation", "answer_token"]
@@ -35,7 +35,8 @@ def answer_token(
         body: The form of a POST.
 
     Raises:
-        ProtocolError: 401: the credentials are not good.
+        ProtocolError: 401: the credentials are not good; 403: the tier has no room for a repository
+            that is to be pushed to.
     """
     now = state.clock()
     if method == "GET":
@@ -50,6 +51,7 @@ def answer_token(
     if credentials is None:
         raise unauthorized({"Www-Authenticate": f'Basic realm="{HOST}"'})
     scopes = [scope for value in asked for scope in value.split(" ")]
+    _check_room(state, credentials, scopes)
     read_only = [name for name in state.registries if state.active_collection(name)]
     token = state.keyring.grant(credentials, scopes, now, read_only)
     granted = {"token": token, "access_token": token, "expires_in": _SECONDS}
@@ -82,6 +84,26 @@ def answer_revocation(state: State, method: str, authorization: str, body: bytes
     # One that is not known has nothing left to revoke.
     state.keyring.revoke(token, state.clock())
     return answer_json(200, {})
+
+
+def _check_room(state: State, credentials: Credentials, scopes: Sequence[str]) -> None:
+    """Refuse a push to one repository more than the free tier includes.
+
+    A state may have more repositories than a paid tier includes, and nothing is refused there.
+
+    Raises:
+        ProtocolError: 403, though the credentials may push.
+    """
+    if state.tier.monthly_price_in_cents or not credentials.read_write:
+        return
+    existing = state.registry(credentials.registry).repositories
+    new = repositories_to_push(credentials.registry, scopes) - existing.keys()
+    held = sum(len(registry.repositories) for registry in state.registries.values())
+    included = state.tier.included_repositories
+    if new and held + len(new) > included:
+        raise ProtocolError(
+            403, "DENIED", f"the tier includes {included} repositories, and has {held} already"
+        )
 
 
 def _login_by_form(

@@ -16,6 +16,15 @@ _TOKEN_SECONDS = 900
 _SCOPE = re.compile(r"repository:(?P<registry>[^/:]+)/(?P<name>[^:]+):(?P<actions>[a-z,*]+)")
 
 
+def repositories_to_push(registry: str, scopes: Iterable[str]) -> set[str]:
+    """The repositories of a registry to which some scopes ask to push."""
+    return {
+        scope["name"]
+        for scope in filter(None, map(_SCOPE.fullmatch, scopes))
+        if scope["registry"] == registry and "push" in scope["actions"].split(",")
+    }
+
+
 @attrs.frozen
 class Credentials:
     """A secret that opens one registry.

@@ -11,7 +11,6 @@ OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_EMPTY = "application/vnd.oci.empty.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Without its zone a time is written in two thirds of the time, and a page has 200 of them.
