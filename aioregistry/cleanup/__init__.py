@@ -32,7 +32,7 @@ from aioregistry.cleanup.plan.make import PlanProgress, make_plan
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.policy.check import Finding, check_policy
 from aioregistry.cleanup.policy.file import PolicyFileError, load_policy, read_policy
-from aioregistry.cleanup.policy.patterns import Glob, Regex
+from aioregistry.cleanup.policy.patterns import Glob, Globs, Regex
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rule import (
     Candidate,
@@ -101,6 +101,7 @@ __all__ = [
     "FreedBytes",
     "GarbageCollectionError",
     "Glob",
+    "Globs",
     "InUse",
     "InUseError",
     "InUseSummary",

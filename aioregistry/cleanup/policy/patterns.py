@@ -163,7 +163,11 @@ def _check_globs(_: object, __: object, globs: Any) -> None:
 
 @frozen
 class Globs:
-    """Several globs: what matches one of them matches."""
+    """Several globs: what matches one of them matches.
+
+    Attributes:
+        globs: The globs.
+    """
 
     globs: tuple[Glob, ...] = field(validator=_check_globs)
 
