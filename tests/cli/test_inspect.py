@@ -11,6 +11,7 @@ from aioregistry.cli.images.inspecting import _lines, _tree
 from aioregistry.images import ImageConfig, ImageInspection, InspectedLayer, InspectedManifest
 from tests.images.pushing import put
 from tests.images.test_copying import named, release
+from tests.images.test_inspecting import image_with
 from tests.real.images import Store
 
 DIGEST = "sha256:" + "0" * 64
@@ -64,6 +65,18 @@ def test_json_for_programs(filled):
     assert [one["kind"] for one in document["manifests"]].count("image") == 3
     assert document["manifests"][0]["children"]
     assert document["decisions"] == []
+
+
+def test_values_of_the_environment_are_shown_when_asked_for(shell):
+    store = Store()
+    put(shell.sandbox, store, image_with(store, b'{"config": {"Env": ["TOKEN=secret"]}}'), "v1")
+    for form in ("tree", "plain", "json"):
+        asked = ("inspect", "web:v1", "-o", form)
+        hidden, shown = shell.run(*asked), shell.run(*asked, "--show-env")
+        assert (hidden.exit_code, shown.exit_code) == (0, 0)
+        assert "secret" not in hidden.output
+        assert "TOKEN" in hidden.output
+        assert "secret" in shown.output
 
 
 def test_a_policy_says_what_deletes_it(filled):
