@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aioregistry.cli.commands import credentials
+from aioregistry.cli.commands import config, credentials
 from aioregistry.cli.docker import kept, logins
-from aioregistry.cli.docker.turns import one_at_a_time
+from aioregistry.cli.settings.config_file import read_config
+from aioregistry.cli.settings.turns import one_at_a_time
 from tests.cli.test_credentials import account, config_of, helper, requests
 
 __all__ = ["account", "helper"]
@@ -96,3 +97,17 @@ def test_of_two_logins_at_once_both_are_noted(tmp_path, monkeypatch):
     noted.note("own", "https://api.test", ends)
     assert noted.find("own")
     assert noted.find("other")
+
+
+def test_of_two_settings_that_are_changed_at_once_both_are_kept(account, monkeypatch):
+    path = account.folder / "config/aioregistry/config.toml"
+    account.run("config", "set", "registry", "example")
+
+    @contextmanager
+    def turn(folder):
+        path.write_text(path.read_text() + 'expiry = "2h"\n')
+        yield
+
+    monkeypatch.setattr(config, "one_at_a_time", turn)
+    assert account.run("config", "set", "headroom", "0.1").exit_code == 0
+    assert {"registry", "expiry", "headroom"} <= set(read_config(path).profiles["default"])

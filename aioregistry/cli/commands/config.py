@@ -21,6 +21,7 @@ from aioregistry.cli.settings.config_file import (
     with_setting,
 )
 from aioregistry.cli.settings.settings import Setting, Settings, SettingsError
+from aioregistry.cli.settings.turns import one_at_a_time
 from aioregistry.files import read_text, write_file
 from aioregistry.session.origins import without_login
 
@@ -135,23 +136,32 @@ def set_(
             raise SettingsError(f"unknown key {key!r}; the keys are {', '.join(_SETTABLE)}")
         check_kind(key, value)
         path = config_path(os.environ)
-        text = read_text(path) if path.exists() else ""
-        config = parse_config(path, text)
-        profile = access.profile or os.environ.get("AIOREGISTRY_PROFILE") or config.profile
-        profile = profile or "default"
-        changed = with_setting(text, profile, key, value)
-        # What cannot be read back is not written.
-        after = parse_config(path, changed)
-        if profile in after.invalid:
-            raise after.invalid[profile]
-        if after.profiles[profile].get(key) != value:
-            raise SettingsError(f"{path}: cannot change {key} in this file: edit it by hand")
-        Settings(after, Setting(profile, str(path)), {}, {}).check(key)
-        _write(path, changed, mode=None if path.exists() else _OWNER_ONLY)
+        # Help must not load the clean-up.
+        from aioregistry.cleanup.state_folder import state_root
+
+        with one_at_a_time(state_root()):
+            profile = _change(path, access.profile, key, value)
         typer.echo(f"{path}: set {key} of profile {profile!r}", err=True)
         return DONE
 
     run("config set", access, work())
+
+
+def _change(path: Path, profile: str | None, key: str, value: str) -> str:
+    """Change a setting in a configuration file, and return the profile that has it."""
+    text = read_text(path) if path.exists() else ""
+    config = parse_config(path, text)
+    profile = profile or os.environ.get("AIOREGISTRY_PROFILE") or config.profile or "default"
+    changed = with_setting(text, profile, key, value)
+    # What cannot be read back is not written.
+    after = parse_config(path, changed)
+    if profile in after.invalid:
+        raise after.invalid[profile]
+    if after.profiles[profile].get(key) != value:
+        raise SettingsError(f"{path}: cannot change {key} in this file: edit it by hand")
+    Settings(after, Setting(profile, str(path)), {}, {}).check(key)
+    _write(path, changed, mode=None if path.exists() else _OWNER_ONLY)
+    return profile
 
 
 def _write(path: Path, text: str, mode: int | None) -> None:

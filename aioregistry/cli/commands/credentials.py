@@ -26,6 +26,7 @@ from aioregistry.cli.exit_codes import DONE, SOME_FAILED, epilog
 from aioregistry.cli.options import Access, RegistryName, with_groups
 from aioregistry.cli.running import run, run_connected
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.cli.settings.turns import one_at_a_time
 
 if TYPE_CHECKING:
     from aioregistry.api.models import DockerCredentials
@@ -116,10 +117,11 @@ async def _save(store: Store, minted: Minted) -> tuple[str, list[str]]:
         Where, and the passwords that were stored there before.
     """
     try:
-        # Others may have logged in, here or elsewhere, while the API made these.
-        store = Store.open(store.path, store.host)
-        before = store.passwords()
-        return store.save(minted.credentials), before
+        with one_at_a_time(Logins.default().path.parent):
+            # Others may have logged in, here or elsewhere, while the API made these.
+            store = Store.open(store.path, store.host)
+            before = store.passwords()
+            return store.save(minted.credentials), before
     except (DockerConfigError, OSError):
         await revoke_at(minted.credentials.password, minted.api_url)
         raise

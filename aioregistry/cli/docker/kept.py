@@ -10,8 +10,8 @@ from pathlib import Path
 import platformdirs
 from attrs import asdict, frozen
 
-from aioregistry.cli.docker.turns import one_at_a_time
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.cli.settings.turns import one_at_a_time
 from aioregistry.files import write_file
 
 __all__ = ["EXPIRY_SECONDS", "Kept", "Place", "drop"]

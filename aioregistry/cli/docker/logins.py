@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from aioregistry.cli.docker.turns import one_at_a_time
+from aioregistry.cli.settings.turns import one_at_a_time
 from aioregistry.files import write_file
 
 __all__ = ["Login", "Logins", "Revocation", "revoke", "revoke_at"]

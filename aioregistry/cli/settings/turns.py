@@ -19,12 +19,12 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
     Args:
         folder: Where the files are; it is made if it does not exist.
     """
-    # Most calls of the helper need none.
+    # Most calls of Docker's credential helper need none.
     from filelock import FileLock
 
     with ExitStack() as stack:
         with suppress(OSError, NotImplementedError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = FileLock(folder / ".docker.lock", timeout=_PATIENCE_SECONDS, mode=_OWNER_ONLY)
+            lock = FileLock(folder / ".turn.lock", timeout=_PATIENCE_SECONDS, mode=_OWNER_ONLY)
             stack.enter_context(lock)
         yield
