@@ -10,6 +10,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from aioregistry import (
 from aioregistry.cleanup.apply.apply import apply_plan
 from aioregistry.cleanup.apply.caps import CapExceededError, Caps
 from aioregistry.cleanup.manifests.content import MissingContentError, UnreadableContentError
+from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.make import make_plan
 from aioregistry.cleanup.policy.policy import Policy
 from aioregistry.cleanup.policy.rules import Delete, DeleteOlderThan, Keep, KeepNewest
@@ -569,3 +571,16 @@ def test_random_registries_keep_what_the_policy_keeps_and_what_that_needs(count)
         asyncio.run(clean_up(seed, policy, kill_at))
 
     check()
+
+
+async def test_a_manifest_that_was_added_to_a_plan_by_hand_stays_where_a_kept_index_needs_it(job):
+    job.builder.image("old")
+    child = job.builder.image()
+    job.builder.index("keep", children=[child])
+    plan = await job.plan()
+    (repository,) = plan.repositories
+    added = Condemned(delete="manifest", digest=child)
+    edited = evolve(repository, condemned=(*repository.condemned, added))
+    report = await job.apply(evolve(plan, repositories=(edited,)))
+    assert names(report.deleted) == {"old"}
+    assert names(report.drift) == {child}

@@ -65,7 +65,7 @@ async def test_what_became_of_it_is_read_by_the_next_process(path):
         journal.record("web", ITEM, "failed", "no")
     async with Journal(path, PLAN, resume=True) as journal:
         assert journal.past("web", ITEM) == Past("failed", "no")
-        assert journal.past("web", OTHER) == Past("begun")
+        assert journal.past("web", OTHER) == Past("begun", was_sent=True)
         assert journal.past("api", ITEM) is None
 
 
@@ -75,7 +75,7 @@ async def test_a_line_that_was_cut_off_is_dropped(path):
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"at": "20')
     async with Journal(path, PLAN, resume=True) as journal:
-        assert journal.past("web", ITEM) == Past("begun")
+        assert journal.past("web", ITEM) == Past("begun", was_sent=True)
         await journal.begin("web", OTHER)
     assert [line["name"] for line in lines(path)[1:]] == ["v1", OTHER.digest]
 
@@ -89,7 +89,7 @@ async def test_a_journal_cut_off_anywhere_can_be_resumed(path):
         path.write_bytes(whole[:length])
         async with Journal(path, PLAN, resume=True) as journal:
             past = journal.past("web", ITEM)
-        assert past in {None, Past("begun"), Past("deleted")}
+        assert past in {None, Past("begun", was_sent=True), Past("deleted")}
         assert path.read_bytes().endswith(b"\n")
 
 
@@ -108,7 +108,7 @@ async def test_a_plan_that_was_begun_is_not_begun_again(path):
         (b'{"format": "other", "version": 1, "plan": "x"}\n', "not a journal that"),
         (
             b'{"format": "aioregistry cleanup journal", "version": 9, "plan": "x"}\n',
-            "not a journal",
+            "a newer version of this program wrote this journal",
         ),
         (b'{"format": "aioregistry cleanup journal", "version": 1, "plan": "x"}\n', "another plan"),
     ],
@@ -269,8 +269,15 @@ HEAD = {"format": "aioregistry cleanup journal", "version": 1, "plan": PLAN.id}
             "not a journal that this program reads",
         ),
         (
-            json.dumps(HEAD | {"version": 2}).encode() + b"\n",
+            json.dumps(HEAD | {"version": 0}).encode() + b"\n",
             "not a journal that this program reads",
+        ),
+        (
+            json.dumps(HEAD | {"version": 2}).encode() + b"\n",
+            (
+                "a newer version of this program wrote this journal (its format is 2, and this one"
+                " reads 1): resume the plan with that"
+            ),
         ),
         (
             json.dumps(HEAD | {"plan": "x"}).encode() + b"\n",
@@ -352,3 +359,39 @@ async def test_a_journal_in_which_nothing_was_begun_is_begun_again(path):
     async with Journal(path, PLAN, resume=False) as journal:
         await journal.begin("web", ITEM)
     assert [line.get("name") for line in lines(path)] == [None, "v1"]
+
+
+async def test_a_tag_that_no_longer_exists_is_in_a_line_that_builds_before_it_read(path):
+    async with Journal(path, PLAN, resume=False) as journal:
+        await journal.record_lost_tag("web", "keep")
+    line = lines(path)[1]
+    assert line["state"] in {"begun", "checked", "deleted", "absent", "drift", "failed", "unknown"}
+    assert (line["delete"], line["name"]) == ("", "keep")
+    async with Journal(path, PLAN, resume=True) as journal:
+        assert journal.lost_tags("web") == {"keep"}
+        assert journal.is_unchecked("web")
+        journal.record_checked("web")
+    async with Journal(path, PLAN, resume=True) as journal:
+        assert journal.lost_tags("web") == set()
+
+
+@pytest.mark.parametrize(
+    ("states", "was_sent"),
+    [
+        ([], False),
+        (["begun"], True),
+        (["begun", "unknown"], True),
+        (["begun", "absent"], True),
+        (["begun", "absent", "absent"], True),
+        (["absent"], False),
+        (["begun", "not_attempted"], False),
+        (["begun", "not_attempted", "absent"], False),
+        (["begun", "failed"], False),
+    ],
+)
+async def test_a_delete_that_was_answered_as_if_there_were_nothing_was_sent(path, states, was_sent):
+    async with Journal(path, PLAN, resume=False) as journal:
+        for state in states:
+            journal.record("web", ITEM, state, "")
+    async with Journal(path, PLAN, resume=True) as journal:
+        assert journal.was_sent("web", ITEM) is was_sent

@@ -75,6 +75,23 @@ async def test_what_was_begun_stays_unknown_while_nobody_can_look(job, path, dea
     assert (names(report.deleted), report.absent) == ({"a", "b"}, ())
 
 
+@pytest.mark.parametrize("deadline", [0.0, None])
+async def test_what_was_sent_and_did_not_exist_is_unknown_while_nobody_can_look(
+    job, path, deadline
+):
+    job.builder.image("a")
+    plan = await job.plan()
+    ((_, item),) = plan.condemned
+    async with Journal(path, plan, resume=False) as journal:
+        await journal.begin("web", item)
+        journal.record("web", item, "absent", "")
+    job.sandbox.state.delete_manifest("example", "web", item.digest)
+    if deadline is None:
+        job.sandbox.faults = Faults([Fault(kind="status", status=403, route="*/digests")])
+    report = await job.apply(plan, journal=path, resume=True, deadline=deadline)
+    assert (names(report.unknown), report.not_attempted) == ({"a"}, ())
+
+
 async def test_what_was_begun_in_another_repository_is_something_else(job, path):
     job.builder.image("a")
     plan = await job.plan()

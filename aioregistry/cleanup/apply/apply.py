@@ -188,7 +188,7 @@ async def _carry_out(job: Job, random: Random) -> CleanupReport:
     lists: dict[Status, list[ItemOutcome]] = {}
     for key in job.plan.condemned:
         if key not in job.outcomes:
-            job.record(*key, "unknown" if job.may_have_sent(*key) else "not_attempted", TIME_IS_UP)
+            job.record(*key, "unknown" if job.was_sent(*key) else "not_attempted", TIME_IS_UP)
         outcome = job.outcomes[key]
         lists.setdefault(outcome.status, []).append(outcome)
     return CleanupReport(

@@ -147,6 +147,10 @@ class Job:
         """Return whether an earlier process may have sent a DELETE whose outcome is unknown."""
         return self.journal is not None and self.journal.may_have_sent(repository, item)
 
+    def was_sent(self, repository: str, item: Condemned) -> bool:
+        """Return the same, also where the answer was that the item does not exist."""
+        return self.journal is not None and self.journal.was_sent(repository, item)
+
     def recall(self, repository: RepositoryPlan, item: Condemned) -> bool:
         """Return whether an earlier process has finished an item, and record that."""
         past = None if self.journal is None else self.journal.past(repository.name, item)

@@ -64,9 +64,12 @@ class ListReader:
         self.recorder: ListRecorder = ListRecorder(job.memory, plan.name)
         self._job = job
         self._name = plan.name
-        self._kept = frozenset(plan.known)
         manifests = [item for item in plan.condemned if item.delete == "manifest"]
         self._condemned = dict.fromkeys(item.digest for item in manifests)
+        self._kept = frozenset(plan.known)
+        if not self._kept.isdisjoint(map(known_as, self._condemned)):
+            # Somebody has added it: what is kept may need it.
+            self._kept = frozenset()
 
     async def read(
         self,

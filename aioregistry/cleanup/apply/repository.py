@@ -343,7 +343,11 @@ class RepositoryJob:
 
     def _record(self, item: Condemned, status: Status, reason: str = "", busy: float = 0.0) -> None:
         del self._pending[item]
-        if status == "not_attempted" and (self._may_be_gone(item) or item in self._denied_once):
+        if status == "not_attempted" and (
+            self._may_be_gone(item)
+            or item in self._denied_once
+            or self._job.was_sent(self.name, item)
+        ):
             status = "unknown"
         if status in {"deleted", "absent"}:
             self._watch.forget(item.tags)

@@ -30,7 +30,10 @@ VERSION = 1
 _BEGUN = frozenset({"begun", "deleted", "unknown", "failed"})
 _UNSETTLED = frozenset({"begun", "unknown"})
 _CHECKED = "checked"
-_LOST = "lost"
+# A tag that no longer exists is ``unknown`` and has no kind of DELETE: so builds that know of none
+# read the journal all the same. Whatever else is to be noted one day has to be such a line, too.
+_OF_NO_ITEM = ""
+_NO_LONGER_EXISTS = "the tag was to stay, and no longer exists"
 
 
 @frozen
@@ -40,10 +43,12 @@ class Past:
     Attributes:
         state: ``begun``, and nothing more; or what became of it.
         reason: Why, in words.
+        was_sent: Whether a DELETE of it was sent that may have been carried out.
     """
 
     state: str
     reason: str = ""
+    was_sent: bool = False
 
 
 @frozen(kw_only=True)
@@ -59,6 +64,7 @@ class _Line:
     repository: str
     delete: str
     name: str
+    # Some builds wrote a tag that no longer exists as ``lost``.
     state: Literal["begun", "checked", "lost"] | Status
     reason: str = ""
 
@@ -139,6 +145,11 @@ class Journal:
         past = self.past(repository, item)
         return past is not None and past.state in _UNSETTLED
 
+    def was_sent(self, repository: str, item: Condemned) -> bool:
+        """Return the same, also where the answer was that the item does not exist."""
+        past = self.past(repository, item)
+        return past is not None and past.was_sent
+
     def is_unchecked(self, repository: str) -> bool:
         """Return whether earlier processes deleted manifests, and did not look for new images."""
         return repository in self._unchecked
@@ -146,7 +157,7 @@ class Journal:
     def record_checked(self, repository: str) -> None:
         """Note that new images were looked for after the last DELETE in a repository."""
         self._unchecked.discard(repository)
-        self._opened().add(_line(repository, "", "", _CHECKED))
+        self._opened().add(_line(repository, _OF_NO_ITEM, "", _CHECKED))
 
     def lost_tags(self, repository: str) -> set[str]:
         """Return the tags that were to stay and no longer exist, as earlier processes found."""
@@ -159,7 +170,7 @@ class Journal:
             JournalError: It could not be written.
         """
         lines = self._opened()
-        lines.add(_line(repository, "", tag, _LOST))
+        lines.add(_line(repository, _OF_NO_ITEM, tag, "unknown", _NO_LONGER_EXISTS))
         await lines.flush()
 
     async def begin(self, repository: str, item: Condemned) -> None:
@@ -207,14 +218,17 @@ class Journal:
                 self._unchecked.discard(said.repository)
                 self._lost_tags.pop(said.repository, None)
                 continue
-            if said.state == _LOST:
+            if said.delete == _OF_NO_ITEM:
                 self._lost_tags.setdefault(said.repository, set()).add(said.name)
                 self._unchecked.add(said.repository)
                 continue
             if said.delete == "manifest" and said.state in _BEGUN:
                 self._unchecked.add(said.repository)
             key = said.repository, said.delete, said.name
-            self._past[key] = Past(said.state, said.reason)
+            was_sent = said.state in _UNSETTLED or (
+                said.state == "absent" and key in self._past and self._past[key].was_sent
+            )
+            self._past[key] = Past(said.state, said.reason, was_sent)
         return Beginning(len(whole) + 1)
 
     def _check_head(self, line: bytes) -> None:
@@ -222,6 +236,11 @@ class Journal:
             head = msgspec.json.decode(line, type=_Head)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise JournalError(f"{self._store}: not a journal of a clean-up") from None
+        if head.format == FORMAT and head.version > VERSION:
+            raise JournalError(
+                f"{self._store}: a newer version of this program wrote this journal (its format is"
+                f" {head.version}, and this one reads {VERSION}): resume the plan with that"
+            )
         if (head.format, head.version) != (FORMAT, VERSION):
             raise JournalError(f"{self._store}: not a journal that this program reads")
         if head.plan != self._plan.id:
