@@ -1,13 +1,14 @@
 """Files that are written whole or not at all, and texts as any editor leaves them."""
 
 import codecs
+import errno
 import io
 import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "NotTextError",
@@ -15,6 +16,7 @@ __all__ = [
     "open_to_append",
     "read_text",
     "sync_folder",
+    "take_lock",
     "user_folder",
     "write_all",
     "write_file",
@@ -172,6 +174,23 @@ def write_all(descriptor: int, data: bytes) -> None:
     """
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def take_lock(lock: Any) -> None:
+    """Acquire a lock of the library ``filelock``, whatever becomes of that.
+
+    Args:
+        lock: The lock.
+
+    Raises:
+        TimeoutError: Somebody else has it.
+        OSError: It cannot be taken, also where the file system has no locks: of that, earlier
+            versions of the library raise another kind of error.
+    """
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        raise OSError(errno.ENOSYS, "the file system has no locks") from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from aioregistry.api.names import check_registry
 from aioregistry.errors import RegistryError
-from aioregistry.files import user_folder
+from aioregistry.files import take_lock, user_folder
 from aioregistry.session.origins import API_URL, canonical_origin, with_port
 
 __all__ = [
@@ -178,7 +178,7 @@ class StateFolder:
         try:
             with self._taking_locks():
                 self.make()
-                lock.acquire()
+                take_lock(lock)
         except Timeout:
             told = "another process"
             with suppress(OSError, UnicodeDecodeError):
@@ -221,8 +221,12 @@ class StateFolder:
 
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=_OWNER_ONLY)
         lock = self.path.with_name(_LOCK_OF_LOCKS)
-        with FileLock(lock, timeout=_SECONDS_FOR_LOCKS, thread_local=False):
+        taken = FileLock(lock, timeout=_SECONDS_FOR_LOCKS, thread_local=False)
+        take_lock(taken)
+        try:
             yield
+        finally:
+            taken.release()
 
     def new_run(self, at: datetime) -> RunFiles:
         """Make the folder of a new run, and return the paths of its files.
@@ -353,7 +357,7 @@ def _is_taken(path: Path, held: ExitStack) -> bool:
 
     lock = FileLock(path, timeout=0)
     try:
-        lock.acquire()
+        take_lock(lock)
     except (Timeout, OSError):
         return False
     held.callback(lock.release)

@@ -15,6 +15,7 @@ from aioregistry.cleanup import ContentReader, Delete, Distribution, Policy, app
 from aioregistry.cleanup.plan.items import Condemned
 from aioregistry.cleanup.plan.plan import Plan
 from aioregistry.cleanup.records.journal import Journal, JournalError
+from aioregistry.cleanup.state_folder import StateFolder
 from tests.conftest import push_tags
 
 ITEMS = [
@@ -233,3 +234,18 @@ async def test_being_cancelled_while_it_is_opened_leaves_the_lock_free(
     assert entering.cancelled()
     async with Journal(path, PLAN, resume=False) as journal:
         await journal.begin("web", ITEMS[0])
+
+
+async def test_a_file_system_without_locks_is_told_as_such(tmp_path, monkeypatch):
+    """Versions of filelock differ in what they raise of it."""
+
+    def no_locks(*_: object, **__: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", no_locks)
+    path = tmp_path / "journal"
+    with pytest.raises(JournalError, match="cannot be locked"):
+        await Journal(path, PLAN, resume=False).__aenter__()
+    folder = StateFolder(tmp_path / "example", "example")
+    with pytest.raises(OSError, match="no locks"), folder.alone("a test"):
+        pass

@@ -11,7 +11,7 @@ from attrs import frozen
 from aioregistry.cleanup.records.append import Appender, AppendOnlyFile, in_a_thread, to_its_end
 from aioregistry.cleanup.records.report import CleanupReport
 from aioregistry.errors import NotRecordedError
-from aioregistry.files import open_to_append, sync_folder
+from aioregistry.files import open_to_append, sync_folder, take_lock
 
 __all__ = [
     "Beginning",
@@ -146,7 +146,7 @@ class FileStore:
     def open_now(self, kind: JournalKind) -> AppendOnlyFile:
         """Lock and open the file in the thread that calls this; the lock is free after an error."""
         try:
-            self.lock.acquire()
+            take_lock(self.lock)
         except TimeoutError:
             raise kind.locked(f"{self.path}: {kind.busy}") from None
         except OSError as error:
