@@ -114,14 +114,19 @@ def is_misrouted(answer: Answer) -> bool:
     paths with ``%2F`` as if it had no such call.
     """
     said = parse_error_body(answer.body)
-    is_text = answer.headers.get("content-type", "").startswith("text/")
+    is_text = _media_type(answer).startswith("text/")
     # Programs in Go call what they say in JSON text, too, and to a HEAD nothing is said.
     is_foreign = _is_page(answer) or (is_text and answer.body and not any(said))
     return bool(is_foreign) or _UNROUTED in (said.message or "").lower()
 
 
 def _is_page(answer: Answer) -> bool:
-    return answer.headers.get("content-type", "").startswith("text/html")
+    return _media_type(answer).startswith("text/html")
+
+
+def _media_type(answer: Answer) -> str:
+    # Any case means the same.
+    return answer.headers.get("content-type", "").lower()
 
 
 def is_ambiguous(answer: Answer) -> bool:

@@ -138,8 +138,9 @@ def test_what_counts_as_success(status, is_delete, before, success):
     assert is_success(told, is_delete=is_delete, may_have_taken_effect=before) is success
 
 
-def test_a_page_is_no_success_of_a_delete():
-    told = answer(200, content_type="text/html; charset=utf-8")
+@pytest.mark.parametrize("media_type", ["text/html; charset=utf-8", "Text/HTML"])
+def test_a_page_is_no_success_of_a_delete(media_type):
+    told = answer(200, content_type=media_type)
     assert not is_success(told, is_delete=True, may_have_taken_effect=False)
 
 

@@ -28,6 +28,8 @@ def answer(body: bytes, **headers: str) -> Answer:
     ("given", "expected"),
     [
         (answer(b"<html>", **PAGE), True),
+        (answer(b"<HTML>", **{"Content-Type": "Text/HTML"}), True),
+        (answer(b"not found", **{"Content-Type": "TEXT/plain"}), True),
         (answer(b"404 page not found\n", **TEXT), True),
         (answer(b"", **TEXT), False),
         (answer(json.dumps(UNROUTED).encode()), True),
