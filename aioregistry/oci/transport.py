@@ -11,7 +11,7 @@ from yarl import URL
 
 from aioregistry.errors import ClientClosedError, RegistryTimeoutError
 from aioregistry.oci.documents import ACCEPT
-from aioregistry.session.alike import AlikeRequests, read_answer
+from aioregistry.session.alike import AlikeRequests, Response, read_answer
 from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.connections import Connections, most_connections, own_session
 from aioregistry.session.deadlines import Deadlines
@@ -144,21 +144,20 @@ class RegistryTransport:
         body = io.BytesIO(data) if isinstance(data, bytes) else data
         if not self._turns.acquire_at_once():
             await self._turns.acquire()
+        begun: Response | None = None
         try:
             with self._deadlines.begin():
                 if own is not None and self._alike is not None:
-                    response = await self._alike.request(method, own, authorization)
+                    begun = await self._alike.request(method, own, authorization)
                 else:
-                    response = await http.request(
+                    begun = await http.request(
                         method, address, allow_redirects=False, data=body, **options
                     )
-                try:
-                    return await read_answer(response, max_bytes)
-                finally:
-                    # It is closed once it has come to its end.
-                    if not response.closed:
-                        response.release()
+                return await read_answer(begun, max_bytes)
         except TimeoutError:
+            if begun is not None and begun.status >= 400:
+                # The status of an error is worth more than the loss of its body.
+                return Answer(begun.status, begun.headers, b"")
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except Exception as error:
             if is_of_network(error):
@@ -169,6 +168,9 @@ class RegistryTransport:
             # A trace or a middleware of a borrowed session.
             raise foreign_error(error) from error
         finally:
+            # It is closed once it has come to its end.
+            if begun is not None and not begun.closed:
+                begun.release()
             self._turns.release()
 
     def own_target(self, method: str, path: str) -> str | None:

@@ -6,16 +6,17 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from aioregistry import AuthenticationError, RegistryTimeoutError
+from aioregistry import AuthenticationError, NotFoundError, RegistryTimeoutError
 from aioregistry.client.client import RegistryClient
+from aioregistry.oci.distribution import Distribution
 from tests.conftest import QUICK
 from tests.ratelimit.strict_server import virtual
 from tests.session.serving import serving
 
 
 async def dripping(request: web.BaseRequest) -> web.StreamResponse:
-    """Answer with a body that never ends, after the status that the token names."""
-    response = web.StreamResponse(status=int(request.headers["Authorization"][-3:]))
+    """Answer with a body that never ends, after the status that the token names, or 404."""
+    response = web.StreamResponse(status=int(request.headers.get("Authorization", "404")[-3:]))
     await response.prepare(request)
     while True:
         await response.write(b" ")
@@ -33,6 +34,19 @@ async def test_an_error_is_known_by_its_status_even_if_its_body_never_ends(token
     ):
         with pytest.raises(error):
             await client.options()
+
+
+@virtual
+async def test_so_is_an_error_of_the_registry_itself():
+    async with (
+        serving(dripping) as url,
+        RegistryClient("token") as client,
+        Distribution(
+            client.registry("example"), base_url=url, timeout=10.0, retry=QUICK
+        ) as distribution,
+    ):
+        with pytest.raises(NotFoundError):
+            await distribution.get_manifest("web", "v1")
 
 
 @pytest.fixture
