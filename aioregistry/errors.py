@@ -109,8 +109,8 @@ class NotFoundError(ResponseError):
 
     Attributes:
         is_certain: Whether that is what the answer says; True by default. Not where it is a page or
-            a line of text, as proxies send them, or says that the request could not be routed:
-            nothing is known then of what exists.
+            a line of text, as proxies send them, says that the request could not be routed, or
+            could not be read: nothing is known then of what exists.
     """
 
     is_certain: bool = True

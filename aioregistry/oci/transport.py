@@ -157,7 +157,7 @@ class RegistryTransport:
         except TimeoutError:
             if begun is not None and begun.status >= 400:
                 # The status of an error is worth more than the loss of its body.
-                return Answer(begun.status, begun.headers, b"")
+                return Answer(begun.status, begun.headers, b"", lost=True)
             return NoAnswer(RegistryTimeoutError("no answer in time"), sent=True)
         except Exception as error:
             if is_of_network(error):

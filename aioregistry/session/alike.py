@@ -282,7 +282,7 @@ async def read_answer(response: Response, limit: int = _MAX_BODY) -> Answer:
         # The status of an error is worth more than the loss of its body.
         if succeeded:
             raise
-        body = b""
+        return Answer(status, headers, b"", lost=True)
     if len(body) > limit:
         response.close()
         return Answer(status, headers, b"", too_large=True)

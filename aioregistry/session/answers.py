@@ -40,8 +40,9 @@ class Answer:
     Attributes:
         status: The HTTP status.
         headers: The headers, a mapping that ignores case.
-        body: The body; empty when it was too large.
+        body: The body; empty when it was too large, or lost.
         too_large: Whether the body was longer than any that the server should send.
+        lost: Whether the body, an error's, broke off or came too late.
     """
 
     status: int
@@ -49,6 +50,7 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     too_large: bool = False
+    lost: bool = False
 
 
 @frozen
@@ -108,16 +110,17 @@ def is_success(answer: Answer, *, is_delete: bool, may_have_taken_effect: bool) 
 
 
 def is_misrouted(answer: Answer) -> bool:
-    """Return whether a 404 is about the way of the request, and not about what it names.
+    """Return whether a 404 may be about the way of the request, and not about what it names.
 
     Proxies send a page or a line of text, such as ``404 page not found``, and the API has answered
-    paths with ``%2F`` as if it had no such call.
+    paths with ``%2F`` as if it had no such call. A body that was not read may have said anything.
     """
     said = parse_error_body(answer.body)
     is_text = _media_type(answer).startswith("text/")
     # Programs in Go call what they say in JSON text, too, and to a HEAD nothing is said.
     is_foreign = _is_page(answer) or (is_text and answer.body and not any(said))
-    return bool(is_foreign) or _UNROUTED in (said.message or "").lower()
+    is_unread = answer.too_large or answer.lost
+    return bool(is_foreign) or is_unread or _UNROUTED in (said.message or "").lower()
 
 
 def _is_page(answer: Answer) -> bool:

@@ -249,7 +249,7 @@ class Transport:
                 raise ClientClosedError("the aiohttp session was closed") from None
             if isinstance(error, TimeoutError) and begun is not None and begun.status >= 400:
                 # The status of an error is worth more than the loss of its body.
-                return Answer(begun.status, begun.headers, b"")
+                return Answer(begun.status, begun.headers, b"", lost=True)
             return _no_answer(error, authorization)
         finally:
             # It is closed once it has come to its end.

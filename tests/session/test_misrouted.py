@@ -1,5 +1,6 @@
 """A 404 about the way of a request, and not about what it names: no sign that anything is gone."""
 
+import asyncio
 import json
 import pickle
 
@@ -36,6 +37,8 @@ def answer(body: bytes, **headers: str) -> Answer:
         (answer(b'{"id": "not_found", "message": "tag does not exist"}', **TEXT), False),
         (answer(b'{"id": "not_found", "message": "tag does not exist"}'), False),
         (answer(b""), False),
+        (Answer(404, CIMultiDict(), b"", too_large=True), True),
+        (Answer(404, CIMultiDict(), b"", lost=True), True),
     ],
 )
 def test_it_is_known_by_a_page_or_by_its_message(given, expected):
@@ -71,6 +74,28 @@ async def test_deletes_fail_by_the_text_of_a_proxy_that_knows_no_such_route():
         assert (len(report.failed), report.absent) == (2, ())
         with pytest.raises(NotFoundError):
             await registry.garbage_collection()
+
+
+@pytest.mark.parametrize("body", [b"404 page", b"x" * 70_000], ids=["lost", "too large"])
+async def test_what_its_body_says_is_not_guessed_where_it_was_not_read(body):
+    """It may have said that the request could not be routed."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 70000\r\n\r\n" + body)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, RegistryClient("token", base_url=url) as client:
+        registry = client.registry("example")
+        for _ in range(2):
+            with pytest.raises(NotFoundError) as caught:
+                await registry.repository("web").tags().collect()
+            assert not caught.value.is_certain
+        report = await registry.repository("web").delete_tags(["v1"])
+    assert (len(report.failed), report.absent) == (1, ())
 
 
 async def test_a_delete_that_was_lost_before_stays_unknown(sandbox, client):
