@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import shutil
 import ssl
 import subprocess
@@ -633,6 +634,53 @@ class TestKubeconfig:
         assert len(await ClusterInUse().ask()) == 1
         assert (tmp_path / "runs").read_text().split() == ["run", "run"]
 
+    async def test_a_plugin_that_hangs_does_not_outlive_the_question(self, write, tmp_path):
+        """A clean-up asks every ten minutes, and would leave one behind each time."""
+        plugin, found = tmp_path / "plugin", tmp_path / "process"
+        plugin.write_text(
+            f"#!/bin/sh\necho $$ > {found}.new\nmv {found}.new {found}\nexec sleep 60\n"
+        )
+        plugin.chmod(0o755)
+        command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}
+        write("config", user={"exec": command})
+        asking = asyncio.create_task(ClusterInUse().ask())
+        while not await asyncio.to_thread(found.exists):
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(found.read_text()), 0)
+
+    @pytest.mark.parametrize(
+        ("script", "problem"),
+        [
+            ("head -c 1000000 /dev/zero >&2; cat answer", None),
+            ("echo no  luck >&2; exit 3", "'./plugin' ended with 3: no luck$"),
+            ("exit 3", "'./plugin' ended with 3$"),
+            ("echo", "'./plugin' answers with no credentials"),
+            ("echo 7", "'./plugin' answers with no credentials"),
+            ("sed s/{/[/ answer", "'./plugin' answers with no credentials"),
+            ("sed s/v1/v2/ answer", "speaks 'client.authentication.k8s.io/v2', and the kubeconf"),
+        ],
+    )
+    async def test_what_a_plugin_says_is_taken_or_told(
+        self, write, cluster, tmp_path, script, problem
+    ):
+        api = "client.authentication.k8s.io/v1"
+        credential = {"apiVersion": api, "kind": "ExecCredential"}
+        answer = credential | {"status": {"token": cluster.token}}
+        (tmp_path / "answer").write_text(json.dumps(answer))
+        plugin = tmp_path / "plugin"
+        plugin.write_text(f"#!/bin/sh\ncd {tmp_path}\n{script}\n")
+        plugin.chmod(0o755)
+        write("config", user={"exec": {"apiVersion": api, "command": "./plugin"}})
+        if problem is None:
+            assert len(await ClusterInUse().ask()) == 1
+        else:
+            with pytest.raises(InUseError, match=problem):
+                await ClusterInUse().ask()
+
     async def test_a_token_is_preferred_to_a_plugin_as_by_kubectl(self, write, cluster):
         command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "./no-such"}
         write("config", user={"token": cluster.token, "exec": command})
@@ -676,7 +724,7 @@ class TestKubeconfig:
             ({"user": {"token": "t0ken", "as": "admin"}}, "impersonates"),
             ({"user": {"exec": {}}}, "missing key 'command'"),
             ({"user": {"exec": {**_PLUGIN, "command": "no-such"}}}, "'no-such' cannot be run: No"),
-            ({"user": {"exec": {**_PLUGIN, "command": "true"}}}, "failed to decode"),
+            ({"user": {"exec": {**_PLUGIN, "command": "true"}}}, "answers with no credentials"),
             ({"users": [{"name": "me", "token": "t0ken"}]}, "Expected key user in .*/users/me"),
             ({"users": [{"user": {"token": "t0ken"}}]}, "to have .name. key"),
             ({"users": []}, "context blue has no user"),

@@ -2,8 +2,11 @@
 
 import asyncio
 import base64
+import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ __all__ = ["files_of_environment", "load_kubeconfig"]
 
 _DEFAULT_FILE = Path("~", ".kube", "config")
 _MAX_CONTEXTS_SHOWN = 5
+_MAX_CHARACTERS = 300
+# How long a plugin that is killed may take to end.
+_END_SECONDS = 5.0
 _IMPERSONATION = ("as", "as-groups", "as-uid", "as-user-extra")
 
 
@@ -139,7 +145,7 @@ async def _log_in(user: Any) -> None:
         # Beside the file that names it, not beside whatever folder this runs in.
         plugin["command"] = str(_beside(user.path, command))
     try:
-        status: Mapping[str, Any] = await ExecProvider(user["exec"]).run()
+        status = await _answer_of(ExecProvider(user["exec"]), command)
     except OSError as error:
         raise ClusterError(
             f"the kubeconfig's plugin {command!r} cannot be run: {error.strerror}"
@@ -156,6 +162,53 @@ async def _log_in(user: Any) -> None:
     given: dict[str, Any] = user.value
     del given["exec"]
     given.update({key: value for key, value in found.items() if value})
+
+
+async def _answer_of(provider: Any, command: str) -> Mapping[str, Any]:
+    """Run a plugin, and return the status in what it answers; it does not outlive this.
+
+    By itself the library leaves one that hangs behind, and waits for one that says much in errors.
+
+    Raises:
+        ClusterError: It answers nothing of use.
+        OSError: It cannot be run.
+    """
+    version = provider.api_version
+    request = {
+        "apiVersion": version,
+        "kind": "ExecCredential",
+        "spec": {"interactive": sys.stdout.isatty()},
+    }
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *provider.args,
+        env={**provider.env, "KUBERNETES_EXEC_INFO": json.dumps(request)},
+        stdout=pipe,
+        stderr=pipe,
+    )
+    try:
+        said, complained = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            # Others that it has started may have its pipes.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END_SECONDS):
+                    await process.wait()
+    where = f"the kubeconfig's plugin {command!r}"
+    if process.returncode:
+        why = " ".join(complained.decode(errors="replace").split())[:_MAX_CHARACTERS]
+        raise ClusterError(f"{where} ended with {process.returncode}: {why}".removesuffix(": "))
+    answer: Any = None
+    with suppress(ValueError):
+        answer = json.loads(said)
+    match answer:
+        case {"apiVersion": given, "kind": _, "status": {**status}} if given == version:
+            return {str(key): value for key, value in status.items()}
+        case {"apiVersion": given, "kind": _, "status": _} if given != version:
+            raise ClusterError(f"{where} speaks {given!r}, and the kubeconfig says {version!r}")
+    raise ClusterError(f"{where} answers with no credentials")
 
 
 def _encoded(text: object) -> str | None:
