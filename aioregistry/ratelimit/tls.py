@@ -1,4 +1,4 @@
-"""The TLS of a client of Redis: whether it can be made at all, before anything is sent."""
+"""An address of Redis and its TLS: whether they can be used at all, before anything is sent."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,19 +17,28 @@ class TlsOptionsError(ValueError):
 
 
 def check_tls(url: str) -> None:
-    """Check that the files and options of TLS in the address of a server can be used.
+    """Check that the address of a server can be read, and its files and options of TLS be used.
 
-    A client of Redis would find that out with each connection, and call it one that cannot be made,
-    as those to a server that is away.
+    A client of Redis would find the latter out with each connection, and call it one that cannot be
+    made, as those to a server that is away.
 
     Args:
-        url: The address; in one without TLS nothing is looked at.
+        url: The address; in one without TLS no file is looked at.
 
     Raises:
         TlsOptionsError: They cannot; the text says which file, or what else.
-        ValueError: An option has no such value.
+        ValueError: It cannot, or an option has no such value; no part of a password is told.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        for member in parts.netloc.rpartition("@")[2].split(","):
+            _ = urlsplit(f"//{member}").port
+    except ValueError:
+        # Its own text names what it takes for the port: that may be half of a password.
+        raise ValueError(
+            "an address that cannot be read: a port is no number up to 65535, or a password has / ?"
+            " # [ ] as they are, which are written %2F %3F %23 %5B %5D"
+        ) from None
     if parts.scheme.startswith("rediss"):
         # As of Sentinel and clusters, whose addresses it does not read.
         _check(parse_url(f"rediss://localhost/?{parts.query}"))

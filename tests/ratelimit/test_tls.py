@@ -64,9 +64,20 @@ def test_an_address_whose_tls_cannot_be_made_is_refused(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "redis+sentinel"])
+@pytest.mark.parametrize("password", ["half/other", "half?other", "half#other", "half[other"])
+def test_of_a_password_that_cannot_be_read_as_it_is_nothing_is_told(scheme, password):
+    with pytest.raises(ValueError, match="%2F") as caught:
+        check_tls(f"{scheme}://user:{password}@a.test:1/0")
+    assert "half" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
 @pytest.mark.parametrize(
     "url",
     [
+        "redis://user:p%2F%3F%23%5B@[::1]:6379/0",
+        "redis+sentinel://:pa@ss@a.test:1,b.test,[::1]:2/name",
         "redis://a.test/0?ssl_ca_certs=missing.pem",
         "unix:///missing.sock",
         "memory://",
