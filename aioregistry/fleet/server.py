@@ -7,6 +7,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -44,6 +45,7 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 # For an answer: a server that stands still, or that no packet reaches, says nothing.
 _ANSWER_SECONDS = 5.0
 
+_PROTOCOL = re.compile(r"([?&])protocol=[^&]*")
 # Of a worker: no limit, as each has to do with one step.
 _MAX_CONNECTIONS = 10_000
 
@@ -184,15 +186,17 @@ def completed(url: str) -> str:
     """Return the address of a server with the options by which a client of it serves a fleet.
 
     Servers close connections that were idle, as managed ones do after five minutes. By version 3 of
-    the protocol, redis-py 8.1 sends a command into such a connection, and the command fails. And it
-    fails a question for which a hundred connections are too few, as those of 50 registries.
+    the protocol, redis-py 8.1 sends a command into such a connection, and the command fails; where
+    an address names that version, pydocket cannot read its queue. And redis-py fails a question for
+    which a hundred connections are too few, as those of 50 registries.
 
     Args:
-        url: The address; an option that it names stays as it is.
+        url: The address; an option that it names stays as it is, but for the version.
     """
     parts = urlsplit(url)
     if parts.scheme == "memory":
         return url
+    url = _PROTOCOL.sub(r"\1protocol=2", url)
     named = dict(parse_qsl(parts.query))
     options = (("protocol", 2), ("max_connections", _MAX_CONNECTIONS))
     missing = "&".join(f"{name}={value}" for name, value in options if name not in named)

@@ -372,6 +372,8 @@ async def test_the_user_of_the_guide_may_do_all_that_is_needed(tmp_path, server,
     text = (ROOT / "aioregistry/fleet/README.md").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("user fleet ")]
     words = line.replace(">PASSWORD", ">secret").split()[2:]
+    # As of Redis 6.2, by whose default a user has every channel.
+    await server.config_set("acl-pubsub-default", "allchannels")
     await server.execute_command("ACL", "SETUSER", "fleet", *words)
     try:
         url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
@@ -385,8 +387,11 @@ async def test_the_user_of_the_guide_may_do_all_that_is_needed(tmp_path, server,
             for forbidden in (("SET", "other", "1"), ("FLUSHALL",), ("CONFIG", "GET", "*")):
                 with pytest.raises(NoPermissionError):
                     await client.execute_command(*forbidden)
+            with pytest.raises(NoPermissionError):
+                await client.publish("other", "1")
     finally:
         await server.acl_deluser("fleet")
+        await server.config_set("acl-pubsub-default", "resetchannels")
 
 
 async def test_a_server_that_drops_keys_is_warned_of(tmp_path, url, server, caplog):
@@ -418,11 +423,11 @@ async def test_connections_that_the_server_closes_as_idle_are_no_error(tmp_path,
         ("rediss://host?ssl_cert_reqs=none", "rediss://host?ssl_cert_reqs=none&protocol=2&{many}"),
         ("unix:///run/a/redis.sock", "unix:///run/a/redis.sock?protocol=2&{many}"),
         ("redis+sentinel://one,two/name", "redis+sentinel://one,two/name?protocol=2&{many}"),
-        ("redis://host?protocol=3", "redis://host?protocol=3&{many}"),
+        ("redis://host?protocol=3", "redis://host?protocol=2&{many}"),
         ("redis://host?max_connections=9", "redis://host?max_connections=9&protocol=2"),
         (
-            "redis://host?protocol=3&max_connections=9",
-            "redis://host?protocol=3&max_connections=9",
+            "redis://host?max_connections=9&protocol=3&db=1",
+            "redis://host?max_connections=9&protocol=2&db=1",
         ),
         ("memory://", "memory://"),
     ],
