@@ -256,7 +256,9 @@ async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_er
     tmp_path, server, server_port, monkeypatch, words, error
 ):
     monkeypatch.setattr("aioregistry.fleet.intake._START_SECONDS", 1.0)
-    await server.execute_command("ACL", "SETUSER", "fleet", "reset", "on", ">secret", *words)
+    await server.execute_command(
+        "ACL", "SETUSER", "fleet", "reset", "resetchannels", "on", ">secret", *words
+    )
     try:
         url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
         async with sandbox_of(1, 1) as sandbox:
@@ -331,7 +333,7 @@ async def test_a_worker_that_waits_for_its_server_for_long_begins_all_the_same(
 async def test_a_sign_of_life_is_not_enough_of_a_worker_that_may_not_read_the_queue(
     tmp_path, server, server_port
 ):
-    words = ("on", ">secret", "~fleet:*", "&fleet:*", "+@all", "-xreadgroup")
+    words = ("resetchannels", "on", ">secret", "~fleet:*", "&fleet:*", "+@all", "-xreadgroup")
     await server.execute_command("ACL", "SETUSER", "fleet", "reset", *words)
     try:
         url = f"redis://fleet:secret@127.0.0.1:{server_port}/0"
