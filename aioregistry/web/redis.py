@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as NotConnectedError
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 from redis.retry import Retry
 
 from aioregistry.ratelimit.away import hint, is_refused
@@ -85,12 +85,17 @@ _YOUNG_SECONDS = 3
 
 
 class _Answers:
-    """Since when a server has answered without a pause, in which lives may have run out."""
+    """Since when a server has answered, without a pause or a jump of its clock.
+
+    In either lives may have run out whose jobs are alive.
+    """
 
     def __init__(self, max_pause: float) -> None:
         self._max_pause = max_pause
         self._lock = Lock()
         self._since = self._newest = float("-inf")
+        # Of this process's clock, the server's.
+        self._ahead = float("nan")
 
     def came(self, asked_at: float, now: float) -> None:
         """Take in an answer."""
@@ -98,6 +103,14 @@ class _Answers:
             if max(now - asked_at, asked_at - self._newest) > self._max_pause:
                 self._since = now
             self._newest = max(now, self._newest)
+
+    def told(self, server_time: float, now: float) -> None:
+        """Take in the server's time."""
+        ahead = server_time - now
+        with self._lock:
+            if abs(ahead - self._ahead) > self._max_pause:
+                self._since = now
+            self._ahead = ahead
 
     def failed(self) -> None:
         """Take in that there was none."""
@@ -180,10 +193,10 @@ class RedisJobStore(LineWriter):
         return holder
 
     def _claim(self, name: str, job: str) -> str:
-        is_steady = self._is_steady()
-        now, _ = self._client.time() if is_steady else (0, 0)
+        now = self._time()
         alive, kept = self._key("alive", ""), self._keep
-        arguments = (job, alive, self._alive(), kept, now, _YOUNG_SECONDS)
+        steady_at = now if self._is_steady() else 0
+        arguments = (job, alive, self._alive(), kept, steady_at, _YOUNG_SECONDS)
         return bytes(self._client.eval(_CLAIM, 1, self._key("name", name), *arguments)).decode()
 
     async def keep_alive(self, jobs: Mapping[str, str]) -> Collection[str]:
@@ -225,7 +238,10 @@ class RedisJobStore(LineWriter):
         if not is_identifier(job):
             return None
         stored, is_alive = self._ask(lambda: self._read(job))
-        return stored if stored is None or is_alive or not self._is_steady() else ended(stored)
+        if stored is None or is_alive or stored.document["status"] != "running":
+            return stored
+        self._ask(self._time)
+        return ended(stored) if self._is_steady() else stored
 
     def _read(self, job: str) -> tuple[StoredJob | None, bool]:
         with self._client.pipeline() as pipe:
@@ -234,6 +250,14 @@ class RedisJobStore(LineWriter):
             (state, progress, alive), notes = pipe.execute()
         lines = (line for line in (state, progress, *notes) if line is not None)
         return stored_of(lines), alive is not None
+
+    def _time(self) -> int:
+        # Whose user may not ask for it has to trust that it goes on evenly.
+        with suppress(NoPermissionError):
+            seconds, microseconds = self._client.time()
+            self._answers.told(seconds + microseconds / 1e6, time.monotonic())
+            return int(seconds)
+        return 0
 
     def _is_steady(self) -> bool:
         needed = min(_STEADY_SECONDS, self._alive_seconds)
@@ -316,6 +340,8 @@ class RedisJobStore(LineWriter):
         asked_at = time.monotonic()
         try:
             found = question()
+            if not self._reached:
+                self._time()
         except RedisError as error:
             self._answers.failed()
             kind = (

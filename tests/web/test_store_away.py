@@ -3,13 +3,15 @@
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 from unittest.mock import AsyncMock
 
+import msgspec
 import pytest
 from redis.client import Pipeline
 from redis.exceptions import TimeoutError as NoAnswerError
 
-from aioregistry.web import JobStoreError, JobStoreRefusedError
+from aioregistry.web import Jobs, JobStoreError, JobStoreRefusedError
 from aioregistry.web.redis import RedisJobStore
 from tests.ratelimit.redis_servers import REDIS, VALKEY, Server
 from tests.web.test_replicas import any_server_is_old, replicas, seen_by
@@ -104,6 +106,33 @@ async def test_a_replica_that_seemed_dead_ends_a_job_whose_work_another_one_does
         work.may_end.set()
         await second.wait()
     assert second.status == "done"
+
+
+async def test_a_server_whose_clock_jumps_ends_no_job_and_gives_no_name_away(server, monkeypatch):
+    monkeypatch.setattr("aioregistry.web.redis._STEADY_SECONDS", 0.0)
+    url = f"redis://127.0.0.1:{server.port}"
+    here, there = RedisJobStore(url), RedisJobStore(url)
+    job = Jobs().start("apply 1", lambda _: asyncio.sleep(60))
+    state = b'{"job":%s,"event":1}' % msgspec.json.encode(job.document())
+    try:
+        await asyncio.to_thread(here.append, job.id, [state], last=False)
+        assert await here.claim("apply 1", job.id) == job.id
+        assert await there.claim("apply 1", "other") == job.id
+        # Every life runs out by it.
+        usual = there._client.time
+        monkeypatch.setattr(there._client, "time", lambda: (usual()[0] + 60, 0))
+        async with server.client() as client:
+            assert await client.delete(f"aioregistry:jobs:alive:{job.id}") == 1
+        monkeypatch.setattr("aioregistry.web.redis._STEADY_SECONDS", 1e-9)
+        frozen = time.monotonic()
+        monkeypatch.setattr("aioregistry.web.redis.time", SimpleNamespace(monotonic=lambda: frozen))
+        stored = await asyncio.to_thread(there.read, job.id)
+        assert stored.document["status"] == "running"
+        assert await there.claim("apply 1", "other") == job.id
+    finally:
+        job.cancel()
+        for store in (here, there):
+            await asyncio.to_thread(store.close)
 
 
 async def test_a_server_that_comes_back_empty_is_told_again_who_has_a_name(server):
