@@ -265,8 +265,6 @@ class FleetEngine:
             await self._taker.end()
 
     async def _work_for_all(self) -> None:
-        # Before the first step is taken.
-        await self._set_clock()
         intake = Intake(self._docket, self.worker, self._concurrency, self._lease_seconds)
         try:
             async with intake:
@@ -373,6 +371,12 @@ class FleetEngine:
         registry = self._fleet.registries.get(name)
         if registry is None or self._steps is None:
             # The file of another worker has it.
+            return False
+
+        try:
+            await self._set_clock()
+        except FleetServerError:
+            # Nor could a lease be taken.
             return False
 
         def may_begin(run: Run, step: Step) -> bool:

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from aioregistry.fleet import FleetEngine
+from aioregistry.fleet import FleetEngine, FleetServerError
 from aioregistry.fleet.intake import Intake
 from aioregistry.fleet.lease import Lease, LeaseTakenError
 from aioregistry.fleet.state import Run
-from tests.fleet.fleets import collections, engine_of, fleet_of, sandbox_of
+from tests.fleet.fleets import carried_out_by_a_worker, collections, engine_of, fleet_of, sandbox_of
 from tests.fleet.test_traps import forget_ticks
 
 TEN_MINUTES = 600.0
@@ -123,3 +123,22 @@ async def test_a_step_that_is_due_waits_for_no_clock_of_a_machine(
             await engine._queue([run])
             assert await server.exists(engine._docket.queue_key) == 0
             assert await server.xlen(engine._docket.stream_key) == queued
+
+
+async def test_a_worker_begun_while_its_server_is_away_waits_for_it(tmp_path, url, monkeypatch):
+    async with (
+        sandbox_of(1, 1) as sandbox,
+        engine_of(fleet_of(tmp_path, 1), sandbox, url) as engine,
+    ):
+        await engine.begin(["reg0"], plan_only=True)
+        ask, asked = engine._server_clock.ask, []
+
+        async def away_at_first():
+            asked.append(time.monotonic())
+            if len(asked) < 5:
+                raise FleetServerError("away")
+            await ask()
+
+        monkeypatch.setattr(engine._server_clock, "ask", away_at_first)
+        assert (await carried_out_by_a_worker(engine))["reg0"].result == "planned"
+        assert len(asked) > 5
