@@ -136,11 +136,22 @@ def test_what_a_credential_store_has_is_revoked(account, keychain):
     assert not (keychain / "kept.json").exists()
 
 
-def test_what_a_store_refuses_is_revoked_at_once(account, keychain):
-    (keychain / "docker-credential-own").write_text("#!/bin/sh\necho locked; exit 1\n")
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (b"#!/bin/sh\necho locked; exit 1\n", "docker-credential-own store failed: locked"),
+        (b"#!/bin/sh\nprintf 'gesperrt f\\374r'; exit 1\n", "store failed: gesperrt f\ufffdr"),
+        # The subsystem for Linux lacks the means to run what Docker Desktop names.
+        (b"MZ\x90\x00\x03\x00", "docker-credential-own, which cannot be run: Exec format error"),
+        (b"#!/gone\n", "docker-credential-own, which cannot be run: No such file or directory"),
+    ],
+)
+def test_what_a_store_refuses_is_revoked_at_once(account, keychain, program, said):
+    (keychain / "docker-credential-own").write_bytes(program)
     result = account.run("login")
-    assert result.exit_code == 2
-    assert "locked" in result.stderr
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert "DOCKER_CONFIG" not in result.stderr
     assert revocations(account) == 1
     assert config_of(account) == {"credsStore": "own"}
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,7 @@ def run_helper(name: str, action: str, stdin: str) -> str:
 
     Raises:
         CredentialsNotFoundError: It has no credentials for what it was asked about.
-        DockerConfigError: It is missing, refuses, or takes too long.
+        DockerConfigError: It cannot be run, refuses, or takes too long.
     """
     import subprocess
 
@@ -182,13 +183,17 @@ def run_helper(name: str, action: str, stdin: str) -> str:
             [program, action],
             input=stdin,
             capture_output=True,
-            text=True,
+            # One of Windows answers in the encoding of its language.
+            encoding="utf-8",
+            errors="replace",
             timeout=_HELPER_SECONDS,
             check=False,
         )
-    except FileNotFoundError:
+    except OSError as error:
+        found = shutil.which(program) is not None
+        why = f"cannot be run: {error.strerror}" if found else "is not installed"
         raise DockerConfigError(
-            f"Docker's configuration names the credential helper {program}, which is not installed"
+            f"Docker's configuration names the credential helper {program}, which {why}"
         ) from None
     except subprocess.TimeoutExpired:
         raise DockerConfigError(f"{program} did not answer within {_HELPER_SECONDS} s") from None
