@@ -19,19 +19,8 @@ from aioregistry.cli import main
 KINDS = ("terminal", "pipe", "file")
 _SECONDS = 60
 _CONTEXT = multiprocessing.get_context("forkserver")
-# Loaded once, by the process that each command is forked from.
-_CONTEXT.set_forkserver_preload(
-    [
-        "aioregistry.cli.app",
-        "aioregistry.cli.connection",
-        "aioregistry.cli.cleanup.work",
-        "aioregistry.cli.commands.credentials",
-        "aioregistry.cli.commands.deletes",
-        "aioregistry.cli.commands.gc",
-        "aioregistry.cli.commands.lists",
-        "aioregistry.cli.commands.registries",
-    ]
-)
+# One server forks for all tests of a worker, so this list has to be that of tests/cli/programs.py.
+_CONTEXT.set_forkserver_preload(["tests.cli.preloaded"])
 
 
 @define
