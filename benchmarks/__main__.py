@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--short",
         action="store_true",
-        help="for CI: the best CPU time of five, written nowhere; fails on a clear loss",
+        help="for CI: the best CPU time of three, written nowhere; fails on a clear loss",
     )
     parser.add_argument(
         "--output",

@@ -64,6 +64,7 @@ class Effort:
 FULL = Effort(candidates=tuple(installed()))
 SHORT = Effort(
     clock="cpu",
+    rounds=3,
     candidates=(OURS, DECODER, ORJSON, PYDO),
     deletes=2_000,
     jobs=(250, 1_000, 5_000),
