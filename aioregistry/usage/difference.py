@@ -24,7 +24,7 @@ def difference(total: UsageRow, stored: int, reported: Registry) -> str:
             return f"{said}, {more} more: not collected yet, or left out of the lists"
         return (
             f"{said}, {more} more: no manifest needs them; a garbage collection frees them:"
-            " aioregistry gc start"
+            f" aioregistry gc start {reported.name}"
         )
     if stored < total.bytes:
         return f"{said}, {size_in_words(total.bytes - stored)} less: pushed since it measured"

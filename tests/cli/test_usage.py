@@ -70,7 +70,7 @@ def test_what_no_manifest_needs_waits_for_a_collection(filled):
     filled.sandbox.state.registry("example").store([(bytes(32), 12_345)], 0)
     result = filled.run("usage")
     assert "12.3 kB more: no manifest needs them" in result.stderr
-    assert "aioregistry gc start" in result.stderr
+    assert "aioregistry gc start example\n" in result.stderr
 
 
 def test_sentences_are_below_a_table_and_beside_rows_for_programs(filled):

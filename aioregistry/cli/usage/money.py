@@ -60,6 +60,8 @@ def saving(name: str, frees: FreedBytes, cost: Cost | None) -> str:
     if cost is None or cost.overage_cents is None:
         return text
     saved = cost.overage_cents - (cost.without(frees.bytes).overage_cents or 0)
+    if not cost.overage_bytes:
+        return f"{text}; the tier includes all that is stored"
     return f"{text}, and save {_dollars(saved)} of overage a month"
 
 

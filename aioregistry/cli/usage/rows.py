@@ -113,7 +113,7 @@ def sentences(usage: RegistryUsage, reported: Registry | None, *, read: bool) ->
         )
     if total.referrer_bytes:
         yield (
-            f"{name}: only signatures, attestations and SBOMs have"
+            f"{name}: signatures, attestations and SBOMs alone take"
             f" {least}{size_in_words(total.referrer_bytes)}"
         )
     if reported is not None and reported.storage_usage_bytes is not None:
