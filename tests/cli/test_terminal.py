@@ -129,6 +129,7 @@ ASKING = {
     "cleanup run --policy policy.toml --force --plan-file new.json": "nothing was deleted",
     "cleanup apply plan.json --force": "nothing was deleted",
     "registry delete example": "nothing was deleted",
+    "registry create second --tier professional": "nothing was created",
     "subscription --change-to professional": "nothing was changed",
     "gc start example": "no garbage collection was started",
 }
@@ -142,9 +143,9 @@ def planned(condemned):
 
 
 def answer(line, keys):
-    """Answer a question; return the exit code and the last line."""
+    """Answer a question, which names the sandbox; return the exit code and the last line."""
     with Terminal(*line.split(), columns=200) as terminal:
-        terminal.wait_for(r"\[y/N\]: $")
+        terminal.wait_for(r"http://127\.0\.0\.1:\d+: .*\? \[y/N\]: $")
         if keys is None:
             terminal.terminate()
         else:

@@ -194,7 +194,8 @@ def create(
         names.check_registry(name)
         if not yes:
             price = await _price(to, tier, region)
-            ask(command, f"Create {name!r} in tier {tier}, {price}?", "nothing was created")
+            question = f"Create {name!r} in tier {tier}, {price}?"
+            ask(command, question, "nothing was created", api_url=to.settings.api_url)
         made = await to.client.create_registry(name, subscription_tier=tier, region=region)
         printer.all([made])
         return DONE
@@ -221,11 +222,8 @@ def delete(
         names.check_registry(registry)
         if not yes:
             size = await _size(to, registry)
-            ask(
-                command,
-                f"Delete the registry {registry!r} with {size}, for good?",
-                _NOTHING_DELETED,
-            )
+            question = f"Delete the registry {registry!r} with {size}, for good?"
+            ask(command, question, _NOTHING_DELETED, api_url=to.settings.api_url)
         await to.client.delete_registry(registry)
         typer.echo(f"{registry}: deleted", err=True)
         return DONE
@@ -322,7 +320,8 @@ def subscription(
         else:
             if not yes:
                 price = await _price(to, change_to)
-                ask(command, f"Change to tier {change_to}, {price}?", "nothing was changed")
+                question = f"Change to tier {change_to}, {price}?"
+                ask(command, question, "nothing was changed", api_url=to.settings.api_url)
             found = await to.client.update_subscription(change_to)
         printer.all([found])
         return DONE
