@@ -23,7 +23,8 @@ def call_in_loop(loop: asyncio.AbstractEventLoop | None, function: Callable[[], 
         function: The function; it must not wait for anything.
 
     Raises:
-        ClientClosedError: The loop does not run, or does nothing else than run code that blocks.
+        ClientClosedError: The loop does not run, or does nothing else than run code that blocks:
+            the function was not called, and will not be.
         Exception: Whatever the function raises.
     """
     try:
@@ -37,20 +38,25 @@ def call_in_loop(loop: asyncio.AbstractEventLoop | None, function: Callable[[], 
             "the client's event loop does not run: ask from inside 'async with RegistryClient()'"
         )
     asked: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-    def answer() -> None:
-        try:
-            asked.set_result(function())
-        except BaseException as error:  # noqa: BLE001, raised in the thread that asks
-            asked.set_exception(error)
-
     try:
-        loop.call_soon_threadsafe(answer)
+        loop.call_soon_threadsafe(_answer, asked, function)
         return asked.result(_MAX_SECONDS)
-    except concurrent.futures.TimeoutError:
+    except TimeoutError:
+        if not asked.cancel():
+            # It is being called just now, or raised this itself.
+            return asked.result()
         why = f"the client's event loop has not answered within {_MAX_SECONDS:g} s"
     except RuntimeError as error:
         if not loop.is_closed():
             raise
         why = str(error)
     raise ClientClosedError(why)
+
+
+def _answer(asked: concurrent.futures.Future[T], function: Callable[[], T]) -> None:
+    # Whoever asked may have given up.
+    if asked.set_running_or_notify_cancel():
+        try:
+            asked.set_result(function())
+        except BaseException as error:  # noqa: BLE001, raised in the thread that asks
+            asked.set_exception(error)

@@ -1,10 +1,12 @@
 """What other threads may ask a client."""
 
 import asyncio
+import threading
 
 import pytest
 
 from aioregistry import ClientClosedError, RegistryClient
+from aioregistry.session import threads
 from aioregistry.web import Health
 
 
@@ -18,6 +20,33 @@ async def test_the_quota_and_health_are_known_in_every_thread(sandbox):
         assert health.status == "ok"
         with pytest.raises(ZeroDivisionError):
             await asyncio.to_thread(client.in_loop, lambda: 1 / 0)
+
+
+async def test_an_error_of_the_function_is_none_of_the_event_loop(client):
+    def late() -> None:
+        raise TimeoutError("of the function's own")
+
+    with pytest.raises(TimeoutError, match="of the function's own"):
+        await asyncio.to_thread(client.in_loop, late)
+
+
+async def test_what_was_not_called_in_time_is_not_called_later(client, monkeypatch):
+    """Who asked has an error, and may ask again."""
+    monkeypatch.setattr(threads, "_MAX_SECONDS", 0.01)
+    called, errors = [], []
+
+    def ask() -> None:
+        try:
+            client.in_loop(lambda: called.append(1))
+        except ClientClosedError as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    # The event loop does nothing else meanwhile.
+    asking.join()
+    await asyncio.sleep(0.01)
+    assert (called, len(errors)) == ([], 1)
 
 
 async def test_another_event_loop_may_ask(sandbox):
