@@ -592,6 +592,17 @@ class TestKubeconfig:
         with pytest.raises(InUseError, match="kubernetes:red"):
             await ClusterInUse("red", sleep=no_wait).ask()
 
+    @pytest.mark.parametrize("kind", ["contexts", "clusters", "users"])
+    async def test_a_file_that_says_two_things_of_one_name_is_refused_as_by_kubectl(
+        self, write, kind
+    ):
+        path = write("config")
+        document = json.loads(path.read_text())
+        document[kind].append(document[kind][0])
+        path.write_text(json.dumps(document))
+        with pytest.raises(InUseError, match=f"config: {kind} has '(blue|me)' twice"):
+            await ClusterInUse().ask()
+
     async def test_a_context_that_does_not_exist_is_an_error(self, write):
         write("config")
         with pytest.raises(InUseError, match="green"):

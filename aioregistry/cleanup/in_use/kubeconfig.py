@@ -16,6 +16,7 @@ __all__ = ["files_of_environment", "load_kubeconfig"]
 
 _DEFAULT_FILE = Path("~", ".kube", "config")
 _MAX_CONTEXTS_SHOWN = 5
+_KINDS = ("contexts", "clusters", "users")
 _MAX_CHARACTERS = 300
 # How long a plugin that is killed may take to end.
 _END_SECONDS = 5.0
@@ -57,6 +58,7 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
                 continue
             if not isinstance(document, dict):
                 raise KubeconfigError(f"{path}: not a kubeconfig")
+            _check_names(path, document)
             found.append(str(path))
             current = current or document.get("current-context") or None
         if not found:
@@ -86,8 +88,19 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
     return current
 
 
+def _check_names(path: Path, document: Mapping[str, Any]) -> None:
+    """Refuse a file that says two things of one name, as kubectl does: which is meant?"""
+    for kind in _KINDS:
+        entries = document.get(kind)
+        named = [one for one in entries if isinstance(one, dict)] if entries else []
+        names = [str(one.get("name")) for one in named]
+        for name in names:
+            if names.count(name) > 1:
+                raise KubeconfigError(f"{path}: {kind} has {name!r} twice")
+
+
 def _check_context(config: Mapping[str, Any], context: str) -> None:
-    for kind in ("contexts", "clusters", "users"):
+    for kind in _KINDS:
         for entry in config[kind]:
             # By itself an entry is called by all of its text in errors, with a token at a place
             # where none belongs.
