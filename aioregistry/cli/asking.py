@@ -67,7 +67,10 @@ def _is_agreed(question: str, terminal: TextIO) -> bool:
     while True:
         typer.echo(f"{question} [y/N]: ", err=True, nl=False)
         until_readable(terminal)
-        line = terminal.readline()
+        try:
+            line = terminal.readline()
+        except UnicodeDecodeError:
+            continue
         if not line:
             # Ctrl-D, which leaves the cursor where it is.
             typer.echo(err=True)

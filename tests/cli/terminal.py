@@ -108,8 +108,8 @@ class Terminal:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
 
     def type(self, keys: str) -> None:
-        """Type."""
-        os.write(self._ours, keys.encode())
+        """Type; what stands for a single byte is that byte."""
+        os.write(self._ours, keys.encode(errors="surrogateescape"))
 
     def wait_for(self, pattern: str, after: int = 0) -> re.Match[str]:
         """Read until something shows after the first characters."""

@@ -189,6 +189,17 @@ def test_yes_is_what_it_asks_for(planned, names, said):
     assert planned.deletes() == len(names.split())
 
 
+def test_half_a_character_is_no_answer(planned):
+    # Some terminals erase a byte of it for each stroke of the key.
+    with Terminal("delete-tags", "web", "pr-1") as terminal:
+        terminal.wait_for(r"\? \[y/N\]")
+        terminal.type("\udcc3\n")
+        terminal.wait_for(r"\? \[y/N\].*\n.*\? \[y/N\]")
+        terminal.type("yes\n")
+        assert terminal.end() == 0
+    assert planned.deletes() == 1
+
+
 def test_ctrl_c_ends_the_reading_of_names(planned):
     with Terminal("delete-tags", "example/web", "-", "--yes") as terminal:
         terminal.type("pr-1\n")
