@@ -108,7 +108,8 @@ class Deletion:
 
         Raises:
             ClientClosedError: The client was closed meanwhile.
-            Exception: Whatever the source or a callback raised, after all that was begun is done.
+            Exception: Whatever the source raised, after all that was begun is done; or a callback,
+                which cancels what is under way.
         """
         feeder: asyncio.Task[None] | None = None
         # All that a worker calls, the source of names included, stops with the others.
