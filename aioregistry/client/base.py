@@ -83,7 +83,8 @@ class BaseClient:
         """Open the client; ``async with`` does it, too.
 
         Raises:
-            ClientClosedError: It is open, or was closed.
+            ClientClosedError: It is open, or was closed; or its aiohttp session is another event
+                loop's.
         """
         self._session.open()
         return self

@@ -13,7 +13,12 @@ from aioregistry.errors import ClientClosedError, RegistryTimeoutError
 from aioregistry.oci.documents import ACCEPT
 from aioregistry.session.alike import AlikeRequests, Response, read_answer
 from aioregistry.session.answers import Answer, NoAnswer
-from aioregistry.session.connections import Connections, most_connections, own_session
+from aioregistry.session.connections import (
+    Connections,
+    check_loop,
+    most_connections,
+    own_session,
+)
 from aioregistry.session.deadlines import Deadlines
 from aioregistry.session.origins import environment_proxy
 from aioregistry.session.secret import Secret
@@ -81,6 +86,7 @@ class RegistryTransport:
         if self._http is not None:
             return
         if self._borrowed is not None:
+            check_loop(self._borrowed)
             self._http = self._borrowed
             return
         options: dict[str, Any] = {

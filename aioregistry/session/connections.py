@@ -15,10 +15,13 @@ from typing import Any, ClassVar
 
 import aiohttp
 
+from aioregistry.errors import ClientClosedError
+
 __all__ = [
     "AlikeRequest",
     "Connections",
     "cause_of",
+    "check_loop",
     "most_connections",
     "no_hidden_resend",
     "own_session",
@@ -80,6 +83,18 @@ class Connections:
                 turn.set_result(None)
                 return
         self._free += 1
+
+
+def check_loop(session: aiohttp.ClientSession) -> None:
+    """Refuse a session that is another event loop's: what it raises then may be anything.
+
+    Raises:
+        ClientClosedError: It is.
+    """
+    running = asyncio.get_running_loop()
+    # aiohttp shows it to nobody, and a later version may keep it elsewhere.
+    if getattr(session, "_loop", running) is not running:
+        raise ClientClosedError("the aiohttp session belongs to another event loop")
 
 
 def most_connections(connector: aiohttp.BaseConnector | None) -> int | None:

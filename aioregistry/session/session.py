@@ -84,16 +84,18 @@ class Session:
         """Open the session in the running event loop.
 
         Raises:
-            ClientClosedError: It is open already, or was closed: closed is closed.
+            ClientClosedError: It is open already, or was closed: closed is closed. Or the session
+                that it borrows is another event loop's.
         """
         if self._closed:
             raise ClientClosedError("the client was closed, and closed is closed: make a new one")
         if self._loop is not None:
             raise ClientClosedError("the client is open already")
+        # First, as it may raise: then it is not open.
+        self._transport.open()
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
         self._closing = self._loop.create_future()
-        self._transport.open()
 
     def __getstate__(self) -> object:
         # Of the event loop and its sockets, Python would say which part of theirs it cannot copy.

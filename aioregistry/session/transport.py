@@ -29,6 +29,7 @@ from aioregistry.session.answers import Answer, NoAnswer
 from aioregistry.session.connections import (
     Connections,
     cause_of,
+    check_loop,
     most_connections,
     no_hidden_resend,
     own_session,
@@ -138,6 +139,7 @@ class Transport:
     def open(self) -> None:
         """Make the session, or take the borrowed one, in the running event loop."""
         if self._borrowed is not None:
+            check_loop(self._borrowed)
             self._http = self._borrowed
             self.connections = Connections(most_connections(self._http.connector))
             return

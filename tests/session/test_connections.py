@@ -104,6 +104,28 @@ async def test_an_attempt_in_a_borrowed_session_ends_in_time_though_its_client_w
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("at_registry", [False, True])
+def test_a_session_of_another_event_loop_is_refused_before_anything_is_sent(at_registry):
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    async def use() -> None:
+        client = RegistryClient("token", base_url="http://127.0.0.1:9", session=session)
+        opened = client
+        if at_registry:
+            opened = Distribution(client.registry("example"), session=session)
+        for _ in range(2):
+            with pytest.raises(ClientClosedError, match="session belongs to another event loop"):
+                await opened.open()
+        assert client.closed
+        await opened.close()
+
+    with asyncio.Runner() as theirs:
+        session = theirs.run(make())
+        asyncio.run(use())
+        theirs.run(session.close())
+
+
 def raising_for(path_end: str, how: str) -> dict:
     """Return arguments for a session that has one request raise."""
 
