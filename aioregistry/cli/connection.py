@@ -271,7 +271,7 @@ class Connection:
             UndoRecord.of(folder).note_archive(path)
         except OSError as error:
             why = reason_of(error, folder.path)
-            self.display.say(f"'cleanup undo --list' will not have {path}: {why}")
+            self.display.say(f"'aioregistry cleanup undo --list' will not have {path}: {why}")
 
     @asynccontextmanager
     async def contents(

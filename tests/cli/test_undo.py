@@ -344,6 +344,10 @@ def test_the_list_needs_no_request(cleaned):
     result = cleaned.run("cleanup", "undo", "plan.json", "--list")
     assert result.exit_code == 0
     assert "web" in result.stdout
+    (one,) = json.loads(cleaned.run("cleanup", "undo", "plan.json", "--list", "-o", "json").stdout)
+    assert (one["repository"], one["tags"], one["manifests"]) == ("web", 2, 2)
+    line = cleaned.run("cleanup", "undo", "plan.json", "--list", "-o", "ndjson").stdout
+    assert [json.loads(each) for each in line.splitlines()] == [one]
     assert len(cleaned.sandbox.requests) == before
 
 

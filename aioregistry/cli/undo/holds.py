@@ -114,8 +114,8 @@ class RestoredImages:
         names = safe(", ".join(shown)) + (f" and {more:,} more" if more else "")
         typer.echo(
             "what was restored is as new as this undo: clean-ups of this machine leave"
-            f" {names} alone until one is made with --after-undo; a fleet does where 'aioregistry"
-            " fleet archive' or 'aioregistry fleet hold' has named them",
+            f" {names} alone until one is made with --after-undo; a fleet leaves alone only what"
+            " 'aioregistry fleet hold' or 'aioregistry fleet archive' has named",
             err=True,
         )
 

@@ -1,6 +1,5 @@
 """What can still be restored, in words: before a garbage collection, and as a list."""
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from aioregistry.cli.exit_codes import DONE
 from aioregistry.cli.options import Access, ReportFormat
 from aioregistry.cli.runs import as_argument
 from aioregistry.cli.settings.settings import Settings
+from aioregistry.cli.undo.tables import print_documents
 
 __all__ = [
     "end_of_undo",
@@ -75,11 +75,7 @@ async def list_restorable(access: Access, form: ReportFormat) -> int:
                 due = f"{record.collect_after:%Y-%m-%d %H:%M} UTC"
                 typer.echo(f"{folder.registry}: a garbage collection is due at {due}", err=True)
     if form is not ReportFormat.TABLE:
-        documents = [_document(registry, one) for registry, one in rows]
-        if form is ReportFormat.JSON:
-            typer.echo(json.dumps(documents, indent=2))
-        else:
-            typer.echo("".join(f"{json.dumps(document)}\n" for document in documents), nl=False)
+        print_documents([_document(registry, one) for registry, one in rows], form)
     elif rows:
         print_table(_table(rows))
     else:

@@ -1,17 +1,27 @@
 """What an archive has, and what became of it, as tables and lines."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.table import Table
 
 from aioregistry.cleanup.undo.report import UndoOutcome, UndoReport
 from aioregistry.cleanup.undo.summary import ArchiveSummary
 from aioregistry.cli.display.tables import in_table, plain_table
 from aioregistry.cli.display.text import safe
+from aioregistry.cli.options import ReportFormat
 
-__all__ = ["documents_of_undo", "problems_of_undo", "table_of_archive", "table_of_undo"]
+__all__ = [
+    "documents_of_archive",
+    "documents_of_undo",
+    "print_documents",
+    "problems_of_undo",
+    "table_of_archive",
+    "table_of_undo",
+]
 
 _MAX_REASONS = 5
 _STATUSES = ("restored", "present", "moved", "lost", "failed", "not_attempted")
@@ -20,7 +30,7 @@ _STATUSES = ("restored", "present", "moved", "lost", "failed", "not_attempted")
 def table_of_archive(summary: ArchiveSummary) -> Table:
     """Return what an archive has: tags, manifests and times by repository."""
     table = plain_table(
-        ("repository", "tags", "manifests", "first deleted (UTC)", "last deleted (UTC)"),
+        ("repository", "tags", "manifests", "first deleted", "last deleted"),
         ("tags", "manifests"),
     )
     for name, one in summary.repositories.items():
@@ -28,10 +38,33 @@ def table_of_archive(summary: ArchiveSummary) -> Table:
             safe(name),
             f"{len(one.tags):,}",
             f"{len(one.manifests):,}",
-            f"{one.first:%Y-%m-%d %H:%M:%S}",
-            f"{one.last:%Y-%m-%d %H:%M:%S}",
+            f"{one.first.astimezone():%Y-%m-%d %H:%M:%S}",
+            f"{one.last.astimezone():%Y-%m-%d %H:%M:%S}",
         )
     return table
+
+
+def documents_of_archive(summary: ArchiveSummary) -> list[dict[str, object]]:
+    """Return what an archive has of each repository, for programs."""
+    return [
+        {
+            "registry": summary.registry,
+            "repository": name,
+            "tags": len(one.tags),
+            "manifests": len(one.manifests),
+            "first_deleted_at": one.first.isoformat(),
+            "last_deleted_at": one.last.isoformat(),
+        }
+        for name, one in summary.repositories.items()
+    ]
+
+
+def print_documents(documents: Sequence[dict[str, object]], form: ReportFormat) -> None:
+    """Print documents as one list of JSON, or a line each."""
+    if form is ReportFormat.JSON:
+        typer.echo(json.dumps(documents, indent=2))
+    else:
+        typer.echo("".join(f"{json.dumps(document)}\n" for document in documents), nl=False)
 
 
 def table_of_undo(report: UndoReport, *, dry_run: bool = False) -> Table:

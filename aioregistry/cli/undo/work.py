@@ -25,7 +25,9 @@ from aioregistry.cli.runs import clean_up_alone, find_plan
 from aioregistry.cli.undo.holds import NotingWriter, RestoredImages
 from aioregistry.cli.undo.record import list_restorable, record_of
 from aioregistry.cli.undo.tables import (
+    documents_of_archive,
     documents_of_undo,
+    print_documents,
     problems_of_undo,
     table_of_archive,
     table_of_undo,
@@ -63,11 +65,17 @@ def undo(
     if source is None:
         if only_list:
             run(_COMMAND, access, list_restorable(access, form))
-        refuse(_COMMAND, "name a plan, a run or an archive: 'cleanup undo --list' lists them")
+        refuse(
+            _COMMAND,
+            "name a plan, a run or an archive: 'aioregistry cleanup undo --list' lists them",
+        )
     archive, summary = _read(source, access)
     _check(summary, archive, repositories, tags)
     if only_list:
-        print_table(table_of_archive(summary))
+        if form is ReportFormat.TABLE:
+            print_table(table_of_archive(summary))
+        else:
+            print_documents(documents_of_archive(summary), form)
         raise typer.Exit(DONE)
     undoing = _Undoing(archive, summary, repositories, tags, dry_run, form, registry_url)
     run_connected(_COMMAND, access, undoing.run, undoing.how_far)
