@@ -33,6 +33,7 @@ _PASSING_TYPES = {
 }
 _REFUSED = re.compile(
     r"\b(?:NOAUTH|NOPERM|WRONGPASS|AuthenticationError|Invalid Database)\b|ACL failure"
+    r"|[Uu]nknown (?:Redis )?command"
 )
 _REFUSED_TYPES = (
     AuthenticationError,
@@ -55,6 +56,10 @@ _HINTS = (
     (
         r"MOVED|MovedError|CROSSSLOT|CrossSlot",
         "It is a cluster: pass a redis.asyncio.RedisCluster, or a server that is none",
+    ),
+    (
+        r"[Uu]nknown (?:Redis )?command",
+        "It lacks a command: a Redis 6.2 or newer, or a Valkey, has all unless some are renamed",
     ),
     (r"OOM|OutOfMemory", "Its memory is full: give it more, or raise its maxmemory"),
     (r"READONLY|ReadOnly", "It is a replica: name its primary, unless it is about to become that"),

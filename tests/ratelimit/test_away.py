@@ -18,7 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from aioregistry import RateLimit, RateLimitedError, SharedQuotaError
-from aioregistry.ratelimit.away import describe, is_away, reason, refusal
+from aioregistry.ratelimit.away import describe, hint, is_away, is_refused, reason, refusal
 from aioregistry.ratelimit.store import QuotaStore, Reply
 from aioregistry.redis import RedisLimiter
 from benchmarks.ports import free_port
@@ -277,3 +277,16 @@ async def test_a_first_answer_that_is_slow_is_not_logged_as_a_server_that_is_awa
     assert timeouts[:4] == [0.25, 0.5, 1.0, 2.0]
     told = "Redis, with the shared quota, "
     assert [record.getMessage().removeprefix(told) for record in caplog.records] == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unknown command 'EVALSHA', with args beginning with: '1'",
+        "Unknown Redis command called from script script: 1, on @user_script:7.",
+    ],
+)
+def test_a_command_that_a_server_lacks_comes_by_no_waiting(text):
+    error = errors.ResponseError(text)
+    assert is_refused(error, reached=True)
+    assert hint(error).startswith("It lacks a command: ")
