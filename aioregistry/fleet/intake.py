@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from docket import Docket, Worker
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from aioregistry.errors import RegistryError
 from aioregistry.fleet.lease import end_task
@@ -28,6 +28,8 @@ _LOOK_SECONDS = 30.0
 _SECONDS_TO_END = 10.0
 # Of what was read and is not acknowledged, nothing is after this.
 _PAST_ALL = f"{2**64 - 1}-{2**64 - 1}"
+# So long nothing is under way.
+_MAX_MILLISECONDS = 2**50
 
 
 class IntakeError(RegistryError):
@@ -125,6 +127,7 @@ class Intake:
             self._looked_at = clock()
         self._looks += 1
         if self._looks > _LOOKS and clock() - self._looked_at > _START_SECONDS:
+            await self._check_may_read()
             raise IntakeError(
                 f"the worker takes no steps after {_START_SECONDS:g} s: its user on the fleet's"
                 " server needs all keys and channels of the fleet's name, and commands on streams;"
@@ -141,21 +144,28 @@ class Intake:
             return bool(await redis.exists(self._docket.worker_tasks_set(self._name)))
 
     async def _check_may_read(self) -> None:
-        """Read nothing of the queue, as it shows that it lives also while it may read nothing."""
-        queue, group = self._docket.stream_key, self._docket.worker_group_name
+        """Read nothing of the queue, and take nothing over from others.
+
+        It shows that it lives also while it may do neither, or while its server cannot, as before
+        6.2.
+        """
+        queue = self._docket.stream_key
+        me: dict[str, Any] = {
+            "groupname": self._docket.worker_group_name,
+            "consumername": self._name,
+            "count": 1,
+        }
         async with self._docket.redis() as redis:
-            try:
-                await redis.xreadgroup(
-                    groupname=group,
-                    consumername=self._name,
-                    streams={queue: _PAST_ALL},
-                    count=1,
-                )
-            except NoPermissionError:
-                raise
-            except ResponseError:
-                # The queue or its group is not there; by itself it makes them again.
-                return
+            for ask in (
+                lambda: redis.xreadgroup(streams={queue: _PAST_ALL}, **me),
+                lambda: redis.xautoclaim(name=queue, min_idle_time=_MAX_MILLISECONDS, **me),
+            ):
+                try:
+                    await ask()
+                except ResponseError as error:
+                    if is_refused(error, reached=True):
+                        raise
+                    # The queue or its group is not there; by itself it makes them again.
 
     def _raise_its_error(self, running: "asyncio.Task[None]") -> None:
         error = None if running.cancelled() else running.exception()

@@ -249,7 +249,8 @@ async def test_a_worker_with_a_wrong_password_ends_with_an_error(tmp_path, serve
             ["~other:*", "&fleet:cancel:*", "&fleet:state:*", "+@all"],
             "No permissions.*The user's ACL",
         ),
-        (["~fleet:*", "&fleet:*", "+@all", "-xreadgroup"], "no permissions|takes no steps"),
+        (["~fleet:*", "&fleet:*", "+@all", "-xreadgroup"], "'xreadgroup' command"),
+        (["~fleet:*", "&fleet:*", "+@all", "-xautoclaim"], "'xautoclaim' command"),
     ],
 )
 async def test_a_worker_whose_user_may_not_do_all_that_is_needed_ends_with_an_error(
