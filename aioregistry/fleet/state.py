@@ -227,7 +227,8 @@ def after_slice(run: Run, report: CleanupReport, now: float, collect_at: float |
         return _ended(msgspec.structs.replace(after, error=why), "damaged", now)
     if not report.done:
         if after.settled > run.settled:
-            return msgspec.structs.replace(after, attempt=0, not_before=now)
+            # At once by any clock, also by one that steps back meanwhile.
+            return msgspec.structs.replace(after, attempt=0, not_before=0.0)
         after = _later(after, _complaint(report), now)
         if after.attempt < MAX_ATTEMPTS:
             return after

@@ -75,7 +75,7 @@ def test_nothing_to_delete_ends_a_run_and_so_does_a_plan_alone():
 
 def test_a_slice_that_settled_something_is_followed_at_once_by_the_next():
     run = after_slice(APPLY, report("deleted", "not_attempted", "not_attempted"), NOON, NOON)
-    assert (run.phase, run.slices, run.attempt, run.not_before) == ("apply", 1, 0, NOON)
+    assert (run.phase, run.slices, run.attempt, run.not_before) == ("apply", 1, 0, 0.0)
     assert run.counts == {"deleted": 1, "not_attempted": 2}
 
 
