@@ -74,18 +74,28 @@ def pytest_collection(session: pytest.Session) -> Generator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put slow tests first, the longest of all at the head, so that no worker is left with one."""
+    """Let half of the workers begin with the slow tests, the longest of all at the head.
+
+    No worker is left with one at the end, and what waits runs beside what computes.
+    """
     workers = int(getattr(config, "workerinput", {}).get("workercount", 0))
     if not workers:
         return
-    slow = {item: marker for item in items if (marker := item.get_closest_marker("slow"))}
-    longest_first = sorted(slow, key=lambda item: -slow[item].args[0])
+    seconds = {
+        item: marker.args[0] for item in items if (marker := item.get_closest_marker("slow"))
+    }
+    # Not those of a matrix, each of which is over soon.
+    longest_first = sorted(
+        (item for item in items if seconds.get(item, 0) >= 1), key=lambda item: -seconds[item]
+    )
+    slow = set(longest_first)
     quick = iter([item for item in items if item not in slow])
+    beginning = (workers + 1) // 2
     dealt: list[pytest.Item] = []
     # Each worker starts with an equal part of the list, from its front.
     for worker in range(workers):
         part = (len(items) - len(dealt)) // (workers - worker)
-        mine = longest_first[worker::workers]
+        mine = longest_first[worker::beginning] if worker < beginning else []
         dealt += mine + list(itertools.islice(quick, max(0, part - len(mine))))
     items[:] = [*dealt, *quick]
 
