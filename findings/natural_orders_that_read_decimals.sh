@@ -3,8 +3,8 @@
 # them, one of two dots a version. To natural-orderby 3.10-slim is older than 3.9-slim, where 3.11 is in the list. natsort
 # 8.4.0 (PyPI), natural-compare 1.4.0, string-natural-compare 3.0.1, Intl.Collator, and of Go facette/natsort and
 # maruel/natural 1.3.0 order as versions.
-# Guess: these two read decimals; that natural-orderby orders tags with a suffix and padded dates as versions.
-# Seen: neither is so: 2024.1.10 comes before 2024.01.02. Who keeps the last tags in "natural order" drops 1.10, and keeps 1.9.
+# Guess: these two read decimals, others guess that none does; natural-orderby has tags with a suffix and days in their order.
+# Seen: the former is so, the latter is not: 2024.1.10 comes before 2024.01.02. Who keeps the last tags in "natural order" drops 1.10, and keeps 1.9.
 source "$(dirname "$0")/lib/setup.sh"
 node_with natural-orderby@5.0.0 javascript-natural-sort@0.7.1 natural-compare@1.4.0 string-natural-compare@3.0.1
 python_with natsort==8.4.0

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Tags that are to be kept, in YAML without quotes, read into a list of strings: sigs.k8s.io/yaml 1.6.0, which kubectl and
 # helm use, and goccy/go-yaml 1.19.2 make `42798` of the commit 0123456 and `1.1` of 1.10, without an error; sigs makes
-# `12000` of 12e03 too. So does cattrs 26.2.0 on PyYAML 6.0.4. yaml.v3 3.0.1 gives the text as it is written; pydantic and
-# msgspec refuse. Without types, 0123456 is 123456 to js-yaml 5.5.0, yaml 2.9.1 (npm) and ruamel.yaml 0.19.1, and 12e4567 is
-# Infinity to the last two.
+# `12000` of 12e03 too. cattrs 26.2.0 on PyYAML 6.0.4 does as goccy; yaml.v3 3.0.1 gives the text as it is written. Without
+# types, 0123456 is 123456 to js-yaml 5.5.0, yaml 2.9.1 (npm) and ruamel.yaml 0.19.1, and 12e4567 Infinity to the last two.
 # Guess: a list of strings is of what is written, or an error, in Go; 12e4567 is Infinity to yaml.v3 as well, not to PyYAML.
 # Seen: three of four readers change a tag on the way, and what it was is not kept.
 source "$(dirname "$0")/lib/setup.sh"
