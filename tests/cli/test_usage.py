@@ -164,6 +164,7 @@ def test_figures_are_written_for_prometheus(filled):
         ("--openmetrics", "missing/usage.prom"),
         ("--per-repository",),
         ("--openmetrics", "usage.prom", "--trend"),
+        ("--trend", "-o", "json"),
         ("--openmetrics", "usage.prom", "--per-repository", "--by", "tag"),
     ],
 )

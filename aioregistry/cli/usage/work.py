@@ -57,7 +57,7 @@ def usage(
     """Count the bytes of registries, and print them."""
     matches = _matches(counting.match)
     policy = None if money.policy is None else _policy(money.policy)
-    _check(money, counting)
+    _check(money, counting, output)
 
     async def work(to: Connection) -> int:
         handles = await to.registries(registry, every=every)
@@ -98,11 +98,14 @@ def usage(
     run_connected(_COMMAND, access, work)
 
 
-def _check(money: Money, counting: Counting) -> None:
+def _check(money: Money, counting: Counting, output: Output) -> None:
     """Refuse options that exclude each other, and a missing package."""
     if money.trend and (money.record or money.policy or money.openmetrics or money.html):
         others = "--record, --policy, --openmetrics and --html"
         refuse(_COMMAND, f"--trend shows what is recorded: it excludes {others}")
+    if money.trend and output.output in {Format.JSON, Format.NDJSON, Format.CSV}:
+        where = "the records are lines of JSON, in the file 'usage' of a registry's state folder"
+        refuse(_COMMAND, f"--trend draws for people, and has no {output.output}: {where}")
     if money.per_repository and (not money.openmetrics or counting.by is not Group.REPOSITORY):
         refuse(_COMMAND, "--per-repository is for --openmetrics FILE, with --by repository")
     if money.openmetrics is not None:
