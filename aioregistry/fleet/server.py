@@ -234,9 +234,12 @@ async def own_server(folder: Path) -> AsyncGenerator[str]:
     if len(os.fsencode(socket)) > _MAX_PATH_BYTES:
         raise ServerError(f"{socket}: too long a path for a socket: choose another state directory")
     url = f"unix://{socket}"
-    lock = _locked(folder / "valkey.lock")
+    path = folder / "valkey.lock"
+    lock = _locked(path)
     if lock is None:
-        await _until_it_answers(url, None)
+        # It may be about to end, and has the lock for longer than it answers.
+        lock = await _until_it_answers(url, lock=path)
+    if lock is None:
         yield url
         return
     try:
@@ -245,7 +248,7 @@ async def own_server(folder: Path) -> AsyncGenerator[str]:
         # The server has it, for as long as it lives.
         os.close(lock)
     try:
-        await _until_it_answers(url, process)
+        await _until_it_answers(url, process=process)
         yield url
     finally:
         with suppress(ProcessLookupError):
@@ -314,7 +317,10 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
 
-async def _until_it_answers(url: str, process: asyncio.subprocess.Process | None) -> None:
+async def _until_it_answers(
+    url: str, *, process: asyncio.subprocess.Process | None = None, lock: Path | None = None
+) -> int | None:
+    """Return when a server answers, or with its lock, if that is given and can be had before."""
     async with redis.asyncio.Redis.from_url(url) as client:
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -323,7 +329,9 @@ async def _until_it_answers(url: str, process: asyncio.subprocess.Process | None
                         raise ServerError(f"valkey-server ended with {process.returncode}")
                     with suppress(RedisError, OSError):
                         await client.ping()
-                        return
+                        return None
+                    if lock is not None and (descriptor := _locked(lock)) is not None:
+                        return descriptor
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise ServerError(f"{url}: no answer within {_START_SECONDS:g} s") from None

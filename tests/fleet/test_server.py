@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
+from aioregistry.fleet import server
 from aioregistry.fleet.server import ServerError, own_server, valkey_program
 
 pytestmark = pytest.mark.skipif(
@@ -69,6 +70,22 @@ async def test_another_process_uses_the_one_that_runs(folder):
             await client.set("key", b"1")
     async with own_server(folder) as url, redis.asyncio.Redis.from_url(url) as client:
         assert await client.get("key") == b"1"
+
+
+async def test_one_that_ends_and_has_its_lock_for_longer_is_followed_by_another(
+    folder, monkeypatch
+):
+    tried = []
+
+    def locked(path):
+        tried.append(path)
+        return None if len(tried) < 3 else usual(path)
+
+    usual = server._locked
+    monkeypatch.setattr(server, "_locked", locked)
+    async with asyncio.timeout(100), own_server(folder) as url:
+        assert await answers(url)
+    assert len(tried) == 3
 
 
 async def test_its_folder_is_for_its_owner_alone(folder):
