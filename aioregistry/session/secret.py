@@ -16,6 +16,8 @@ _MIN_CHARACTERS = 8
 # So many characters of a secret are recognized by themselves, and what follows them is its rest,
 # whether the whole of it is there or not.
 _HEAD_CHARACTERS = 16
+# Of a run of backslashes the first one: from each of them on, the time would be the run's square.
+_BEGIN = r"(?!(?<=\\)\\)"
 _REST = r"(?:[\w.~+/=-]|%[0-9a-f]{2}|\\+u[0-9a-f]{4}|\\+[/+=]|&\#?x?\w{1,8};)*"
 # Somebody else's, or a part of ours. English words after the name of a scheme are shorter.
 _ANY_AUTHORIZATION = re.compile(
@@ -72,7 +74,7 @@ def _secrets_of(authorizations: tuple[str, ...]) -> Iterator[str]:
 def _pattern_of(secret: str) -> re.Pattern[str]:
     spellings = [_spellings_of(character) for character in secret.rstrip("=")]
     head, rest = spellings[:_HEAD_CHARACTERS], spellings[_HEAD_CHARACTERS:]
-    pattern = "".join(head) + (f"(?:{''.join(rest)}|{_REST})" if rest else "")
+    pattern = _BEGIN + "".join(head) + (f"(?:{''.join(rest)}|{_REST})" if rest else "")
     return re.compile(pattern, re.IGNORECASE)
 
 

@@ -86,3 +86,11 @@ def test_any_secret_is_taken_out_of_any_text(text, secret):
     shown = redact(f"{text} {secret} {text}", f"Bearer {secret}")
     assert secret not in shown.replace("<redacted>", "")
     assert shown.startswith(f"{text} <redacted>")
+
+
+# A few milliseconds; with a look at the rest of the run from each place in it, minutes.
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("run", ["\\", "%25", "&#0", "Bearer ", "d", "\\u006"])
+def test_no_text_of_a_server_holds_up_the_event_loop(run):
+    text = run * (65_536 // len(run))
+    assert redact(text, BEARER, BASIC) == text
