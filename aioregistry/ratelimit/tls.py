@@ -64,7 +64,7 @@ def _check(options: Mapping[str, Any]) -> None:
     told = {name: value for name, value in options.items() if name.startswith("ssl_")}
     try:
         SSLConnection(**told).ssl_context.get()
-    except (OSError, ValueError, RedisError) as error:
+    except (OSError, TypeError, ValueError, RedisError) as error:
         files = (f"{name} {told[f'ssl_{name}']}" for name in _FILES if told.get(f"ssl_{name}"))
         why = getattr(error, "strerror", None) or error
         raise TlsOptionsError(f"TLS with {', '.join(files) or 'its options'}: {why}") from error
