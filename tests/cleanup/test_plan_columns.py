@@ -199,7 +199,8 @@ def test_a_plan_is_read_line_by_line(tmp_path, monkeypatch):
     path = tmp_path / "plan.json"
     text = "".join(saved(path))
     expected = Plan.from_json(text)
-    monkeypatch.delattr(Path, "read_bytes")
+    # Some Pythons have it in a base of Path, from where nothing can be deleted.
+    monkeypatch.setattr(Path, "read_bytes", None)
     assert Plan.load(path) == expected
     assert Plan.load(path).id == expected.id
 
