@@ -134,7 +134,6 @@ class RegistryRequests:
         may_repeat: Callable[[], Awaitable[bool]] | None = None,
         is_digest_right: bool = False,
     ) -> Answer:
-        # Credentials that were made for what cannot be sent would be left behind.
         self._transport.check_open()
         base_url = self._transport.base_url or await self._base()
         url = f"{base_url}{path}"
@@ -145,6 +144,8 @@ class RegistryRequests:
         while True:
             authorization = None
             if storage is None:
+                # Credentials that were made for what cannot be sent would be left behind.
+                self._transport.check_open()
                 known = self._authorizer.at_hand(repository)
                 authorization = known or await self._authorizer.authorize(repository, base_url)
                 attempts += 1

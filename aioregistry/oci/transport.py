@@ -149,7 +149,7 @@ class RegistryTransport:
         # Of bytes beyond a mebibyte aiohttp warns, and a manifest may have four.
         body = io.BytesIO(data) if isinstance(data, bytes) else data
         if not self._turns.acquire_at_once():
-            await self._turns.acquire()
+            await self._wait_for_turn()
         begun: Response | None = None
         try:
             with self._deadlines.begin():
@@ -178,6 +178,15 @@ class RegistryTransport:
             if begun is not None and not begun.closed:
                 begun.release()
             self._turns.release()
+
+    async def _wait_for_turn(self) -> None:
+        await self._turns.acquire()
+        try:
+            # A borrowed session does not end whoever waits.
+            self.check_open()
+        except ClientClosedError:
+            self._turns.release()
+            raise
 
     def own_target(self, method: str, path: str) -> str | None:
         """Return the target of a request that is like many others; None for any other.

@@ -37,6 +37,7 @@ class Registry:
         asked: The repositories of each request to the token service.
         scheme: How it wants to be authenticated to.
         revoked: The tokens that were revoked.
+        ready: Whether it answers for manifests now.
     """
 
     def __init__(self) -> None:
@@ -48,6 +49,8 @@ class Registry:
         self.scheme = "bearer"
         self.basic: Callable[[str], bool] = lambda _: True
         self.revoked: list[str] = []
+        self.ready = asyncio.Event()
+        self.ready.set()
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -58,6 +61,7 @@ class Registry:
         repository = request.path.removeprefix("/v2/example/").partition("/manifests/")[0]
         given = request.headers.get("Authorization")
         self.manifests.append((repository, given))
+        await self.ready.wait()
         if not self.allows(repository, given):
             challenge = f'Bearer realm="{self.url}/token",service="it"'
             if self.scheme == "basic":
@@ -435,6 +439,30 @@ async def test_closed_it_sends_nothing_in_a_borrowed_session(registry, client):
         with pytest.raises(ClientClosedError):
             await distribution.get_manifest("web", DIGEST)
     assert len(registry.manifests) == sent
+
+
+async def test_what_is_under_way_when_it_closes_makes_no_credentials_and_sends_no_more(
+    registry, client, sandbox
+):
+    """They were revoked, and those that are made afterwards nobody would revoke."""
+    registry.ready.clear()
+    async with aiohttp.ClientSession() as session:
+        distribution = await Distribution(
+            client.registry("example"),
+            base_url=registry.url,
+            retry=QUICK,
+            session=session,
+            concurrency=1,
+        ).open()
+        reading = [asyncio.create_task(distribution.get_manifest("web", DIGEST)) for _ in range(2)]
+        while not registry.manifests:
+            await asyncio.sleep(0.001)
+        await distribution.close()
+        registry.ready.set()
+        failed = await asyncio.gather(*reading, return_exceptions=True)
+    assert [type(error) for error in failed] == [ClientClosedError] * 2
+    assert len(registry.manifests) == 1
+    assert minted(sandbox) == 0
 
 
 async def test_a_session_that_is_closed_under_it_is_an_error_of_ours(registry, client):
