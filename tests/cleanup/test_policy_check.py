@@ -95,7 +95,7 @@ def test_a_pattern_that_can_match_no_tag_is_a_mistake(glob):
 
 
 @pytest.mark.parametrize("key", ["tags-regex", "repositories-regex", "group-by"])
-@pytest.mark.parametrize("regex", [r"^\\d+\\.\\d+$", r"[\d]+\\-x", r"(a|b\\w)"])
+@pytest.mark.parametrize("regex", [r"^\\d+\\.\\d+$", r"[\d]+\\-x", r"(a|b\\w)", r"[\\d.]+"])
 def test_a_regular_expression_that_asks_for_a_backslash_is_a_mistake(key, regex):
     text = f"[[rules]]\n{key} = '{regex}'\nkeep-newest = 5\n[[rules]]\ndelete = true\n"
     (found,) = check_policy(text, "p.toml")
@@ -104,7 +104,17 @@ def test_a_regular_expression_that_asks_for_a_backslash_is_a_mistake(key, regex)
     assert found.problem.startswith(f"rules[0].{key}: no name contains the backslash that {regex}")
 
 
-@pytest.mark.parametrize("regex", [r"\d+\.\d+", r"[\w.\\-]+", r"[^\\]*", r"[]\\]|\[x\]"])
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"\d+\.\d+",
+        r"[\w.\\-]+",
+        r"[^\\]*",
+        r"[]\\]|\[x\]",
+        r"[[:alnum:]\\.]+",
+        r"[\\\d]+",
+    ],
+)
 def test_a_backslash_that_a_regular_expression_needs_not_match_is_none(regex):
     assert Regex(regex).regex == regex
 

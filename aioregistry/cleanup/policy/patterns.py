@@ -76,7 +76,9 @@ class Glob:
 
 
 # What is escaped, and sets, in which a backslash is one character of many.
-_ESCAPED = re.compile(r"\\(?P<what>.)|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_ESCAPED = re.compile(r"\\(?P<what>.)|\[\^?\]?(?P<set>(?:\\.|\[:\^?\w+:\]|[^\]\\])*)\]", re.DOTALL)
+# A set of a backslash and a letter, where one of digits, spaces or the like was meant.
+_NO_CLASS = re.compile(r"(?<!\\)(?:\\\\)+[dDsSwW]")
 
 
 @frozen
@@ -84,8 +86,8 @@ class Regex:
     r"""A regular expression in RE2's syntax, matched in linear time. It matches all of a name.
 
     Raises:
-        ValueError: It is none, or matches no name: a rule that keeps ``\\d+``, with a backslash
-            for the quotes of other languages, keeps nothing.
+        ValueError: It is none, or asks for a backslash, which no name has: a rule that keeps
+            ``\\d+``, with one more for the quotes of other languages, keeps nothing.
         ModuleNotFoundError: The package ``google-re2`` is missing.
     """
 
@@ -93,7 +95,10 @@ class Regex:
 
     def __attrs_post_init__(self) -> None:
         self._compiled  # noqa: B018  (a mistake is raised at once)
-        if any(found["what"] == "\\" for found in _ESCAPED.finditer(self.regex)):
+        if any(
+            found["what"] == "\\" or _NO_CLASS.search(found["set"] or "")
+            for found in _ESCAPED.finditer(self.regex)
+        ):
             raise ValueError(
                 rf"no name contains the backslash that {self.regex} asks for by \\: write \d with"
                 " one, as in '…', or with two in \"…\""
