@@ -10,7 +10,8 @@ from aioregistry.errors import InvalidNameError
 __all__ = ["Reference"]
 
 _SCHEME = re.compile(r"\A[a-z][a-z0-9+.-]*://")
-_HOST = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
+# What container runtimes take for one, underscores included.
+_HOST = re.compile(r"(?:[\w-]+(?:\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?", re.ASCII)
 _LONGEST = 1024
 _SHOWN = 80
 
@@ -80,7 +81,8 @@ def _parse(text: str) -> Reference:
     last, has_tag, tag = last.partition(":")
     path = f"{head}{slash}{last}"
     host, _, within = path.partition("/")
-    if within and ("." in host or ":" in host or host == "localhost"):
+    # No part of a path has a capital in it.
+    if within and ("." in host or ":" in host or host == "localhost" or host != host.lower()):
         if not _HOST.fullmatch(host):
             raise InvalidNameError(f"{host!r} is no host")
         path = within

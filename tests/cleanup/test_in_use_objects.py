@@ -72,6 +72,7 @@ def test_a_source_that_may_not_name_all_is_refused(document, problem):
         ("apiVersion: v1", "this is YAML; give JSON"),
         ("null", "null, as after a command that found nothing"),
         ("pod/web-1", "is the name of an object; give the output of"),
+        ("StatefulSet/web", "is the name of an object; give the output of"),
         ("deployment.apps/web", "is the name of an object; give the output of"),
         ("kind: Pod", "this is YAML; give JSON"),
     ],

@@ -30,7 +30,9 @@ _OBJECT = re.compile(
     r"(?:pod|service|node|namespace|configmap|secret|serviceaccount|replicationcontroller"
     r"|(?:deployment|replicaset|statefulset|daemonset)\.apps|(?:cron)?job\.batch"
     r"|[a-z]+\.(?:[a-z0-9-]+\.)*(?:argoproj\.io|knative\.dev|tekton\.dev|kruise\.io|openshift\.io"
-    r"|fluxcd\.io|kubevirt\.io|coreos\.com|keda\.sh|x-k8s\.io|networking\.k8s\.io))"
+    r"|fluxcd\.io|kubevirt\.io|coreos\.com|keda\.sh|x-k8s\.io|networking\.k8s\.io)"
+    # As events write them: Pod/web-1.
+    r"|(?:[A-Z][a-z]+)+)"
     r"/[^:@]*"
 )
 # As programs print what they did not find.
