@@ -306,7 +306,7 @@ async def _find_makers(api: _Connection) -> tuple[list[Kind], list[str]]:
                 served = listed_of(await api.get(f"/apis/{group}/{version}", {}))
             except ClusterError as error:
                 if error.status not in _UNTOLD:
-                    raise
+                    raise ClusterError(f"the kinds of {group}/{version}: {error}") from None
                 is_told = False
                 continue
             found += [
