@@ -280,6 +280,55 @@ async def test_what_makes_pods_when_its_time_comes_is_read_where_the_cluster_has
     }
 
 
+def held_back(tag: str) -> dict:
+    return {"template": {"spec": {"containers": [{"name": "c", "image": f"{WEB}:{tag}"}]}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "spec"),
+    [
+        # The second of them starts when the first has ended.
+        (
+            "jobset.x-k8s.io/v1alpha2/jobsets",
+            {"replicatedJobs": [{"name": "late", "template": {"spec": held_back("later")}}]},
+        ),
+        # Suspended, as in a queue: of these there is neither a pod nor a job before.
+        (
+            "kubeflow.org/v1/pytorchjobs",
+            {"pytorchReplicaSpecs": {"Worker": held_back("later")}},
+        ),
+        ("kubeflow.org/v2beta1/mpijobs", {"mpiReplicaSpecs": {"Launcher": held_back("later")}}),
+        (
+            "ray.io/v1/rayjobs",
+            {"rayClusterSpec": {"headGroupSpec": held_back("later")}, "suspend": True},
+        ),
+        ("flink.apache.org/v1beta1/flinkdeployments", {"image": f"{WEB}:later"}),
+        # Hibernated.
+        ("postgresql.cnpg.io/v1/clusters", {"imageName": f"{WEB}:later"}),
+        # Executors are made by the driver.
+        (
+            "sparkoperator.k8s.io/v1beta2/sparkapplications",
+            {"executor": {"image": f"{WEB}:later"}},
+        ),
+        # At each event.
+        ("sinks.knative.dev/v1alpha1/jobsinks", {"job": {"spec": held_back("later")}}),
+        # Scaled to nothing.
+        (
+            "actions.summerwind.dev/v1alpha1/runnerdeployments",
+            {"replicas": 0, "template": {"spec": {"image": f"{WEB}:later"}}},
+        ),
+        (
+            "trainer.kubeflow.org/v1alpha1/clustertrainingruntimes",
+            {"template": {"spec": {"replicatedJobs": [{"template": held_back("later")}]}}},
+        ),
+    ],
+    ids=lambda value: value.rpartition("/")[2] if isinstance(value, str) else "",
+)
+async def test_the_image_of_what_has_no_pod_yet_is_in_use(source, cluster, path, spec):
+    cluster.objects[f"/apis/{path}"] = [{"metadata": {"name": "x"}, "spec": spec}]
+    assert names(await source.ask()) == [f"{WEB}:1", f"{WEB}:later"]
+
+
 FOUND = ("1", "monthly", "waiting")
 
 
@@ -299,6 +348,7 @@ async def test_a_run_is_in_use_until_it_has_ended(source, cluster, connect):
         run("started", {"startTime": began}),
         run("completed", {"startTime": began, "completionTime": began}),
     ]
+    cluster.objects["/apis/kubeflow.org/v1/tfjobs"] = [run("trained", {"completionTime": began})]
     cluster.objects["/apis/tekton.dev/v1/tasks"] = [run("reusable", {"phase": "Succeeded"})]
     found = [f"{WEB}:{tag}" for tag in ("1", "reusable", "running", "started", "waiting")]
     assert names(await source.ask()) == found
@@ -370,6 +420,13 @@ async def test_a_list_of_kinds_without_those_of_every_cluster_is_an_error(source
     groups = [{"name": one, "versions": [{"version": "v1"}]} for one in listed]
     cluster.answers["/apis"] = deque([(200, {"groups": groups})])
     assert "the list of groups lacks apps" in await refusal(source)
+
+
+async def test_a_version_of_a_group_that_does_not_answer_is_named(source, cluster):
+    """As of an API that is served elsewhere, whose server is away."""
+    cluster.objects[SCALED_JOBS] = []
+    cluster.answers["/apis/keda.sh/v1alpha1"] = deque([(503, "")] * 4)
+    assert "the kinds of keda.sh/v1alpha1: 503" in await refusal(source)
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -113,6 +113,7 @@ KINDS: tuple[Kind, ...] = (
 # comes: until then no object of the kinds above names their images.
 MAKERS: Mapping[str, tuple[str, ...]] = {
     "actions.github.com": ("autoscalingrunnersets",),
+    "actions.summerwind.dev": ("runnerdeployments", "runnerreplicasets", "runnersets"),
     "agones.dev": ("fleets", "gameserversets"),
     "apps.kruise.io": ("advancedcronjobs", "clonesets", "sidecarsets"),
     "argoproj.io": (
@@ -124,11 +125,23 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     ),
     "batch.volcano.sh": ("cronjobs", "jobs"),
     "execution.furiko.io": ("jobconfigs",),
+    "flink.apache.org": ("flinkdeployments",),
+    "jobset.x-k8s.io": ("jobsets",),
     "keda.sh": ("scaledjobs",),
-    "kubeflow.org": ("scheduledworkflows",),
+    "kubeflow.org": (
+        "jaxjobs",
+        "mpijobs",
+        "paddlejobs",
+        "pytorchjobs",
+        "scheduledworkflows",
+        "tfjobs",
+        "xgboostjobs",
+    ),
     "kubevirt.io": ("virtualmachines",),
-    "ray.io": ("rayclusters", "rayservices"),
-    "sparkoperator.k8s.io": ("scheduledsparkapplications",),
+    "postgresql.cnpg.io": ("clusterimagecatalogs", "clusters", "imagecatalogs"),
+    "ray.io": ("rayclusters", "rayjobs", "rayservices"),
+    "sinks.knative.dev": ("jobsinks",),
+    "sparkoperator.k8s.io": ("scheduledsparkapplications", "sparkapplications"),
     "tekton.dev": (
         "clustertasks",
         "pipelineruns",
@@ -137,15 +150,22 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
         "taskruns",
         "tasks",
     ),
+    "trainer.kubeflow.org": ("clustertrainingruntimes", "trainingruntimes", "trainjobs"),
     "triggers.tekton.dev": ("triggertemplates",),
 }
 
 # Those of which an object is one run, each with a selector of labels that leaves out most that have
 # ended; empty where there is none.
 _RUNS: Mapping[str, str] = {
+    "jaxjobs.kubeflow.org": "",
+    "mpijobs.kubeflow.org": "",
+    "paddlejobs.kubeflow.org": "",
+    "pytorchjobs.kubeflow.org": "",
     "pipelineruns.tekton.dev": "",
     "taskruns.tekton.dev": "",
+    "tfjobs.kubeflow.org": "",
     "workflows.argoproj.io": "workflows.argoproj.io/completed!=true",
+    "xgboostjobs.kubeflow.org": "",
 }
 _ENDED = frozenset({"Succeeded", "Failed", "Error"})
 
