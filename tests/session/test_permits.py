@@ -1,6 +1,7 @@
 """Nothing that holds a permit waits for another: checks give their request's back before."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -8,7 +9,12 @@ from aioregistry.errors import NotFoundError, RegistryError
 from aioregistry.ratelimit.limiter import WindowLimiter
 from aioregistry.ratelimit.limits import RateLimit
 from aioregistry.session.exchange import RequestLog, Verdict
-from aioregistry.session.permits import PermitHeldError, Preparation, give_back_before
+from aioregistry.session.permits import (
+    PermitHeldError,
+    Preparation,
+    acquire_and_check,
+    give_back_before,
+)
 from aioregistry.session.retry import RetryPolicy
 from aioregistry.session.secret import Secret
 from aioregistry.session.session import Session
@@ -175,6 +181,26 @@ async def test_what_a_check_found_long_ago_is_not_acted_on():
     assert [request.method for _, request, _ in script.sent] == ["GET"] * 3
     await asyncio.sleep(60)
     assert free(session) == 1
+
+
+async def test_what_a_check_found_before_the_machine_slept_is_not_acted_on(monkeypatch):
+    """By the clock of the event loop no time passes while it sleeps."""
+    day = 0.0
+    monkeypatch.setattr(time, "time", lambda: day)
+    looks, given_back = [], []
+
+    async def acquire() -> None:
+        nonlocal day
+        if len(looks) == 1:
+            day += 3600
+
+    async def check() -> None:
+        give_back_before()
+        looks.append(day)
+
+    await acquire_and_check(acquire, lambda: given_back.append(day), check, now=lambda: 0.0)
+    assert looks == [0, 3600]
+    assert len(given_back) == 2
 
 
 @virtual
