@@ -28,7 +28,9 @@ def _latency(effort: Effort) -> Iterator[Row]:
         job = Job("walk", url, effort.tags, 16, warm_up=False)
         seconds = interleave((OURS, DECODER), lambda *_: job, effort.rounds).wall
     what = f"{effort.tags // 200} pages, 50 ms away, 16 at once"
-    yield Row(what, seconds[OURS], Target(0.7), "s")
+    # By the wall alone a machine with too much to do would miss it, and a short run must not.
+    target = Target(0.7) if effort.clock == "wall" else None
+    yield Row(what, seconds[OURS], target, "s")
     yield Row(f"{what}: bare aiohttp + our decoder", seconds[DECODER], unit="s")
 
 
