@@ -72,10 +72,17 @@ def test_short_sleeps_add_up_and_a_time_of_day_that_is_set_by_little_does_not(ma
     assert machine.clock() == 5
 
 
-def test_a_virtual_time_that_runs_ahead_of_the_machine_is_the_time():
-    now = 0.0
-    clock = AgeClock(lambda: now)
-    now = 3600.0
+@pytest.mark.parametrize(
+    ("awake", "ran", "day"), [(3600, 0, 0), (3600, 0, 3600), (3600, 3700, 3700)]
+)
+def test_a_clock_of_the_loop_that_is_ahead_or_behind_counts_nothing_twice(
+    monkeypatch, awake, ran, day
+):
+    """A virtual one is ahead of the machine; that of some loops stands still while they work."""
+    machine = Machine(monkeypatch)
+    clock = AgeClock(lambda: awake if machine.awake else 0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: ran)
+    machine.awake, machine.day = awake, day
     assert clock() == 3600
 
 
@@ -107,6 +114,7 @@ async def test_what_runs_is_as_old_as_the_question(machine):
 
 
 async def test_who_takes_long_to_say_what_runs_is_asked_less_often(machine):
+    machine.sleep(3600)
     running = WhatRuns(Source(machine, lambda: machine.run(400)), None, machine.clock)
     await running.ask()
     machine.run(399)
