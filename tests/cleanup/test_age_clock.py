@@ -127,3 +127,10 @@ async def test_what_runs_is_asked_again_after_a_machine_has_slept_while_it_was_a
     running = WhatRuns(Source(machine, lambda: machine.sleep(30_000)), None, machine.clock)
     await running.ask()
     assert running.is_due
+
+
+async def test_what_cannot_be_asked_again_is_not(machine):
+    running = WhatRuns(["example/web:v1"], None, machine.clock)
+    await running.ask()
+    machine.run(30_000)
+    assert not running.is_due

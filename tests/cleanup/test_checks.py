@@ -93,3 +93,20 @@ async def test_what_runs_is_asked_again_where_that_is_due_by_then(checks):
     verdict = await checks.check(ITEM, batch)
     assert verdict == Verdict("cannot_tell", "what is in use is to be asked again")
     assert batch.paused == {ITEM}
+
+
+async def test_what_the_look_does_not_find_any_more_is_not_archived(checks):
+    class Archive:
+        def __init__(self):
+            self.asked = []
+
+        def start(self, item):
+            self.asked.append(item)
+
+        async def keep(self, item, gone_tags):
+            self.asked.append((item, gone_tags))
+
+    look, archive = Look(True), Archive()
+    look.gone_tags[ITEM] = ["a"]
+    assert await checks.check(ITEM, Batch(None, look, archive)) is None
+    assert archive.asked == [ITEM, (ITEM, ["a"])]

@@ -214,5 +214,8 @@ def test_a_list_is_young_enough_to_delete_by_for_half_a_minute():
         assert watch.is_current
         now += 0.5
         assert not watch.is_current
+        # What the API lists takes its place, and has an age of its own.
+        watch.is_served = False
+        assert watch.is_current
 
     asyncio.run(refresh())

@@ -100,3 +100,16 @@ def test_what_started_while_the_machine_slept_stays(monkeypatch):
         assert job.tags == {"keep", "pr-1"}
 
     test()
+
+
+def test_a_deadline_passes_while_the_machine_sleeps(monkeypatch):
+    @virtual
+    async def test(job):
+        job.push("pr-1")
+        plan = await job.plan(Delete())
+        disk = slow_disk(monkeypatch, sleeps=True, meanwhile=lambda: None)
+        report = await job.apply(plan, journal=disk, deadline=_NIGHT / 2)
+        assert [one.reason for one in report.not_attempted] == ["the deadline has passed"]
+        assert job.tags == {"pr-1"}
+
+    test()
