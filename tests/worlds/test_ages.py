@@ -102,6 +102,35 @@ def test_what_started_while_the_machine_slept_stays(monkeypatch):
     test()
 
 
+def test_lists_are_read_again_after_the_machine_slept_before_the_first_look(monkeypatch):
+    """What they took to read is what the machine was awake: else they stayed young for days."""
+
+    @virtual
+    async def test(job):
+        job.push("keep")
+        again = job.push("pr-1")
+        plan = await job.plan(Keep(tags="keep"), Delete())
+        # It has to be read after the lists.
+        job.push("new", days=0)
+        asleep = [0.0]
+        monkeypatch.setattr(clocks, "seconds_asleep", lambda: asleep[0])
+
+        def night():
+            if not asleep[0]:
+                asleep[0] = _NIGHT
+                # The same digest under the same tag: the API's lists alone show that.
+                job.world.tag("pr-1", again)
+            return 0
+
+        job.world.registry_outage = night
+        report = await job.apply(plan)
+        assert asleep[0]
+        assert [one.item.digest for one in report.drift] == [again]
+        assert job.tags == {"keep", "pr-1", "new"}
+
+    test()
+
+
 def test_a_deadline_passes_while_the_machine_sleeps(monkeypatch):
     @virtual
     async def test(job):
