@@ -438,8 +438,9 @@ async def test_a_group_whose_kinds_are_not_told_hides_no_other(source, cluster, 
     assert source.notes == ["blue: it does not say which kinds of argoproj.io it has"]
 
 
-async def test_an_image_that_a_template_leaves_open_is_reported_as_such(source, cluster):
-    cluster.objects[SCALED_JOBS] = [scaled_job("{{inputs.parameters.image}}")]
+@pytest.mark.parametrize("image", ["{{inputs.parameters.image}}", "$(params.image)"])
+async def test_an_image_that_a_template_leaves_open_is_reported_as_such(source, cluster, image):
+    cluster.objects[SCALED_JOBS] = [scaled_job(image)]
     assert names(await source.ask()) == [f"{WEB}:1"]
     (note,) = source.notes
     assert note.endswith("it is filled in when it is used, with values that are unknown before")

@@ -80,7 +80,7 @@ class LiveObjects:
 
 
 def _why(name: str) -> str:
-    if "{{" in name:
-        # As the templates of Argo and the like are.
+    if "{{" in name or "$(" in name:
+        # As the templates of Argo, Tekton and the like are.
         return "it is filled in when it is used, with values that are unknown before"
     return "no name of an image, so it cannot run"
