@@ -329,6 +329,16 @@ async def test_the_image_of_what_has_no_pod_yet_is_in_use(source, cluster, path,
     assert names(await source.ask()) == [f"{WEB}:1", f"{WEB}:later"]
 
 
+async def test_what_runs_are_made_of_is_read_before_them(source, cluster):
+    """A run that begins meanwhile is in its list, or what it is made of was read as it was then."""
+    argo, tekton = "/apis/argoproj.io/v1alpha1", "/apis/tekton.dev/v1"
+    paths = [f"{argo}/workflowtemplates", f"{argo}/cronworkflows", f"{argo}/workflows"]
+    paths += [f"{tekton}/{kind}" for kind in ("tasks", "pipelines", "pipelineruns", "taskruns")]
+    cluster.objects |= {path: [] for path in paths}
+    await source.ask()
+    assert [path for _, path, _ in cluster.requests if path in paths] == paths
+
+
 FOUND = ("1", "monthly", "waiting")
 
 
@@ -599,7 +609,7 @@ def test_the_role_lists_and_does_nothing_else():
     assert role.count("verbs: [list]") == role.count("apiGroups") == role.count("verbs")
     assert role.count("apiGroups") == len(groups)
     assert "secrets" not in role
-    assert "workflowtemplates, rollouts]" in role
+    assert "workflows, rollouts]" in role
 
 
 @pytest.mark.parametrize("text", ["rollouts", "Rollouts.argoproj.io", "a/b", "../v1/pods", ""])

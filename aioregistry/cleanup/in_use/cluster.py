@@ -300,7 +300,8 @@ async def _find_makers(api: _Connection) -> tuple[list[Kind], list[str]]:
     found: list[Kind] = []
     untold: list[str] = []
     for group, versions in groups_of(await api.get("/apis", {})):
-        wanted, is_told = set(MAKERS.get(group, ())), True
+        known = MAKERS.get(group, ())
+        wanted, is_told = set(known), True
         for version in versions if wanted else ():
             try:
                 served = listed_of(await api.get(f"/apis/{group}/{version}", {}))
@@ -311,7 +312,8 @@ async def _find_makers(api: _Connection) -> tuple[list[Kind], list[str]]:
                 continue
             found += [
                 Kind(resource, group, version, may_lack=True)
-                for resource in sorted(wanted & served)
+                for resource in known
+                if resource in wanted & served
             ]
             wanted -= served
         if wanted and not is_told:

@@ -110,7 +110,8 @@ KINDS: tuple[Kind, ...] = (
 )
 
 # Of what is widely installed, by group, the kinds of which pods or jobs are made when their time
-# comes: until then no object of the kinds above names their images.
+# comes: until then no object of the kinds above names their images. What others are made of comes
+# before these, as above.
 MAKERS: Mapping[str, tuple[str, ...]] = {
     "actions.github.com": ("autoscalingrunnersets",),
     "actions.summerwind.dev": ("runnerdeployments", "runnerreplicasets", "runnersets"),
@@ -118,10 +119,10 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     "apps.kruise.io": ("advancedcronjobs", "clonesets", "sidecarsets"),
     "argoproj.io": (
         "clusterworkflowtemplates",
+        "workflowtemplates",
         "cronworkflows",
         "sensors",
         "workflows",
-        "workflowtemplates",
     ),
     "batch.volcano.sh": ("cronjobs", "jobs"),
     "execution.furiko.io": ("jobconfigs",),
@@ -138,17 +139,17 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
         "xgboostjobs",
     ),
     "kubevirt.io": ("virtualmachines",),
-    "postgresql.cnpg.io": ("clusterimagecatalogs", "clusters", "imagecatalogs"),
-    "ray.io": ("rayclusters", "rayjobs", "rayservices"),
+    "postgresql.cnpg.io": ("clusterimagecatalogs", "imagecatalogs", "clusters"),
+    "ray.io": ("rayjobs", "rayservices", "rayclusters"),
     "sinks.knative.dev": ("jobsinks",),
     "sparkoperator.k8s.io": ("scheduledsparkapplications", "sparkapplications"),
     "tekton.dev": (
         "clustertasks",
-        "pipelineruns",
-        "pipelines",
         "stepactions",
-        "taskruns",
         "tasks",
+        "pipelines",
+        "pipelineruns",
+        "taskruns",
     ),
     "trainer.kubeflow.org": ("clustertrainingruntimes", "trainingruntimes", "trainjobs"),
     "triggers.tekton.dev": ("triggertemplates",),
