@@ -292,6 +292,13 @@ def held_back(tag: str) -> dict:
             "jobset.x-k8s.io/v1alpha2/jobsets",
             {"replicatedJobs": [{"name": "late", "template": {"spec": held_back("later")}}]},
         ),
+        # Measured by a job, in the middle of a rollout.
+        (
+            "argoproj.io/v1alpha1/analysistemplates",
+            {"metrics": [{"provider": {"job": {"spec": held_back("later")}}}]},
+        ),
+        # On each node that comes.
+        ("apps.kruise.io/v1alpha1/broadcastjobs", held_back("later")),
         # Suspended, as in a queue: of these there is neither a pod nor a job before.
         (
             "kubeflow.org/v1/pytorchjobs",
@@ -358,9 +365,14 @@ async def test_a_run_is_in_use_until_it_has_ended(source, cluster, connect):
         run("started", {"startTime": began}),
         run("completed", {"startTime": began, "completionTime": began}),
     ]
+    cluster.objects["/apis/argoproj.io/v1alpha1/analysisruns"] = [
+        run("measuring", {"phase": "Running"}),
+        *(run("measured", {"phase": phase}) for phase in ("Successful", "Inconclusive")),
+    ]
     cluster.objects["/apis/kubeflow.org/v1/tfjobs"] = [run("trained", {"completionTime": began})]
     cluster.objects["/apis/tekton.dev/v1/tasks"] = [run("reusable", {"phase": "Succeeded"})]
-    found = [f"{WEB}:{tag}" for tag in ("1", "reusable", "running", "started", "waiting")]
+    found = [f"{WEB}:1", f"{WEB}:measuring"]
+    found += [f"{WEB}:{tag}" for tag in ("reusable", "running", "started", "waiting")]
     assert names(await source.ask()) == found
     (query,) = [query for _, asked, query in cluster.requests if asked == path]
     assert query["labelSelector"] == "workflows.argoproj.io/completed!=true"

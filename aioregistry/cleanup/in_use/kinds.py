@@ -116,8 +116,11 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
     "actions.github.com": ("autoscalingrunnersets",),
     "actions.summerwind.dev": ("runnerdeployments", "runnerreplicasets", "runnersets"),
     "agones.dev": ("fleets", "gameserversets"),
-    "apps.kruise.io": ("advancedcronjobs", "clonesets", "sidecarsets"),
+    "apps.kruise.io": ("advancedcronjobs", "broadcastjobs", "clonesets", "sidecarsets"),
     "argoproj.io": (
+        "clusteranalysistemplates",
+        "analysistemplates",
+        "analysisruns",
         "clusterworkflowtemplates",
         "workflowtemplates",
         "cronworkflows",
@@ -158,6 +161,7 @@ MAKERS: Mapping[str, tuple[str, ...]] = {
 # Those of which an object is one run, each with a selector of labels that leaves out most that have
 # ended; empty where there is none.
 _RUNS: Mapping[str, str] = {
+    "analysisruns.argoproj.io": "",
     "jaxjobs.kubeflow.org": "",
     "mpijobs.kubeflow.org": "",
     "paddlejobs.kubeflow.org": "",
@@ -168,7 +172,7 @@ _RUNS: Mapping[str, str] = {
     "workflows.argoproj.io": "workflows.argoproj.io/completed!=true",
     "xgboostjobs.kubeflow.org": "",
 }
-_ENDED = frozenset({"Succeeded", "Failed", "Error"})
+_ENDED = frozenset({"Succeeded", "Successful", "Failed", "Error", "Inconclusive"})
 
 
 def parse_kind(text: str) -> Kind:
