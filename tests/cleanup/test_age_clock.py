@@ -87,7 +87,9 @@ def test_a_clock_of_the_loop_that_is_ahead_or_behind_counts_nothing_twice(
 
 
 def test_what_the_machine_has_slept_grows_by_sleep_alone():
-    assert seconds_asleep() == pytest.approx(seconds_asleep(), abs=0.5)
+    # A busy machine may do something else for a while between the two clocks of one reading.
+    before, after = (max(seconds_asleep() for _ in range(20)) for _ in range(2))
+    assert before == pytest.approx(after, abs=0.5)
 
 
 class Source:
