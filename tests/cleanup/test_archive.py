@@ -12,6 +12,7 @@ import pytest
 from aioregistry.cleanup.records import archive_format
 from aioregistry.cleanup.records.archive import Archive
 from aioregistry.cleanup.records.archive_format import ArchiveError, read_archive
+from tests.oci.test_tags_list import signed
 
 
 def digest_of(document: bytes) -> str:
@@ -42,6 +43,14 @@ async def test_a_document_that_is_no_text_comes_back_byte_for_byte(tmp_path):
         b"\xff\x00\xfe",
         b'{"caf\xc3\xa9": "\\u0000"}\r\n',
     ]
+
+
+async def test_a_signed_document_has_the_digest_of_its_payload(tmp_path):
+    payload = b'{"schemaVersion": 1, "fsLayers": []\n}'
+    async with Archive(tmp_path / "a", "example") as archive:
+        await archive.add("web", digest_of(payload), ("v1",), signed(payload), "application/x")
+    (found,) = read_archive(tmp_path / "a")
+    assert found.document == signed(payload)
 
 
 async def test_a_tag_without_its_manifest_has_no_document(tmp_path):

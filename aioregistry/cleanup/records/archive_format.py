@@ -1,10 +1,8 @@
 """The archive's format, and the reading of it."""
 
 import base64
-import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal
@@ -14,8 +12,8 @@ from attrs import frozen
 
 from aioregistry.api import names
 from aioregistry.cleanup.records.store import JournalError
-from aioregistry.errors import InvalidNameError, RegistryError
-from aioregistry.oci.schema1 import signed_payload
+from aioregistry.errors import InvalidNameError
+from aioregistry.oci.documents import body_with
 
 __all__ = [
     "ArchiveError",
@@ -372,7 +370,7 @@ def _parse(where: str, line: bytes) -> ArchivedManifest:
         InvalidNameError,
     ) as error:
         raise ArchiveError(f"{where}: {error}") from None
-    if document is not None and not _has_digest(document, read.digest):
+    if document is not None and body_with(read.digest, document) is None:
         raise ArchiveError(f"{where}: the document does not have the digest {read.digest}")
     return ArchivedManifest(
         repository=read.repository,
@@ -382,15 +380,3 @@ def _parse(where: str, line: bytes) -> ArchivedManifest:
         media_type=read.media_type,
         at=read.at,
     )
-
-
-def _has_digest(document: bytes, digest: str) -> bool:
-    algorithm, _, value = digest.partition(":")
-    if algorithm not in {"sha256", "sha384", "sha512"}:
-        return False
-    parts = [document]
-    with suppress(RegistryError, ValueError):
-        payload = signed_payload(document)
-        if payload is not None:
-            parts.append(payload)
-    return any(hashlib.new(algorithm, part).hexdigest() == value for part in parts)
