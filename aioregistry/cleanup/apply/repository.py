@@ -91,8 +91,9 @@ class RepositoryJob:
             except ClientClosedError:
                 raise
             except NotFoundError as error:
-                if not await self._is_missing(error, last=attempt == _ATTEMPTS - 1):
-                    continue
+                await self._take_in_missing(error, last=attempt == _ATTEMPTS - 1)
+                # What that leaves pending is looked for once more.
+                continue
             except RegistryError as error:
                 if isinstance(error, ABORTING):
                     self._job.aborted = error
@@ -107,19 +108,21 @@ class RepositoryJob:
         for item in tuple(self._pending):
             self._record(item, "not_attempted", why)
 
-    async def _is_missing(self, error: NotFoundError, *, last: bool) -> bool:
-        """Return whether a repository that was not found is left at that; then record its items."""
+    async def _take_in_missing(self, error: NotFoundError, *, last: bool) -> None:
+        """Record the items of a repository that was not found; none while the API lists it.
+
+        The last time they are recorded all the same.
+        """
         if await self._job.repository_exists(self.name):
             if last:
                 self.give_up(f"{error}; the API lists the repository all the same")
-            return last
+            return
         names = [item.name for item in self._pending]
         if (why := await why_it_may_remain(self._job.contents, self.name, names)) is not None:
             self.give_up(f"{error}; {why}")
-            return True
+            return
         for item in tuple(self._pending):
             self._record_absent(item)
-        return True
 
     async def _run_batches(self) -> None:
         while self._pending:
