@@ -1,5 +1,6 @@
 """The clock of what was looked at: no sleep of the machine makes anything look younger."""
 
+import sys
 import time
 
 import pytest
@@ -84,6 +85,24 @@ def test_a_clock_of_the_loop_that_is_ahead_or_behind_counts_nothing_twice(
     monkeypatch.setattr(time, "monotonic", lambda: ran)
     machine.awake, machine.day = awake, day
     assert clock() == 3600
+
+
+@pytest.mark.parametrize(
+    ("platform", "sleepless", "asleep"),
+    [
+        ("linux", "CLOCK_BOOTTIME", 3600),
+        ("darwin", "CLOCK_MONOTONIC", 3600),
+        ("win32", "CLOCK_BOOTTIME", 0),
+    ],
+)
+def test_what_the_machine_has_slept_is_told_by_a_clock_that_goes_on(
+    monkeypatch, platform, sleepless, asleep
+):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(time, sleepless, 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", {7: 3700.0}.__getitem__)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    assert seconds_asleep() == asleep
 
 
 def test_what_the_machine_has_slept_grows_by_sleep_alone():

@@ -81,6 +81,14 @@ async def test_fresh_lists_do_not_begin_the_count_anew(checks):
         assert await checks.check(ITEM, Batch(None, look)) == (last or look.moved)
 
 
+async def test_after_the_deadline_nothing_is_looked_at(checks):
+    look = Look()
+    checks._job.time_is_up = lambda: "the deadline has passed"
+    verdict = await checks.check(ITEM, Batch(None, look))
+    assert verdict == Verdict("cannot_tell", "the deadline has passed")
+    assert look.asked == checks._job.journal.begun == 0
+
+
 async def test_what_runs_is_asked_again_where_that_is_due_by_then(checks):
     batch = Batch(None, Look(True))
     begin = checks._job.journal.begin

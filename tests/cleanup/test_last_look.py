@@ -62,6 +62,7 @@ async def test_what_is_as_it_was_may_go_after_the_tags_were_listed(watch):
     assert await look.verdict(tag("a")) is None
     assert watch.refreshed == 2
     assert look.late == look.vanished == set()
+    assert look.gone_tags == {}
 
 
 async def test_an_untagged_manifest_need_not_be_asked_for(watch):
@@ -86,11 +87,14 @@ async def test_a_tag_that_moved_is_told_with_where(watch):
     assert look.vanished == set()
 
 
-@pytest.mark.parametrize("points", [{}, {"a": OLD}])
-async def test_a_manifest_that_lost_a_tag_goes_while_it_exists(watch, points):
+@pytest.mark.parametrize(("points", "gone"), [({}, ["a", "b"]), ({"a": OLD}, ["b"])])
+async def test_a_manifest_that_lost_a_tag_goes_while_it_exists(watch, points, gone):
     there = Registry(**points, **{OLD: OLD})
-    assert await look_at(there, watch).verdict(manifest("a", "b")) is None
+    look = look_at(there, watch)
+    assert await look.verdict(manifest("a", "b")) is None
     assert there.asked == ["a", "b", OLD]
+    # They are not archived: an undo would set again what somebody else has deleted.
+    assert look.gone_tags == {manifest("a", "b"): gone}
     look = look_at(Registry(**points), watch)
     assert await look.verdict(manifest("a", "b")) == Verdict("gone")
     assert look.vanished == {manifest("a", "b")}
@@ -126,6 +130,19 @@ async def test_lists_grow_old_by_time_and_by_what_they_took(
     assert verdict == expected
     assert look.late == ({tag("a")} if is_late else set())
     assert registry.asked == ([] if is_late else ["a"])
+
+
+async def test_lists_that_turn_out_to_be_too_old_while_the_tags_are_listed_are_read_again(watch):
+    refresh = watch.refresh
+
+    async def is_not_served():
+        await refresh()
+        watch.is_served = False
+
+    watch.refresh = is_not_served
+    look = look_at(Registry(a=OLD), watch, listed_at=960.0)
+    assert await look.verdict(tag("a")) == Verdict("cannot_tell", "the lists are out of date")
+    assert look.late == {tag("a")}
 
 
 @pytest.mark.parametrize(

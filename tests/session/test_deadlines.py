@@ -78,3 +78,16 @@ def test_a_cancelled_attempt_is_cancelled_and_not_timed_out():
             await working
 
     run_virtual(run())
+
+
+def test_an_attempt_that_is_cancelled_as_its_time_ends_is_cancelled():
+    async def run() -> None:
+        deadlines = Deadlines(10.0)
+        working = asyncio.create_task(attempt(deadlines, 0, 60))
+        await asyncio.sleep(1)
+        (deadline,) = deadlines.running
+        asyncio.get_running_loop().call_at(deadline.at, working.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+    run_virtual(run())
