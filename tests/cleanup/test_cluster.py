@@ -474,6 +474,18 @@ async def test_one_that_does_not_answer_in_time_is_an_error(cluster, connect, sa
     assert "no answer within 0.05 s" in await refusal(source)
 
 
+async def test_what_does_not_answer_in_time_is_named(cluster, connect):
+    cluster.objects[SCALED_JOBS] = []
+    cluster.answers[SCALED_JOBS] = deque([(500, "no webhook")])
+
+    async def no_time_is_left(_):
+        raise TimeoutError
+
+    source = ClusterInUse(connect=connect, name="blue", sleep=no_time_is_left)
+    said = f"no answer within 120 s; the last request was for {SCALED_JOBS}"
+    assert (await refusal(source)).endswith(said)
+
+
 async def test_secrets_are_neither_logged_nor_in_errors(source, cluster, caplog):
     caplog.set_level(logging.DEBUG)
     cluster.objects[PODS][0]["spec"]["containers"][0]["env"] = [{"value": "hunter2"}]

@@ -118,16 +118,15 @@ class ClusterInUse:
             ModuleNotFoundError: kubernetes_asyncio is missing.
         """
         where = self.name
+        connection = _Connection(self._connect, self._sleep)
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                _Connection(self._connect, self._sleep) as api,
-            ):
+            async with asyncio.timeout(self._timeout), connection as api:
                 where = f"{self.name} ({api.server})"
                 return await self._ask(api)
         except TimeoutError:
+            last = f"; the last request was for {connection.path}" if connection.path else ""
             raise InUseError.unknown(
-                f"cannot know what runs in {where}: no answer within {self._timeout:g} s"
+                f"cannot know what runs in {where}: no answer within {self._timeout:g} s{last}"
             ) from None
         except ClusterError as error:
             why = f"cannot know what runs in {where}: {error}"
@@ -197,9 +196,14 @@ class ClusterInUse:
 
 
 class _Connection:
-    """A connection that sends a request again that may succeed then, and logs in again once."""
+    """A connection that sends a request again that may succeed then, and logs in again once.
+
+    Attributes:
+        path: What was asked for last; empty before.
+    """
 
     def __init__(self, connect: Connect, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self.path = ""
         self._connect = connect
         self._sleep = sleep
         self._stack = AsyncExitStack()
@@ -227,9 +231,11 @@ class _Connection:
         return self._api
 
     async def get(self, path: str, query: Mapping[str, str]) -> Any:
+        self.path = path
         return await self._repeat(lambda api: api.get(path, query))
 
     async def post(self, path: str, document: Mapping[str, Any]) -> Any:
+        self.path = path
         return await self._repeat(lambda api: api.post(path, document))
 
     async def _repeat(self, send: Callable[[ClusterAPI], Awaitable[Any]]) -> Any:
