@@ -26,8 +26,8 @@ class Look:
         self.asked += 1
         return self.moved if self.asked > 1 else None
 
-    def holds(self, begun_at):
-        assert begun_at == 1.0
+    def holds(self, item, begun_at):
+        assert (item, begun_at) == (ITEM, 1.0)
         return self._holds.pop(0)
 
 

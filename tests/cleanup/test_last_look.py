@@ -158,7 +158,16 @@ async def test_a_look_holds_as_long_as_all_that_it_rests_on(
     watch, looked_at, listed_at, is_current, holds
 ):
     watch.is_current = is_current
-    assert look_at(Registry(), watch, listed_at=listed_at).holds(looked_at) is holds
+    assert look_at(Registry(), watch, listed_at=listed_at).holds(tag("a"), looked_at) is holds
+
+
+async def test_a_look_does_not_hold_once_a_new_tag_needs_the_manifest(watch):
+    look = look_at(Registry(), watch)
+    assert look.holds(manifest("a"), 1000.0)
+    watch.needed[OLD] = "part of an index that is new"
+    assert not look.holds(manifest("a"), 1000.0)
+    # Its manifest stays.
+    assert look.holds(tag("a"), 1000.0)
 
 
 async def test_after_ten_failures_in_a_row_nothing_more_is_asked(watch):

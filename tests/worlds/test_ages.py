@@ -68,6 +68,28 @@ def test_what_an_image_needs_that_came_before_a_late_delete_stays(monkeypatch, s
     test()
 
 
+def test_what_the_look_at_another_item_shows_meanwhile_counts():
+    class Disk(SlowDisk):
+        async def flush(self):
+            is_first = self._seconds > 0
+            await super().flush()
+            await asyncio.sleep(17.0 if is_first else 4.0)
+
+    @virtual
+    async def test(job):
+        job.push("keep")
+        parts = [job.push() for _ in range(40)]
+        plan = await job.plan(Keep(tags="keep"), DeleteUntagged(DAY))
+        first = next(item.digest for _, item in plan.condemned)
+        # Its note takes longest, while more items are looked at than can be at once.
+        disk = Disk(3.0, lambda: job.push("new", children=(first,), days=0))
+        report = await job.apply(plan, journal=disk)
+        assert [one.item.digest for one in report.drift] == [first]
+        assert len(report.deleted) == len(parts) - 1
+
+    test()
+
+
 @pytest.mark.parametrize("sleeps", [False, True])
 def test_a_tag_that_moved_before_a_late_delete_stays(monkeypatch, sleeps):
     @virtual

@@ -68,7 +68,7 @@ class Checks:
                 await journal.begin(self._repository, item)
                 journal = None
             # The registry and the disk may have taken their time, and the machine may have slept.
-            if batch.look.holds(begun_at) and not self._job.running.is_due:
+            if batch.look.holds(item, begun_at) and not self._job.running.is_due:
                 return None
             self._outdated[item] += 1
             if self._outdated[item] >= _LOOKS:

@@ -73,10 +73,16 @@ class LastLook:
         self._failed_in_a_row = 0
         return verdict
 
-    def holds(self, begun_at: float) -> bool:
+    def holds(self, item: Condemned, begun_at: float) -> bool:
         """Return whether a look may still be deleted by that was begun at a time on the clock."""
         is_young = self._clock() - begun_at <= MAX_TAGS_AGE
+        if self._is_needed(item):
+            # The look at another item has shown it since.
+            return False
         return is_young and self._watch.is_current and not self._is_late()
+
+    def _is_needed(self, item: Condemned) -> bool:
+        return item.delete == "manifest" and item.digest in self._watch.needed
 
     def _is_late(self) -> bool:
         # Where the registry does not list its tags, the API's lists have to be as fresh.
@@ -103,7 +109,7 @@ class LastLook:
         ]
         if moved:
             return Verdict("drifted", moved[0])
-        if item.delete == "manifest" and item.digest in self._watch.needed:
+        if self._is_needed(item):
             return Verdict("drifted", self._watch.needed[item.digest])
         if None in digests and not await self._exists(item):
             self.vanished.add(item)
