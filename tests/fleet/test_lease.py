@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as NoConnectionError
 from aioregistry.cleanup import Archive, JournalError, Plan, read_archive
 from aioregistry.cleanup.records.journal import Journal, PlanLockedError
 from aioregistry.cleanup.records.store import Beginning, JournalKind
+from aioregistry.cleanup.undo.journal import UndoJournal
 from aioregistry.client.registry import RegistryHandle
 from aioregistry.fleet import FleetServerError, Lease, LeaseLostError, LeaseTakenError, SharedStore
 from aioregistry.fleet.lease import Write
@@ -209,6 +210,40 @@ async def test_an_archive_is_what_a_file_would_have(lease, server, tmp_path):
         with pytest.raises(JournalError, match="'acme', not of 'other'"):
             await Archive(SharedStore(held, "a"), "other").__aenter__()
     assert [one.tags for one in read_archive(tmp_path / "a", "acme")] == [("v1",), ("v2",)]
+
+
+async def test_what_is_written_again_as_its_answer_was_lost_is_read_all_the_same(
+    lease, server, tmp_path, monkeypatch
+):
+    """A head as well, which is written with what comes first."""
+    monkeypatch.setattr("aioregistry.fleet.lease._SECONDS_BETWEEN_ATTEMPTS", 0.0)
+    send, written = server.evalsha, set()
+
+    async def lose(script, count, *arguments):
+        found = await send(script, count, *arguments)
+        # The first of each.
+        if count == 3 and (key := arguments[2]) not in written:
+            written.add(key)
+            raise NoConnectionError("lost")
+        return found
+
+    async with lease() as held:
+        await held.write()
+        monkeypatch.setattr(server, "evalsha", lose)
+        async with Journal(SharedStore(held, "j"), PLAN, resume=True) as journal:
+            await journal.begin("web", ITEM)
+        async with Archive(SharedStore(held, "a"), "acme") as archive:
+            await archive.add("web", "sha256:" + "a" * 64, ("v1",))
+        async with UndoJournal(SharedStore(held, "u"), "acme") as undo:
+            await undo.begin("web", "v1", "", None)
+        parts = [await server.lrange(key, 0, -1) for key in ("j", "a", "u")]
+        assert [(len(some), len(set(some))) for some in parts] == [(2, 1)] * 3
+        async with Journal(SharedStore(held, "j"), PLAN, resume=True) as journal:
+            assert journal.past("web", ITEM).state == "begun"
+        async with UndoJournal(SharedStore(held, "u"), "acme") as undo:
+            assert undo.past("web", "v1", "", None) == "begun"
+    (tmp_path / "a").write_bytes(b"".join(parts[1]))
+    assert {one.tags for one in read_archive(tmp_path / "a", "acme")} == {("v1",)}
 
 
 async def test_who_has_lost_the_lease_begins_nothing_more(lease, server):

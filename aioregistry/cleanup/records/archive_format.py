@@ -139,9 +139,12 @@ def survey(path: Path, registry: str | None = None) -> Iterator[tuple[ArchivedMa
         with path.open("rb") as file:
             withdrawn = _withdrawn(path, file, registry)
             file.seek(0)
+            head = b""
             for lines, start, _ in _members(path, file):
-                for line in lines[not start :]:
-                    if line.endswith(_WITHDRAWN):
+                head = head or lines[0]
+                for line in lines:
+                    # The head comes again where the answer of a server to its writing was lost.
+                    if line == head or line.endswith(_WITHDRAWN):
                         continue
                     archived = _parse(f"{path}, at byte {start}", line)
                     if not withdrawn or _key(archived) not in withdrawn:

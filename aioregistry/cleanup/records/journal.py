@@ -210,6 +210,9 @@ class Journal:
                 " or make a new plan"
             )
         for number, line in enumerate(lines[1:], 2):
+            if line == lines[0]:
+                # Written again with what came first, as the answer of a server was lost.
+                continue
             try:
                 said = msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -132,7 +132,10 @@ class UndoJournal:
             raise JournalError(f"{self._store}: not the journal of an undo of this registry")
         # A line that was cut off in its middle is dropped: its PUT was never sent.
         whole = text[: text.rindex(b"\n") + 1]
-        for number, line in enumerate(whole.splitlines()[1:], 2):
+        for number, line in enumerate(whole.splitlines(keepends=True)[1:], 2):
+            if line == self._head:
+                # Written again with what came first, as the answer of a server was lost.
+                continue
             try:
                 read: Any = msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
