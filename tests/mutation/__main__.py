@@ -1,4 +1,4 @@
-"""``python -m tests.mutation [--sample 50] [--seed 1] [MODULE…]``: a sample, its score, the table.
+"""``python -m tests.mutation [--sample 50] [--seed 1] [MODULE…]``: a sample, and its score by room.
 
 ``--again`` runs what survived the last time, with the tests as they are now.
 """
@@ -9,15 +9,12 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from fnmatch import fnmatch
-from itertools import chain, zip_longest
+from itertools import chain, groupby, zip_longest
 
 from tests.mutation.running import read_results
 from tests.mutation.sampling import ROOT, WORK, Mutant, diff, make_mutants, sample, settings
 
-PAGE = ROOT / "tests" / "MUTATION.md"
 RESULTS = ROOT / "build" / "mutation.jsonl"
-# What is below is written by hand.
-EXPLAINED = "## What survives"
 # A test that hangs has noticed something.
 NOTICED = {"killed", "timeout"}
 
@@ -28,9 +25,9 @@ def show(line: str) -> None:
 
 
 def row(name: str, total: int, ended: Counter[str]) -> str:
-    killed = sum(ended[outcome] for outcome in NOTICED)
+    noticed = sum(ended[outcome] for outcome in NOTICED)
     sampled = ended.total()
-    return f"| {name} | {total:,} | {sampled:,} | {killed:,} | {killed / sampled:.1%} |\n"
+    return f"| {name} | {total:,} | {sampled:,} | {noticed:,} | {noticed / sampled:.1%} |"
 
 
 def main() -> None:
@@ -41,7 +38,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of CPU time for one mutant")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--again", action="store_true", help="only what survived the last time")
-    parser.add_argument("--write", action="store_true", help="write the table of MUTATION.md")
     given = parser.parse_args()
     made = make_mutants()
     before = dict(read_results(RESULTS))
@@ -63,21 +59,18 @@ def main() -> None:
     show(f"{sum(map(len, made.values())):,} mutants, {len(chosen):,} of them are run")
     run(chosen, given.seconds, given.workers)
     ended = report(samples, dict(read_results(RESULTS)))
-    table = "| module | mutants | sampled | killed | score |\n|---|---:|---:|---:|---:|\n"
-    table += "".join(row(f"`{name}`", len(made[name]), ended[name]) for name in sorted(ended))
-    table += row("all", sum(len(made[name]) for name in ended), sum(ended.values(), Counter()))
-    show(f"\n{table}")
-    if given.write:
-        above, _, rest = PAGE.read_text().partition("| module")
-        _, heading, explained = rest.partition(EXPLAINED)
-        PAGE.write_text(f"{above}{table}\n{heading}{explained}")
+    show("\n| room | mutants | sampled | noticed | score |\n|---|---:|---:|---:|---:|")
+    rooms = groupby(sorted(ended), key=lambda name: name.rpartition(".")[0])
+    for room, modules in [*((room, [*modules]) for room, modules in rooms), ("all", [*ended])]:
+        total = sum(len(made[name]) for name in modules)
+        show(row(room, total, sum((ended[name] for name in modules), Counter())))
 
 
 def run(mutants: list[Mutant], seconds: float, workers: int) -> None:
     """Run mutants with the tests of their rooms, and add what becomes of them to the results."""
     rooms = {mutant.module.split(".")[1] for mutant in mutants} | {"faults"}
     if "cleanup" in rooms:
-        rooms.add("worlds")
+        rooms |= {"client", "worlds"}
     tests = [
         one
         for one in settings()["pytest_add_cli_args_test_selection"]
