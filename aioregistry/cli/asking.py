@@ -51,11 +51,12 @@ def ask(
 
 @contextmanager
 def _terminal(stdin_is_data: bool) -> Iterator[TextIO]:
-    stdin = typer.get_text_stream("stdin")
+    # What is no text is no answer. A reader that raises is stuck where the text ends within one.
+    stdin = typer.get_text_stream("stdin", errors="replace")
     if stdin.isatty():
         yield stdin
     elif stdin_is_data:
-        with Path("/dev/tty").open(encoding="utf-8") as terminal:
+        with Path("/dev/tty").open(encoding="utf-8", errors="replace") as terminal:
             yield terminal
     else:
         raise OSError
@@ -67,10 +68,7 @@ def _is_agreed(question: str, terminal: TextIO) -> bool:
     while True:
         typer.echo(f"{question} [y/N]: ", err=True, nl=False)
         until_readable(terminal)
-        try:
-            line = terminal.readline()
-        except UnicodeDecodeError:
-            continue
+        line = terminal.readline()
         if not line:
             # Ctrl-D, which leaves the cursor where it is.
             typer.echo(err=True)

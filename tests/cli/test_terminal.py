@@ -1,5 +1,6 @@
 """The commands in a real terminal."""
 
+import io
 import json
 import re
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from aioregistry.cli import asking
+from aioregistry.cli.running import EndedError
 from aioregistry.sandbox import Fault, Faults, Phases
 from tests.cli.terminal import Terminal
 
@@ -198,6 +201,19 @@ def test_half_a_character_is_no_answer(planned):
         terminal.type("yes\n")
         assert terminal.end() == 0
     assert planned.deletes() == 1
+
+
+def test_a_text_that_ends_within_a_character_is_no_answer(monkeypatch, capsys):
+    class Typed(io.BytesIO):
+        def isatty(self):
+            return True
+
+    looks = iter(range(2))
+    monkeypatch.setattr(asking, "until_readable", lambda _: next(looks))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Typed(b"\xc3"), encoding="utf-8"))
+    with pytest.raises(EndedError):
+        asking.ask("delete-tags", "Delete?", "nothing was deleted")
+    assert capsys.readouterr().err.count("Delete? [y/N]") == 2
 
 
 def test_ctrl_c_ends_the_reading_of_names(planned):
