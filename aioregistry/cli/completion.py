@@ -8,6 +8,7 @@ shells.
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -58,7 +59,8 @@ def install(shell: str | None = None) -> tuple[str, Path]:
         # Of fish, the place where it looks first; where it is not set, that is ~/.config.
         folder = Path(configuration, "fish", "completions")
         folder.mkdir(parents=True, exist_ok=True)
-        path = path.replace(folder / path.name)
+        # Either may be on a file system of its own.
+        path = Path(shutil.move(path, folder / path.name))
     return shell, path
 
 
