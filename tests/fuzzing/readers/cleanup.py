@@ -167,7 +167,9 @@ def read_journal(document: bytes) -> None:
             assert begun or (resume and document.startswith(left))
             # The last line of each item counts.
             told = {}
-            for line in left.split(b"\n")[1:-1]:
+            head, *lines = left.split(b"\n")[:-1]
+            # The head may have been written twice.
+            for line in (one for one in lines if one != head):
                 said = json.loads(line.decode(errors="replace"))
                 told[said["repository"], said["delete"], said["name"]] = said["state"]
             assert set(told.values()) <= _STATES
