@@ -853,6 +853,12 @@ class TestKubeconfig:
         with pytest.raises(InUseError, match="config: not a kubeconfig"):
             await ClusterInUse().ask()
 
+    async def test_a_kubeconfig_whose_users_are_no_list_is_an_error(self, write):
+        path = write("config")
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"users": 3}))
+        with pytest.raises(InUseError, match="config: users is no list"):
+            await ClusterInUse().ask()
+
     @pytest.mark.slow(1)
     @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is missing")
     async def test_kubectl_sees_the_same_pods(self, tmp_path, cluster, write):

@@ -91,8 +91,10 @@ async def load_kubeconfig(configuration: Any, context: str | None, files: Sequen
 def _check_names(path: Path, document: Mapping[str, Any]) -> None:
     """Refuse a file that says two things of one name, as kubectl does: which is meant?"""
     for kind in _KINDS:
-        entries = document.get(kind)
-        named = [one for one in entries if isinstance(one, dict)] if entries else []
+        entries = document.get(kind) or []
+        if not isinstance(entries, list):
+            raise KubeconfigError(f"{path}: {kind} is no list")
+        named = [one for one in entries if isinstance(one, dict)]
         names = [str(one.get("name")) for one in named]
         for name in names:
             if names.count(name) > 1:
