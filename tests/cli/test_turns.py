@@ -27,6 +27,8 @@ def test_one_goes_on_when_the_other_is_done(tmp_path):
     thread = threading.Thread(target=other)
     with one_at_a_time(tmp_path / "new"):
         thread.start()
+        # Time enough to go on for one that does not wait.
+        thread.join(0.2)
         order.append("first")
     thread.join()
     assert order == ["first", "other"]
